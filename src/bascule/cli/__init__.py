@@ -1,0 +1,59 @@
+"""The command line: verbs, one line for every refusal, and exit codes.
+
+0 done, 2 refused (bad input, full disk, diverged losses), 130 interrupted (go on with resume).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from bascule import __version__
+from bascule.errors import Refusal
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    from bascule.cli import data, look, play
+
+    top = _Parser(
+        prog="bascule",
+        description="Change one rule of the adversarial game, and read an honest verdict.",
+    )
+    top.add_argument("--version", action="version", version=f"bascule {__version__}")
+    top.add_argument(
+        "--runs",
+        type=Path,
+        default=Path(os.environ.get("BASCULE_RUNS", "runs")),
+        metavar="DIR",
+        help="where runs are kept (default: $BASCULE_RUNS, or ./runs)",
+    )
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    play.add(verbs)
+    look.add(verbs)
+    data.add(verbs)
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    try:
+        args = parser().parse_args(arguments)
+        return args.do(args)
+    except Refusal as refusal:
+        print(f"bascule: {' '.join(str(refusal).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("bascule: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0

@@ -1,0 +1,194 @@
+"""``bascule data``: import, list, show and fetch image sets."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bascule.data.faces import OPTIONS, Faces
+from bascule.data.fetch import LICENCE, fetch_simpsons
+from bascule.data.fractals import Fractals
+from bascule.data.images import ImageSet
+from bascule.data.imported import Imported, Report, import_images, imported_sets
+from bascule.data.imported import Progress as Callback
+from bascule.data.near_duplicates import near_duplicate_groups, twins
+from bascule.errors import Refusal
+
+GRID = 8  # images a side
+SHOWN_VALUES = 6
+SHOWN_CORRUPT = 10
+
+
+def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb ``data``; each sub-verb sets ``do``, a function (args) -> exit code."""
+    data = verbs.add_parser("data", help="import, list, show and fetch image sets")
+    subs = data.add_subparsers(dest="data_verb", required=True, metavar="VERB")
+
+    verb = subs.add_parser("import", help="prepare the images of a folder, .zip or .npz")
+    verb.add_argument("path", type=Path, help="folder (searched to any depth), .zip or .npz")
+    verb.add_argument("--name", required=True, help="what to call the set")
+    _add_import_options(verb)
+    verb.set_defaults(do=_import)
+
+    verb = subs.add_parser("list", help="the sets at hand")
+    verb.set_defaults(do=_list)
+
+    verb = subs.add_parser("show", help="facts about a set, and a grid of its images")
+    verb.add_argument("name", help="faces, fractals, or an imported set")
+    verb.add_argument("-o", "--output", type=Path, help="PNG to write (default: NAME.png)")
+    verb.add_argument("--size", type=int, default=64, help="pixels a side (default: 64)")
+    verb.add_argument("--n", type=int, default=2000, help="images of a built-in set")
+    verb.add_argument("--style", default="micah", help=f"of faces: {', '.join(OPTIONS)}")
+    verb.set_defaults(do=_show)
+
+    verb = subs.add_parser("fetch", help="download a known set")
+    verb.add_argument("known", choices=["simpsons"])
+    verb.add_argument("--accept-licence", action="store_true", help="you read and accept the terms")
+    verb.add_argument("--name", default="simpsons", help="what to call the set")
+    _add_import_options(verb)
+    verb.set_defaults(do=_fetch)
+
+
+def _add_import_options(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--size", type=int, default=64, help="pixels a side (default: 64)")
+    verb.add_argument("--skip-corrupt", action="store_true", help="leave out unusable images")
+    verb.add_argument("--replace", action="store_true", help="overwrite a set of that name")
+
+
+def _import(args: argparse.Namespace) -> int:
+    with _bar("preparing images") as progress:
+        report = import_images(
+            args.path,
+            args.name,
+            size=args.size,
+            skip_corrupt=args.skip_corrupt,
+            replace=args.replace,
+            progress=progress,
+        )
+    _tell(report)
+    return 0
+
+
+def _fetch(args: argparse.Namespace) -> int:
+    if args.accept_licence:
+        print(LICENCE)
+    with _bar("preparing images") as progress:
+        report = fetch_simpsons(
+            args.accept_licence,
+            name=args.name,
+            size=args.size,
+            skip_corrupt=args.skip_corrupt,
+            replace=args.replace,
+            progress=progress,
+        )
+    _tell(report)
+    return 0
+
+
+def _tell(report: Report) -> None:
+    verb = "already imported, nothing to do" if report.reused else "imported"
+    print(
+        f"{report.name} at {report.size} px: {report.imported:,} images {verb}, "
+        f"{report.held_out:,} of them held out ({report.seconds:.1f} s)"
+    )
+    if report.corrupt:
+        print(f"left out {len(report.corrupt):,} of {report.found:,}:")
+        for name, reason in report.corrupt[:SHOWN_CORRUPT]:
+            print(f"  {name}: {reason}")
+        if len(report.corrupt) > SHOWN_CORRUPT:
+            print(f"  and {len(report.corrupt) - SHOWN_CORRUPT:,} more")
+    print(_twin_line(report.near_duplicates))
+
+
+def _twin_line(groups: list[list[int]]) -> str:
+    return (
+        f"near duplicates: {sum(map(len, groups)):,} images in {len(groups):,} groups, "
+        f"the largest of {max(map(len, groups), default=0):,}; no group is split"
+    )
+
+
+def _list(args: argparse.Namespace) -> int:
+    print(f"faces     built in; styles: {', '.join(OPTIONS)}")
+    print("fractals  built in")
+    for name, sizes in imported_sets().items():
+        print(f"{name}  imported at {', '.join(map(str, sizes))} px")
+    return 0
+
+
+def _show(args: argparse.Namespace) -> int:
+    with _bar(f"making {args.name}") as progress:
+        images = _load(args, progress)
+    print(
+        f"{images.name}: {len(images):,} images of {images.size} x {images.size} px, "
+        f"{int(images.held_out.sum()):,} held out"
+    )
+    print(_twin_line(twins(near_duplicate_groups(images.pixels))))
+    _tell_labels(images.labels)
+    print(f"credit: {images.credit or 'unknown: yours to know'}")
+    print(f"digest: {images.digest}")
+    output = args.output or Path(f"{args.name}.png")
+    try:
+        _write_grid(images, output)
+    except (OSError, ValueError) as error:
+        raise Refusal(f"cannot write the grid {output}: {error}") from None
+    print(f"grid: {output}")
+    return 0
+
+
+def _load(args: argparse.Namespace, progress: Callback) -> ImageSet:
+    if args.name == "faces":
+        return Faces(n=args.n, size=args.size, style=args.style).load(progress)
+    if args.name == "fractals":
+        return Fractals(n=args.n, size=args.size).load(progress)
+    return Imported(args.name, args.size).load(progress)
+
+
+def _tell_labels(labels: dict[str, np.ndarray]) -> None:
+    """One line for each label that varies, and one for all that do not."""
+    constant = []
+    for name, values in labels.items():
+        if len(np.unique(values)) == 1:
+            constant.append(name)
+        elif values.dtype.kind == "f":
+            print(f"label {name}: {values.min():.3g} to {values.max():.3g}")
+        else:
+            counts = Counter(values.tolist()).most_common()
+            told = ", ".join(f"{value} {count:,}" for value, count in counts[:SHOWN_VALUES])
+            more = len(counts) - SHOWN_VALUES
+            print(f"label {name}: {told}" + (f", and {more} more" if more > 0 else ""))
+    if constant:
+        print(f"labels with a single value: {', '.join(constant)}")
+
+
+def _write_grid(images: ImageSet, output: Path) -> None:
+    """The first images, eight a row on white, as a PNG that carries the credit line."""
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    shown = images.pixels[: GRID * GRID]
+    rows = -(-len(shown) // GRID)
+    grid = np.full((rows * GRID, 3, images.size, images.size), 255, np.uint8)
+    grid[: len(shown)] = shown
+    tiled = grid.reshape(rows, GRID, 3, images.size, images.size).transpose(0, 3, 1, 4, 2)
+    text = PngInfo()
+    if images.credit:
+        text.add_itxt("Copyright", images.credit)
+    picture = Image.fromarray(tiled.reshape(rows * images.size, GRID * images.size, 3))
+    picture.save(output, format="PNG", pnginfo=text)
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Callback]:
+    """A bar with the time left on standard error, shown once there is something to wait for."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+        task = bar.add_task(what, total=None, visible=False)
+        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)

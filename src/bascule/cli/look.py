@@ -1,0 +1,59 @@
+"""The verbs that look at runs: list, compare."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bascule.runs.store import Store
+
+
+def add(verbs: argparse._SubParsersAction) -> None:
+    """Add the verbs of this file to the command line."""
+    listing = verbs.add_parser("list", help="list the runs")
+    listing.set_defaults(do=do_list)
+
+    compare = verbs.add_parser("compare", help="runs side by side: differences, curves, pictures")
+    compare.add_argument("run", nargs="+", help="run ids, parts of them, or folders")
+    compare.add_argument("-o", "--output", type=Path, metavar="DIR", help="where the page goes")
+    compare.set_defaults(do=do_compare)
+
+
+def do_list(args: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    store = Store(args.runs)
+    runs = store.runs()
+    if not runs:
+        print(f"no runs in {store.root}")
+        return 0
+    table = Table("run", "state", "epochs", "loss_D", "loss_G", "D_x", "D_Gz", "images/s", "fork of")
+    for run in runs:
+        rows = run.rows()
+        last = rows[-1] if rows else {}
+        numbers = [f"{last[n]:.3f}" if n in last else "" for n in ("loss_D", "loss_G", "D_x", "D_Gz")]
+        speed = f"{last['images_per_s']:.0f}" if last else ""
+        branch = f"{run.fork.parent} at {run.fork.epoch}" if run.fork else ""
+        epochs = f"{len(rows)}/{run.recipe.epochs}"
+        table.add_row(run.id, run.status["state"], epochs, *numbers, speed, branch)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 220
+    console.print(table)
+    return 0
+
+
+def do_compare(args: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from bascule.reports.compare import comparison_table, write_comparison
+
+    store = Store(args.runs)
+    runs = [store.find(text) for text in args.run]
+    credits = "\n".join(sorted({run.recipe.data.load(None).credit for run in runs}))
+    folder = args.output or store.root / "notes" / "compare"
+    page = write_comparison(runs, folder, credits)
+    Console().print(comparison_table(runs))
+    print(f"page: {page}")
+    return 0

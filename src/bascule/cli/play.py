@@ -1,0 +1,225 @@
+"""The verbs that train: run, train, resume, fork."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from bascule.data.images import ImageSet
+from bascule.errors import Refusal, unknown
+from bascule.experiments import experiment as experiments
+from bascule.experiments.schedule import gather, plan, run_all
+from bascule.presets import PRESETS
+from bascule.runs import codec
+from bascule.runs.brought import brought_classes
+from bascule.runs.execute import execute
+from bascule.runs.fork import fork
+from bascule.runs.store import Run, Store, slug
+from bascule.training.machine import settle
+from bascule.training.recipe import Recipe
+
+
+def add(verbs: argparse._SubParsersAction) -> None:
+    """Add the verbs of this file to the command line."""
+    run = verbs.add_parser("run", help="run an experiment and write its lab note")
+    run.add_argument("experiment", help="a file in experiments/ by name, or a path to one")
+    run.add_argument("--quick", action="store_true", help="the experiment's small version")
+    run.add_argument("--arm", action="append", default=[], metavar="ARM", help="only this arm")
+    run.add_argument("--seeds", type=int, nargs="+", metavar="S")
+    run.add_argument("--note", type=Path, metavar="DIR", help="where the note goes")
+    _settings(run)
+    run.set_defaults(do=do_run)
+
+    train = verbs.add_parser("train", help="train one preset")
+    train.add_argument("preset", help=", ".join(PRESETS))
+    train.add_argument("--data", metavar="NAME", help="faces, fractals or an imported set")
+    train.add_argument("--name", help="what to call the run")
+    _settings(train)
+    train.set_defaults(do=do_train)
+
+    resume = verbs.add_parser("resume", help="go on with a run that was stopped")
+    resume.add_argument("run", help="a run's id, a part of it, or its folder")
+    resume.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    resume.set_defaults(do=do_resume)
+
+    forks = verbs.add_parser("fork", help="branch a run under a changed rule")
+    forks.add_argument("run", help="a run's id, a part of it, or its folder")
+    forks.add_argument("--at-epoch", type=int, required=True, metavar="E",
+                       help="the past to share: E complete epochs")
+    forks.add_argument("--change", action="append", default=[], metavar="CHANGE",
+                       help="a rule to add, e.g. 'PerfectG(at_epoch=60)'; may be repeated")
+    forks.add_argument("--epochs", type=int, metavar="N", help="epochs after the branch")
+    forks.add_argument("--name", help="what to call the fork")
+    _settings(forks)
+    forks.set_defaults(do=do_fork)
+
+
+def _settings(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="recipe fields, e.g. epochs=50 model.width=32 'change=InstanceNoise(0.1)'",
+    )
+
+
+def settings(pairs: list[str]) -> dict[str, str]:
+    """``["epochs=50"]`` as ``{"epochs": "50"}``."""
+    found = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign or not name:
+            raise Refusal(f"--set {pair}: expected FIELD=VALUE, e.g. --set epochs=50")
+        found[name.strip()] = value
+    return found
+
+
+def load(recipe: Recipe) -> ImageSet:
+    """The images of a recipe, with a progress bar if they must be made first."""
+    from bascule.cli.progress import bars
+
+    with bars() as progress:
+        task = progress.add_task("images", total=None, speed="", visible=False)
+
+        def tell(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total, visible=True)
+
+        images = recipe.data.load(tell)
+    n = len(images.indices("train"))
+    if n < recipe.batch:
+        raise Refusal(
+            f"{images.name} has {n} training images, fewer than one batch of {recipe.batch}: "
+            f"give more images, or --set batch={max(n // 2, 2)}"
+        )
+    return images
+
+
+def do_run(args: argparse.Namespace) -> int:
+    from bascule.cli.progress import JobBars, bars
+
+    path = experiments.find_file(args.experiment)
+    found = experiments.load(path, args.quick).with_settings(settings(args.set))
+    seeds = args.seeds or list(found.seeds)
+    if len(set(seeds)) != len(seeds):
+        raise Refusal(f"--seeds {' '.join(map(str, seeds))}: expected different seeds")
+    jobs = plan(found, seeds, args.arm)
+    store = Store(args.runs)
+    sets = {recipe: load(recipe) for recipe in {job.recipe for job in jobs}}
+    digests = {recipe: images.digest for recipe, images in sets.items()}
+    began = time.monotonic()
+    with bars() as progress:
+        state = run_all(jobs, found, store, digests, JobBars(progress, jobs))
+    if state == "interrupted":
+        print("interrupted: every run is saved; the same command goes on", file=sys.stderr)
+        return 130
+    from bascule.reports.note import write_experiment_note
+
+    results = gather(jobs, found, seeds, time.monotonic() - began)
+    folder = args.note or store.root / "notes" / slug(found.name)
+    credits = "\n".join(sorted({images.credit for images in sets.values()}))
+    page = write_experiment_note(results, folder, credits)
+    for failure, message in results.failures.items():
+        print(f"failed: {failure}: {message}", file=sys.stderr)
+    print(f"{results.verdict.word}: {results.verdict.why}")
+    for finding in (*results.verdict.findings, *results.verdict.checks):
+        print(f"  {finding.word:12} {finding.prediction.claim()}")
+    print(f"note: {page}")
+    return 2 if results.failures else 0
+
+
+def do_train(args: argparse.Namespace) -> int:
+    if args.preset not in PRESETS:
+        raise unknown("preset", args.preset, PRESETS)
+    recipe = PRESETS[args.preset]
+    if args.data:
+        recipe = recipe.but(data=named_data(args.data, recipe))
+    for path, text in settings(args.set).items():
+        recipe = codec.changed(recipe, path, text)
+    recipe = settle(recipe)
+    images = load(recipe)
+    store = Store(args.runs)
+    name = args.name or f"{args.preset} {images.name} s{recipe.seed}"
+    return _train(store.create(recipe, name, images.digest), store)
+
+
+def named_data(name: str, recipe: Recipe):
+    """The data that a plain name means: a built-in set, or an imported one."""
+    if name in ("faces", "fractals"):
+        return codec.parse(f"{name.capitalize()}(size={recipe.data.size})")
+    from bascule.data.imported import Imported
+
+    return Imported(name, recipe.data.size)
+
+
+def do_resume(args: argparse.Namespace) -> int:
+    store = Store(args.runs)
+    run = store.find(args.run)
+    return _work(run, store) if args.worker else _train(run, store)
+
+
+def do_fork(args: argparse.Namespace) -> int:
+    store = Store(args.runs)
+    parent = store.find(args.run)
+    brought_file = parent.folder / "experiment.py"
+    extra = brought_classes(brought_file)
+    added = tuple(_one_change(text, extra) for text in args.change)
+    recipe = parent.recipe
+    epochs = args.at_epoch + args.epochs if args.epochs else recipe.epochs
+    recipe = recipe.but(change=recipe.change + added, epochs=epochs)
+    for path, text in settings(args.set).items():
+        recipe = codec.changed(recipe, path, text, extra)
+    if recipe == parent.recipe:
+        raise Refusal("the fork changes nothing: give --change, --set or --epochs")
+    told = ", ".join(args.change + args.set) or f"{epochs} epochs"
+    name = args.name or f"{parent.name} fork {args.at_epoch} {told}"
+    run = fork(store, parent, args.at_epoch, recipe, name,
+               brought_file if brought_file.exists() else None)
+    return _train(run, store)
+
+
+def _one_change(text: str, extra):
+    change = codec.parse(text, extra)
+    if not hasattr(change, "acts_from"):
+        raise Refusal(f"--change {text}: expected an intervention, e.g. PerfectG(at_epoch=60)")
+    return change
+
+
+def _train(run: Run, store: Store) -> int:
+    """Train one run in the foreground, then write its note."""
+    from bascule.cli.progress import Bar, bars
+    from bascule.reports.run_note import write_run_note
+
+    images = load(run.recipe)
+    recipe = run.recipe
+    steps = len(images.indices("train")) // recipe.batch
+    print(f"run: {run.folder}", file=sys.stderr)
+    with bars() as progress:
+        task = progress.add_task(run.name, total=recipe.epochs, speed="",
+                                 completed=len(run.rows()))
+        state = execute(run, store, (Bar(recipe, steps, progress, task),))
+    relatives = [store.find(run.fork.parent)] if run.fork else []
+    page = write_run_note(run, images.credit, relatives)
+    if state == "interrupted":
+        print(f"interrupted at a checkpoint: go on with `bascule resume {run.id}`",
+              file=sys.stderr)
+        return 130
+    print(f"note: {page}")
+    return 0
+
+
+def _work(run: Run, store: Store) -> int:
+    """Train one run for the scheduler, and stop when it is gone."""
+    from bascule.cli.progress import Lines
+
+    images = load(run.recipe)
+    steps = len(images.indices("train")) // run.recipe.batch
+    scheduler = os.getppid()
+    state = execute(
+        run, store, (Lines(run.recipe, steps),), must_stop=lambda: os.getppid() != scheduler
+    )
+    return 130 if state == "interrupted" else 0

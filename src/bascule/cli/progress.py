@@ -1,0 +1,127 @@
+"""Progress on the terminal, and as lines that another process reads."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from bascule.experiments.schedule import Job
+from bascule.training.loop import Probe
+from bascule.training.recipe import Recipe
+from bascule.training.state import State
+
+
+class Pace(Probe):
+    """Measures images/s and the epoch, a few times a second."""
+
+    def __init__(self, recipe: Recipe, steps_per_epoch: int, every_s: float = 0.5) -> None:
+        self.recipe, self.steps_per_epoch, self.every_s = recipe, steps_per_epoch, every_s
+        self.told_at, self.step_at = 0.0, -1
+
+    def step_done(self, state: State, seconds: float) -> None:
+        if self.step_at < 0:
+            self.told_at, self.step_at = seconds, state.step
+        elif seconds - self.told_at > self.every_s:
+            steps = state.step - self.step_at
+            rate = steps * self.recipe.batch / (seconds - self.told_at)
+            self.told_at, self.step_at = seconds, state.step
+            self.tell(state.step / self.steps_per_epoch, rate)
+
+    def tell(self, epoch: float, images_per_s: float) -> None:
+        raise NotImplementedError
+
+
+class Lines(Pace):
+    """One JSON line a tick on standard output, for the scheduler."""
+
+    def tell(self, epoch: float, images_per_s: float) -> None:
+        print(json.dumps({"epoch": epoch, "images_per_s": images_per_s}), flush=True)
+
+
+class Bar(Pace):
+    """A bar over the epochs of one run; plain lines where there is no terminal."""
+
+    def __init__(self, recipe: Recipe, steps: int, progress: Progress, task: TaskID) -> None:
+        super().__init__(recipe, steps)
+        self.progress, self.task = progress, task
+        self.lined_at = 0.0
+
+    def tell(self, epoch: float, images_per_s: float) -> None:
+        self.progress.update(self.task, completed=epoch, speed=f"{images_per_s:.0f} images/s")
+        if not self.progress.console.is_terminal and time.monotonic() - self.lined_at > 10:
+            self.lined_at = time.monotonic()
+            print(f"epoch {epoch:.1f} of {self.recipe.epochs}, {images_per_s:.0f} images/s",
+                  file=sys.stderr)
+
+
+class JobBars:
+    """One bar an experiment's run, and one over all of them."""
+
+    def __init__(self, progress: Progress, jobs: Sequence[Job]) -> None:
+        self.progress = progress
+        total = sum(job.epochs_to_do for job in jobs)
+        self.all = progress.add_task("all runs", total=total, speed="")
+        self.tasks = {
+            id(job): progress.add_task(
+                f"{job.arm}, seed {job.seed}", total=job.recipe.epochs, speed="", visible=False
+            )
+            for job in jobs
+        }
+        self.lined_at = 0.0
+
+    def __call__(self, jobs: Sequence[Job]) -> None:
+        done = speed = 0.0
+        for job in jobs:
+            done += max(0.0, min(job.epoch, job.recipe.epochs) - job.shared_epochs)
+            running = job.state == "running"
+            speed += job.images_per_s if running else 0.0
+            self.progress.update(
+                self.tasks[id(job)],
+                completed=job.epoch,
+                visible=running,
+                speed=f"{job.images_per_s:.0f} images/s",
+            )
+        self.progress.update(self.all, completed=done, speed=f"{speed:.0f} images/s")
+        if not self.progress.console.is_terminal and time.monotonic() - self.lined_at > 15:
+            self.lined_at = time.monotonic()
+            task = self.progress.tasks[0]
+            left = f", about {task.time_remaining:.0f} s left" if task.time_remaining else ""
+            finished = sum(job.state == "finished" for job in jobs)
+            print(
+                f"{finished} of {len(jobs)} runs finished, {done:.0f} of {task.total:.0f} epochs, "
+                f"{speed:.0f} images/s{left}",
+                file=sys.stderr,
+            )
+
+
+@contextmanager
+def bars() -> Iterator[Progress]:
+    """A progress display on standard error; silent where that is no terminal."""
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(elapsed_when_finished=False),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        speed_estimate_period=120,
+    ) as progress:
+        yield progress

@@ -1,0 +1,207 @@
+"""Where prepared image sets are kept: folders that are whole or absent.
+
+An entry holds ``images.npy`` (uint8 (N, 3, H, W)), ``labels.npz``, ``held_out.npy`` and
+``about.json``. It is written in a hidden folder beside its place, synced, and renamed, so an
+interrupted or concurrent build never leaves half an entry. Generated sets are addressed by a
+hash of the rules that made them; imported sets by name and size.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bascule.data.images import ImageSet, digest_of, in_chunks
+from bascule.data.near_duplicates import held_out_split, near_duplicate_groups, twins
+from bascule.errors import Refusal
+
+FORMAT = 1
+HEADER_BYTES = 128
+STALE_AFTER_SECONDS = 24 * 3600
+UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
+
+
+def root() -> Path:
+    """The cache folder: ``$BASCULE_DATA``, or ``bascule`` in the platform's own cache folder."""
+    if given := os.environ.get("BASCULE_DATA"):
+        return Path(given).expanduser()
+    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
+        return Path(local) / "bascule"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bascule"
+
+
+def made(name: str, rules: Mapping[str, Any]) -> Path:
+    """The place of a generated set: its name and a hash of every rule that shaped its pixels."""
+    text = json.dumps({"format": FORMAT, **rules}, sort_keys=True)
+    return root() / "made" / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def about(entry: Path) -> dict[str, Any]:
+    """What ``about.json`` of ``entry`` says. Raises Refusal when it is missing or damaged."""
+    try:
+        facts = json.loads((entry / "about.json").read_text("utf-8"))
+        facts["name"], facts["credit"], facts["digest"]
+        n, size = int(facts["n"]), int(facts["size"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(entry, f"about.json: {error}") from None
+    if facts.get("format") != FORMAT:
+        raise _damaged(entry, f"format {facts.get('format')}, this version reads {FORMAT}")
+    return {**facts, "n": n, "size": size}
+
+
+def open_entry(entry: Path) -> ImageSet:
+    """The image set kept in ``entry``, pixels memory-mapped read-only.
+
+    Pixels are compared with their digest (about 0.1 s per 10,000 images of 64 px). Raises Refusal,
+    saying what to delete, when anything is missing or differs.
+    """
+    facts = about(entry)
+    try:
+        pixels = np.load(entry / "images.npy", mmap_mode="r", allow_pickle=False)
+        held_out = np.load(entry / "held_out.npy", allow_pickle=False)
+        with np.load(entry / "labels.npz", allow_pickle=False) as kept:
+            labels = {name: kept[name] for name in kept.files}
+    except Exception as error:  # NumPy and zipfile raise many kinds on damaged files
+        raise _damaged(entry, str(error)) from None
+    if pixels.shape != (facts["n"], 3, facts["size"], facts["size"]):
+        raise _damaged(entry, f"images.npy has shape {pixels.shape}")
+    if digest_of(in_chunks(pixels), pixels.shape) != facts["digest"]:
+        raise _damaged(entry, "images.npy differs from its digest")
+    try:
+        return ImageSet(facts["name"], pixels, held_out, labels, facts["digest"], facts["credit"])
+    except Refusal as error:
+        raise _damaged(entry, str(error)) from None
+
+
+def _damaged(entry: Path, why: str) -> Refusal:
+    return Refusal(f"damaged image set: {why}. Delete the folder {entry} and make it again")
+
+
+class Draft:
+    """An entry being written in a temporary folder: add pixels in any number of pieces."""
+
+    def __init__(self, folder: Path, size: int) -> None:
+        self.folder, self.size, self.n = folder, size, 0
+        self.facts: dict[str, Any] = {}
+        self._images = open(folder / "images.npy", "wb")  # noqa: SIM115 (closed by finish or drop)
+        self._write_header()
+
+    def _write_header(self) -> None:
+        shape = (self.n, 3, self.size, self.size)
+        about_array = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self._images, about_array)
+        # Always as long, so that it can be written again once N is known.
+        assert self._images.tell() == HEADER_BYTES
+
+    def add(self, pixels: np.ndarray) -> None:
+        """Append images, uint8 (B, 3, size, size)."""
+        assert pixels.dtype == np.uint8 and pixels.shape[1:] == (3, self.size, self.size)
+        self._images.write(np.ascontiguousarray(pixels).data)
+        self.n += len(pixels)
+
+    def finish(
+        self, *, name: str, credit: str, labels: Mapping[str, np.ndarray], **facts: Any
+    ) -> None:
+        """Complete the entry: header, held-out split, labels and facts, all synced to disk."""
+        self._images.seek(0)
+        self._write_header()
+        _sync_and_close(self._images)
+        pixels = np.load(self.folder / "images.npy", mmap_mode="r")
+        groups = near_duplicate_groups(pixels)
+        self.facts = {
+            "format": FORMAT,
+            "name": name,
+            "credit": credit,
+            "digest": digest_of(in_chunks(pixels), pixels.shape),
+            "n": self.n,
+            "size": self.size,
+            "near_duplicates": twins(groups),
+            **facts,
+        }
+        with open(self.folder / "held_out.npy", "wb") as file:
+            np.save(file, held_out_split(groups))
+            _sync_and_close(file)
+        with open(self.folder / "labels.npz", "wb") as file:
+            # "file" is the name of savez's own first parameter: no label may be called so.
+            np.savez_compressed(file, **dict(labels))  # type: ignore[arg-type]
+            _sync_and_close(file)
+        with open(self.folder / "about.json", "w", encoding="utf-8") as text:
+            json.dump(self.facts, text, ensure_ascii=False)
+            _sync_and_close(text)
+
+    def drop(self) -> None:
+        """Forget the draft."""
+        self._images.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _sync_and_close(file: Any) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()
+
+
+@contextmanager
+def draft(entry: Path, size: int, replace: bool = False) -> Iterator[Draft]:
+    """A draft that takes the place of ``entry`` once finished, and vanishes otherwise.
+
+    It vanishes when the block raises, or ends without :meth:`Draft.finish`. When another process
+    was first, its entry stays and this draft is dropped, unless ``replace``. Raises Refusal when
+    the disk is full or the cache cannot be written.
+    """
+    sketch: Draft | None = None
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(entry.parent)
+        folder = entry.parent / f".{entry.name}-{uuid.uuid4().hex[:12]}"
+        folder.mkdir()
+        sketch = Draft(folder, size)
+        yield sketch
+        if sketch.facts:  # finished
+            _place(folder, entry, replace)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise Refusal(
+            f"cannot write the image cache {root()}: {error.strerror}. "
+            "Free some space there, or point BASCULE_DATA to another folder"
+        ) from None
+    finally:
+        if sketch is not None:
+            sketch.drop()
+
+
+def _place(folder: Path, entry: Path, replace: bool) -> None:
+    if replace and entry.exists():
+        old = entry.parent / f".{entry.name}-{uuid.uuid4().hex[:12]}"
+        os.rename(entry, old)
+        shutil.rmtree(old, ignore_errors=True)
+    try:
+        os.rename(folder, entry)
+    except OSError:
+        if not entry.is_dir():
+            raise
+        return  # another builder was first: same place, same rules
+    if os.name == "posix":
+        directory = os.open(entry.parent, os.O_RDONLY)
+        os.fsync(directory)
+        os.close(directory)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what killed builders left behind, once it is a day old."""
+    for left in parent.glob(".*-*"):
+        if left.is_dir() and time.time() - left.stat().st_mtime > STALE_AFTER_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)

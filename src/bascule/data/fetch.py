@@ -1,0 +1,64 @@
+"""The faces of the Simpsons from Kaggle, for those who have Kaggle and accept the terms."""
+
+from __future__ import annotations
+
+from bascule.data.imported import Progress, Report, import_images
+from bascule.errors import Refusal
+
+KAGGLE_SET = "kostastokis/simpsons-faces"
+LICENCE = (
+    "Simpsons faces (Kaggle, kostastokis/simpsons-faces): about 9,900 faces cut from episodes. "
+    "The artwork is copyright of its owners (20th Television, Disney); the page of the set grants "
+    "no rights to it. Use it for private research only: do not share the images, and think before "
+    "you share what a model trained on them makes."
+)
+CREDIT = (
+    "The Simpsons artwork (c) 20th Television / Disney; faces collected by kostastokis (Kaggle). "
+    "Research use only: do not redistribute."
+)
+
+
+def fetch_simpsons(
+    accept_licence: bool,
+    name: str = "simpsons",
+    size: int = 64,
+    skip_corrupt: bool = False,
+    replace: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Download the set through ``kagglehub`` (optional) and import it as ``name``.
+
+    Raises Refusal, saying what to do, when the terms are not accepted, kagglehub is missing, or
+    the download fails; and for whatever :func:`import_images` refuses.
+    """
+    if not accept_licence:
+        raise Refusal(f"{LICENCE} If you agree, run again with --accept-licence")
+    try:
+        import kagglehub
+    except ImportError:
+        raise Refusal(
+            f'kagglehub is not installed: pip install "bascule[kaggle]", {_hand()}'
+        ) from None
+    try:
+        folder = kagglehub.dataset_download(KAGGLE_SET)
+    except Exception as error:  # kagglehub's own errors, and those of the network below it
+        first_line = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise Refusal(
+            f"the download from Kaggle failed ({first_line}): try again, {_hand()}"
+        ) from None
+    return import_images(
+        folder,
+        name,
+        size=size,
+        skip_corrupt=skip_corrupt,
+        replace=replace,
+        credit=CREDIT,
+        progress=progress,
+    )
+
+
+def _hand() -> str:
+    return (
+        f"or download the Kaggle set {KAGGLE_SET} in a browser and run: "
+        "bascule data import ARCHIVE.zip --name simpsons"
+    )

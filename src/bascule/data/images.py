@@ -1,0 +1,189 @@
+"""An image set: prepared pixels, who is held out, and what is known about each image."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from bascule.data.near_duplicates import held_out_split, near_duplicate_groups
+from bascule.errors import Refusal, unknown
+
+Split = Literal["train", "held_out", "all"]
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """N colour images of one square size, in memory or memory-mapped; never written to.
+
+    name      what users call it.
+    pixels    uint8 (N, 3, H, W) in [0, 255], RGB, C-contiguous, usually a read-only memory map.
+    held_out  bool (N,): images that training never sees. No near twin of one is trained on.
+    labels    exact labels, each (N,), text or float; empty where nothing is known.
+    digest    sha256 (hex) of the pixels and their shape: two sets of one digest are one set.
+    credit    the licence and credit lines that must travel with every picture of the set.
+    """
+
+    name: str
+    pixels: np.ndarray
+    held_out: np.ndarray
+    labels: dict[str, np.ndarray]
+    digest: str
+    credit: str
+
+    def __post_init__(self) -> None:
+        shape, n = self.pixels.shape, len(self.pixels)
+        if self.pixels.dtype != np.uint8 or len(shape) != 4 or shape[1] != 3:
+            raise Refusal(
+                f"images of {self.name!r}: expected uint8 (N, 3, H, W), "
+                f"got {self.pixels.dtype} {shape}"
+            )
+        wrong = [name for name, values in self.labels.items() if values.shape != (n,)]
+        if self.held_out.shape != (n,) or self.held_out.dtype != np.bool_ or wrong:
+            raise Refusal(
+                f"image set {self.name!r}: the held-out mask (bool) and every label must have "
+                f"shape ({n},); wrong: {', '.join(wrong) or 'held_out'}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def size(self) -> int:
+        """Side of the images in pixels."""
+        return int(self.pixels.shape[-1])
+
+    def indices(self, split: Split = "train") -> np.ndarray:
+        """Positions (int64, ascending) of the images of ``split``."""
+        if split == "all":
+            return np.arange(len(self))
+        if split not in ("train", "held_out"):
+            raise unknown("split", split, ("train", "held_out", "all"))
+        return np.flatnonzero(self.held_out == (split == "held_out"))
+
+    def as_dataset(self, split: Split = "train") -> Dataset[torch.Tensor]:
+        """The images of ``split`` for PyTorch: float32 (3, H, W) in [-1, 1], one at a time."""
+        return _Pictures(self.pixels, self.indices(split))
+
+
+class _Pictures(Dataset[torch.Tensor]):
+    def __init__(self, pixels: np.ndarray, indices: np.ndarray) -> None:
+        self.pixels, self.indices = pixels, indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, position: int) -> torch.Tensor:
+        # np.array copies: a tensor must never share a read-only memory map.
+        return to_unit(torch.from_numpy(np.array(self.pixels[self.indices[position]])))
+
+
+def to_unit(pixels: torch.Tensor) -> torch.Tensor:
+    """uint8 in [0, 255] as float32 in [-1, 1]: 0 -> -1 and 255 -> 1, exactly."""
+    return pixels.float() / 127.5 - 1.0
+
+
+def digest_of(chunks: Iterable[np.ndarray], shape: tuple[int, ...]) -> str:
+    """sha256 (hex) of C-ordered uint8 ``chunks`` of a (N, 3, H, W) array, then of its shape."""
+    sha = hashlib.sha256()
+    for chunk in chunks:
+        sha.update(np.ascontiguousarray(chunk).data)
+    sha.update(repr(tuple(int(side) for side in shape)).encode())
+    return sha.hexdigest()
+
+
+def in_chunks(pixels: np.ndarray, length: int = 1024) -> Iterable[np.ndarray]:
+    """``pixels`` in consecutive pieces, so that a memory map is never read whole."""
+    return (pixels[start : start + length] for start in range(0, len(pixels), length))
+
+
+def from_dataset(name: str, dataset: Any, credit: str = "") -> ImageSet:
+    """An image set of any map-style PyTorch dataset of images, or of (image, label) tuples.
+
+    An image is a PIL picture, a uint8 tensor in [0, 255], or a float tensor; a tensor is
+    (1 | 3, H, W) or (H, W), and grey is copied to the three channels. All images must be square
+    and of one size. The float rule looks at the whole set: one value below 0 anywhere makes
+    the range [-1, 1], otherwise it is [0, 1]; values outside are refused. Labels become the
+    label ``"label"``: floats stay floats, anything else becomes text.
+    """
+    n = len(dataset)
+    if n < 2:
+        raise Refusal(f"dataset {name!r} has {n} images: at least 2 are needed")
+    pictures: list[np.ndarray] = []
+    labels: list[Any] = []
+    for position in range(n):
+        item = dataset[position]
+        if isinstance(item, tuple | list):
+            item, *rest = item
+            labels += rest[:1]
+        pictures.append(_picture(name, position, item))
+        if pictures[-1].shape != pictures[0].shape or pictures[-1].dtype != pictures[0].dtype:
+            raise Refusal(
+                f"dataset {name!r}: image {position} is {_told(pictures[-1])} but image 0 is "
+                f"{_told(pictures[0])}; resize them to one square first"
+            )
+    pixels = _as_uint8(name, np.stack(pictures))
+    if labels and len(labels) != n:
+        raise Refusal(f"dataset {name!r}: {len(labels)} of {n} items have a label: all or none")
+    return ImageSet(
+        name=name,
+        pixels=pixels,
+        held_out=held_out_split(near_duplicate_groups(pixels)),
+        labels={"label": _label_array(labels)} if labels else {},
+        digest=digest_of(in_chunks(pixels), pixels.shape),
+        credit=credit,
+    )
+
+
+def _picture(name: str, position: int, item: Any) -> np.ndarray:
+    """One item as (3, H, W), uint8 or float32."""
+    if not isinstance(item, torch.Tensor):
+        from bascule.data.decoding import as_rgb
+
+        try:
+            item = torch.from_numpy(np.array(as_rgb(item))).permute(2, 0, 1)
+        except AttributeError:
+            raise Refusal(
+                f"dataset {name!r}: item {position} is a {type(item).__name__}; expected a "
+                "tensor, a PIL picture, or a tuple (image, label)"
+            ) from None
+    if item.dim() == 2:
+        item = item[None]
+    if item.dim() != 3 or item.shape[0] not in (1, 3) or item.shape[1] != item.shape[2]:
+        raise Refusal(
+            f"dataset {name!r}: image {position} has shape {tuple(item.shape)}; expected a square "
+            "(3, H, H), (1, H, H) or (H, H)"
+        )
+    if item.dtype != torch.uint8 and not item.is_floating_point():
+        raise Refusal(f"dataset {name!r}: image {position} is {item.dtype}; use uint8 or float")
+    item = item if item.dtype == torch.uint8 else item.float()
+    return item.detach().cpu().expand(3, -1, -1).numpy()
+
+
+def _as_uint8(name: str, pictures: np.ndarray) -> np.ndarray:
+    if pictures.dtype == np.uint8:
+        return pictures
+    low, high = float(pictures.min()), float(pictures.max())
+    if not (low >= -1.0 and high <= 1.0):  # so put, NaN is refused too
+        raise Refusal(
+            f"dataset {name!r}: float values span [{low:g}, {high:g}]; expected [0, 1] or [-1, 1] "
+            "(uint8 tensors may use [0, 255])"
+        )
+    unit = (pictures + 1.0) / 2.0 if low < 0.0 else pictures
+    return np.rint(unit * 255.0).astype(np.uint8)
+
+
+def _label_array(labels: list[Any]) -> np.ndarray:
+    values = [value.item() if hasattr(value, "item") else value for value in labels]
+    if all(isinstance(value, float) for value in values):
+        return np.array(values, dtype=np.float64)
+    return np.array([str(value) for value in values])
+
+
+def _told(picture: np.ndarray) -> str:
+    return f"{picture.dtype} {picture.shape}"

@@ -1,0 +1,195 @@
+"""Where pictures are imported from: a folder, a zip archive, or an array file.
+
+A source is a list of names with a way to read each; nothing is written to disk, links and
+archives cannot lead outside, and every size is checked before it is believed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+import numpy as np
+
+from bascule.errors import Refusal
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".pgm", ".ppm", ".pnm"}
+MOST_FILE_BYTES = 200 * 2**20
+MOST_TOTAL_BYTES = 20 * 2**30
+MOST_ARRAY_BYTES = 4 * 2**30
+MOST_ENTRIES = 500_000
+MOST_RATIO = 200  # pictures are compressed already; only for entries of MANY_BYTES or more
+MANY_BYTES = 10 * 2**20
+
+
+@dataclass(frozen=True)
+class Found:
+    """One picture of a source: its name there, and how to read it (file bytes or one array).
+
+    ``read`` raises OSError or ValueError when it cannot.
+    """
+
+    name: str
+    read: Callable[[], bytes | np.ndarray]
+
+
+@contextmanager
+def open_source(path: Path) -> Iterator[list[Found]]:
+    """The pictures in ``path``, ordered by name, readable (by any thread) within the block.
+
+    ``path`` is a folder, searched to any depth; a ``.zip``; or an ``.npz`` with a uint8 array
+    (N, H, W) or (N, H, W, 1 | 3 | 4) called ``images``, or with a single array. Raises Refusal for
+    a missing path, an unknown kind of file, and archives that are broken, encrypted, that climb
+    out of their folder, or that claim too much.
+    """
+    if not path.exists():
+        raise Refusal(f"no such file or folder: {path}")
+    if path.is_dir():
+        yield _in_folder(path)
+    elif path.suffix.lower() == ".zip":
+        with _opened_zip(path) as archive:
+            yield _in_zip(path, archive)
+    elif path.suffix.lower() == ".npz":
+        yield _in_arrays(path)
+    elif path.suffix.lower() in SUFFIXES:
+        raise Refusal(f"{path} is a single image: give a folder, a .zip or an .npz of many")
+    else:
+        raise Refusal(f"{path}: expected a folder of images, a .zip or an .npz")
+
+
+def _is_picture(name: str) -> bool:
+    parts = PurePosixPath(name)
+    hidden = parts.name.startswith(".") or "__MACOSX" in parts.parts
+    return parts.suffix.lower() in SUFFIXES and not hidden
+
+
+def _in_folder(top: Path) -> list[Found]:
+    found = []
+    seen: set[tuple[int, int]] = set()
+    for folder, below, names in os.walk(top, followlinks=True):
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in seen:  # a link led back here
+            below.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        below.sort()
+        for name in filter(_is_picture, names):
+            file = Path(folder) / name
+            found.append(Found(file.relative_to(top).as_posix(), lambda file=file: _read(file)))  # type: ignore[misc]
+    return sorted(found, key=lambda picture: picture.name)
+
+
+def _read(file: Path) -> bytes:
+    status = file.stat()
+    if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
+        raise ValueError("not a regular file")
+    if status.st_size > MOST_FILE_BYTES:
+        raise ValueError(f"{status.st_size:,} bytes; at most {MOST_FILE_BYTES:,} read")
+    return file.read_bytes()
+
+
+def _opened_zip(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise Refusal(f"{path}: not a readable archive: {error}") from None
+
+
+def _in_zip(path: Path, archive: zipfile.ZipFile) -> list[Found]:
+    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    if len(entries) > MOST_ENTRIES:
+        raise Refusal(f"{path}: {len(entries):,} files in it; at most {MOST_ENTRIES:,} read")
+    for entry in entries:
+        _check_entry(path, entry)
+    pictures = [entry for entry in entries if _is_picture(entry.filename)]
+    total = sum(entry.file_size for entry in pictures)
+    if total > MOST_TOTAL_BYTES:
+        raise Refusal(f"{path}: unpacks to {total:,} bytes; at most {MOST_TOTAL_BYTES:,} read")
+    return sorted(
+        (Found(e.filename, lambda e=e: _read_entry(archive, e)) for e in pictures),  # type: ignore[misc]
+        key=lambda picture: picture.name,
+    )
+
+
+def _check_entry(path: Path, entry: zipfile.ZipInfo) -> None:
+    # ZipInfo cuts names at a zero byte; the original name is the one to judge.
+    name = entry.orig_filename
+    windows = PureWindowsPath(name)
+    if windows.drive or windows.root or ".." in windows.parts:
+        raise Refusal(f"{path}: the entry {name!r} points outside the archive; not imported")
+    if entry.flag_bits & 1:
+        raise Refusal(f"{path} is encrypted: unpack it first and import the folder")
+    ratio = entry.file_size / max(entry.compress_size, 1)
+    if entry.file_size > MOST_FILE_BYTES or (entry.file_size >= MANY_BYTES and ratio > MOST_RATIO):
+        raise Refusal(
+            f"{path}: the entry {name!r} unpacks from {entry.compress_size:,} to "
+            f"{entry.file_size:,} bytes: this looks like a zip bomb; not imported"
+        )
+
+
+def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """At most the declared bytes (zipfile stops there), which were checked to be few."""
+    try:
+        with archive.open(entry) as file:
+            return file.read(entry.file_size)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise ValueError(str(error)) from None
+    except Exception as error:  # zlib.error, lzma.LZMAError: neither is an OSError
+        raise ValueError(f"cannot be unpacked: {error}") from None
+
+
+def _in_arrays(path: Path) -> list[Found]:
+    with _opened_zip(path) as archive:
+        arrays = {
+            entry.filename.removesuffix(".npy"): entry
+            for entry in archive.infolist()
+            if entry.filename.endswith(".npy")
+        }
+        key = "images" if "images" in arrays else next(iter(arrays), "")
+        if key != "images" and len(arrays) != 1:
+            raise Refusal(
+                f"{path}: expected an array called 'images', or a single array; "
+                f"it holds: {', '.join(sorted(arrays)) or 'none'}"
+            )
+        _check_array(path, archive, arrays[key])
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            images = kept[key]
+    except Exception as error:  # NumPy, zipfile and zlib each have their own kinds
+        raise Refusal(f"{path}: the array {key!r} cannot be read: {error}") from None
+    width = len(str(len(images)))
+    return [
+        Found(f"{key}[{i:0{width}d}]", lambda image=image: image)  # type: ignore[misc]
+        for i, image in enumerate(images)
+    ]
+
+
+def _check_array(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    """Read the header alone: a few declared numbers decide how much memory loading would take."""
+    try:
+        with archive.open(entry) as file:
+            major, _ = np.lib.format.read_magic(file)
+            read = {
+                1: np.lib.format.read_array_header_1_0,
+                2: np.lib.format.read_array_header_2_0,
+            }[major]
+            shape, _, dtype = read(file)
+    except Exception as error:  # KeyError, ValueError, RuntimeError (encrypted), zlib.error
+        raise Refusal(f"{path}: {entry.filename} is not a readable array: {error}") from None
+    known = len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3, 4))
+    if dtype != np.uint8 or not known:
+        raise Refusal(
+            f"{path}: {entry.filename} is {dtype} {shape}; expected uint8 (N, H, W) or "
+            "(N, H, W, 1 | 3 | 4)"
+        )
+    declared = int(np.prod(shape, dtype=object))
+    if declared > min(MOST_ARRAY_BYTES, entry.file_size):
+        raise Refusal(
+            f"{path}: {entry.filename} declares {declared:,} bytes; the file holds "
+            f"{entry.file_size:,} and at most {MOST_ARRAY_BYTES:,} are read"
+        )

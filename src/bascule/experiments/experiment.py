@@ -1,0 +1,87 @@
+"""An experiment: one question, its arms, and what its author predicts before seeing results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bascule.errors import Refusal, unknown
+from bascule.experiments.predictions import Prediction, check
+from bascule.interventions import Intervention
+from bascule.runs import codec
+from bascule.runs.brought import classes_of, load_file
+from bascule.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """``arms``: name -> recipe, the control first. The seed of a recipe is replaced by each of
+    ``seeds``, so that all arms of a seed share every draw.
+
+    ``predictions`` decide the verdict; ``checks`` are predictions that must hold if the program
+    is right. ``quick`` is the same question at a size for a laptop.
+    """
+
+    question: str
+    hypothesis: str
+    arms: Mapping[str, Recipe]
+    predictions: Sequence[Prediction]
+    checks: Sequence[Prediction] = ()
+    seeds: Sequence[int] = (0, 1, 2)
+    remarks: str = ""
+    quick: Experiment | None = None
+    name: str = ""
+    file: Path | None = None
+    brought: tuple[type[Intervention], ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.arms:
+            raise Refusal("an experiment needs at least one arm")
+        if len(set(self.seeds)) != len(self.seeds) or not self.seeds:
+            raise Refusal(f"seeds={list(self.seeds)}: expected different whole numbers")
+        if not self.predictions:
+            raise Refusal("an experiment needs at least one prediction")
+        epochs = {name: recipe.epochs for name, recipe in self.arms.items()}
+        for prediction in (*self.predictions, *self.checks):
+            check(prediction, epochs)
+
+    def with_settings(self, settings: Mapping[str, str]) -> Experiment:
+        """Every arm with some recipe fields set, as the command line says them."""
+        arms = dict(self.arms)
+        for path, text in settings.items():
+            arms = {n: codec.changed(r, path, text, self.brought) for n, r in arms.items()}
+        return replace(self, arms=arms)
+
+
+def load(path: Path, quick: bool = False) -> Experiment:
+    """The ``experiment`` of a Python file, or its quick version."""
+    module = load_file(path)
+    found = getattr(module, "experiment", None)
+    if not isinstance(found, Experiment):
+        raise Refusal(f"{path} defines no experiment: expected `experiment = Experiment(...)`")
+    name = path.stem.replace("_", "-")
+    if quick:
+        if found.quick is None:
+            raise Refusal(f"{path} has no quick version: give its Experiment a `quick=`")
+        found, name = found.quick, f"{name}-quick"
+    return replace(found, name=name, file=path, brought=classes_of(module))
+
+
+def find_file(text: str, folder: Path = Path("experiments")) -> Path:
+    """The experiment's file: a path, or the name of a file in ``experiments/``."""
+    if text.endswith(".py"):
+        path = Path(text)
+        if not path.exists():
+            raise Refusal(f"no such experiment file: {text}")
+        return path
+    path = folder / f"{text.replace('-', '_')}.py"
+    if not path.exists():
+        known = [p.stem.replace("_", "-") for p in folder.glob("*.py")]
+        if not known:
+            raise Refusal(
+                f"no experiment {text!r}: there is no folder experiments/ here; "
+                "go to the project's folder or give the path of a .py file"
+            )
+        raise unknown("experiment", text, known)
+    return path

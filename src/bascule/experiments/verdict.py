@@ -1,0 +1,133 @@
+"""From measurements over seeds to a verdict.
+
+Each prediction is judged by the t interval of its mean over seeds (95 %): *supported* when the
+whole interval lies in the claimed region, *refuted* when none of it does, else *inconclusive*.
+One seed has no interval, so it is never more than inconclusive.
+
+The experiment is supported when every prediction is (an intersection-union test, which needs no
+correction). It is refuted when a prediction is refuted also by its interval at 1 - 5 % / m, m
+predictions (Bonferroni), else inconclusive. *Checks* are predictions about the program itself:
+if one is not supported, the verdict is inconclusive whatever the predictions say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf, isfinite, nan
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+from bascule.experiments.predictions import Curves, Prediction
+
+Word = Literal["supported", "refuted", "inconclusive"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over seeds and its t interval; infinite when there are fewer than two seeds."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def t_interval(values: Sequence[float], level: float = 0.95) -> Interval:
+    """Student's t interval of the mean of ``values``."""
+    x = np.asarray(values, float)
+    if len(x) == 0:
+        return Interval(nan, -inf, inf)
+    if len(x) == 1 or not np.isfinite(x).all():
+        return Interval(float(x.mean()), -inf, inf)
+    half = stats.t.ppf((1 + level) / 2, len(x) - 1) * x.std(ddof=1) / len(x) ** 0.5
+    return Interval(float(x.mean()), float(x.mean() - half), float(x.mean() + half))
+
+
+def judge(interval: Interval, region: tuple[float, float]) -> Word:
+    """Where an interval stands to a claimed region."""
+    if not (isfinite(interval.low) and isfinite(interval.high)):
+        return "inconclusive"
+    if region[0] <= interval.low and interval.high <= region[1]:
+        return "supported"
+    if interval.high < region[0] or region[1] < interval.low:
+        return "refuted"
+    return "inconclusive"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One prediction against what was measured."""
+
+    prediction: Prediction
+    values: Mapping[int, float]  # seed -> number
+    interval: Interval
+    word: Word
+    refuted_strictly: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The experiment's answer, and why."""
+
+    word: Word
+    why: str
+    findings: Sequence[Finding]
+    checks: Sequence[Finding]
+
+
+def find(prediction: Prediction, curves: Curves, seeds: Sequence[int], m: int) -> Finding:
+    """Measure one prediction on every seed for which all its arms are complete."""
+    arms = [a for a in (getattr(prediction, n, None) for n in ("arm", "than")) if a is not None]
+    complete = [s for s in seeds if all(s in curves.get(arm, {}) for arm in arms)]
+    values = {seed: prediction.measure(curves, seed) for seed in complete}
+    interval = t_interval(list(values.values()))
+    strict = t_interval(list(values.values()), 1 - 0.05 / m)
+    word = judge(interval, prediction.region())
+    reason = ""
+    if len(values) < len(seeds):
+        reason = f"{len(seeds) - len(values)} of {len(seeds)} seeds did not finish"
+    elif len(values) == 1:
+        reason = "one seed cannot tell an effect from chance"
+    return Finding(
+        prediction, values, interval, word, judge(strict, prediction.region()) == "refuted", reason
+    )
+
+
+def verdict(
+    predictions: Sequence[Prediction],
+    checks: Sequence[Prediction],
+    curves: Curves,
+    seeds: Sequence[int],
+) -> Verdict:
+    """Judge all predictions and checks."""
+    findings = [find(p, curves, seeds, len(predictions)) for p in predictions]
+    checked = [find(p, curves, seeds, 1) for p in checks]
+    word, why = _answer(findings, checked, seeds)
+    return Verdict(word, why, findings, checked)
+
+
+def _answer(
+    findings: Sequence[Finding], checks: Sequence[Finding], seeds: Sequence[int]
+) -> tuple[Word, str]:
+    if len(seeds) < 2:
+        return "inconclusive", "one seed cannot tell an effect from chance; run at least two"
+    unfinished = [f for f in (*findings, *checks) if len(f.values) < len(seeds)]
+    if unfinished:
+        return "inconclusive", unfinished[0].reason
+    failed = [c for c in checks if c.word != "supported"]
+    if failed:
+        return (
+            "inconclusive",
+            f"a check of the program was not met, so its measurements cannot be trusted: "
+            f"{failed[0].prediction.claim()}",
+        )
+    refuted = [f for f in findings if f.refuted_strictly]
+    if refuted:
+        return "refuted", f"{len(refuted)} of {len(findings)} predictions are refuted"
+    supported = sum(f.word == "supported" for f in findings)
+    if supported == len(findings):
+        return "supported", f"all {len(findings)} predictions are supported"
+    return "inconclusive", f"{supported} of {len(findings)} predictions are supported"

@@ -1,0 +1,50 @@
+"""The players of the game and what they learn with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+
+@dataclass
+class Game:
+    """Two players and their optimisers.
+
+    ``G`` maps z: (B, z_dim) to images (B, 3, H, W) in [-1, 1]; ``D`` maps images to logits (B,).
+    ``precision`` is ``"fp32"``, or ``"bf16"`` for automatic mixed precision.
+    """
+
+    G: nn.Module
+    D: nn.Module
+    opt_G: torch.optim.Optimizer
+    opt_D: torch.optim.Optimizer
+    z_dim: int
+    device: torch.device
+    precision: str = "fp32"
+
+    def autocast(self) -> torch.autocast:
+        """The context in which the players compute."""
+        return torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "G": self.G.state_dict(),
+            "D": self.D.state_dict(),
+            "opt_G": self.opt_G.state_dict(),
+            "opt_D": self.opt_D.state_dict(),
+        }
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Take weights and moments; learning rates and betas stay those of the recipe."""
+        self.G.load_state_dict(saved["G"])
+        self.D.load_state_dict(saved["D"])
+        for optimizer, name in ((self.opt_G, "opt_G"), (self.opt_D, "opt_D")):
+            rates = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
+            optimizer.load_state_dict(saved[name])
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group.update(rate)

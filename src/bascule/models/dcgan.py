@@ -1,0 +1,198 @@
+"""DCGAN: the plain convolutional pair, as published in 2015 and as taught in a 2019 notebook.
+
+Every G maps z: (B, z_dim) to x: (B, 3, H, W) in [-1, 1]; every D maps such an x to (B,) logits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from bascule.errors import Refusal
+
+_SLOPE = 0.2  # of every LeakyReLU in both variants
+
+
+@dataclass(frozen=True)
+class DCGAN:
+    """The pair of Radford, Metz and Chintala, 2015 (arXiv 1511.06434).
+
+    G: a transposed 4x4 convolution from z to a 4x4 grid, then one that doubles the side per stage;
+    BatchNorm and ReLU between, tanh at the end. D mirrors it with strided 4x4 convolutions and
+    LeakyReLU(0.2), without BatchNorm on its first. Weights ~ N(0, 0.02), BatchNorm gains ~
+    N(1, 0.02). D ends in one linear logit: the sigmoid belongs to the loss.
+
+    ``width`` is the number of channels next to the image: each halving of the side doubles it,
+    down to the 4x4 grid (8 * width channels at size 64). Sizes 32 and 128 have one stage less
+    or more, which the paper leaves open.
+    """
+
+    width: int = 64
+    z_dim: int = 100
+    size: int = 64
+
+    def __post_init__(self) -> None:
+        _check_counts("DCGAN", width=self.width, z_dim=self.z_dim)
+        if self.size not in (32, 64, 128):
+            raise Refusal(f"DCGAN(size={self.size!r}): expected 32, 64 or 128: resize the images")
+
+    def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
+        """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
+        stages = int(math.log2(self.size)) - 2  # halvings of the side, down to 4
+        channels = [self.width * 2**i for i in range(stages)]
+        with torch.device("meta"):  # no memory, no draw from the global generator
+            G = Generator(_dcgan_g(self.z_dim, channels[::-1]))
+            D = Discriminator(_dcgan_d(channels))
+        return _drawn(G, _dcgan_std, 0.02, rng), _drawn(D, _dcgan_std, 0.02, rng)
+
+
+@dataclass(frozen=True)
+class DCGANW9:
+    """The pair of a 2019 internship notebook: bigger G, asymmetric D, 64x64 pixels only.
+
+    G: Linear from z to 8x8 with 8 * width channels, LeakyReLU(0.2); three stride-2 transposed 4x4
+    convolutions, each followed by BatchNorm(eps 5e-5) and LeakyReLU(0.2); 3x3 convolution, tanh.
+    D: four 4x4 convolutions of strides 2, 2, 1, 2 and paddings 1, 1, 2, 1 (sides 32, 16, 17, 8),
+    each followed by LeakyReLU(0.2) and only then, from the second on, BatchNorm(eps 5e-5); one
+    linear logit on the flattened result.
+
+    Initial weights of convolutions and linear layers ~ N(0, std), with He's gain for LeakyReLU
+    over the mean of both fans, as Xavier's: std^2 = 2 / ((1 + 0.2^2) * (fan_in + fan_out) / 2),
+    a fan being channels times kernel area. Biases start at 0, BatchNorm gains at 1.
+    """
+
+    width: int = 64
+    z_dim: int = 100
+    size: ClassVar[int] = 64
+
+    def __post_init__(self) -> None:
+        _check_counts("DCGANW9", width=self.width, z_dim=self.z_dim)
+
+    def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
+        """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
+        with torch.device("meta"):
+            G = Generator(_w9_g(self.z_dim, self.width))
+            D = Discriminator(_w9_d(self.width))
+        return _drawn(G, _mean_fan_std, 0.0, rng), _drawn(D, _mean_fan_std, 0.0, rng)
+
+
+class Generator(nn.Module):
+    """z: (B, z_dim) -> x: (B, 3, H, W) in [-1, 1]."""
+
+    def __init__(self, layers: list[nn.Module]) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layers(z)
+
+
+class Discriminator(nn.Module):
+    """x: (B, 3, H, W) in [-1, 1] -> logits (B,), high where x looks real."""
+
+    def __init__(self, layers: list[nn.Module]) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x).reshape(x.shape[0])
+
+
+def _dcgan_g(z_dim: int, channels: list[int]) -> list[nn.Module]:
+    """``channels`` from the 4x4 grid outwards; BatchNorm makes the convolutions' biases moot."""
+    layers: list[nn.Module] = [
+        nn.Unflatten(1, (z_dim, 1, 1)),
+        nn.ConvTranspose2d(z_dim, channels[0], 4, bias=False),
+    ]
+    for before, after in zip(channels, [*channels[1:], 3], strict=True):
+        layers += [
+            nn.BatchNorm2d(before),
+            nn.ReLU(inplace=True),
+            nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False),
+        ]
+    return [*layers, nn.Tanh()]
+
+
+def _dcgan_d(channels: list[int]) -> list[nn.Module]:
+    """``channels`` from the image inwards, to the 4x4 grid."""
+    layers: list[nn.Module] = [
+        nn.Conv2d(3, channels[0], 4, stride=2, padding=1, bias=False),
+        nn.LeakyReLU(_SLOPE, inplace=True),
+    ]
+    for before, after in pairwise(channels):
+        layers += [
+            nn.Conv2d(before, after, 4, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(after),
+            nn.LeakyReLU(_SLOPE, inplace=True),
+        ]
+    return [*layers, nn.Conv2d(channels[-1], 1, 4, bias=False)]
+
+
+def _w9_g(z_dim: int, width: int) -> list[nn.Module]:
+    layers: list[nn.Module] = [
+        nn.Linear(z_dim, 8 * width * 8 * 8),
+        nn.Unflatten(1, (8 * width, 8, 8)),
+        nn.LeakyReLU(_SLOPE, inplace=True),
+    ]
+    for before, after in ((8, 4), (4, 2), (2, 1)):
+        layers += [
+            nn.ConvTranspose2d(before * width, after * width, 4, stride=2, padding=1),
+            nn.BatchNorm2d(after * width, eps=5e-5),
+            nn.LeakyReLU(_SLOPE, inplace=True),
+        ]
+    return [*layers, nn.Conv2d(width, 3, 3, padding=1), nn.Tanh()]
+
+
+def _w9_d(width: int) -> list[nn.Module]:
+    layers: list[nn.Module] = [
+        nn.Conv2d(3, width, 4, stride=2, padding=1),
+        nn.LeakyReLU(_SLOPE, inplace=True),
+    ]
+    for before, after, stride, padding in ((1, 2, 2, 1), (2, 4, 1, 2), (4, 8, 2, 1)):
+        layers += [
+            nn.Conv2d(before * width, after * width, 4, stride, padding),
+            nn.LeakyReLU(_SLOPE, inplace=True),
+            nn.BatchNorm2d(after * width, eps=5e-5),
+        ]
+    return [*layers, nn.Flatten(), nn.Linear(8 * width * 8 * 8, 1)]
+
+
+def _dcgan_std(weight: Tensor) -> float:
+    return 0.02
+
+
+def _mean_fan_std(weight: Tensor) -> float:
+    """The std of :class:`DCGANW9`; a convolution and its transpose have the same mean fan."""
+    area = math.prod(weight.shape[2:])
+    mean_fan = (weight.shape[0] + weight.shape[1]) * area / 2
+    return math.sqrt(2 / ((1 + _SLOPE**2) * mean_fan))
+
+
+def _drawn(
+    net: nn.Module, std: Callable[[Tensor], float], gain_std: float, rng: torch.Generator
+) -> nn.Module:
+    """``net`` brought from the meta device to that of ``rng``, with all its weights drawn."""
+    net.to_empty(device=rng.device)
+    with torch.no_grad():
+        for layer in net.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.reset_running_stats()
+                layer.weight.normal_(1.0, gain_std, generator=rng)
+                layer.bias.zero_()
+            elif isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+                layer.weight.normal_(0.0, std(layer.weight), generator=rng)
+                if layer.bias is not None:
+                    layer.bias.zero_()
+    return net
+
+
+def _check_counts(owner: str, **counts: int) -> None:
+    for name, count in counts.items():
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            raise Refusal(f"{owner}({name}={count!r}): expected a whole number >= 1")

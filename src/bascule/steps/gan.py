@@ -1,0 +1,84 @@
+"""The game of Goodfellow et al. 2014, algorithm 1 with k = 1 and the non-saturating loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from bascule.game import Game
+from bascule.interventions import Intervention
+from bascule.now import Now
+from bascule.objectives import loss_D, loss_G
+
+
+def gan_step(
+    game: Game, real: Tensor, now: Now, change: Intervention, concat: bool = False
+) -> dict[str, Tensor]:
+    """One step of D, then one of G, on one batch of reals (B, 3, H, W) in [-1, 1].
+
+    D sees reals and fakes in two forward passes, because its BatchNorm takes its statistics from
+    each batch; ``concat`` shows them in one pass instead, which is another game. G's turn reuses
+    the fakes of D's turn. A player that may not learn is left as it is, its BatchNorm statistics
+    too, and its loss is still reported. Returns detached scalars; D_x and D_Gz are means of
+    sigmoid(logit) over the batch in D's turn.
+    """
+    change.prepare(game, now.within("prepare"))
+    d_learns, g_learns = change.may_learn("D", now), change.may_learn("G", now)
+
+    z = torch.randn(len(real), game.z_dim, generator=now.rng("z")).to(game.device)
+    with game.autocast(), torch.set_grad_enabled(g_learns), norms(game.G, learn=g_learns):
+        fake = game.G(z).float()
+    shown_real, shown_fake = change.batches(real, fake, now.within("batches"))
+
+    with game.autocast(), torch.set_grad_enabled(d_learns), norms(game.D, learn=d_learns):
+        seen_real = change.view(shown_real, now.within("view/D/real"))
+        seen_fake = change.view(shown_fake.detach(), now.within("view/D/fake"))
+        logit_real, logit_fake = judge(game.D, seen_real, seen_fake, concat)
+        d = loss_D(logit_real, logit_fake)
+    if d_learns:
+        game.opt_D.zero_grad()
+        d.backward()
+        game.opt_D.step()
+
+    game.D.requires_grad_(False)  # G's turn needs no gradient of D's weights
+    heard = d_learns and g_learns
+    with game.autocast(), torch.set_grad_enabled(g_learns), norms(game.D, learn=heard):
+        g = loss_G(game.D(change.view(shown_fake, now.within("view/G/fake"))).float())
+    if g_learns:
+        game.opt_G.zero_grad()
+        g.backward()
+        game.opt_G.step()
+    game.D.requires_grad_(True)
+
+    return {
+        "loss_D": d.detach(),
+        "loss_G": g.detach(),
+        "D_x": logit_real.detach().sigmoid().mean(),
+        "D_Gz": logit_fake.detach().sigmoid().mean(),
+    }
+
+
+def judge(D: nn.Module, real: Tensor, fake: Tensor, concat: bool) -> tuple[Tensor, Tensor]:
+    """D's logits of reals and fakes, (B,) each, in fp32."""
+    if concat:
+        both = D(torch.cat([real, fake])).float()
+        return both[: len(real)], both[len(real) :]
+    return D(real).float(), D(fake).float()
+
+
+@contextmanager
+def norms(player: nn.Module, learn: bool) -> Iterator[None]:
+    """Use the statistics of the batch, as in training, but keep the running ones unless ``learn``."""
+    resting = [
+        m for m in player.modules() if not learn and getattr(m, "track_running_stats", False)
+    ]
+    for norm in resting:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in resting:
+            norm.track_running_stats = True

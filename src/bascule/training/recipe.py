@@ -1,0 +1,86 @@
+"""A recipe: everything that decides what a run computes, as plain frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+from bascule.data.augment import Affine, Flip
+from bascule.data.faces import Faces
+from bascule.data.fractals import Fractals
+from bascule.data.imported import Imported
+from bascule.errors import Refusal, unknown
+from bascule.interventions import Intervention
+from bascule.models.dcgan import DCGAN, DCGANW9
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One run, whole. A variant names only its difference: ``recipe.but(epochs=60)``.
+
+    The fields below "arithmetic" change the result in the last bits or more, so they belong to
+    the recipe: two runs are bit-identical when their recipes are equal and ``threads`` is not
+    None. A run records what None and "auto" became on its machine.
+    """
+
+    data: Faces | Fractals | Imported = Faces()  # noqa: RUF009 (frozen)
+    model: DCGAN | DCGANW9 = DCGAN()  # noqa: RUF009 (frozen)
+    epochs: int = 100
+    batch: int = 64
+    seed: int = 0
+    # optimisation (Adam)
+    lr_D: float = 2e-4
+    lr_G: float = 2e-4
+    beta1: float = 0.5
+    beta2: float = 0.999
+    # what the players see
+    augment: tuple[Flip | Affine, ...] = ()
+    space: Literal["rgb", "hsv"] = "rgb"
+    concat: bool = False  # D sees reals and fakes in one forward pass
+    change: tuple[Intervention, ...] = ()
+    # arithmetic
+    precision: Literal["auto", "fp32", "bf16"] = "fp32"
+    channels_last: bool = True
+    fused_adam: bool = True
+    compile: bool = False
+    threads: int | None = None  # None: every core
+    device: str = "auto"
+    # what is kept
+    sample_every_epochs: int = 5
+    keep_every_epochs: int = 20
+
+    def __post_init__(self) -> None:
+        for name in ("change", "augment"):
+            value = getattr(self, name)
+            if not isinstance(value, tuple):
+                value = tuple(value) if isinstance(value, Iterable) else (value,)
+                object.__setattr__(self, name, value)
+        for name in ("epochs", "sample_every_epochs", "keep_every_epochs"):
+            self._expect(name, getattr(self, name) >= 1, "a whole number >= 1")
+        self._expect("batch", self.batch >= 2, "at least 2 images (BatchNorm needs them)")
+        self._expect("threads", self.threads is None or self.threads >= 1, "at least 1, or None")
+        for name in ("lr_D", "lr_G"):
+            self._expect(name, 0 < getattr(self, name) < 1, "a number between 0 and 1")
+        for name in ("beta1", "beta2"):
+            self._expect(name, 0 <= getattr(self, name) < 1, "a number in [0, 1)")
+        if self.data.size != self.model.size:
+            raise Refusal(
+                f"the images are {self.data.size} px and the model draws {self.model.size} px: "
+                "set data.size and model.size to the same number"
+            )
+        for change in self.change:
+            if change.acts_from() >= self.epochs:
+                raise Refusal(f"{change} never acts: the run has {self.epochs} epochs")
+
+    def _expect(self, name: str, holds: bool, expected: str) -> None:
+        if not holds:
+            raise Refusal(f"{name}={getattr(self, name)!r}: expected {expected}")
+
+    def but(self, **differences: Any) -> Recipe:
+        """The same recipe with some fields replaced."""
+        known = [f.name for f in fields(self)]
+        for name in differences:
+            if name not in known:
+                raise unknown("recipe field", name, known)
+        return replace(self, **differences)

@@ -1,0 +1,63 @@
+"""What many tests share: a data cache of their own, and the smallest run that is still a GAN."""
+
+import pytest
+import torch
+
+from bascule.data.faces import Faces
+from bascule.models.dcgan import DCGAN
+from bascule.runs.store import Store
+from bascule.training.recipe import Recipe
+
+
+@pytest.fixture(scope="session", autouse=True)
+def data_cache(tmp_path_factory):
+    """Every test draws and imports into a temporary cache, never the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BASCULE_DATA", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
+@pytest.fixture
+def tiny() -> Recipe:
+    """4 epochs of 4 steps at 32 px on CPU, one thread: about a second."""
+    return Recipe(
+        data=Faces(n=40, size=32),
+        model=DCGAN(width=4, z_dim=8, size=32),
+        epochs=4,
+        batch=8,
+        threads=1,
+        device="cpu",
+        sample_every_epochs=2,
+        keep_every_epochs=2,
+    )
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    return Store(tmp_path / "runs")
+
+
+@pytest.fixture
+def make_run(store):
+    """``make_run(recipe)``: a new run folder in the store, not yet trained."""
+
+    def make(recipe: Recipe, name: str = "run"):
+        return store.create(recipe, name, recipe.data.load().digest)
+
+    return make
+
+
+def same_tensors(a, b) -> bool:
+    """Whether two nested states are equal bit for bit."""
+    if isinstance(a, torch.Tensor):
+        return a.dtype == b.dtype and torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same_tensors(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same_tensors, a, b))
+    return a == b
+
+
+@pytest.fixture
+def same():
+    return same_tensors

@@ -1,0 +1,125 @@
+"""The rule for preparing one picture, against values computed by hand."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bascule.data.decoding import decode
+
+
+def stored(picture: Image.Image, form: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, format=form, **options)
+    return file.getvalue()
+
+
+def colours(pixels: np.ndarray) -> list[int]:
+    return pixels[:, 4, 4].tolist()
+
+
+def test_transparency_is_composited_over_white() -> None:
+    # 100 * 51/255 + 255 * 204/255 = 20 + 204 = 224, and so on
+    picture = Image.new("RGBA", (8, 8), (100, 0, 255, 51))
+    assert colours(decode(stored(picture), 8)) == [224, 204, 255]
+    assert colours(decode(stored(Image.new("RGBA", (8, 8), (9, 9, 9, 0))), 8)) == [255] * 3
+    assert colours(decode(stored(Image.new("LA", (8, 8), (100, 51))), 8)) == [224] * 3
+
+
+def test_a_transparent_palette_colour_is_white_and_the_others_stay() -> None:
+    picture = Image.new("P", (8, 8), 1)
+    picture.putpalette([10, 20, 30, 40, 50, 60])
+    assert colours(decode(stored(picture), 8)) == [40, 50, 60]
+    assert colours(decode(stored(picture, transparency=1), 8)) == [255, 255, 255]
+    assert colours(decode(stored(picture, transparency=0), 8)) == [40, 50, 60]
+
+
+def test_grey_is_copied_and_16_bits_are_scaled() -> None:
+    assert colours(decode(stored(Image.new("L", (8, 8), 77)), 8)) == [77] * 3
+    deep = Image.fromarray(np.full((8, 8), 25700, np.uint16))
+    assert colours(decode(stored(deep), 8)) == [100] * 3  # 25700 / 257
+    pgm = b"P5 8 8 65535\n" + np.full((8, 8), 25700, ">u2").tobytes()
+    assert colours(decode(pgm, 8)) == [100] * 3
+    assert colours(decode(stored(Image.new("1", (8, 8), 1)), 8)) == [255] * 3
+
+
+def test_orientation_is_applied() -> None:
+    picture = Image.new("RGB", (16, 16), "black")
+    picture.paste("white", (0, 0, 16, 8))  # bright above
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter clockwise: the top becomes the right
+    pixels = decode(stored(picture, "JPEG", exif=exif, quality=100), 16)
+    assert pixels[:, 8, 13].min() > 240 and pixels[:, 8, 2].max() < 15
+    plain = decode(stored(picture, "JPEG", quality=100), 16)
+    assert plain[:, 2, 8].min() > 240 and plain[:, 13, 8].max() < 15
+
+
+def test_the_centred_square_is_kept() -> None:
+    wide = np.zeros((10, 30, 3), np.uint8)
+    wide[:, 10:20] = 200
+    assert (decode(stored(Image.fromarray(wide)), 10) == 200).all()
+    assert (decode(stored(Image.fromarray(wide.transpose(1, 0, 2))), 10) == 200).all()
+
+
+def test_shrinking_averages_and_does_not_alias() -> None:
+    board = np.indices((128, 128)).sum(0) % 2 * 255  # picking pixels would give 0 or 255
+    pixels = decode(stored(Image.fromarray(board.astype(np.uint8))), 8)
+    assert abs(pixels.astype(int) - 127).max() <= 3
+
+
+def test_the_result_is_what_pillow_gives_for_a_plain_square() -> None:
+    square = np.random.default_rng(0).integers(0, 256, (50, 50, 3), dtype=np.uint8)
+    picture = Image.fromarray(square)
+    expected = np.asarray(picture.resize((16, 16), Image.Resampling.LANCZOS)).transpose(2, 0, 1)
+    for form in ("PNG", "BMP", "PPM"):
+        assert (decode(stored(picture, form), 16) == expected).all()
+    assert (decode(stored(picture, "WEBP", lossless=True), 16) == expected).all()
+    assert (decode(square, 16) == expected).all()
+    assert decode(stored(picture, "GIF"), 16).shape == (3, 16, 16)
+
+
+def test_an_animation_gives_its_first_frame() -> None:
+    first, second = Image.new("L", (8, 8), 10), Image.new("L", (8, 8), 200)
+    gif = stored(first, "GIF", save_all=True, append_images=[second])
+    assert colours(decode(gif, 8)) == [10] * 3
+
+
+def huge_png(side: int) -> bytes:
+    """A PNG that declares ``side`` x ``side`` pixels and holds next to none."""
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        checked = kind + body
+        return struct.pack(">I", len(body)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    signature = b"\x89PNG\r\n\x1a\n"
+    return signature + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 99))
+
+
+noisy = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (stored(Image.new("RGB", (1, 1))), "1 x 1 pixels; at least 8 x 8"),
+        (stored(Image.new("RGB", (7, 400))), "7 x 400 pixels"),
+        (huge_png(20_000), "at most 50,000,000"),
+        (huge_png(8_000), "8000 x 8000 pixels; at most 50,000,000"),
+        (b"no picture at all", "not a picture"),
+        (b"", "not a picture"),
+        (stored(noisy)[:-2000], "truncated"),
+        (stored(noisy, "JPEG")[:900], "truncated"),
+        (b"%PDF-1.4 ...", "not a picture"),
+        (np.zeros((4, 4), np.uint8), "4 x 4 pixels"),
+    ],
+)
+def test_bad_pictures_are_refused_with_their_reason(
+    data: bytes | np.ndarray, reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        decode(data, 8)

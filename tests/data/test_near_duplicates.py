@@ -1,0 +1,82 @@
+"""Near duplicates and the held-out split."""
+
+import numpy as np
+import pytest
+
+from bascule.data.near_duplicates import held_out_split, near_duplicate_groups, twins
+from bascule.errors import Refusal
+
+
+def noise(n: int, size: int = 32) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (n, 3, size, size), dtype=np.uint8)
+
+
+def test_constructed_twins_and_only_they_are_grouped() -> None:
+    pixels = noise(8)
+    pixels[5] = pixels[2]  # a copy
+    pixels[7] = pixels[0] // 2 + 64  # half the contrast: far in pixels
+    pixels[6] = np.clip(pixels[1].astype(int) + 3, 0, 255)  # 3 / 255 brighter: below 12 / 255
+    assert near_duplicate_groups(pixels, threshold=12 / 255).tolist() == [0, 1, 2, 3, 4, 2, 1, 7]
+    assert twins(near_duplicate_groups(pixels)) == [[1, 6], [2, 5]]
+
+
+@pytest.mark.parametrize("size", [8, 16, 20, 48])
+def test_threshold_is_the_rms_of_16_by_16_means(size: int) -> None:
+    grey = np.full((2, 3, size, size), 100, np.uint8)
+    grey[1] = 110  # RMS difference of exactly 10 / 255, whatever the size
+    assert near_duplicate_groups(grey, threshold=10.01 / 255).tolist() == [0, 0]
+    assert near_duplicate_groups(grey, threshold=9.99 / 255).tolist() == [0, 1]
+
+
+def test_groups_agree_with_all_pairs_computed_directly_whatever_the_chunk() -> None:
+    rng = np.random.default_rng(1)
+    seeds = noise(6, 16).astype(int)
+    pixels = np.clip(seeds[rng.integers(0, 6, 40)] + rng.integers(-14, 15, (40, 3, 16, 16)), 0, 255)
+    pixels = pixels.astype(np.uint8)
+    flat = pixels.reshape(40, -1) / 255.0
+    apart = np.sqrt(((flat[:, None] - flat[None]) ** 2).mean(-1))
+    linked = apart < 11.4 / 255
+    assert 40 < linked.sum() < 300  # some pairs are on either side
+    reach = np.linalg.matrix_power(linked.astype(float), 40) > 0
+    expected = reach.argmax(1)  # the first image that a chain of twins leads to
+    for chunk in (1, 7, 512):
+        found = near_duplicate_groups(pixels, threshold=11.4 / 255, chunk=chunk)
+        assert found.tolist() == expected.tolist()
+
+
+def test_a_chain_is_one_group_though_its_ends_are_far_apart() -> None:
+    ramp = np.stack([np.full((3, 16, 16), 10 * k, np.uint8) for k in range(9)])
+    assert near_duplicate_groups(ramp, threshold=10.5 / 255).tolist() == [0] * 9
+
+
+def test_split_holds_out_whole_groups_about_a_tenth_and_always_the_same() -> None:
+    groups = np.repeat(np.arange(0, 600, 3), 3)  # 200 groups of three
+    mask = held_out_split(groups)
+    assert mask.dtype == np.bool_ and mask.shape == (600,)
+    assert mask.sum() == 60
+    assert set(groups[mask]).isdisjoint(groups[~mask])
+    assert (mask == held_out_split(groups)).all()
+    assert held_out_split(groups, share=0.5).sum() == 300
+    assert 0 < np.flatnonzero(mask).min() or np.flatnonzero(mask).max() > 500  # not the first ones
+
+
+def test_a_group_too_large_for_the_share_stays_in_training() -> None:
+    mask = held_out_split(np.array([0] * 95 + list(range(95, 100))))
+    assert not mask[:95].any() and mask[95:].all()
+
+
+def test_two_images_give_one_on_each_side() -> None:
+    assert held_out_split(np.array([0, 1])).sum() == 1
+    assert held_out_split(np.array([0, 0, 0, 3])).tolist() == [False, False, False, True]
+
+
+@pytest.mark.parametrize("groups", [[0], [0, 0, 0]])
+def test_one_group_cannot_be_split(groups: list[int]) -> None:
+    with pytest.raises(Refusal, match="at least two different images"):
+        held_out_split(np.array(groups))
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1, float("nan")])
+def test_a_share_outside_0_1_is_refused(share: float) -> None:
+    with pytest.raises(Refusal, match="share"):
+        held_out_split(np.arange(10), share)
