@@ -1,0 +1,179 @@
+"""Recipes to files and back: the one place where strings become classes."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import functools
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from bascule.data.augment import Affine, Flip
+from bascule.data.faces import Faces
+from bascule.data.fractals import Fractals
+from bascule.data.imported import Imported
+from bascule.errors import Refusal, unknown
+from bascule.interventions import InstanceNoise, NoiseOnReals, PerfectG
+from bascule.laws import Anneal, Uniform
+from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.training.recipe import Recipe
+
+CLASSES: dict[str, type] = {
+    c.__name__: c
+    for c in (
+        *(Recipe, Faces, Fractals, Imported, Flip, Affine, DCGAN, DCGANW9),
+        *(PerfectG, NoiseOnReals, InstanceNoise, Uniform, Anneal),
+    )
+}
+
+
+def encode(value: Any) -> Any:
+    """Plain JSON values for a recipe or any part of it."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        told = {"is": type(value).__name__}
+        return told | {f.name: encode(getattr(value, f.name)) for f in _fields(type(value))}
+    if isinstance(value, tuple | list):
+        return [encode(v) for v in value]
+    return value
+
+
+def decode(plain: Any, extra: Iterable[type] = ()) -> Any:
+    """The value that :func:`encode` told. ``extra``: classes that an experiment brings."""
+    classes = CLASSES | {c.__name__: c for c in extra}
+    if isinstance(plain, list):
+        return tuple(decode(v, extra) for v in plain)
+    if isinstance(plain, dict):
+        plain = dict(plain)
+        name = plain.pop("is", None)
+        if name not in classes:
+            raise unknown("class in a recipe", str(name), classes)
+        return build(classes[name], {k: decode(v, extra) for k, v in plain.items()})
+    return plain
+
+
+def build(cls: type, values: Mapping[str, Any]) -> Any:
+    """``cls(**values)`` with every name known and every value of its declared type."""
+    hints = _hints(cls)
+    checked = {}
+    for name, value in values.items():
+        if name not in hints:
+            raise unknown(f"field of {cls.__name__}", name, hints)
+        checked[name] = _checked(cls, name, value)
+    missing = [
+        f.name
+        for f in _fields(cls)
+        if f.name not in checked
+        and f.default is dataclasses.MISSING
+        and f.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise Refusal(f"{cls.__name__} needs {', '.join(missing)}")
+    return cls(**checked)
+
+
+def changed(value: Any, path: str, text: str, extra: Iterable[type] = ()) -> Any:
+    """``value`` with the field at the dotted ``path`` set to what ``text`` says."""
+    head, _, rest = path.partition(".")
+    hints = _hints(type(value))
+    if head not in hints:
+        nested = [
+            f"{name}.{head}"
+            for name in hints
+            if dataclasses.is_dataclass(part := getattr(value, name)) and head in _hints(type(part))
+        ]
+        if nested:
+            raise Refusal(f"unknown field {head!r}: did you mean {nested[0]}?")
+        raise unknown(f"field of {type(value).__name__}", head, hints)
+    if rest:
+        part = getattr(value, head)
+        if not dataclasses.is_dataclass(part):
+            raise Refusal(f"{head} has no field {rest!r}: it is {part!r}")
+        new = changed(part, rest, text, extra)
+    else:
+        new = _checked(type(value), head, parse(text, extra))
+    return dataclasses.replace(value, **{head: new})
+
+
+def parse(text: str, extra: Iterable[type] = ()) -> Any:
+    """A value as Python would write it: ``3e-4``, ``hsv``, ``[Flip(), Affine(degrees=10)]``."""
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except SyntaxError:
+        if "(" in text or "[" in text:
+            raise Refusal(f"cannot read {text!r}: expected a value like 0.1 or a call like "
+                          "PerfectG(at_epoch=60)") from None
+        return text
+    return _value(tree, text, CLASSES | {c.__name__: c for c in extra})
+
+
+def digest(value: Any) -> str:
+    """8 hexadecimal digits that stand for a recipe."""
+    canonical = json.dumps(encode(value), sort_keys=True)
+    return hashlib.blake2b(canonical.encode(), digest_size=4).hexdigest()
+
+
+def differences(a: Any, b: Any, prefix: str = "") -> dict[str, tuple[Any, Any]]:
+    """The dotted fields in which two recipes differ, with both values."""
+    if type(a) is not type(b) or not dataclasses.is_dataclass(a):
+        return {} if a == b else {prefix: (a, b)}
+    found: dict[str, tuple[Any, Any]] = {}
+    for f in _fields(type(a)):
+        path = f"{prefix}.{f.name}" if prefix else f.name
+        found |= differences(getattr(a, f.name), getattr(b, f.name), path)
+    return found
+
+
+def _value(node: ast.expr, text: str, classes: Mapping[str, type]) -> Any:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        name = node.func.id
+        if name not in classes:
+            raise unknown("name", name, classes)
+        cls = classes[name]
+        given = [f.name for f in _fields(cls)][: len(node.args)]
+        if len(node.args) > len(given):
+            raise Refusal(f"{ast.unparse(node)}: {name} takes {len(given)} values")
+        values = {n: _value(a, text, classes) for n, a in zip(given, node.args, strict=True)}
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                raise Refusal(f"cannot read {text!r}: no ** here")
+            values[keyword.arg] = _value(keyword.value, text, classes)
+        return build(cls, values)
+    if isinstance(node, ast.List | ast.Tuple):
+        return tuple(_value(v, text, classes) for v in node.elts)
+    if isinstance(node, ast.Name):
+        if node.id in classes:
+            return build(classes[node.id], {})
+        return {"true": True, "false": False, "none": None}.get(node.id.lower(), node.id)
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return text
+
+
+def _fields(cls: type) -> list[dataclasses.Field]:
+    return [f for f in dataclasses.fields(cls) if f.init]
+
+
+@functools.cache
+def _hints(cls: type) -> dict[str, Any]:
+    hints = get_type_hints(cls)
+    return {f.name: hints[f.name] for f in _fields(cls)}
+
+
+def _checked(cls: type, name: str, value: Any) -> Any:
+    hint = _hints(cls)[name]
+    if isinstance(hint, type) and isinstance(value, hint) and not isinstance(value, bool):
+        return value
+    if str(hint).startswith("tuple[") and not isinstance(value, tuple):
+        value = (value,)
+    bare = isinstance(hint, type) and dataclasses.is_dataclass(hint)
+    config = None if bare else ConfigDict(arbitrary_types_allowed=True)
+    try:
+        return TypeAdapter(hint, config=config).validate_python(value)
+    except ValidationError as error:
+        expected = "; ".join(dict.fromkeys(e["msg"] for e in error.errors()))
+        raise Refusal(f"{name}={value!r} in {cls.__name__}: {expected}") from None

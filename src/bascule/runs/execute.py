@@ -1,0 +1,164 @@
+"""Train one run in this process, from wherever it stands."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import torch
+
+from bascule.data.images import ImageSet
+from bascule.errors import Refusal
+from bascule.runs.store import Run, Store
+from bascule.training.loop import Probe, Record, Row, Stopped, train
+from bascule.training.probes import SampleGrids, TensorBoard, tensorboard_is_installed
+from bascule.training.recipe import Recipe
+from bascule.training.state import State, begin
+
+SAVE_EVERY_S = 30.0  # at most this much work is lost to a kill
+SHOW_EVERY_S = 2.0
+
+
+class Keeper(Probe):
+    """Keeps a run's scalars and checkpoints on disk: what it needs to go on after a stop.
+
+    Scalars are written before the checkpoint, so a checkpoint never knows more than they.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.rows: list[Row] = []
+        self.saved_at = self.shown_at = -SAVE_EVERY_S  # the first epoch is saved at once
+        recipe = run.recipe
+        self.keep = {change.acts_from() for change in recipe.change}
+        self.keep |= {*range(0, recipe.epochs, recipe.keep_every_epochs), recipe.epochs}
+
+    def epoch_done(self, record: Record) -> None:
+        self.rows.append(record.row)
+        if time.monotonic() - self.shown_at > SHOW_EVERY_S:
+            self.run.set_rows(self.rows)
+            self.shown_at = time.monotonic()
+
+    def save(self, state: State) -> None:
+        """After an epoch: keep its checkpoint for good, or renew the last one, or wait."""
+        if state.epoch in self.keep:
+            self.save_now(state, state.epoch)
+        elif time.monotonic() - self.saved_at > SAVE_EVERY_S:
+            self.save_now(state)
+
+    def save_now(self, state: State, keep_as: int | None = None) -> None:
+        self.run.set_rows(self.rows)
+        self.run.save_checkpoint(state.state_dict(), keep_as)
+        self.saved_at = time.monotonic()
+
+
+def execute(
+    run: Run,
+    store: Store,
+    probes: tuple[Probe, ...] = (),
+    data_progress: Callable[[int, int], None] | None = None,
+    must_stop: Callable[[], bool] = lambda: False,
+) -> str:
+    """Train ``run`` to its last epoch; returns its state: "finished" or "interrupted".
+
+    A finished run is left alone. SIGINT, SIGTERM and ``must_stop()`` end it between two steps
+    with a checkpoint of that very step. Raises :class:`Refusal` on bad data, a full disk or a
+    loss that is not finite; the last good checkpoint stays.
+    """
+    with run.lock():
+        if run.status["state"] == "finished":
+            return "finished"
+        recipe = run.recipe
+        images = recipe.data.load(data_progress)
+        check_data(run, images)
+        torch.set_num_threads(recipe.threads or 1)
+        pixels = torch.from_numpy(images.pixels[images.indices("train")])
+        keeper = Keeper(run)
+        state = begin(recipe)
+        _restore(run, state, keeper)
+        grids = SampleGrids(recipe, run.sample)
+        watchers: list[Probe] = [keeper, grids, *probes]
+        if tensorboard_is_installed():
+            watchers.append(TensorBoard(run.folder / "tb", state.epoch))
+        run.set_status("running")
+        try:
+            with stop_signals() as stopped:
+                for rule, until in _rules(run, store, state):
+                    train(
+                        rule,
+                        state,
+                        pixels,
+                        watchers,
+                        until,
+                        keeper.save,
+                        lambda: stopped() or must_stop(),
+                    )
+        except Stopped:
+            keeper.save_now(state)
+            run.set_status("interrupted", epoch=state.epoch)
+            return "interrupted"
+        except Refusal as refusal:
+            try_status(run, "failed", message=str(refusal), epoch=state.epoch)
+            raise
+        except BaseException as error:
+            try_status(run, "failed", message=f"{type(error).__name__}: {error}")
+            raise
+        run.set_status("finished", epoch=state.epoch)
+        return "finished"
+
+
+def check_data(run: Run, images: ImageSet) -> None:
+    """Refuse to go on with other images than the run began with."""
+    if images.digest != run.about["data_digest"]:
+        raise Refusal(
+            f"{run.id} began with other images than {images.name} holds now "
+            f"(digest {run.about['data_digest'][:8]}, now {images.digest[:8]}): start a new run"
+        )
+
+
+def try_status(run: Run, state: str, **more: Any) -> None:
+    """Set the status where the disk still takes it."""
+    try:
+        run.set_status(state, **more)
+    except (Refusal, OSError):
+        return
+
+
+def _restore(run: Run, state: State, keeper: Keeper) -> None:
+    """Take the newest checkpoint that can be read, and the scalars up to it."""
+    if run.checkpoint().exists():
+        state.load_state_dict(run.load_checkpoint())
+    elif kept := run.kept_epochs():
+        state.load_state_dict(run.load_checkpoint(kept[-1]))
+    keeper.rows = [row for row in run.rows() if row["epoch"] < state.epoch]
+
+
+def _rules(run: Run, store: Store, state: State) -> Iterator[tuple[Recipe, int]]:
+    """A fork replays its parent's rule up to the branch, if its checkpoint lies before it."""
+    fork = run.fork
+    if fork and state.epoch < fork.epoch:
+        yield store.find(fork.parent).recipe, fork.epoch
+    yield run.recipe, run.recipe.epochs
+
+
+@contextmanager
+def stop_signals() -> Iterator[Callable[[], bool]]:
+    """Turn SIGINT and SIGTERM into a question; a second signal acts as usual."""
+    asked: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+        signal.signal(number, before[number])
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,68 @@
+"""Branch a run: the same past, another rule, and so a counterfactual at the cost of its tail.
+
+Randomness is addressed and resume is exact, so a fork and its parent share every draw. What
+differs after the branch is the work of the changed rule alone.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from bascule.errors import Refusal
+from bascule.runs.store import Fork, Run, Store
+from bascule.training.recipe import Recipe
+
+SAME_IN_A_FORK = ("data", "model", "seed", "space", "batch")
+
+
+def fork(
+    store: Store,
+    parent: Run,
+    at_epoch: int,
+    recipe: Recipe,
+    name: str,
+    experiment_file: Path | None = None,
+    same_law: bool = False,
+) -> Run:
+    """A run with ``recipe`` whose first ``at_epoch`` epochs are those of ``parent``.
+
+    ``same_law``: the caller knows that ``recipe`` from its first step would have had this very
+    past (its changes act from ``at_epoch`` on), so the run counts as the recipe's own.
+
+    It starts from the parent's nearest kept checkpoint at or before ``at_epoch`` and replays the
+    parent's rule from there, bit for bit. Raises :class:`Refusal` when the parent has not come
+    so far, or the recipe changes what a branch cannot change.
+    """
+    done = len(parent.rows())
+    if not 1 <= at_epoch <= done:
+        raise Refusal(
+            f"cannot fork {parent.id} at epoch {at_epoch}: it has {done} complete epochs; "
+            f"expected 1 to {done}"
+        )
+    if recipe.epochs <= at_epoch:
+        raise Refusal(
+            f"a fork at epoch {at_epoch} needs more than {at_epoch} epochs in all, "
+            f"not {recipe.epochs}"
+        )
+    for field in SAME_IN_A_FORK:
+        ours, theirs = getattr(recipe, field), getattr(parent.recipe, field)
+        if ours != theirs:
+            raise Refusal(f"a fork keeps its parent's {field} ({theirs}), not {ours}")
+
+    branch = Fork(parent.id, at_epoch)
+    run = store.create(
+        recipe, name, parent.about["data_digest"], branch, experiment_file, keyed=not same_law
+    )
+    if run.checkpoint().exists() or run.status["state"] == "finished":
+        return run
+    kept = [epoch for epoch in parent.kept_epochs() if epoch <= at_epoch]
+    past = kept[-1] if kept else 0
+    with run.lock():
+        run.set_rows([row for row in parent.rows() if row["epoch"] < past])
+        for epoch in range(1, past + 1):
+            if parent.sample(epoch).exists():
+                shutil.copyfile(parent.sample(epoch), run.sample(epoch))
+        if past:
+            run.save_checkpoint(parent.load_checkpoint(past))
+    return run

@@ -1,0 +1,255 @@
+"""A run is a folder: its whole recipe, where it comes from, its scalars, pictures, checkpoints.
+
+    recipe.json        the settled recipe
+    run.json           name, code version, environment, data digest, parent of a fork
+    experiment.py      the experiment's file, when the recipe uses a class that it brings
+    scalars.jsonl      one row an epoch
+    status.json        running, finished, interrupted or failed, and why
+    samples/           epoch-0005.png: G on the fixed z after 5 epochs
+    checkpoints/       last.pt, epoch-0020.pt: after 20 epochs
+    note.md, note.html
+
+Every file is written whole or not at all (:mod:`bascule.atomic`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import bascule
+from bascule import atomic
+from bascule.errors import Refusal, unknown
+from bascule.runs import codec
+from bascule.runs.brought import brought_classes
+from bascule.training.loop import Row
+from bascule.training.machine import describe
+from bascule.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Fork:
+    """Where a run branched off: ``epoch`` epochs of the run ``parent`` are its past."""
+
+    parent: str
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @cached_property
+    def about(self) -> dict[str, Any]:
+        return _read_json(self.folder / "run.json")
+
+    @property
+    def name(self) -> str:
+        return self.about["name"]
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        plain = _read_json(self.folder / "recipe.json")
+        return codec.decode(plain, brought_classes(self.folder / "experiment.py"))
+
+    @property
+    def fork(self) -> Fork | None:
+        told = self.about.get("fork")
+        return Fork(**told) if told else None
+
+    @property
+    def status(self) -> dict[str, Any]:
+        path = self.folder / "status.json"
+        told = _read_json(path) if path.exists() else {"state": "new"}
+        if told["state"] in ("new", "running"):
+            told["state"] = "running" if self.is_locked() else "interrupted"
+        return told
+
+    def set_status(self, state: str, **more: Any) -> None:
+        atomic.write(self.folder / "status.json", json.dumps({"state": state, **more}, indent=1))
+
+    # scalars
+
+    def rows(self) -> list[Row]:
+        path = self.folder / "scalars.jsonl"
+        if not path.exists():
+            return []
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+    def set_rows(self, rows: list[Row]) -> None:
+        atomic.write(self.folder / "scalars.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
+
+    # checkpoints
+
+    def checkpoint(self, epoch: int | None = None) -> Path:
+        name = "last.pt" if epoch is None else f"epoch-{epoch:04d}.pt"
+        return self.folder / "checkpoints" / name
+
+    def kept_epochs(self) -> list[int]:
+        """The epochs after which a checkpoint is kept, ascending."""
+        found = (self.folder / "checkpoints").glob("epoch-*.pt")
+        return sorted(int(p.stem.partition("-")[2]) for p in found)
+
+    def save_checkpoint(self, saved: dict[str, Any], epoch: int | None = None) -> None:
+        """Write ``last.pt``; with ``epoch``, keep it under that name too."""
+
+        def put(path: Path) -> None:
+            with path.open("wb") as file:
+                torch.save(saved, file)
+
+        if epoch is None:
+            atomic.write(self.checkpoint(), put)
+            return
+        atomic.write(self.checkpoint(epoch), put)
+        atomic.write(self.checkpoint(), lambda path: os.link(self.checkpoint(epoch), path))
+
+    def load_checkpoint(self, epoch: int | None = None) -> dict[str, Any]:
+        path = self.checkpoint(epoch)
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:
+            raise Refusal(
+                f"cannot read the checkpoint {path} ({type(error).__name__}): delete it, and the "
+                "run goes on from an earlier one"
+            ) from error
+
+    def sample(self, epoch: int) -> Path:
+        return self.folder / "samples" / f"epoch-{epoch:04d}.png"
+
+    # one writer at a time
+
+    def is_locked(self) -> bool:
+        try:
+            with self.lock():
+                return False
+        except Refusal:
+            return True
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run for writing; the system releases it when this process ends, however."""
+        import fcntl
+
+        with (self.folder / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise Refusal(f"{self.id} is being trained by another process") from None
+            yield
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of runs."""
+
+    root: Path
+
+    def create(
+        self,
+        recipe: Recipe,
+        name: str,
+        data_digest: str,
+        fork: Fork | None = None,
+        experiment_file: Path | None = None,
+        keyed: bool = True,
+    ) -> Run:
+        """A new run folder for a settled recipe, or the one that holds this very run already.
+
+        ``keyed``: whether a fork's origin makes it another run than its recipe from the start.
+        """
+        key = codec.digest((recipe, data_digest, fork if keyed else None))
+        for run in self.runs():
+            if run.id.endswith(f"-{key}") and run.name == name:
+                return run
+        run = Run(self.root / f"{datetime.now():%Y%m%d}-{slug(name)}-{key}")
+        building = run.folder.with_name(f".{run.id}.{os.getpid()}.partial")
+        try:
+            for part in ("samples", "checkpoints"):
+                (building / part).mkdir(parents=True)
+            about = {
+                "name": name,
+                "created": datetime.now().astimezone().isoformat(timespec="seconds"),
+                "code": code_version(),
+                "machine": describe(),
+                "data_digest": data_digest,
+                "fork": {"parent": fork.parent, "epoch": fork.epoch} if fork else None,
+            }
+            if experiment_file and any(type(c).__name__ not in codec.CLASSES
+                                       for c in recipe.change):
+                atomic.write(building / "experiment.py", experiment_file.read_bytes())
+            plain = json.dumps(codec.encode(recipe), indent=1, ensure_ascii=False)
+            atomic.write(building / "recipe.json", plain)
+            atomic.write(building / "run.json", json.dumps(about, indent=1, ensure_ascii=False))
+            building.rename(run.folder)
+        except OSError as error:
+            if atomic.disk_is_full(error):
+                raise Refusal(f"no space left to create {run.folder}") from error
+            raise
+        return run
+
+    def runs(self) -> list[Run]:
+        """All runs, oldest first."""
+        if not self.root.is_dir():
+            return []
+        found = [Run(p) for p in self.root.iterdir()
+                 if not p.name.startswith(".") and (p / "recipe.json").exists()]
+        return sorted(found, key=lambda run: (run.about["created"], run.id))
+
+    def find(self, text: str) -> Run:
+        """The run with this id, path, or the only one whose id or name contains ``text``."""
+        path = Path(text)
+        if (path / "recipe.json").exists():
+            return Run(path.resolve())
+        runs = self.runs()
+        hits = [r for r in runs if text in (r.id, r.name)] or [r for r in runs if text in r.id]
+        if not hits:
+            raise unknown("run", text, [r.id for r in runs])
+        if len(hits) > 1:
+            names = ", ".join(r.id for r in hits)
+            raise Refusal(f"{text!r} names {len(hits)} runs: {names}; give one id")
+        return hits[0]
+
+
+def slug(text: str) -> str:
+    """A name fit for a file, on every system."""
+    return re.sub(r"[^\w]+", "-", text.lower()).strip("-")
+
+
+def code_version() -> str:
+    """The package's version, and the commit when it runs from a checkout."""
+    here = Path(__file__).parent
+    git = ["git", "-C", str(here)]
+    try:
+        ask = {"capture_output": True, "text": True, "check": True}
+        top = subprocess.run([*git, "rev-parse", "--show-toplevel"], **ask).stdout.strip()
+        if not (Path(top) / "src" / "bascule").is_dir():
+            return bascule.__version__
+        commit = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], **ask).stdout.strip()
+        dirty = subprocess.run([*git, "status", "--porcelain", "--", "src"], **ask).stdout.strip()
+        return f"{bascule.__version__} ({commit}{', changed' if dirty else ''})"
+    except (OSError, subprocess.CalledProcessError):
+        return bascule.__version__
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise Refusal(f"cannot read {path}: {error}") from None

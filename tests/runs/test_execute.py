@@ -1,0 +1,158 @@
+"""Stop and resume equals no stop, bit for bit; nothing is ever half-written."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from bascule import atomic
+from bascule.errors import Refusal
+from bascule.interventions import PerfectG
+from bascule.runs.execute import execute
+from bascule.runs.store import Run
+from bascule.training.loop import Probe
+
+
+def final(run: Run):
+    """All that a run computed, without timings."""
+    rows = [{k: v for k, v in row.items() if k != "images_per_s"} for row in run.rows()]
+    return run.load_checkpoint(), rows
+
+
+@pytest.mark.parametrize("stop_after", [1, 5, 8, 15])
+def test_stop_and_resume_equals_no_stop(tiny, make_run, store, same, stop_after):
+    whole, stopped = make_run(tiny, "whole"), make_run(tiny, "stopped")
+    assert execute(whole, store) == "finished"
+    calls = iter(range(1, 1000))
+    assert execute(stopped, store, must_stop=lambda: next(calls) == stop_after) == "interrupted"
+    assert stopped.load_checkpoint()["step"] == stop_after
+    assert stopped.status["state"] == "interrupted"
+    assert execute(stopped, store) == "finished"
+    assert same(final(whole), final(stopped))
+    for epoch in (1, 2, 4):
+        assert whole.sample(epoch).read_bytes() == stopped.sample(epoch).read_bytes()
+
+
+def test_augmentation_and_noise_resume_exactly_too(tiny, make_run, store, same):
+    from bascule.data.augment import Affine, Flip
+    from bascule.interventions import InstanceNoise
+
+    recipe = tiny.but(
+        augment=(Flip(), Affine(degrees=10)), space="hsv", change=InstanceNoise(), epochs=2
+    )
+    whole, stopped = make_run(recipe, "whole"), make_run(recipe, "stopped")
+    execute(whole, store)
+    calls = iter(range(1, 1000))
+    execute(stopped, store, must_stop=lambda: next(calls) == 6)
+    execute(stopped, store)
+    assert same(final(whole), final(stopped))
+
+
+def test_a_finished_run_is_left_alone(tiny, make_run, store):
+    run = make_run(tiny.but(epochs=1))
+    execute(run, store)
+    before = {p: p.stat().st_mtime_ns for p in run.folder.rglob("*") if p.name != ".lock"}
+    assert execute(run, store) == "finished"
+    assert before == {p: p.stat().st_mtime_ns for p in run.folder.rglob("*") if p.name != ".lock"}
+
+
+def test_probes_change_nothing(tiny, make_run, store, same):
+    class Nosy(Probe):
+        def step_done(self, state, seconds):
+            state.game.D.training and state.partial["loss_D"][-1].item()
+
+        def epoch_done(self, record):
+            record.game.G.state_dict()
+
+    watched = make_run(tiny.but(sample_every_epochs=1), "watched")
+    alone = make_run(tiny.but(sample_every_epochs=4), "alone")
+    execute(watched, store, (Nosy(),))
+    execute(alone, store)
+    assert same(final(watched), final(alone))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_signals_at_a_random_moment(tiny, make_run, store, same, number):
+    recipe = tiny.but(epochs=60, keep_every_epochs=1)
+    whole, hit = make_run(recipe, "whole"), make_run(recipe, "hit")
+    execute(whole, store)
+    command = [sys.executable, "-m", "bascule", "--runs", str(store.root), "resume", hit.id]
+    worker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while len(hit.rows()) < 3 and worker.poll() is None:
+        time.sleep(0.005)
+    worker.send_signal(number)
+    said = worker.stderr.read()
+    assert worker.wait() == (130 if number != signal.SIGKILL else -signal.SIGKILL), said
+    assert hit.status["state"] == "interrupted"
+    assert 3 <= len(hit.rows()) < 60
+    hit.load_checkpoint()
+    execute(hit, store)
+    assert same(final(whole), final(hit))
+
+
+def test_a_loss_that_is_not_finite_is_refused_and_the_good_checkpoint_stays(
+    tiny, make_run, store, monkeypatch
+):
+    run = make_run(tiny)
+    calls = iter(range(1, 1000))
+    execute(run, store, must_stop=lambda: next(calls) == 6)
+    good = run.checkpoint().read_bytes()
+    from bascule.training import loop
+
+    def broken(game, real, now, change, concat):
+        return {"loss_D": real.mean() * float("nan")}
+
+    monkeypatch.setattr(loop, "gan_step", broken)
+    with pytest.raises(Refusal, match=r"loss_D is not finite in epoch 1 .*checkpoint is kept"):
+        execute(run, store)
+    assert run.checkpoint().read_bytes() == good
+    assert run.status["state"] == "failed"
+
+
+def test_a_full_disk_keeps_the_last_good_checkpoint(tiny, make_run, store, monkeypatch, same):
+    whole, run = make_run(tiny, "whole"), make_run(tiny, "run")
+    execute(whole, store)
+    calls = iter(range(1, 1000))
+    execute(run, store, must_stop=lambda: next(calls) == 6)
+    good = run.checkpoint().read_bytes()
+
+    def full(handle):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic.os, "fsync", full)
+        with pytest.raises(Refusal, match="no space left"):
+            execute(run, store)
+    assert run.checkpoint().read_bytes() == good
+    assert not list(run.folder.rglob("*.partial"))
+    execute(run, store)
+    assert same(final(whole), final(run))
+
+
+def test_two_processes_cannot_train_one_run(tiny, make_run, store):
+    run = make_run(tiny)
+    with run.lock(), pytest.raises(Refusal, match="another process"):
+        execute(run, store)
+
+
+def test_other_images_than_at_the_start_are_refused(tiny, store):
+    run = store.create(tiny, "run", "0" * 64)
+    with pytest.raises(Refusal, match="other images"):
+        execute(run, store)
+
+
+def test_a_broken_checkpoint_is_named(tiny, make_run, store):
+    run = make_run(tiny)
+    run.checkpoint().write_bytes(b"torn")
+    with pytest.raises(Refusal, match=r"cannot read the checkpoint .*last\.pt"):
+        execute(run, store)
+
+
+def test_checkpoints_are_kept_where_a_change_acts(tiny, make_run, store):
+    run = make_run(tiny.but(change=PerfectG(at_epoch=3)))
+    execute(run, store)
+    assert run.kept_epochs() == [2, 3, 4]

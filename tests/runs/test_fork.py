@@ -1,0 +1,76 @@
+"""A fork shares everything with its parent but the change."""
+
+import pytest
+
+from bascule.errors import Refusal
+from bascule.interventions import InstanceNoise, PerfectG
+from bascule.runs.execute import execute
+from bascule.runs.fork import fork
+
+
+def weights(run):
+    return run.load_checkpoint()["game"]
+
+
+@pytest.mark.parametrize("at_epoch", [2, 3])  # 2 has a kept checkpoint, 3 is replayed from it
+def test_a_fork_equals_the_run_that_had_the_rule_from_the_start(
+    tiny, make_run, store, same, at_epoch
+):
+    parent = make_run(tiny, "parent")
+    execute(parent, store)
+    recipe = tiny.but(change=PerfectG(at_epoch))
+    scratch = make_run(recipe, "scratch")
+    execute(scratch, store)
+    branch = fork(store, parent, at_epoch, recipe, "branch")
+    assert len(branch.rows()) == 2
+    execute(branch, store)
+    assert same(weights(branch), weights(scratch))
+    assert not same(weights(branch), weights(parent))
+    assert [r["loss_D"] for r in branch.rows()] == [r["loss_D"] for r in scratch.rows()]
+    assert branch.fork is not None and branch.fork.parent == parent.id
+
+
+def test_a_fork_before_any_checkpoint_replays_its_parent(tiny, make_run, store, same):
+    parent = make_run(tiny.but(keep_every_epochs=4), "parent")
+    execute(parent, store)
+    noise = parent.recipe.but(change=InstanceNoise())  # would act from the start, if it could
+    branch = fork(store, parent, 1, noise, "branch")
+    execute(branch, store)
+    assert branch.rows()[0]["loss_D"] == parent.rows()[0]["loss_D"]
+    assert branch.rows()[1]["loss_D"] != parent.rows()[1]["loss_D"]
+
+
+def test_a_fork_may_last_longer_and_learn_at_another_rate(tiny, make_run, store):
+    parent = make_run(tiny, "parent")
+    execute(parent, store)
+    longer = fork(store, parent, 4, tiny.but(epochs=5), "longer")
+    execute(longer, store)
+    assert len(longer.rows()) == 5
+    slower = fork(store, parent, 2, tiny.but(lr_D=1e-6), "slower")
+    execute(slower, store)
+    assert slower.load_checkpoint()["game"]["opt_D"]["param_groups"][0]["lr"] == 1e-6
+    assert slower.rows()[2]["loss_D"] != parent.rows()[2]["loss_D"]
+
+
+def test_of_a_running_or_stopped_parent(tiny, make_run, store):
+    parent = make_run(tiny, "parent")
+    calls = iter(range(1, 1000))
+    execute(parent, store, must_stop=lambda: next(calls) == 10)
+    fork(store, parent, 2, tiny.but(change=PerfectG(2)), "branch")
+    with pytest.raises(Refusal, match="has 2 complete epochs; expected 1 to 2"):
+        fork(store, parent, 3, tiny.but(change=PerfectG(3)), "branch")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"batch": 4}, "keeps its parent's batch"),
+        ({"seed": 3}, "keeps its parent's seed"),
+        ({"epochs": 2}, "needs more than 2 epochs"),
+    ],
+)
+def test_what_a_fork_cannot_change(tiny, make_run, store, change, told):
+    parent = make_run(tiny, "parent")
+    execute(parent, store)
+    with pytest.raises(Refusal, match=told):
+        fork(store, parent, 2, tiny.but(**change), "branch")
