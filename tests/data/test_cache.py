@@ -65,9 +65,7 @@ def test_without_the_variable_the_platform_decides(
 
 
 @pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt])
-def test_an_interrupted_build_leaves_nothing(
-    root: Path, interruption: type[BaseException]
-) -> None:
+def test_an_interrupted_build_leaves_nothing(root: Path, interruption: type[BaseException]) -> None:
     entry = cache.made("noise", {})
     with pytest.raises(interruption), cache.draft(entry, 8) as draft:
         draft.add(noise())
@@ -128,6 +126,19 @@ def test_a_full_disk_is_one_clear_line_and_leaves_nothing(
     assert list(entry.parent.iterdir()) == []
 
 
+def test_a_write_that_really_fails_leaves_nothing(root: Path) -> None:
+    resource = pytest.importorskip("resource")
+    entry = cache.made("noise", {})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # no file may grow beyond
+    try:
+        with pytest.raises(Refusal, match="BASCULE_DATA"):
+            build(entry, noise(n=5000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(entry.parent.iterdir()) == []
+
+
 def test_other_errors_of_the_system_pass_through(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BrokenPipeError), cache.draft(cache.made("noise", {}), 8):
         raise BrokenPipeError(errno.EPIPE, "pipe")
@@ -176,8 +187,10 @@ def damage(entry: Path, how: str) -> None:
 
 @pytest.mark.parametrize(
     "how",
-    ["one bit", "truncated", "shape", "labels", "mask", "about", "facts", "format"]
-    + ["images.npy", "labels.npz", "held_out.npy", "about.json"],
+    [
+        *("one bit", "truncated", "shape", "labels", "mask", "about", "facts", "format"),
+        *("images.npy", "labels.npz", "held_out.npy", "about.json"),
+    ],
 )
 def test_a_damaged_entry_says_what_to_delete(how: str) -> None:
     entry = cache.made("noise", {})

@@ -118,8 +118,6 @@ noisy = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), d
         (np.zeros((4, 4), np.uint8), "4 x 4 pixels"),
     ],
 )
-def test_bad_pictures_are_refused_with_their_reason(
-    data: bytes | np.ndarray, reason: str
-) -> None:
+def test_bad_pictures_are_refused_with_their_reason(data: bytes | np.ndarray, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         decode(data, 8)

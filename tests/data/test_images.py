@@ -88,7 +88,7 @@ def test_from_dataset_takes_uint8_unit_and_signed_floats_and_pictures_alike() ->
         "uint8": list(tensors),
         "unit": list(tensors.float() / 255),
         "signed": list(tensors.float() / 127.5 - 1),
-        "half": list((tensors.double() / 255)),
+        "half": list(tensors.double() / 255),
         "pictures": [Image.fromarray(p.transpose(1, 2, 0)) for p in pixels],
     }
     for kind, items in kinds.items():

@@ -125,6 +125,11 @@ def _list(args: argparse.Namespace) -> int:
 def _show(args: argparse.Namespace) -> int:
     with _bar(f"making {args.name}") as progress:
         images = _load(args, progress)
+    output = args.output or Path(f"{args.name}.png")
+    try:
+        _write_grid(images, output)
+    except (OSError, ValueError) as error:
+        raise Refusal(f"cannot write the grid {output}: {error}") from None
     print(
         f"{images.name}: {len(images):,} images of {images.size} x {images.size} px, "
         f"{int(images.held_out.sum()):,} held out"
@@ -133,11 +138,6 @@ def _show(args: argparse.Namespace) -> int:
     _tell_labels(images.labels)
     print(f"credit: {images.credit or 'unknown: yours to know'}")
     print(f"digest: {images.digest}")
-    output = args.output or Path(f"{args.name}.png")
-    try:
-        _write_grid(images, output)
-    except (OSError, ValueError) as error:
-        raise Refusal(f"cannot write the grid {output}: {error}") from None
     print(f"grid: {output}")
     return 0
 

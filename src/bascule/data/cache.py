@@ -17,7 +17,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,11 @@ from bascule.errors import Refusal
 FORMAT = 1
 HEADER_BYTES = 128
 STALE_AFTER_SECONDS = 24 * 3600
-UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
+UNWRITABLE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),  # no room
+    *(errno.EROFS, errno.EACCES, errno.EPERM),  # no right
+    *(errno.ENOTDIR, errno.EEXIST),  # a file where a folder should be
+}
 
 
 def root() -> Path:
@@ -143,7 +147,8 @@ class Draft:
 
     def drop(self) -> None:
         """Forget the draft."""
-        self._images.close()
+        with suppress(OSError):  # closing writes what is left, and the disk may be full
+            self._images.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

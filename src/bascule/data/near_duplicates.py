@@ -19,7 +19,7 @@ THRESHOLD = 12 / 255  # RMS over the thumbnail, where black to white is 1
 
 
 def near_duplicate_groups(
-    pixels: np.ndarray, threshold: float = THRESHOLD, chunk: int = 512
+    pixels: np.ndarray, threshold: float = THRESHOLD, chunk: int = 256
 ) -> np.ndarray:
     """The group of each image, int64 (N,): the index of the first image of its group.
 
@@ -43,7 +43,7 @@ def near_duplicate_groups(
 
 
 def _thumbnails(pixels: np.ndarray) -> np.ndarray:
-    """Area means as float64 (N, 768) in [0, 1], centred on the mean of the set."""
+    """Area means as float64 (N, 768) in [0, 1]."""
     parts = []
     for start in range(0, len(pixels), 1024):
         part = torch.from_numpy(np.array(pixels[start : start + 1024])).float()

@@ -1,7 +1,7 @@
 """Where pictures are imported from: a folder, a zip archive, or an array file.
 
-A source is a list of names with a way to read each; nothing is written to disk, links and
-archives cannot lead outside, and every size is checked before it is believed.
+A source is a list of names with a way to read each. Nothing is unpacked to disk, folders that link
+to one another are visited once, and every declared size is checked before it is believed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def open_source(path: Path) -> Iterator[list[Found]]:
     a missing path, an unknown kind of file, and archives that are broken, encrypted, that climb
     out of their folder, or that claim too much.
     """
-    if not path.exists():
+    if not os.path.exists(path):  # unlike Path.exists, never raises
         raise Refusal(f"no such file or folder: {path}")
     if path.is_dir():
         yield _in_folder(path)
@@ -63,25 +63,30 @@ def open_source(path: Path) -> Iterator[list[Found]]:
 
 
 def _is_picture(name: str) -> bool:
-    parts = PurePosixPath(name)
-    hidden = parts.name.startswith(".") or "__MACOSX" in parts.parts
-    return parts.suffix.lower() in SUFFIXES and not hidden
+    parts = PurePosixPath(name).parts
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
+    return PurePosixPath(name).suffix.lower() in SUFFIXES and not hidden
 
 
 def _in_folder(top: Path) -> list[Found]:
     found = []
     seen: set[tuple[int, int]] = set()
-    for folder, below, names in os.walk(top, followlinks=True):
+    for folder, below, names in os.walk(top, onerror=_unreadable, followlinks=True):
         status = os.stat(folder)
         if (status.st_dev, status.st_ino) in seen:  # a link led back here
             below.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
         below.sort()
-        for name in filter(_is_picture, names):
-            file = Path(folder) / name
-            found.append(Found(file.relative_to(top).as_posix(), lambda file=file: _read(file)))  # type: ignore[misc]
+        for file in (Path(folder) / name for name in names):
+            name = file.relative_to(top).as_posix()
+            if _is_picture(name):
+                found.append(Found(name, lambda file=file: _read(file)))  # type: ignore[misc]
     return sorted(found, key=lambda picture: picture.name)
+
+
+def _unreadable(error: OSError) -> None:
+    raise Refusal(f"cannot read the folder {error.filename}: {error.strerror}")
 
 
 def _read(file: Path) -> bytes:

@@ -1,0 +1,160 @@
+"""What reports say in words: numbers, regions, recipes, and where a run comes from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from bascule.experiments.predictions import SCALARS, Curve
+from bascule.experiments.verdict import Interval, t_interval
+from bascule.reports.curves import Change
+from bascule.runs import codec
+from bascule.runs.store import Run
+from bascule.training.recipe import Recipe
+
+NUMBERS = "Numbers are given to 4 significant digits."
+LAST_EPOCHS = 5
+LAST = f"mean over the last {LAST_EPOCHS} epochs"
+
+
+def number(x: float) -> str:
+    """4 significant digits, with a true minus sign."""
+    return f"{x + 0.0:.4g}".replace("-", "−")
+
+
+def region(low: float, high: float) -> str:
+    """A claimed region: "0.45 to 0.55", "at most −0.1", "at least 5"."""
+    if isfinite(low) and isfinite(high):
+        return f"{number(low)} to {number(high)}"
+    return f"at least {number(low)}" if isfinite(low) else f"at most {number(high)}"
+
+
+def interval(found: Interval) -> str:
+    """A mean and its 95 % interval: "0.5 [0.48, 0.52]"."""
+    if not isfinite(found.mean):
+        return "not measured"
+    if not isfinite(found.low):
+        return f"{number(found.mean)} [no interval]"
+    return f"{number(found.mean)} [{number(found.low)}, {number(found.high)}]"
+
+
+def plus_minus(values: Sequence[float]) -> str:
+    """A mean over seeds and the half width of its 95 % t interval: "0.5 ± 0.02"."""
+    if not values:
+        return "–"
+    found = t_interval(values)
+    if not isfinite(found.high):
+        return number(found.mean)
+    return f"{number(found.mean)} ± {number(found.high - found.mean)}"
+
+
+def duration(seconds: float) -> str:
+    """Wall time: "1 h 02 min", "3 min 20 s", "41 s"."""
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
+
+
+def final(curve: Curve, scalar: str) -> float | None:
+    """The mean of a scalar over the last epochs, None if there are none."""
+    tail = np.asarray(curve.get(scalar, ()), float)[-LAST_EPOCHS:]
+    return float(tail.mean()) if len(tail) else None
+
+
+def finals(curves: Sequence[Curve]) -> list[str]:
+    """The last scalars of one arm over its seeds, one cell a scalar."""
+    cells = []
+    for scalar in SCALARS:
+        values = [final(curve, scalar) for curve in curves]
+        cells.append(plus_minus([v for v in values if v is not None]))
+    return cells
+
+
+def told(value: Any) -> str:
+    """A recipe's value as Python would write it; an empty tuple is "nothing"."""
+    if isinstance(value, tuple):
+        return ", ".join(told(v) for v in value) or "nothing"
+    return value if isinstance(value, str) else repr(value)
+
+
+def recipe_rows(recipe: Recipe) -> list[tuple[str, str]]:
+    """Every field of a recipe but its seed, with its value."""
+    return [(f.name, told(getattr(recipe, f.name))) for f in fields(recipe) if f.name != "seed"]
+
+
+def in_words(differences: Mapping[str, tuple[Any, Any]]) -> str:
+    """What :func:`codec.differences` found, as the settings of the second recipe."""
+    return "; ".join(f"{name} = {told(ours)}" for name, (_, ours) in differences.items())
+
+
+def changes(recipes: Sequence[Recipe]) -> list[Change]:
+    """When the rules of these recipes begin to act, each epoch once; not those from the start."""
+    found: dict[int, list[str]] = {}
+    for recipe in recipes:
+        for change in recipe.change:
+            names = found.setdefault(change.acts_from(), [])
+            if type(change).__name__ not in names:
+                names.append(type(change).__name__)
+    return [Change(epoch, ", ".join(found[epoch])) for epoch in sorted(found) if epoch > 0]
+
+
+def images_per_s(run: Run) -> list[float]:
+    """The speed of every epoch that the run trained itself."""
+    past = run.fork.epoch if run.fork else 0
+    return [row["images_per_s"] for row in run.rows()[past:] if "images_per_s" in row]
+
+
+def images_trained(run: Run) -> int:
+    """How many images D was trained on, without the past that a fork shares with its parent."""
+    rows = run.rows()
+    past = run.fork.epoch if run.fork else 0
+    if len(rows) <= past:
+        return 0
+    before = rows[past - 1]["step"] if past else 0
+    return int(rows[-1]["step"] - before) * run.recipe.batch
+
+
+def provenance(runs: Sequence[Run]) -> list[tuple[str, str]]:
+    """Code, machine, arithmetic and dates of some runs; where they differ, every value."""
+
+    def every(values: Sequence[str]) -> str:
+        return "; ".join(dict.fromkeys(values))
+
+    machines = [run.about.get("machine", {}) for run in runs]
+    names = dict.fromkeys(name for machine in machines for name in machine)
+    recipes = [run.recipe for run in runs]
+    return [
+        ("code", every([str(run.about.get("code", "unknown")) for run in runs])),
+        *((name, every([str(m[name]) for m in machines if name in m])) for name in names),
+        ("device", every([r.device for r in recipes])),
+        ("precision", every([r.precision for r in recipes])),
+        ("threads", every([str(r.threads or "every core") for r in recipes])),
+        ("data digest", every([str(run.about.get("data_digest", ""))[:16] for run in runs])),
+        ("runs begun", _dates([str(run.about.get("created", "")) for run in runs])),
+    ]
+
+
+def without_paths(text: str) -> str:
+    """``text`` with the folders of this machine left out: only the last name of a path stays."""
+    return re.sub(r"(?<![\w.:/])(?:[A-Za-z]:)?(?:[/\\][^\s/\\'\",;:]+){2,}", _last_name, text)
+
+
+def _last_name(match: re.Match[str]) -> str:
+    return "…/" + re.split(r"[/\\]", match[0])[-1]
+
+
+def _dates(dates: Sequence[str]) -> str:
+    first, last = min(dates, default=""), max(dates, default="")
+    return first if first == last else f"{first} to {last}"
+
+
+def recipe_differences(base: Recipe, other: Recipe) -> str:
+    """In what ``other`` differs from ``base``, its seed and name apart."""
+    found = codec.differences(base, other.but(seed=base.seed))
+    return in_words(found) or "nothing"

@@ -1,0 +1,76 @@
+"""Findings as a forest plot: what was measured on each seed, against what was claimed."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from bascule.experiments.verdict import Finding, Verdict, Word
+from bascule.reports.figures import COLOURS, INK, new_figure, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WORD_COLOURS: Mapping[Word, str] = {
+    "supported": "#009E73",
+    "refuted": "#D55E00",
+    "inconclusive": "#8A8F98",
+}
+
+
+def findings_figure(verdict: Verdict, columns: int = 2) -> Figure:
+    """A forest plot: one axis for each prediction and check, since their units differ.
+
+    Dots are seeds, the bar is the 95 % t interval of their mean (the diamond), the shaded part is
+    the region that the claim names. Colours are those of the words. ``columns``: 1 for a phone.
+    """
+    findings = [(f, "") for f in verdict.findings] + [(f, "check: ") for f in verdict.checks]
+    wide = columns > 1
+    with style():
+        tall = (1.15 if wide else 1.7) * len(findings)
+        figure = new_figure(10.0 if wide else 4.4, tall)
+        rows = figure.subplots(len(findings), 1, squeeze=False).flat
+        for ax, (finding, kind) in zip(rows, findings, strict=True):
+            _draw_finding(ax, finding)
+            claim = textwrap.fill(kind + finding.prediction.claim(), 96 if wide else 46)
+            below = "" if wide else "\n"
+            ax.set_title(claim + below, loc="left", fontsize=9.5)
+            ax.set_title(
+                finding.word,
+                loc="right",
+                fontsize=9.5,
+                weight="bold",
+                color=WORD_COLOURS[finding.word],
+            )
+            measured = textwrap.fill(finding.prediction.measured(), 110 if wide else 52)
+            ax.set_xlabel(measured, fontsize=8.5)
+    return figure
+
+
+def _draw_finding(ax: Axes, finding: Finding) -> None:
+    colour = WORD_COLOURS[finding.word]
+    values = [v for v in finding.values.values() if isfinite(v)]
+    interval = (finding.interval.low, finding.interval.high)
+    region = finding.prediction.region()
+    marks = [v for v in (*values, *interval, *region) if isfinite(v)]
+    low, high = (min(marks), max(marks)) if marks else (0.0, 1.0)
+    room = 0.06 * ((high - low) or abs(high) or 1.0)
+    low, high = low - room, high + room
+    ax.axvspan(max(region[0], low), min(region[1], high), color=COLOURS[0], alpha=0.13, lw=0)
+    for edge in region:
+        if isfinite(edge):
+            ax.axvline(edge, color=COLOURS[0], lw=1, alpha=0.8)
+    if isfinite(interval[0]) and isfinite(interval[1]):
+        ax.plot(interval, [0.35, 0.35], color=colour, lw=4, solid_capstyle="butt")
+    if isfinite(finding.interval.mean):
+        ax.plot([finding.interval.mean], [0.35], "D", color=colour, ms=8)
+    ax.plot(values, [-0.35] * len(values), "o", color=INK, ms=5, alpha=0.55, mew=0)
+    if not values:
+        ax.text(0.5, 0.5, "not measured", transform=ax.transAxes, ha="center", va="center")
+    ax.set_xlim(low, high)
+    ax.set_ylim(-1, 1)
+    ax.set_yticks([])
+    ax.spines[["top", "right", "left"]].set_visible(False)

@@ -1,0 +1,70 @@
+"""A page as Markdown (GitHub's flavour), readable as plain text too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bascule.reports.page import Block, Drawing, Lines, Page, Samples, Table, Text
+
+
+def render(page: Page, stem: str) -> str:
+    """The whole page; drawings lie in ``figures/STEM-*.png``, grids in ``samples/``."""
+    return "\n\n".join(_parts(page, stem)) + "\n"
+
+
+def text(words: str) -> str:
+    """Text that no reader of Markdown takes for HTML."""
+    return words.replace("<", "&lt;")
+
+
+def cell(words: str) -> str:
+    """Text inside a table: one line, no bar."""
+    return text(" ".join(words.split())).replace("|", "\\|")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table; its cells are text."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(cell(c) for c in line)} |" for line in lines)
+
+
+def quote(lines: str) -> str:
+    """Lines as a quotation that keeps them apart."""
+    return "\n".join(f"> {text(line)}  " for line in lines.splitlines())
+
+
+def _parts(page: Page, stem: str) -> Iterator[str]:
+    yield f"# {cell(page.title)}"
+    if page.answer:
+        yield f"**Verdict: {page.answer.word.upper()}** ({text(page.answer.why)})"
+        yield text(page.answer.meaning)
+    for label, words in page.lead:
+        first, *rest = words.paragraphs or [""]
+        yield f"**{label}** {text(first)}"
+        yield from map(text, rest)
+    for section in page.sections:
+        yield f"## {section.title}"
+        for block in section.blocks:
+            yield from _block(block, stem)
+
+
+def _block(block: Block, stem: str) -> Iterator[str]:
+    match block:
+        case Text():
+            yield from map(text, block.paragraphs)
+        case Lines(body, code=True):
+            yield f"```sh\n{body}\n```"
+        case Lines(body):
+            yield quote(body)
+        case Table():
+            yield table(block.columns, block.rows)
+            if block.caption:
+                yield f"*{text(block.caption)}*"
+        case Drawing():
+            yield f"![{cell(block.alt)}](figures/{stem}-{block.name}.png)"
+            yield f"*{text(block.caption)}*"
+        case Samples():
+            for picture in block.pictures:
+                yield f"![{cell(picture.caption)}](samples/{picture.file})"
+                yield f"*{cell(picture.caption)}*"
+            yield quote(block.credit)

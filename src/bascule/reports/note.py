@@ -1,0 +1,200 @@
+"""The lab note of an experiment: question, verdict, protocol, measurements, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bascule.experiments.predictions import SCALARS
+from bascule.experiments.schedule import Results
+from bascule.experiments.verdict import Finding, Word
+from bascule.reports import facts
+from bascule.reports.curves import curves_figure
+from bascule.reports.figures import colours
+from bascule.reports.forest import findings_figure
+from bascule.reports.page import (
+    Answer,
+    Block,
+    Drawing,
+    Lines,
+    Page,
+    Samples,
+    Section,
+    Table,
+    Text,
+)
+from bascule.reports.protocol import REPRODUCE, command, failures, origins, protocol
+from bascule.reports.publish import write_page
+from bascule.reports.samples import Picture, at_or_before, sampled_epochs, strips
+from bascule.runs.store import Run, slug
+
+MEANING: Mapping[Word, str] = {
+    "supported": "What was predicted is what was measured: for every prediction the whole 95 % "
+    "interval of the mean over seeds lies in the claimed region. This speaks for the hypothesis "
+    "on these data and this recipe; it does not prove it elsewhere.",
+    "refuted": "At least one prediction is contradicted: its interval over seeds, widened for the "
+    "number of predictions, lies wholly outside the claimed region. The hypothesis, as it is "
+    "stated here, does not hold on these data and this recipe.",
+    "inconclusive": "These runs do not decide: nothing below may be read as evidence for or "
+    "against the hypothesis as a whole. The reason is given above; more seeds or longer runs may "
+    "settle it.",
+}
+CURVES = (
+    "Thin: one seed, the mean of its batches in each epoch. Bold: the mean over seeds. Band: from "
+    "the lowest seed to the highest. Dashed: a changed rule begins to act. Dotted: where a D that "
+    "cannot tell stands."
+)
+SHARED = (
+    " Dot: an arm leaves the control, whose past it shares bit for bit; that past is drawn once."
+)
+FINDINGS = (
+    "Dots: seeds. Diamond and bar: their mean and its 95 % t interval. Shaded: the region that "
+    "the claim names. Supported: the whole bar lies in it; refuted: none of it does."
+)
+
+
+def write_experiment_note(
+    results: Results, folder: Path, credit: str, settings: Sequence[str] = ()
+) -> Path:
+    """Write ``note.md`` and ``note.html`` into ``folder``; returns the HTML file.
+
+    ``credit``: the licence and credit lines of the data, which travel with every picture.
+    ``settings``: the FIELD=VALUE pairs that the experiment was run with, for the command that
+    repeats it.
+    """
+    experiment, verdict = results.experiment, results.verdict
+    sections = [
+        Section("Predictions", _predictions(results)),
+        Section("Curves", [_curves(results), _last(results)]),
+        Section("Samples", _samples(results, credit)),
+        Section("Protocol", protocol(results, credit)),
+    ]
+    if results.failures:
+        sections.insert(0, Section("What failed", [failures(results)]))
+    if experiment.remarks.strip():
+        sections.append(Section("Remarks", [Text(experiment.remarks)]))
+    sections += [
+        Section("Reproduce", [Lines(command(results, settings), code=True), REPRODUCE]),
+        Section("Runs", origins(results)),
+    ]
+    lead = [("Question", Text(experiment.question)), ("Hypothesis", Text(experiment.hypothesis))]
+    why = facts.without_paths(verdict.why)
+    answer = Answer(verdict.word, why, MEANING[verdict.word])
+    title = experiment.name or "experiment"
+    return write_page(Page("lab note", title, lead, sections, answer), folder, "note")
+
+
+def _predictions(results: Results) -> list[Block]:
+    verdict = results.verdict
+    blocks: list[Block] = [_findings("prediction", verdict.findings, results.seeds)]
+    if verdict.checks:
+        blocks.append(
+            Text("Checks must hold if the program is right; they are no part of the hypothesis.")
+        )
+        blocks.append(_findings("check", verdict.checks, results.seeds))
+    drawn = Drawing(
+        "findings",
+        findings_figure(verdict),
+        findings_figure(verdict, columns=1),
+        "Forest plot of every prediction and check: seeds, interval and claimed region",
+        FINDINGS,
+    )
+    return [*blocks, drawn]
+
+
+def _findings(kind: str, findings: Sequence[Finding], seeds: Sequence[int]) -> Table:
+    rows = [
+        (
+            f.prediction.claim(),
+            f.word,
+            f.prediction.measured(),
+            facts.interval(f.interval),
+            facts.region(*f.prediction.region()),
+            "; ".join(facts.number(f.values[s]) if s in f.values else "–" for s in seeds),
+            f.reason or _reason(f),
+        )
+        for f in findings
+    ]
+    per_seed = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+    columns = (kind, "word", "measured", "mean [95 % interval]", "claimed", per_seed, "why")
+    return Table(columns, rows, facts.NUMBERS)
+
+
+def _reason(finding: Finding) -> str:
+    if finding.word == "supported":
+        return "the interval lies inside"
+    if finding.word == "refuted":
+        only = "" if finding.refuted_strictly else ", but not at the level of several predictions"
+        return f"the interval lies outside{only}"
+    return "the interval crosses the edge"
+
+
+def _curves(results: Results) -> Drawing:
+    changes = facts.changes([results.experiment.arms[arm] for arm in results.runs])
+    branches = _branches(results)
+    return Drawing(
+        "curves",
+        curves_figure(results.curves, changes, branches),
+        curves_figure(results.curves, changes, branches, columns=1),
+        "Learning curves of loss_D, loss_G, D_x and D_Gz, one colour an arm",
+        CURVES + (SHARED if branches else ""),
+    )
+
+
+def _branches(results: Results) -> dict[str, int]:
+    """The arms of which every run is a fork of a run on this page, and at which epoch."""
+    ids = {run.id for by_seed in results.runs.values() for run in by_seed.values()}
+    found = {}
+    for arm, by_seed in results.runs.items():
+        forks = [run.fork for run in by_seed.values()]
+        epochs = {fork.epoch for fork in forks if fork and fork.parent in ids}
+        if len(epochs) == 1 and all(fork and fork.parent in ids for fork in forks):
+            found[arm] = epochs.pop()
+    return found
+
+
+def _last(results: Results) -> Table:
+    cells = [
+        (arm, str(len(curves)), *facts.finals(list(curves.values())))
+        for arm, curves in results.curves.items()
+    ]
+    caption = f"Of each seed, the {facts.LAST}; over seeds, mean ± half width of its 95 % interval."
+    return Table(("arm", "seeds", *SCALARS), cells, f"{caption} {facts.NUMBERS}")
+
+
+def _samples(results: Results, credit: str) -> list[Block]:
+    """The grids of the first seed that finished in any arm."""
+    seeds = [s for s in results.seeds if any(s in by_seed for by_seed in results.runs.values())]
+    if not seeds:
+        return [Text("No run finished, so there are no pictures.")]
+    runs = {arm: r[seeds[0]] for arm, r in results.runs.items() if seeds[0] in r}
+    places, drawn = strips(runs, colours(results.curves))
+    if not drawn:
+        return [Text("No sample grid was kept.")]
+    told = Text(
+        f"Seed {seeds[0]}. Every grid shows G on the same 64 latents, so a place in one grid is "
+        "the same z in every other."
+    )
+    return [told, Samples(places, drawn, _pictures(runs, seeds[0]), credit)]
+
+
+def _pictures(runs: Mapping[str, Run], seed: int) -> list[Picture]:
+    """Of each arm the last grid, and the last one before its first change acts."""
+    pictures = []
+    used: set[str] = set()
+    for arm, run in runs.items():
+        epochs = sampled_epochs(run)
+        if not epochs:
+            continue
+        name = stem = slug(arm) or "arm"
+        while name in used:
+            name = f"{stem}-{len(used) + 1}"
+        used.add(name)
+        first = min((c.acts_from() for c in run.recipe.change), default=0)
+        before = [at_or_before(epochs, first)] if epochs[0] <= first < epochs[-1] else []
+        for epoch in (*before, epochs[-1]):
+            when = "the end" if epoch == epochs[-1] else "just before the change"
+            file = f"{name}-s{seed}-epoch-{epoch:04d}.png"
+            caption = f"{arm}, seed {seed}, after {epoch} epochs ({when})"
+            pictures.append(Picture(run.sample(epoch), file, caption))
+    return pictures

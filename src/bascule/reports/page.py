@@ -1,0 +1,104 @@
+"""A page: what a report says, in the order in which it says it, free of any form.
+
+Its two forms are Markdown and HTML (:mod:`bascule.reports.publish`).
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from bascule.experiments.verdict import Word
+from bascule.reports.samples import Picture, Strip
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Text:
+    """Paragraphs, apart by an empty line."""
+
+    kind: ClassVar[str] = "text"
+    body: str
+
+    @property
+    def paragraphs(self) -> list[str]:
+        blocks = textwrap.dedent(self.body).strip().split("\n\n")
+        return [" ".join(block.split()) for block in blocks if block.strip()]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines that stay as they are: a credit, a command."""
+
+    kind: ClassVar[str] = "lines"
+    body: str
+    code: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells are plain text; the first column names the row. ``plain``: no header is shown."""
+
+    kind: ClassVar[str] = "table"
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    caption: str = ""
+    plain: bool = False
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure for a desk and the same for a phone. ``alt`` says what one sees."""
+
+    kind: ClassVar[str] = "drawing"
+    name: str
+    wide: Figure
+    narrow: Figure
+    alt: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Grids of every arm under one slider (HTML), and a few of them as pictures (Markdown)."""
+
+    kind: ClassVar[str] = "samples"
+    places: Sequence[int]
+    strips: Sequence[Strip]
+    pictures: Sequence[Picture]
+    credit: str
+
+
+Block = Text | Lines | Table | Drawing | Samples
+
+
+@dataclass(frozen=True)
+class Section:
+    """A title and what stands under it."""
+
+    title: str
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The verdict as the page's first view shows it."""
+
+    word: Word
+    why: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """One report. ``lead``: (label, text) pairs of the first view."""
+
+    kind: str
+    title: str
+    lead: Sequence[tuple[str, Text]]
+    sections: Sequence[Section]
+    answer: Answer | None = None

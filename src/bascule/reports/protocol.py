@@ -1,0 +1,115 @@
+"""What an experiment did: its arms, shared pasts, recipe, runs, and the command that repeats it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from bascule.experiments.schedule import Results
+from bascule.reports import facts
+from bascule.reports.page import Block, Lines, Table, Text
+from bascule.runs.store import Run
+
+REPRODUCE = Text(
+    "Every draw is addressed by seed, name and step: with the code version, precision, threads "
+    "and device named under Protocol and Runs, the numbers come out the same."
+)
+
+
+def protocol(results: Results, credit: str) -> list[Block]:
+    """Arms, seeds, forks, the control's recipe and the data with their credit."""
+    experiment = results.experiment
+    finished = [run for by_seed in results.runs.values() for run in by_seed.values()]
+    (control, recipe), *others = experiment.arms.items()
+    settled = next(iter(results.runs.get(control, {}).values()), None)
+    arms = [
+        (control, "the control: the recipe below"),
+        *((name, facts.recipe_differences(recipe, other)) for name, other in others),
+    ]
+    shared = [
+        (run.name, f"the first {run.fork.epoch} epochs of {run.fork.parent}")
+        for run in finished
+        if run.fork
+    ]
+    seeds = ", ".join(map(str, results.seeds))
+    blocks: list[Block] = [
+        Text(
+            f"{len(_arms(results))} of {len(experiment.arms)} arms on {len(results.seeds)} seeds "
+            f"({seeds}). All arms of a seed share every draw until their rules differ."
+        ),
+        Table(("arm", "differs from the control in"), arms),
+    ]
+    if shared:
+        blocks.append(
+            Text(
+                f"{len(shared)} runs are forks: they share their past, bit for bit, "
+                "with the control of their seed and train only what follows."
+            )
+        )
+        blocks.append(Table(("run", "shares"), shared))
+    rows = facts.recipe_rows(settled.recipe if settled else recipe)
+    blocks += [
+        Table(("field", "value"), rows, f"The whole recipe of “{control}”.", plain=True),
+        Lines(credit),
+    ]
+    return blocks
+
+
+def command(results: Results, settings: Sequence[str] = ()) -> str:
+    """The command line that runs this experiment again, with the same ``--set`` pairs."""
+    experiment, arms = results.experiment, _arms(results)
+    parts = ["bascule", "run", experiment.name.removesuffix("-quick") or "EXPERIMENT"]
+    if experiment.name.endswith("-quick"):
+        parts.append("--quick")
+    if len(arms) < len(experiment.arms):
+        parts += [part for arm in arms for part in ("--arm", arm)]
+    parts += ["--seeds", *map(str, results.seeds)]
+    if settings:
+        parts += ["--set", *settings]
+    return shlex.join(parts)
+
+
+def failures(results: Results) -> Table:
+    """Who failed, and what it said."""
+    rows = [(who, facts.without_paths(why)) for who, why in results.failures.items()]
+    return Table(("run", "message"), rows)
+
+
+def origins(results: Results) -> list[Block]:
+    """Time, machine, code and the id of every run."""
+    finished = [
+        (arm, seed, run) for arm, by_seed in results.runs.items() for seed, run in by_seed.items()
+    ]
+    rows = [
+        (run.id, arm, str(seed), str(len(run.rows())), _speed(run)) for arm, seed, run in finished
+    ]
+    every = [run for _, _, run in finished]
+    images = sum(map(facts.images_trained, every))
+    own = [
+        (
+            "time",
+            f"{facts.duration(results.seconds)} wall; {images:,} images trained on "
+            "(a shared past counts once)",
+        )
+    ]
+    if every:
+        own += facts.provenance(every)
+    return [
+        Table(("fact", "value"), own, plain=True),
+        Table(
+            ("run", "arm", "seed", "epochs", "images/s"),
+            rows,
+            "images/s: mean over the epochs that the run trained itself.",
+        ),
+    ]
+
+
+def _arms(results: Results) -> list[str]:
+    """The arms that were run, well or not."""
+    failed = {who.rpartition(", seed ")[0] for who in results.failures}
+    return [arm for arm in results.experiment.arms if results.runs.get(arm) or arm in failed]
+
+
+def _speed(run: Run) -> str:
+    speeds = facts.images_per_s(run)
+    return f"{sum(speeds) / len(speeds):.0f}" if speeds else "–"

@@ -1,0 +1,196 @@
+"""The command line as its users call it: what works, and one clear line for what does not."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bascule.cli import main
+from bascule.runs.store import Store
+
+SMALL = [
+    *("--set", "data=Faces(n=40, size=32)", "model=DCGAN(width=4, z_dim=8, size=32)"),
+    *("batch=8", "epochs=4", "threads=1", "device=cpu"),
+]
+
+
+@pytest.fixture
+def bascule(tmp_path, monkeypatch, capsys):
+    """``bascule("train", ...)``: the exit code and what was printed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("BASCULE_RUNS", raising=False)
+
+    def call(*words: str) -> tuple[int, str, str]:
+        try:
+            code = main(list(words))
+        except SystemExit as end:  # argparse
+            code = int(end.code or 0)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+def test_train_list_fork_compare(bascule, tmp_path):
+    code, out, err = bascule("train", "dcgan64-tiny", "--name", "first", *SMALL)
+    assert code == 0, err
+    run = Store(Path("runs")).find("first")
+    assert len(run.rows()) == 4
+    assert (run.folder / "note.html").exists() and "note.html" in out
+
+    fork = ("fork", "first", "--at-epoch", "2", "--change", "PerfectG(at_epoch=2, sigma=0.05)")
+    code, _, err = bascule(*fork, "--epochs", "3", "--name", "branch")
+    assert code == 0, err
+    branch = Store(Path("runs")).find("branch")
+    assert branch.recipe.epochs == 5
+    assert branch.rows()[1]["loss_D"] == run.rows()[1]["loss_D"]
+    assert branch.rows()[2]["loss_D"] != run.rows()[2]["loss_D"]
+
+    code, out, _ = bascule("list")
+    assert code == 0 and run.id in out and f"{run.id} at 2" in out and out.count("finished") == 2
+    code, out, _ = bascule("compare", "first", "branch", "-o", "side")
+    assert code == 0 and Path("side/compare.html").exists() and "PerfectG" in out
+
+
+EXPERIMENT = '''
+from bascule.data.faces import Faces
+from bascule.experiments import Experiment, Within
+from bascule.interventions import Intervention, PerfectG
+from bascule.models.dcgan import DCGAN
+from bascule.training.recipe import Recipe
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Shift(Intervention):
+    by: float = 0.5
+    def view(self, x, now):
+        return x + self.by
+
+plain = Recipe(data=Faces(n=40, size=32), model=DCGAN(width=4, z_dim=8, size=32), batch=8,
+               epochs=3, device="cpu", threads=1)
+experiment = Experiment("Où va D ?", "新しい仮説", {"plain": plain, "shifted": plain.but(change=Shift()),
+                        "perfect": plain.but(change=PerfectG(at_epoch=1))},
+                        [Within("D_x", "plain", 0, 1)], seeds=(0, 1))
+'''
+
+
+def test_run_writes_a_note_with_a_verdict(bascule, tmp_path):
+    Path("où_va_d.py").write_text(EXPERIMENT, "utf-8")
+    code, out, err = bascule("run", "où_va_d.py")
+    assert code == 0, err
+    assert out.startswith("supported: all 1 predictions are supported")
+    note = next(Path("runs/notes").glob("*/note.html")).read_text("utf-8")
+    assert "新しい仮説" in note and "Où va D ?" in note and "supported" in note
+    brought = [r for r in Store(Path("runs")).runs() if (r.folder / "experiment.py").exists()]
+    assert len(brought) == 2  # the arm with the file's own class, on two seeds
+
+    code, out, _ = bascule("run", "où_va_d.py", "--seeds", "0", "--arm", "plain", "--note", "one")
+    assert code == 0 and out.startswith("inconclusive: one seed")
+    assert Path("one/note.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["train", "dcgan65"], "unknown preset 'dcgan65': did you mean dcgan64?"),
+        (["train", "dcgan64", "--set", "epoch=3"], "did you mean epochs?"),
+        (["train", "dcgan64", "--set", "width=3"], "did you mean model.width?"),
+        (["train", "dcgan64", "--set", "epochs=three"], "epochs='three' in Recipe: Input should be"),
+        (["train", "dcgan64", "--set", "epochs"], "expected FIELD=VALUE"),
+        (["train", "dcgan64", "--set", "epochs=0"], "epochs=0: expected a whole number >= 1"),
+        (["train", "dcgan64", "--set", "epochs=50", "change=PerfectG(60)"],
+         "never acts: the run has 50 epochs"),
+        (["train", "dcgan64", "--set", "change=__import__('os')"], "unknown name '__import__'"),
+        (["train", "dcgan64", "--set", "device=tpu"], "expected auto, cpu, cuda"),
+        (["train", "dcgan64", "--data", "nowhere"], "nowhere"),
+        (["train", "dcgan64-tiny", "--set", "data.n=40"], "fewer than one batch of 64"),
+        (["run", "perfect-h"], "no folder experiments/ here"),
+        (["run", "gone.py"], "no such experiment file: gone.py"),
+        (["resume", "nothing"], "unknown run 'nothing'"),
+        (["fork", "nothing", "--at-epoch", "3"], "unknown run 'nothing'"),
+        (["compare", "nothing"], "unknown run 'nothing'"),
+        (["fly"], "invalid choice: 'fly'"),
+        (["data", "import", "gone", "--name", "x"], "gone"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(bascule, words, told):
+    code, out, err = bascule(*words)
+    assert code == 2
+    assert told in err
+    assert len(err.strip().splitlines()) == 1
+    assert "Traceback" not in err
+    assert not list(Path(".").glob("runs/*"))
+
+
+def test_diverged_losses_are_refused_and_the_run_stays_resumable(bascule):
+    diverging = [*SMALL[:-4], "batch=8", "epochs=30", "threads=1", "device=cpu", "lr_G=0.99",
+                 "change=Shatter(at_epoch=2)"]
+    Path("shatter.py").write_text('''
+from bascule.interventions import Intervention, PerfectG
+from bascule.experiments import Experiment, Within
+from bascule.data.faces import Faces
+from bascule.models.dcgan import DCGAN
+from bascule.training.recipe import Recipe
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Shatter(Intervention):
+    at_epoch: int
+    def acts_from(self):
+        return self.at_epoch
+    def batches(self, real, fake, now):
+        return (real / 0 if now.epoch >= self.at_epoch else real), fake
+
+plain = Recipe(data=Faces(n=40, size=32), model=DCGAN(width=4, z_dim=8, size=32), batch=8,
+               epochs=3, device="cpu", threads=1)
+experiment = Experiment("?", "!", {"plain": plain, "broken": plain.but(change=Shatter(2))},
+                        [Within("D_x", "broken", 0, 1)], seeds=(0, 1))
+''')
+    del diverging
+    code, out, err = bascule("run", "shatter.py")
+    assert code == 2
+    assert out.startswith("inconclusive: 2 of 2 seeds did not finish")
+    assert "loss_D is not finite in epoch 2" in err and "Traceback" not in err
+    run = Store(Path("runs")).find("broken s0")
+    assert run.load_checkpoint()["epoch"] == 2
+    assert Path("runs/notes/shatter/note.html").exists()
+
+
+def test_interrupted_experiment_goes_on(tmp_path):
+    import signal
+    import time
+
+    (tmp_path / "e.py").write_text(EXPERIMENT.replace("epochs=3", "epochs=40"), "utf-8")
+    command = [sys.executable, "-m", "bascule", "run", "e.py", "--arm", "plain"]
+    first = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    store = Store(tmp_path / "runs")
+    while not any(run.rows() for run in store.runs()) and first.poll() is None:
+        time.sleep(0.05)
+    first.send_signal(signal.SIGINT)
+    said = first.communicate(timeout=60)[1]
+    assert first.returncode == 130, said
+    assert "the same command goes on" in said and "Traceback" not in said
+    assert {run.status["state"] for run in store.runs()} == {"interrupted"}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert {run.status["state"] for run in store.runs()} == {"finished"}
+
+
+def test_a_run_folder_says_everything(bascule):
+    bascule("train", "dcgan64-tiny", "--name", "told", *SMALL)
+    folder = Store(Path("runs")).find("told").folder
+    about = json.loads((folder / "run.json").read_text())
+    assert set(about) == {"name", "created", "code", "machine", "data_digest", "fork"}
+    assert about["machine"]["torch"] and about["code"].startswith("0.")
+    moved = Path("elsewhere") / folder.name
+    shutil.copytree(folder, moved)
+    code, _, err = bascule("resume", str(moved))  # finished: nothing to do, from anywhere
+    assert code == 0, err
+
+
+def test_the_module_runs():
+    done = subprocess.run([sys.executable, "-m", "bascule", "--version"], capture_output=True)
+    assert done.returncode == 0 and done.stdout.startswith(b"bascule ")

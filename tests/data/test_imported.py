@@ -1,0 +1,169 @@
+"""Importing: what is kept, what is refused, and in one clear line."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bascule.data import cache
+from bascule.data.imported import Imported, import_images, imported_sets
+from bascule.errors import Refusal
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BASCULE_DATA", str(tmp_path / "root"))
+    return tmp_path / "root"
+
+
+def noise(n: int = 12, seed: int = 0, size: int = 16) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (n, size, size, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Twelve images of noise, 16 px, of which 5 is a copy of 2; in two folders and formats."""
+    images = noise()
+    images[5] = images[2]
+    (tmp_path / "pictures" / "more").mkdir(parents=True)
+    for k, image in enumerate(images):
+        name = f"{k:02d}.png" if k < 6 else f"more/{k:02d}.webp"
+        Image.fromarray(image).save(tmp_path / "pictures" / name, lossless=True)
+    return tmp_path / "pictures"
+
+
+def kept(root: Path) -> list[str]:
+    """Everything under the root, hidden folders included."""
+    if not root.exists():
+        return []
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+def refused(root: Path, path: Path, message: str, name: str = "mine", **options: object) -> None:
+    before = kept(root)
+    with pytest.raises(Refusal, match=message) as refusal:
+        import_images(path, name, size=16, **options)  # type: ignore[arg-type]
+    assert "\n" not in str(refusal.value)
+    assert kept(root) == before
+
+
+def test_a_folder_becomes_a_set_with_its_twins_on_one_side(folder: Path) -> None:
+    told: list[tuple[int, int]] = []
+    report = import_images(
+        folder, "mine", size=16, credit="me", progress=lambda done, n: told.append((done, n))
+    )
+    images = Imported("mine", 16).load()
+    expected = noise().transpose(0, 3, 1, 2)
+    expected[5] = expected[2]
+    assert (images.pixels == expected).all()
+    assert (images.name, images.credit, images.labels) == ("mine", "me", {})
+    assert report.near_duplicates == [[2, 5]]
+    assert images.held_out[2] == images.held_out[5]
+    assert (report.found, report.imported, report.corrupt, report.reused) == (12, 12, [], False)
+    assert report.held_out == images.held_out.sum() == 1
+    assert told[-1] == (12, 12) and report.seconds > 0
+    assert imported_sets() == {"mine": [16]}
+
+
+def test_folder_archive_and_array_give_the_same_set(folder: Path, tmp_path: Path) -> None:
+    import_images(folder, "folder", size=16)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for file in folder.rglob("*.*"):
+            archive.write(file, file.relative_to(folder))
+    import_images(tmp_path / "a.zip", "archive", size=16)
+    images = Imported("folder", 16).load()
+    np.savez_compressed(tmp_path / "a.npz", images=images.pixels.transpose(0, 2, 3, 1))
+    import_images(tmp_path / "a.npz", "array", size=16)
+    assert images.digest == Imported("archive", 16).load().digest
+    assert images.digest == Imported("array", 16).load().digest
+
+
+def test_the_same_content_again_is_reused_and_other_content_needs_replace(
+    folder: Path, root: Path
+) -> None:
+    import_images(folder, "mine", size=16)
+    import_images(folder, "mine", size=8)
+    stamp = (root / "imported" / "mine" / "16" / "images.npy").stat().st_mtime_ns
+    assert import_images(folder, "mine", size=16).reused
+    assert import_images(folder, "mine", size=16, replace=True).reused
+    assert (root / "imported" / "mine" / "16" / "images.npy").stat().st_mtime_ns == stamp
+    (folder / "00.png").unlink()
+    refused(root, folder, "taken by other content .12 images.*--replace")
+    assert not import_images(folder, "mine", size=16, replace=True).reused
+    assert len(Imported("mine", 16).load()) == 11
+    assert imported_sets() == {"mine": [16]}  # size 8 was of the old content
+
+
+def test_corrupt_images_are_listed_and_refused_unless_skipped(folder: Path, root: Path) -> None:
+    (folder / "bad.png").write_bytes(b"no picture")
+    whole = (folder / "01.png").read_bytes()
+    (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
+    Image.new("RGB", (1, 1)).save(folder / "dot.png")
+    (folder / "gone.png").symlink_to("nowhere")
+    refused(root, folder, "4 of 16 images .*bad.png: not a picture.*1 more.*--skip-corrupt")
+    report = import_images(folder, "mine", size=16, skip_corrupt=True)
+    assert (report.found, report.imported) == (16, 12)
+    reasons = dict(report.corrupt)
+    assert list(reasons) == ["bad.png", "cut.png", "dot.png", "gone.png"]
+    assert "truncated" in reasons["cut.png"] and "1 x 1" in reasons["dot.png"]
+    assert reasons["gone.png"] == "No such file or directory"
+
+
+def test_folders_with_too_little_are_refused(tmp_path: Path, root: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    refused(root, tmp_path / "nowhere", "no such file or folder")
+    refused(root, empty, "no images in")
+    (empty / "notes.txt").write_text("none here")
+    refused(root, empty, "no images in")
+    Image.fromarray(noise()[0]).save(empty / "a.png")
+    refused(root, empty, "only one image in")
+    (empty / "b.png").write_bytes(b"")
+    refused(root, empty, "1 usable images .*at least 2", skip_corrupt=True)
+    (empty / "b.png").write_bytes((empty / "a.png").read_bytes())
+    refused(root, empty, "all 2 images are near duplicates")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../a", "a/b", ".a", "-a", "a.b", "é", "a" * 65])
+def test_names_that_are_no_slug_are_refused(folder: Path, root: Path, name: str) -> None:
+    refused(root, folder, "expected letters", name=name)
+
+
+@pytest.mark.parametrize("name", ["faces", "Fractals"])
+def test_names_of_built_in_sets_are_refused(folder: Path, root: Path, name: str) -> None:
+    refused(root, folder, "built-in", name=name)
+
+
+@pytest.mark.parametrize("size", [0, 7, 2000])
+def test_impossible_sizes_are_refused(folder: Path, size: int) -> None:
+    with pytest.raises(Refusal, match="expected 8 to 1024"):
+        import_images(folder, "mine", size=size)
+
+
+def test_an_interrupted_import_leaves_nothing(folder: Path, root: Path) -> None:
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_images(folder, "mine", size=16, progress=stop)
+    assert kept(root) == [] and imported_sets() == {}
+
+
+def test_what_is_not_imported_says_what_is_and_how(folder: Path) -> None:
+    with pytest.raises(Refusal, match=r"imported: none yet.*bascule data import"):
+        Imported("mine").load()
+    import_images(folder, "mine", size=16)
+    with pytest.raises(Refusal, match=r"at size 16, not 64.*--size 64"):
+        Imported("mine").load()
+    with pytest.raises(Refusal, match="no image set 'yours'; imported: mine"):
+        Imported("yours").load()
+
+
+def test_a_damaged_set_says_what_to_delete(folder: Path) -> None:
+    import_images(folder, "mine", size=16)
+    entry = cache.root() / "imported" / "mine" / "16"
+    (entry / "images.npy").unlink()
+    with pytest.raises(Refusal, match="Delete the folder"):
+        Imported("mine", 16).load()

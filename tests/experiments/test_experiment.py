@@ -1,0 +1,90 @@
+"""Experiments as files, and as the command line changes them."""
+
+import pytest
+
+from bascule.errors import Refusal
+from bascule.experiments import Experiment, Within
+from bascule.experiments.experiment import find_file, load
+from bascule.interventions import PerfectG
+
+FILE = '''
+from dataclasses import dataclass
+from bascule.experiments import Experiment, Within
+from bascule.interventions import Intervention
+from bascule.presets import dcgan64_tiny
+
+@dataclass(frozen=True)
+class Darker(Intervention):
+    by: float = 0.1
+    def view(self, x, now):
+        return x - self.by
+
+small = Experiment("Où ?", "新しい", {"a": dcgan64_tiny.but(epochs=2, change=Darker())},
+                   [Within("D_x", "a", 0, 1)])
+experiment = Experiment("Q", "H", {"a": dcgan64_tiny}, [Within("D_x", "a", 0, 1)], quick=small)
+'''
+
+
+def test_a_file_with_its_own_intervention(tmp_path):
+    path = tmp_path / "my_question.py"
+    path.write_text(FILE, "utf-8")
+    whole, quick = load(path), load(path, quick=True)
+    assert (whole.name, quick.name) == ("my-question", "my-question-quick")
+    assert quick.question == "Où ?"
+    assert [c.__name__ for c in quick.brought] == ["Darker"]
+    darker = quick.with_settings({"change": "Darker(by=0.3)", "model.width": "8"})
+    assert darker.arms["a"].change[0].by == 0.3
+    assert darker.arms["a"].model.width == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x = 1", "defines no experiment"),
+        ("import nothing_like_this", "does not load: ModuleNotFoundError"),
+        ("experiment = (", "does not load: SyntaxError"),
+    ],
+)
+def test_files_that_are_no_experiments(tmp_path, text, told):
+    path = tmp_path / "e.py"
+    path.write_text(text)
+    with pytest.raises(Refusal, match=told):
+        load(path)
+
+
+def test_find_file(tmp_path):
+    (tmp_path / "perfect_g.py").touch()
+    assert find_file("perfect-g", tmp_path).name == "perfect_g.py"
+    with pytest.raises(Refusal, match="did you mean perfect-g"):
+        find_file("perfectg", tmp_path)
+    with pytest.raises(Refusal, match=r"no such experiment file: gone\.py"):
+        find_file("gone.py")
+    with pytest.raises(Refusal, match="no folder experiments/ here"):
+        find_file("perfect-g", tmp_path / "none")
+
+
+def test_settings_are_checked_against_the_whole_experiment(tiny):
+    claim = Within("D_x", "swap", 0, 1)
+    found = Experiment("?", "!", {"swap": tiny.but(change=PerfectG(3))}, [claim])
+    with pytest.raises(Refusal, match=r"PerfectG\(at_epoch=3.* never acts: the run has 2 epochs"):
+        found.with_settings({"epochs": "2"})
+    with pytest.raises(Refusal, match="epoch 5 never comes"):
+        Experiment("?", "!", found.arms, [Within("D_x", "swap", 0, 1, from_epoch=5)])
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [({"arms": {}}, "one arm"), ({"predictions": []}, "one prediction"), ({"seeds": (1, 1)}, "seeds")],
+)
+def test_what_an_experiment_needs(tiny, change, told):
+    values = {"arms": {"a": tiny}, "predictions": [Within("D_x", "a", 0, 1)]} | change
+    with pytest.raises(Refusal, match=told):
+        Experiment("?", "!", **values)
+
+
+def test_the_experiments_of_this_project_load():
+    from pathlib import Path
+
+    for path in (Path(__file__).parents[2] / "experiments").glob("*.py"):
+        assert load(path).quick is not None, path
+        load(path, quick=True)

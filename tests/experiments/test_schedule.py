@@ -1,0 +1,95 @@
+"""Arms on matched seeds: what is shared, what runs, what happens when something fails."""
+
+import numpy as np
+import pytest
+
+from bascule.errors import Refusal
+from bascule.experiments import Experiment, Within
+from bascule.experiments.schedule import gather, plan, run_all, shared_epochs
+from bascule.interventions import InstanceNoise, NoiseOnReals, PerfectG
+from bascule.runs.execute import execute
+
+
+@pytest.fixture
+def experiment(tiny):
+    swap = PerfectG(at_epoch=2)
+    return Experiment(
+        question="?",
+        hypothesis="!",
+        arms={
+            "plain": tiny,
+            "swap": tiny.but(change=swap),
+            "noised": tiny.but(change=[swap, InstanceNoise()]),
+        },
+        predictions=[Within("D_x", "plain", 0, 1)],
+        seeds=(0, 1),
+        name="small",
+    )
+
+
+def test_shared_epochs(tiny):
+    swap, noise = PerfectG(at_epoch=3), NoiseOnReals(from_epoch=2)
+    changed = tiny.but(change=[swap, noise])
+    assert shared_epochs(tiny, tiny.but(change=swap)) == 3
+    assert shared_epochs(tiny, changed) == 2
+    assert shared_epochs(tiny.but(change=swap), changed) == 2
+    assert shared_epochs(tiny.but(change=noise), changed) == 0  # not a mere addition
+    assert shared_epochs(tiny, tiny.but(change=InstanceNoise())) == 0  # acts at once
+    assert shared_epochs(tiny, tiny.but(change=swap, lr_D=1e-5)) == 0
+    assert shared_epochs(tiny.but(epochs=2), tiny.but(change=noise)) == 0  # ends too soon
+    assert shared_epochs(tiny, tiny) == 0
+
+
+def test_plan_matches_seeds_and_starts_with_trunks(experiment):
+    jobs = plan(experiment, [3, 4])
+    assert [(j.arm, j.seed) for j in jobs] == [
+        ("plain", 3),
+        ("noised", 3),
+        ("plain", 4),
+        ("noised", 4),
+        ("swap", 3),
+        ("swap", 4),
+    ]
+    assert [j.shared_epochs for j in jobs] == [0, 0, 0, 0, 2, 2]
+    assert plan(experiment, [3], ["swap"])[0].trunk is None
+    with pytest.raises(Refusal, match="unknown arm 'swop': did you mean swap"):
+        plan(experiment, [3], ["swop"])
+
+
+def run(experiment, store, seeds):
+    jobs = plan(experiment, seeds)
+    digest = experiment.arms["plain"].data.load().digest
+    digests = {job.recipe: digest for job in jobs}
+    assert run_all(jobs, experiment, store, digests, lambda jobs: None) == "finished"
+    return jobs, gather(jobs, experiment, seeds)
+
+
+def test_the_scheduled_runs_equal_lone_ones_and_are_reused(experiment, store, make_run, same):
+    jobs, results = run(experiment, store, [0, 1])
+    assert not results.failures
+    assert results.verdict.word == "supported"
+    for arm, recipe in experiment.arms.items():
+        lone = make_run(recipe.but(seed=1), f"lone {arm}")
+        execute(lone, store)
+        assert same(lone.load_checkpoint(), results.runs[arm][1].load_checkpoint())
+    shared = results.curves["plain"][0]["loss_D"][:2]
+    assert np.array_equal(shared, results.curves["swap"][0]["loss_D"][:2])
+    assert not np.array_equal(shared, results.curves["plain"][1]["loss_D"][:2])
+
+    before = {r.id: (r.folder / "run.json").stat().st_mtime_ns for r in store.runs()}
+    again, _ = run(experiment, store, [0, 1])
+    assert [job.run for job in again] == [job.run for job in jobs]
+    assert before == {r.id: (r.folder / "run.json").stat().st_mtime_ns for r in store.runs()}
+
+
+def test_a_failed_run_is_told_and_the_others_finish(experiment, store, make_run):
+    jobs = plan(experiment, [0, 1])
+    plain = next(j for j in jobs if (j.arm, j.seed) == ("plain", 1))
+    broken = make_run(plain.recipe, "small plain s1")
+    broken.checkpoint().write_bytes(b"torn")
+    _, results = run(experiment, store, [0, 1])
+    assert set(results.failures) == {"plain, seed 1", "swap, seed 1"}
+    assert "cannot read the checkpoint" in results.failures["plain, seed 1"]
+    assert "trunk" in results.failures["swap, seed 1"]
+    assert results.verdict.word == "inconclusive"
+    assert set(results.runs["noised"]) == {0, 1}

@@ -1,0 +1,84 @@
+"""Intervals against textbook numbers, and every road to a verdict."""
+
+from math import inf, isnan
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bascule.experiments.predictions import Within
+from bascule.experiments.verdict import Interval, judge, t_interval, verdict
+
+
+def runs(by_seed, arm="a"):
+    return {arm: {s: {"D_x": np.full(4, float(v))} for s, v in by_seed.items()}}
+
+
+def test_t_interval_of_a_textbook_sample():
+    # Student's t with 2 degrees of freedom: 4.303 at 95 %; the sample has deviation 1
+    found = t_interval([1.0, 2.0, 3.0])
+    assert found.mean == 2.0
+    assert found.high - 2.0 == pytest.approx(4.302653 / 3**0.5, abs=1e-5)
+    assert found.low == pytest.approx(4.0 - found.high)
+
+
+def test_t_interval_covers_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    hits = [i.low <= 5 <= i.high for i in (t_interval(rng.normal(5, 2, 4)) for _ in range(2000))]
+    assert abs(np.mean(hits) - 0.95) < 0.02
+
+
+def test_few_seeds_have_no_interval():
+    assert t_interval([3.0]) == Interval(3.0, -inf, inf)
+    assert isnan(t_interval([]).mean)
+    assert t_interval([1.0, float("nan")]).high == inf
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"),
+    [(1, 2, "supported"), (1, 4, "inconclusive"), (3.5, 4, "refuted"), (-inf, inf, "inconclusive")],
+)
+def test_judge(low, high, word):
+    assert judge(Interval((low + high) / 2, low, high), (0.0, 3.0)) == word
+
+
+def test_supported_needs_every_prediction():
+    near = runs({0: 0.5, 1: 0.51, 2: 0.49})
+    good, wide = Within("D_x", "a", 0.4, 0.6), Within("D_x", "a", 0.5, 0.9)
+    assert verdict([good], [], near, [0, 1, 2]).word == "supported"
+    assert verdict([good, wide], [], near, [0, 1, 2]).word == "inconclusive"
+
+
+def test_one_seed_is_never_supported_nor_refuted():
+    for claim in (Within("D_x", "a", 0, 1), Within("D_x", "a", 5, 6)):
+        answer = verdict([claim], [], runs({0: 0.5}), [0])
+        assert answer.word == answer.findings[0].word == "inconclusive"
+        assert "one seed" in answer.why
+
+
+def test_refuted_survives_the_correction_for_many_predictions():
+    seeds = {0: 0.50, 1: 0.51, 2: 0.49}
+    half = stats.t.ppf(0.975, 2) * 0.01 / 3**0.5
+    good = Within("D_x", "a", 0, 1)
+    barely = Within("D_x", "a", 0.5 + half + 1e-4, 1)  # outside the 95 % interval, just
+    clearly = Within("D_x", "a", 0.8, 1)
+    alone = verdict([barely], [], runs(seeds), [0, 1, 2])
+    among = verdict([barely, good, good], [], runs(seeds), [0, 1, 2])
+    assert alone.word == "refuted"
+    assert among.word == "inconclusive"
+    assert among.findings[0].word == "refuted"
+    assert verdict([clearly, good, good], [], runs(seeds), [0, 1, 2]).word == "refuted"
+
+
+def test_a_check_that_is_not_met_voids_the_verdict():
+    seeds = {0: 0.5, 1: 0.51, 2: 0.49}
+    good = Within("D_x", "a", 0, 1)
+    answer = verdict([good], [Within("D_x", "a", 0.6, 0.7)], runs(seeds), [0, 1, 2])
+    assert answer.word == "inconclusive"
+    assert "check of the program" in answer.why
+
+
+def test_a_seed_that_did_not_finish_voids_the_verdict():
+    answer = verdict([Within("D_x", "a", 0, 1)], [], runs({0: 0.5, 1: 0.5}), [0, 1, 2])
+    assert answer.word == "inconclusive"
+    assert "1 of 3 seeds did not finish" in answer.why

@@ -1,0 +1,117 @@
+"""Run folders by hand: curves with a known shape, coloured squares as sample grids."""
+
+import json
+
+import numpy as np
+from PIL import Image
+
+from bascule.data.faces import Faces
+from bascule.experiments import Experiment, Lower, Spike, Within
+from bascule.experiments.schedule import Results, curve
+from bascule.experiments.verdict import verdict
+from bascule.interventions import InstanceNoise, PerfectG
+from bascule.models.dcgan import DCGAN
+from bascule.runs import codec
+from bascule.runs.store import Run
+from bascule.training.recipe import Recipe
+
+CREDIT = "Faces: Micah by Micah Lanier, CC BY 4.0\nhttps://example.org/micah"
+EPOCHS, SWITCH, STEPS = 20, 12, 10
+
+plain = Recipe(
+    data=Faces(n=640, size=32),
+    model=DCGAN(width=4, z_dim=8, size=32),
+    epochs=EPOCHS,
+    threads=1,
+    device="cpu",
+)
+ARMS = {
+    "plain": plain,
+    "perfect G": plain.but(change=PerfectG(SWITCH)),
+    "perfect G, every input noised": plain.but(
+        change=[PerfectG(SWITCH), InstanceNoise(from_epoch=SWITCH)]
+    ),
+}
+
+
+def fake_rows(seed: int, fooled: bool, spike: float = 3.0, n: int = EPOCHS) -> list[dict]:
+    """``fooled``: D is at a loss from SWITCH on, after a peak of loss_D."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for epoch in range(n):
+        after = fooled and epoch >= SWITCH
+        values = {
+            "loss_D": 0.6 + 0.7 * after + (spike if after and epoch == SWITCH else 0),
+            "loss_G": 2.5 - 0.5 * after,
+            "D_x": 0.8 - 0.3 * after,
+            "D_Gz": 0.2 + 0.3 * after,
+        }
+        row = {"epoch": epoch, "step": (epoch + 1) * STEPS, "images_per_s": 200.0 + seed}
+        for name, value in values.items():
+            mean = value + float(rng.normal(0, 0.01))
+            told = {"": mean, "_std": 0.02, "_min": mean - 0.05, "_max": mean + 0.05}
+            row |= {f"{name}{end}": v for end, v in told.items()}
+        rows.append(row)
+    return rows
+
+
+def write_fake(folder, recipe, name, rows, fork=None, samples=(1, 5, 10, 12, 15, 20)) -> Run:
+    """A run folder without checkpoints."""
+    (folder / "samples").mkdir(parents=True)
+    about = {
+        "name": name,
+        "created": "2026-01-02T03:04:05+00:00",
+        "code": "0.1.0 (abcdef123456)",
+        "machine": {"python": "3.11", "processor": "abacus"},
+        "data_digest": "d1gest" * 8,
+        "fork": fork,
+    }
+    (folder / "run.json").write_text(json.dumps(about), "utf-8")
+    (folder / "recipe.json").write_text(json.dumps(codec.encode(recipe)), "utf-8")
+    run = Run(folder)
+    run.set_rows(rows)
+    run.set_status("finished" if len(rows) == recipe.epochs else "interrupted")
+    rng = np.random.default_rng(0)
+    for epoch in samples if rows else ():
+        pixels = rng.integers(0, 255, (8, 8, 3), np.uint8)
+        Image.fromarray(pixels).resize((128, 128), Image.Resampling.NEAREST).save(run.sample(epoch))
+    return run
+
+
+def fake_results(root, seeds=(0, 1, 2), question="Is D fooled?", **more) -> Results:
+    """Three arms, the last two forks of the first at SWITCH."""
+    experiment = Experiment(
+        question=question,
+        arms=ARMS,
+        predictions=[
+            Within("D_x", "perfect G", 0.45, 0.55, from_epoch=SWITCH),
+            Spike("loss_D", "perfect G", at_epoch=SWITCH),
+            Lower("loss_G", "plain", than="perfect G", from_epoch=SWITCH),
+        ],
+        checks=[Within("D_Gz", "perfect G", 0.4, 0.6, from_epoch=SWITCH)],
+        name="fake-quick",
+        **{"hypothesis": "D is fooled, at first.", **more},
+    )
+    runs: dict[str, dict[int, Run]] = {arm: {} for arm in ARMS}
+    for place, (arm, recipe) in enumerate(ARMS.items()):
+        for seed in seeds:
+            fork = {"parent": f"run-0-{seed}", "epoch": SWITCH} if place else None
+            rows = fake_rows(seed, place > 0) if place != 2 else fake_rows(seed, True, 0.0)
+            name = f"fake {arm} s{seed}"
+            folder = root / f"run-{place}-{seed}"
+            runs[arm][seed] = write_fake(folder, recipe.but(seed=seed), name, rows, fork)
+    return judged(experiment, seeds, runs)
+
+
+def judged(experiment, seeds, runs, failures=None) -> Results:
+    curves = {arm: {s: curve(r) for s, r in by_seed.items()} for arm, by_seed in runs.items()}
+    answer = verdict(experiment.predictions, experiment.checks, curves, seeds)
+    return Results(experiment, seeds, runs, curves, answer, failures or {}, 75.0)
+
+
+def fake_parent_and_fork(root) -> tuple[Run, Run]:
+    """A finished run and its finished fork at SWITCH."""
+    parent = write_fake(root / "parent-id", plain, "parent", fake_rows(0, False))
+    recipe = plain.but(change=PerfectG(SWITCH))
+    fork = {"parent": "parent-id", "epoch": SWITCH}
+    return parent, write_fake(root / "child-id", recipe, "child", fake_rows(0, True), fork)

@@ -1,0 +1,70 @@
+"""Learning curves: changes, branches, and a scale that hides nothing."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from bascule.reports.curves import Change, curves_figure
+from bascule.reports.figures import png, svg
+
+
+def curves(loss_D, seeds=1, arms=("a", "b")):
+    n = len(loss_D)
+    one = {"loss_D": np.array(loss_D), "loss_G": np.ones(n), "D_x": np.ones(n) / 2}
+    one["D_Gz"] = np.linspace(0, 1, n)
+    return {arm: dict.fromkeys(range(seeds), one) for arm in arms}
+
+
+def titles(figure):
+    return " ".join(ax.get_title(loc="right") for ax in figure.axes)
+
+
+def dashed(ax):
+    return [line for line in ax.lines if line.get_linestyle() == "--"]
+
+
+def test_each_change_is_one_labelled_dashed_line_before_its_epoch():
+    figure = curves_figure(curves([1.0] * 9), [Change(3, "PerfectG"), Change(5, "Other")])
+    for ax in figure.axes:
+        assert [line.get_xdata()[0] for line in dashed(ax)] == [2.5, 4.5]
+        assert {"PerfectG", "Other"} <= {text.get_text() for text in ax.texts}
+
+
+def test_it_is_a_picture_and_an_svg_of_its_own_ink():
+    figure = curves_figure(curves([1.0] * 9, seeds=3))
+    assert Image.open(io.BytesIO(png(figure))).format == "PNG"
+    drawn = svg(figure, "x")
+    assert drawn.startswith("<svg") and "currentColor" in drawn
+
+
+def test_a_dominant_spike_is_shown_on_a_scale_that_says_so():
+    spiked = curves_figure(curves([1.0, 1.1, 1.2, 1.1] * 10 + [50.0]))
+    assert "logarithmic above" in titles(spiked) and "highest 50" in titles(spiked)
+    low, high = spiked.axes[0].get_ylim()
+    assert low <= 1 and high >= 50
+    assert titles(curves_figure(curves([1.0, 1.1, 1.2, 1.1] * 10 + [1.3]))).strip() == ""
+
+
+def test_the_panels_of_probabilities_span_them():
+    figure = curves_figure(curves([1.0] * 4))
+    assert all(ax.get_ylim() == (-0.02, 1.02) for ax in figure.axes[2:])
+
+
+def test_a_branch_is_drawn_from_its_branch_on_with_a_dot():
+    figure = curves_figure(curves(np.arange(10.0)), branches={"b": 4})
+    parent, child, dot = figure.axes[1].lines[:3]
+    assert np.isfinite(parent.get_ydata()).all()
+    assert np.isnan(child.get_ydata()).tolist() == [True] * 3 + [False] * 7
+    assert dot.get_marker() == "o" and dot.get_xdata()[0] == 3
+
+
+def test_no_curves_and_hostile_names_are_drawn_too():
+    png(curves_figure({"a": {}, "b": {}}))
+    png(curves_figure(curves([1.0, 2.0], arms=("_x", "cost $5_^ and $", "猫"))))
+
+
+def test_more_arms_than_colours_differ_in_their_stroke():
+    figure = curves_figure(curves([1.0, 2.0], arms=[f"arm {k}" for k in range(8)]))
+    strokes = {(h.get_color(), str(h.get_linestyle())) for h in figure.legends[0].get_lines()}
+    assert len(strokes) == 8

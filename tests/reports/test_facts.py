@@ -1,0 +1,31 @@
+"""Numbers and regions in words."""
+
+from math import inf, nan
+
+from fakes import ARMS, SWITCH
+
+from bascule.experiments.verdict import Interval
+from bascule.reports import facts
+from bascule.reports.curves import Change
+
+
+def test_numbers_regions_and_intervals():
+    assert facts.number(-0.123456) == "−0.1235" and facts.number(-0.0) == "0"
+    assert facts.region(0.45, 0.55) == "0.45 to 0.55"
+    assert facts.region(-inf, -0.1) == "at most −0.1" and facts.region(5, inf) == "at least 5"
+    assert facts.interval(Interval(0.5, 0.4, 0.6)) == "0.5 [0.4, 0.6]"
+    assert facts.interval(Interval(nan, -inf, inf)) == "not measured"
+    # t(0.975, 2) = 4.3027; standard deviation 1 over sqrt(3)
+    assert facts.plus_minus([1, 2, 3]) == "2 ± 2.484" and facts.plus_minus([1]) == "1"
+    assert facts.duration(3725) == "1 h 02 min" and facts.duration(59.6) == "1 min 00 s"
+
+
+def test_changes_of_several_arms_share_a_line():
+    assert facts.changes(list(ARMS.values())) == [Change(SWITCH, "PerfectG, InstanceNoise")]
+
+
+def test_paths_lose_their_folders_and_addresses_do_not():
+    told = "cannot write /home/me/runs/x.pt: see https://example.org/a/b, or 3/4 of C:\\d\\e.txt"
+    assert facts.without_paths(told) == (
+        "cannot write …/x.pt: see https://example.org/a/b, or 3/4 of …/e.txt"
+    )

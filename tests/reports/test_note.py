@@ -1,0 +1,131 @@
+"""The lab note: everything asked for is there, and nothing that it must not hold."""
+
+import html
+import re
+from dataclasses import replace
+
+import pytest
+from fakes import ARMS, CREDIT, SWITCH, fake_results, judged
+
+from bascule.reports.note import write_experiment_note
+from bascule.reports.protocol import command
+
+
+def texts(page):
+    """The Markdown, and the HTML with its entities read."""
+    return page.with_suffix(".md").read_text("utf-8"), html.unescape(page.read_text("utf-8"))
+
+
+def asks_the_network(source: str) -> list[str]:
+    """What could make a browser fetch something, or run a file."""
+    asking = r"""(?:src|href|action|poster|data)\s*=\s*["']?(?:https?:)?//"""
+    also = r"<link\b|<script[^>]*\bsrc|@import|url\(\s*[\"']?(?!#)|\bfetch\(|<iframe|<base"
+    return re.findall(f"{asking}|{also}", source, re.IGNORECASE)
+
+
+def pictures_of(page):
+    found = re.findall(r"!\[[^]]*\]\(([^)]+)\)", page.with_suffix(".md").read_text("utf-8"))
+    assert found
+    return [page.parent / name for name in found]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return fake_results(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def page(results, tmp_path_factory):
+    return write_experiment_note(results, tmp_path_factory.mktemp("note"), CREDIT)
+
+
+def test_the_page_stands_alone(page):
+    source = page.read_text("utf-8")
+    assert asks_the_network(source) == []
+    assert source.count("data:image/webp;base64,") == 6 * len(ARMS)
+    assert len(source) < 5_000_000
+
+
+def test_both_forms_hold_every_claim_number_and_word(page, results):
+    for text in texts(page):
+        assert results.experiment.question in text and results.experiment.hypothesis in text
+        assert results.verdict.why in text
+        for finding in (*results.verdict.findings, *results.verdict.checks):
+            assert finding.prediction.claim() in text
+            assert finding.prediction.measured() in text
+            values = [f"{v:.4g}".replace("-", "−") for v in finding.values.values()]
+            assert "; ".join(values) in text
+        assert "4 significant digits" in text
+        for line in CREDIT.splitlines():
+            assert line in text
+        for by_seed in results.runs.values():
+            assert all(run.id in text for run in by_seed.values())
+        assert f"the first {SWITCH} epochs of run-0-0" in text
+        assert "1 min 15 s wall" in text and "0.1.0 (abcdef123456)" in text
+        assert "bascule run fake --quick --seeds 0 1 2" in text
+
+
+def test_shared_pasts_count_once_among_the_images(page):
+    images = (20 + 8 + 8) * 3 * 10 * 64  # epochs a seed, seeds, steps, batch
+    assert f"{images:,} images trained on" in page.with_suffix(".md").read_text("utf-8")
+
+
+def test_the_verdict_comes_before_everything_else(page):
+    source = page.read_text("utf-8")
+    badge = source.index('<strong class="badge refuted">')
+    assert badge < source.index("<section>") and source.index("Is D fooled?") < source.index(
+        "<section>"
+    )
+
+
+def test_the_pictures_of_the_markdown_exist_and_show_before_and_end(page):
+    files = pictures_of(page)
+    assert all(file.is_file() for file in files)
+    names = [file.name for file in files if file.parent.name == "samples"]
+    assert "plain-s0-epoch-0020.png" in names and "perfect-g-s0-epoch-0012.png" in names
+
+
+def test_nothing_tells_a_path_of_this_machine(results, tmp_path):
+    broken = replace(results, failures={"plain, seed 1": f"no space left to write {tmp_path}/x.pt"})
+    for text in texts(write_experiment_note(broken, tmp_path / "note", CREDIT)):
+        assert str(tmp_path) not in text and "no space left to write …/x.pt" in text
+
+
+def test_words_of_people_are_text_in_every_language(tmp_path):
+    evil = "<script>alert(1)</script> & l’été où D échoue — 識別器は騙される | *x*"
+    told = fake_results(tmp_path / "runs", (0,), question=evil, hypothesis=evil, remarks=evil)
+    page = write_experiment_note(told, tmp_path / "note", evil)
+    source, markdown = page.read_text("utf-8"), page.with_suffix(".md").read_text("utf-8")
+    assert "<script>alert" not in source and "<script>alert" not in markdown
+    assert "l’été où D échoue — 識別器は騙される" in source
+    assert "l’été où D échoue — 識別器は騙される" in markdown
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; l’été" in source
+    for text in (source, markdown):  # one seed
+        assert "inconclusive" in text.lower() and "one seed cannot tell" in text
+        assert "[no interval]" in text
+
+
+def test_an_arm_that_failed_is_named_and_the_rest_is_told(results, tmp_path):
+    runs = {**results.runs, "perfect G": {}}
+    failures = {"perfect G, seed 0": "loss_D is not finite in epoch 3"}
+    told = judged(results.experiment, results.seeds, runs, failures)
+    for text in texts(write_experiment_note(told, tmp_path, CREDIT)):
+        assert "What failed" in text and "loss_D is not finite in epoch 3" in text
+        assert "not measured" in text and "inconclusive" in text.lower()
+
+
+def test_a_note_without_any_finished_run_is_written(results, tmp_path):
+    told = judged(
+        results.experiment, results.seeds, {arm: {} for arm in ARMS}, {"plain, seed 0": "x"}
+    )
+    page = write_experiment_note(told, tmp_path, CREDIT)
+    assert "No run finished" in page.read_text("utf-8")
+
+
+def test_the_command_names_arms_and_settings(results):
+    some = replace(results, runs={**results.runs, "perfect G": {}})
+    told = command(some, ["change=InstanceNoise(0.1)"])
+    assert told == (
+        "bascule run fake --quick --arm plain --arm 'perfect G, every input noised' "
+        "--seeds 0 1 2 --set 'change=InstanceNoise(0.1)'"
+    )
