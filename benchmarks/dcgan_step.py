@@ -111,7 +111,9 @@ def race(name: str, n: int, rounds: int, epochs: int) -> None:
             if round_:
                 for who, speed in measured.items():
                     speeds[who].append(speed)
-                print(f"  round {round_}: " + ", ".join(f"{w} {s:.1f}" for w, s in measured.items()))
+                print(
+                    f"  round {round_}: " + ", ".join(f"{w} {s:.1f}" for w, s in measured.items())
+                )
     flop = flop_per_image(ours["fp32"].recipe)
     print(f"{name}: {n} pictures decoded once in {decode:.1f} s ({n / decode:.0f} pictures/s)")
     print(f"  rival     {statistics.median(speeds['rival']):7.1f} images/s")

@@ -32,7 +32,9 @@ def test_an_address_is_63_bits_of_blake2b_of_its_parts():
 
 
 def test_parts_do_not_run_together():
-    assert len({address("ab", "c"), address("a", "bc"), address("abc"), address("a", "b", "c")}) == 4
+    assert (
+        len({address("ab", "c"), address("a", "bc"), address("abc"), address("a", "b", "c")}) == 4
+    )
 
 
 def test_another_process_with_another_hash_seed_draws_the_same():

@@ -7,7 +7,7 @@ from bascule.experiments import Experiment, Within
 from bascule.experiments.experiment import find_file, load
 from bascule.interventions import PerfectG
 
-FILE = '''
+FILE = """
 from dataclasses import dataclass
 from bascule.experiments import Experiment, Within
 from bascule.interventions import Intervention
@@ -22,7 +22,7 @@ class Darker(Intervention):
 small = Experiment("Où ?", "新しい", {"a": dcgan64_tiny.but(epochs=2, change=Darker())},
                    [Within("D_x", "a", 0, 1)])
 experiment = Experiment("Q", "H", {"a": dcgan64_tiny}, [Within("D_x", "a", 0, 1)], quick=small)
-'''
+"""
 
 
 def test_a_file_with_its_own_intervention(tmp_path):
@@ -74,7 +74,11 @@ def test_settings_are_checked_against_the_whole_experiment(tiny):
 
 @pytest.mark.parametrize(
     ("change", "told"),
-    [({"arms": {}}, "one arm"), ({"predictions": []}, "one prediction"), ({"seeds": (1, 1)}, "seeds")],
+    [
+        ({"arms": {}}, "one arm"),
+        ({"predictions": []}, "one prediction"),
+        ({"seeds": (1, 1)}, "seeds"),
+    ],
 )
 def test_what_an_experiment_needs(tiny, change, told):
     values = {"arms": {"a": tiny}, "predictions": [Within("D_x", "a", 0, 1)]} | change

@@ -28,11 +28,15 @@ def do_list(args: argparse.Namespace) -> int:
     if not runs:
         print(f"no runs in {store.root}")
         return 0
-    table = Table("run", "state", "epochs", "loss_D", "loss_G", "D_x", "D_Gz", "images/s", "fork of")
+    table = Table(
+        "run", "state", "epochs", "loss_D", "loss_G", "D_x", "D_Gz", "images/s", "fork of"
+    )
     for run in runs:
         rows = run.rows()
         last = rows[-1] if rows else {}
-        numbers = [f"{last[n]:.3f}" if n in last else "" for n in ("loss_D", "loss_G", "D_x", "D_Gz")]
+        numbers = [
+            f"{last[n]:.3f}" if n in last else "" for n in ("loss_D", "loss_G", "D_x", "D_Gz")
+        ]
         speed = f"{last['images_per_s']:.0f}" if last else ""
         branch = f"{run.fork.parent} at {run.fork.epoch}" if run.fork else ""
         epochs = f"{len(rows)}/{run.recipe.epochs}"

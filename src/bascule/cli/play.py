@@ -47,10 +47,20 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
     forks = verbs.add_parser("fork", help="branch a run under a changed rule")
     forks.add_argument("run", help="a run's id, a part of it, or its folder")
-    forks.add_argument("--at-epoch", type=int, required=True, metavar="E",
-                       help="the past to share: E complete epochs")
-    forks.add_argument("--change", action="append", default=[], metavar="CHANGE",
-                       help="a rule to add, e.g. 'PerfectG(at_epoch=60)'; may be repeated")
+    forks.add_argument(
+        "--at-epoch",
+        type=int,
+        required=True,
+        metavar="E",
+        help="the past to share: E complete epochs",
+    )
+    forks.add_argument(
+        "--change",
+        action="append",
+        default=[],
+        metavar="CHANGE",
+        help="a rule to add, e.g. 'PerfectG(at_epoch=60)'; may be repeated",
+    )
     forks.add_argument("--epochs", type=int, metavar="N", help="epochs after the branch")
     forks.add_argument("--name", help="what to call the fork")
     _settings(forks)
@@ -122,7 +132,7 @@ def do_run(args: argparse.Namespace) -> int:
     results = gather(jobs, found, seeds, time.monotonic() - began)
     folder = args.note or store.root / "notes" / slug(found.name)
     credits = "\n".join(sorted({images.credit for images in sets.values()}))
-    page = write_experiment_note(results, folder, credits)
+    page = write_experiment_note(results, folder, credits, args.set)
     for failure, message in results.failures.items():
         print(f"failed: {failure}: {message}", file=sys.stderr)
     print(f"{results.verdict.word}: {results.verdict.why}")
@@ -138,9 +148,7 @@ def do_train(args: argparse.Namespace) -> int:
     recipe = PRESETS[args.preset]
     if args.data:
         recipe = recipe.but(data=named_data(args.data, recipe))
-    for path, text in settings(args.set).items():
-        recipe = codec.changed(recipe, path, text)
-    recipe = settle(recipe)
+    recipe = settle(codec.changed(recipe, settings(args.set)))
     images = load(recipe)
     store = Store(args.runs)
     name = args.name or f"{args.preset} {images.name} s{recipe.seed}"
@@ -171,14 +179,14 @@ def do_fork(args: argparse.Namespace) -> int:
     recipe = parent.recipe
     epochs = args.at_epoch + args.epochs if args.epochs else recipe.epochs
     recipe = recipe.but(change=recipe.change + added, epochs=epochs)
-    for path, text in settings(args.set).items():
-        recipe = codec.changed(recipe, path, text, extra)
+    recipe = codec.changed(recipe, settings(args.set), extra)
     if recipe == parent.recipe:
         raise Refusal("the fork changes nothing: give --change, --set or --epochs")
     told = ", ".join(args.change + args.set) or f"{epochs} epochs"
     name = args.name or f"{parent.name} fork {args.at_epoch} {told}"
-    run = fork(store, parent, args.at_epoch, recipe, name,
-               brought_file if brought_file.exists() else None)
+    run = fork(
+        store, parent, args.at_epoch, recipe, name, brought_file if brought_file.exists() else None
+    )
     return _train(run, store)
 
 
@@ -199,14 +207,12 @@ def _train(run: Run, store: Store) -> int:
     steps = len(images.indices("train")) // recipe.batch
     print(f"run: {run.folder}", file=sys.stderr)
     with bars() as progress:
-        task = progress.add_task(run.name, total=recipe.epochs, speed="",
-                                 completed=len(run.rows()))
+        task = progress.add_task(run.name, total=recipe.epochs, speed="", completed=len(run.rows()))
         state = execute(run, store, (Bar(recipe, steps, progress, task),))
     relatives = [store.find(run.fork.parent)] if run.fork else []
     page = write_run_note(run, images.credit, relatives)
     if state == "interrupted":
-        print(f"interrupted at a checkpoint: go on with `bascule resume {run.id}`",
-              file=sys.stderr)
+        print(f"interrupted at a checkpoint: go on with `bascule resume {run.id}`", file=sys.stderr)
         return 130
     print(f"note: {page}")
     return 0

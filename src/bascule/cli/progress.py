@@ -64,8 +64,10 @@ class Bar(Pace):
         self.progress.update(self.task, completed=epoch, speed=f"{images_per_s:.0f} images/s")
         if not self.progress.console.is_terminal and time.monotonic() - self.lined_at > 10:
             self.lined_at = time.monotonic()
-            print(f"epoch {epoch:.1f} of {self.recipe.epochs}, {images_per_s:.0f} images/s",
-                  file=sys.stderr)
+            print(
+                f"epoch {epoch:.1f} of {self.recipe.epochs}, {images_per_s:.0f} images/s",
+                file=sys.stderr,
+            )
 
 
 class JobBars:

@@ -48,9 +48,7 @@ class Experiment:
 
     def with_settings(self, settings: Mapping[str, str]) -> Experiment:
         """Every arm with some recipe fields set, as the command line says them."""
-        arms = dict(self.arms)
-        for path, text in settings.items():
-            arms = {n: codec.changed(r, path, text, self.brought) for n, r in arms.items()}
+        arms = {n: codec.changed(r, settings, self.brought) for n, r in self.arms.items()}
         return replace(self, arms=arms)
 
 

@@ -178,8 +178,7 @@ def _start(
             continue
         busy = [j for j in jobs if j.state == "running"]
         if busy and (
-            job.recipe.device != "cpu"
-            or sum(j.recipe.threads or 1 for j in (*busy, job)) > cores()
+            job.recipe.device != "cpu" or sum(j.recipe.threads or 1 for j in (*busy, job)) > cores()
         ):
             return
         if trunk is not None and trunk.run is not None:
@@ -243,5 +242,3 @@ def _collect(jobs: Sequence[Job], workers: dict[int, subprocess.Popen[str]]) -> 
             job.state = "failed"
             job.message = said[-1] if said else f"ended with code {worker.returncode}"
         del workers[place]
-
-

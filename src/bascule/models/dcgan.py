@@ -9,12 +9,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
-from bascule.errors import Refusal
+from bascule.errors import Refusal, unknown
 
 _SLOPE = 0.2  # of every LeakyReLU in both variants
 
@@ -31,16 +32,23 @@ class DCGAN:
     ``width`` is the number of channels next to the image: each halving of the side doubles it,
     down to the 4x4 grid (8 * width channels at size 64). Sizes 32 and 128 have one stage less
     or more, which the paper leaves open.
+
+    ``norm_D="spectral"`` departs from the paper: every convolution of D has a bias and its weight
+    divided by its largest singular value (Miyato et al. 2018, one power iteration a forward), and
+    D has no BatchNorm. Then D judges each image by itself, and it cannot run away from G.
     """
 
     width: int = 64
     z_dim: int = 100
     size: int = 64
+    norm_D: Literal["batch", "spectral"] = "batch"
 
     def __post_init__(self) -> None:
         _check_counts("DCGAN", width=self.width, z_dim=self.z_dim)
         if self.size not in (32, 64, 128):
             raise Refusal(f"DCGAN(size={self.size!r}): expected 32, 64 or 128: resize the images")
+        if self.norm_D not in ("batch", "spectral"):
+            raise unknown("norm_D", str(self.norm_D), ("batch", "spectral"))
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
@@ -48,8 +56,10 @@ class DCGAN:
         channels = [self.width * 2**i for i in range(stages)]
         with torch.device("meta"):  # no memory, no draw from the global generator
             G = Generator(_dcgan_g(self.z_dim, channels[::-1]))
-            D = Discriminator(_dcgan_d(channels))
-        return _drawn(G, _dcgan_std, 0.02, rng), _drawn(D, _dcgan_std, 0.02, rng)
+            D = Discriminator(_dcgan_d(channels, self.norm_D == "batch"))
+        _drawn(G, _dcgan_std, 0.02, rng)
+        _drawn(D, _dcgan_std, 0.02, rng)
+        return G, D if self.norm_D == "batch" else _spectrally_normed(D, rng)
 
 
 @dataclass(frozen=True)
@@ -119,19 +129,19 @@ def _dcgan_g(z_dim: int, channels: list[int]) -> list[nn.Module]:
     return [*layers, nn.Tanh()]
 
 
-def _dcgan_d(channels: list[int]) -> list[nn.Module]:
-    """``channels`` from the image inwards, to the 4x4 grid."""
+def _dcgan_d(channels: list[int], batch_norm: bool) -> list[nn.Module]:
+    """``channels`` from the image inwards, to the 4x4 grid; biases where BatchNorm has none."""
+    bias = not batch_norm
     layers: list[nn.Module] = [
-        nn.Conv2d(3, channels[0], 4, stride=2, padding=1, bias=False),
+        nn.Conv2d(3, channels[0], 4, stride=2, padding=1, bias=bias),
         nn.LeakyReLU(_SLOPE, inplace=True),
     ]
     for before, after in pairwise(channels):
-        layers += [
-            nn.Conv2d(before, after, 4, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(after),
-            nn.LeakyReLU(_SLOPE, inplace=True),
-        ]
-    return [*layers, nn.Conv2d(channels[-1], 1, 4, bias=False)]
+        layers.append(nn.Conv2d(before, after, 4, stride=2, padding=1, bias=bias))
+        if batch_norm:
+            layers.append(nn.BatchNorm2d(after))
+        layers.append(nn.LeakyReLU(_SLOPE, inplace=True))
+    return [*layers, nn.Conv2d(channels[-1], 1, 4, bias=bias)]
 
 
 def _w9_g(z_dim: int, width: int) -> list[nn.Module]:
@@ -189,6 +199,16 @@ def _drawn(
                 layer.weight.normal_(0.0, std(layer.weight), generator=rng)
                 if layer.bias is not None:
                     layer.bias.zero_()
+    return net
+
+
+def _spectrally_normed(net: nn.Module, rng: torch.Generator) -> nn.Module:
+    """Spectral normalisation on every convolution, its first vectors drawn from ``rng``."""
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d):
+            with torch.random.fork_rng(devices=[]):  # PyTorch draws them from the global one
+                torch.manual_seed(int(torch.randint(2**62, (), generator=rng)))
+                spectral_norm(layer)
     return net
 
 

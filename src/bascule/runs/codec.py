@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -75,27 +74,34 @@ def build(cls: type, values: Mapping[str, Any]) -> Any:
     return cls(**checked)
 
 
-def changed(value: Any, path: str, text: str, extra: Iterable[type] = ()) -> Any:
-    """``value`` with the field at the dotted ``path`` set to what ``text`` says."""
-    head, _, rest = path.partition(".")
+def changed(value: Any, settings: Mapping[str, str], extra: Iterable[type] = ()) -> Any:
+    """``value`` with the field at each dotted path set to what its text says, all at once."""
     hints = _hints(type(value))
-    if head not in hints:
-        nested = [
-            f"{name}.{head}"
-            for name in hints
-            if dataclasses.is_dataclass(part := getattr(value, name)) and head in _hints(type(part))
-        ]
-        if nested:
-            raise Refusal(f"unknown field {head!r}: did you mean {nested[0]}?")
-        raise unknown(f"field of {type(value).__name__}", head, hints)
-    if rest:
-        part = getattr(value, head)
+    new: dict[str, Any] = {}
+    inner: dict[str, dict[str, str]] = {}
+    for path, text in settings.items():
+        head, _, rest = path.partition(".")
+        if head not in hints:
+            raise _no_such_field(value, head)
+        if rest:
+            inner.setdefault(head, {})[rest] = text
+        else:
+            new[head] = _checked(type(value), head, parse(text, extra))
+    for head, rests in inner.items():
+        part = new.get(head, getattr(value, head))
         if not dataclasses.is_dataclass(part):
-            raise Refusal(f"{head} has no field {rest!r}: it is {part!r}")
-        new = changed(part, rest, text, extra)
-    else:
-        new = _checked(type(value), head, parse(text, extra))
-    return dataclasses.replace(value, **{head: new})
+            raise Refusal(f"{head} has no field {next(iter(rests))!r}: it is {part!r}")
+        new[head] = changed(part, rests, extra)
+    return dataclasses.replace(value, **new)
+
+
+def _no_such_field(value: Any, name: str) -> Refusal:
+    hints = _hints(type(value))
+    for field in hints:
+        part = getattr(value, field)
+        if dataclasses.is_dataclass(part) and name in _hints(type(part)):
+            return Refusal(f"unknown field {name!r}: did you mean {field}.{name}?")
+    return unknown(f"field of {type(value).__name__}", name, hints)
 
 
 def parse(text: str, extra: Iterable[type] = ()) -> Any:
@@ -104,8 +110,10 @@ def parse(text: str, extra: Iterable[type] = ()) -> Any:
         tree = ast.parse(text.strip(), mode="eval").body
     except SyntaxError:
         if "(" in text or "[" in text:
-            raise Refusal(f"cannot read {text!r}: expected a value like 0.1 or a call like "
-                          "PerfectG(at_epoch=60)") from None
+            raise Refusal(
+                f"cannot read {text!r}: expected a value like 0.1 or a call like "
+                "PerfectG(at_epoch=60)"
+            ) from None
         return text
     return _value(tree, text, CLASSES | {c.__name__: c for c in extra})
 
@@ -158,7 +166,6 @@ def _fields(cls: type) -> list[dataclasses.Field]:
     return [f for f in dataclasses.fields(cls) if f.init]
 
 
-@functools.cache
 def _hints(cls: type) -> dict[str, Any]:
     hints = get_type_hints(cls)
     return {f.name: hints[f.name] for f in _fields(cls)}

@@ -191,8 +191,9 @@ class Store:
                 "data_digest": data_digest,
                 "fork": {"parent": fork.parent, "epoch": fork.epoch} if fork else None,
             }
-            if experiment_file and any(type(c).__name__ not in codec.CLASSES
-                                       for c in recipe.change):
+            if experiment_file and any(
+                type(c).__name__ not in codec.CLASSES for c in recipe.change
+            ):
                 atomic.write(building / "experiment.py", experiment_file.read_bytes())
             plain = json.dumps(codec.encode(recipe), indent=1, ensure_ascii=False)
             atomic.write(building / "recipe.json", plain)
@@ -208,8 +209,11 @@ class Store:
         """All runs, oldest first."""
         if not self.root.is_dir():
             return []
-        found = [Run(p) for p in self.root.iterdir()
-                 if not p.name.startswith(".") and (p / "recipe.json").exists()]
+        found = [
+            Run(p)
+            for p in self.root.iterdir()
+            if not p.name.startswith(".") and (p / "recipe.json").exists()
+        ]
         return sorted(found, key=lambda run: (run.about["created"], run.id))
 
     def find(self, text: str) -> Run:
@@ -218,7 +222,9 @@ class Store:
         if (path / "recipe.json").exists():
             return Run(path.resolve())
         runs = self.runs()
-        hits = [r for r in runs if text in (r.id, r.name)] or [r for r in runs if text in r.id]
+        hits = [r for r in runs if text in (r.id, r.name)] or [
+            r for r in runs if text in r.id or text in r.name
+        ]
         if not hits:
             raise unknown("run", text, [r.id for r in runs])
         if len(hits) > 1:
@@ -235,14 +241,16 @@ def slug(text: str) -> str:
 def code_version() -> str:
     """The package's version, and the commit when it runs from a checkout."""
     here = Path(__file__).parent
-    git = ["git", "-C", str(here)]
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(here), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
     try:
-        ask = {"capture_output": True, "text": True, "check": True}
-        top = subprocess.run([*git, "rev-parse", "--show-toplevel"], **ask).stdout.strip()
-        if not (Path(top) / "src" / "bascule").is_dir():
+        if not (Path(git("rev-parse", "--show-toplevel")) / "src" / "bascule").is_dir():
             return bascule.__version__
-        commit = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], **ask).stdout.strip()
-        dirty = subprocess.run([*git, "status", "--porcelain", "--", "src"], **ask).stdout.strip()
+        commit = git("rev-parse", "--short=12", "HEAD")
+        dirty = git("status", "--porcelain", "--", str(here.parent))
         return f"{bascule.__version__} ({commit}{', changed' if dirty else ''})"
     except (OSError, subprocess.CalledProcessError):
         return bascule.__version__

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.parametrizations import _SpectralNorm
 
 from bascule.game import Game
 from bascule.interventions import Intervention
@@ -71,14 +73,22 @@ def judge(D: nn.Module, real: Tensor, fake: Tensor, concat: bool) -> tuple[Tenso
 
 @contextmanager
 def norms(player: nn.Module, learn: bool) -> Iterator[None]:
-    """Use the statistics of the batch, as in training, but keep the running ones unless ``learn``."""
-    resting = [
-        m for m in player.modules() if not learn and getattr(m, "track_running_stats", False)
-    ]
-    for norm in resting:
-        norm.track_running_stats = False
+    """Compute as in training, but what normalisations remember moves only if ``learn``.
+
+    BatchNorm remembers running statistics and uses those of the batch; spectral normalisation
+    remembers and uses its power iteration.
+    """
+    modules = [] if learn else list(player.modules())
+    batch = [m for m in modules if isinstance(m, _BatchNorm) and m.track_running_stats]
+    spectral = [m for m in modules if isinstance(m, _SpectralNorm) and m.training]
     try:
+        for bn in batch:
+            bn.track_running_stats = False
+        for sn in spectral:
+            sn.training = False
         yield
     finally:
-        for norm in resting:
-            norm.track_running_stats = True
+        for bn in batch:
+            bn.track_running_stats = True
+        for sn in spectral:
+            sn.training = True

@@ -24,8 +24,8 @@ class Recipe:
     None. A run records what None and "auto" became on its machine.
     """
 
-    data: Faces | Fractals | Imported = Faces()  # noqa: RUF009 (frozen)
-    model: DCGAN | DCGANW9 = DCGAN()  # noqa: RUF009 (frozen)
+    data: Faces | Fractals | Imported = Faces()
+    model: DCGAN | DCGANW9 = DCGAN()
     epochs: int = 100
     batch: int = 64
     seed: int = 0

@@ -45,10 +45,9 @@ def begin(recipe: Recipe) -> State:
     """The state before the first step, drawn from the seed alone. The recipe must be settled."""
     device = torch.device(recipe.device)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    G, D = (
-        player.to(device, memory_format=layout).train()
-        for player in recipe.model.players(generator(recipe.seed, "players"))
-    )
+    G, D = recipe.model.players(generator(recipe.seed, "players"))
+    for player in (G, D):
+        player.to(memory_format=layout).to(device).train()
 
     def adam(player: nn.Module, lr: float) -> torch.optim.Adam:
         betas = (recipe.beta1, recipe.beta2)

@@ -1,0 +1,95 @@
+"""What "auto" becomes, and what is refused on this machine."""
+
+import os
+
+import pytest
+import torch
+
+from bascule.errors import Refusal
+from bascule.training import machine
+from bascule.training.machine import cores, describe, fast_bf16, settle
+from bascule.training.recipe import Recipe
+
+
+@pytest.fixture
+def no_cuda(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
+@pytest.fixture
+def with_cuda(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+
+
+def test_auto_is_cuda_where_there_is_one(with_cuda):
+    assert settle(Recipe(device="auto")).device == "cuda"
+
+
+def test_auto_is_the_cpu_where_there_is_no_cuda(no_cuda):
+    assert settle(Recipe(device="auto")).device == "cpu"
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", "cuda:1"])
+def test_cuda_is_refused_without_cuda(no_cuda, device):
+    with pytest.raises(Refusal, match=f"device='{device}': this machine has no CUDA device; use"):
+        settle(Recipe(device=device))
+
+
+@pytest.mark.parametrize("device", ["gpu", "mps", "cuda:x", "", "cpu cuda", "os.system"])
+def test_an_unknown_device_is_refused_in_one_line(device):
+    with pytest.raises(Refusal, match="expected auto, cpu, cuda or cuda:0") as refusal:
+        settle(Recipe(device=device))
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(("fast", "expected"), [(True, "bf16"), (False, "fp32")])
+def test_auto_precision_is_bf16_where_it_is_fast(monkeypatch, no_cuda, fast, expected):
+    monkeypatch.setattr(machine, "fast_bf16", lambda kind: fast)
+    assert settle(Recipe(precision="auto")).precision == expected
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_stated_precision_stays(monkeypatch, precision):
+    monkeypatch.setattr(machine, "fast_bf16", lambda kind: precision == "fp32")
+    assert settle(Recipe(precision=precision, device="cpu")).precision == precision
+
+
+def test_fast_bf16_asks_the_right_device(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False, raising=False)
+    assert fast_bf16("cuda") and not fast_bf16("cpu")
+
+
+def test_a_pytorch_that_cannot_be_asked_has_no_fast_bf16(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported", raising=False)
+    assert not fast_bf16("cpu")
+
+
+def test_threads_become_the_cores_of_this_process(monkeypatch):
+    monkeypatch.setattr(machine, "cores", lambda: 3)
+    assert settle(Recipe(threads=None, device="cpu")).threads == 3
+    assert settle(Recipe(threads=7, device="cpu")).threads == 7
+
+
+def test_cores_are_those_that_the_process_may_use(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {1, 5}, raising=False)
+    assert cores() == 2
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 12)
+    assert cores() == 12
+
+
+def test_settling_changes_nothing_else_and_settles_for_good(tiny):
+    loose = tiny.but(device="auto", precision="auto", threads=None)
+    settled = settle(loose)
+    assert settle(settled) == settled
+    assert settled.but(device="auto", precision="auto", threads=None) == loose
+
+
+def test_the_record_names_python_torch_system_and_processor(no_cuda):
+    told = describe()
+    assert told["torch"] == torch.__version__
+    assert told["python"].startswith("3.")
+    assert told["cores"] == str(cores())
+    assert set(told) == {"python", "torch", "system", "processor", "cores"}
+    assert all(isinstance(value, str) and value for value in told.values())

@@ -1,0 +1,145 @@
+"""A recipe is a value: frozen, hashable, whole, and never nonsense."""
+
+import dataclasses
+import math
+
+import pytest
+
+from bascule.data.augment import Affine, Flip
+from bascule.data.faces import Faces
+from bascule.data.fractals import Fractals
+from bascule.errors import Refusal
+from bascule.interventions import InstanceNoise, NoiseOnReals, PerfectG
+from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.training.recipe import Recipe
+
+PLAIN = Recipe()
+
+
+def refused(said: str, **fields) -> None:
+    with pytest.raises(Refusal, match=said) as refusal:
+        PLAIN.but(**fields)
+    assert "\n" not in str(refusal.value)
+
+
+def test_but_changes_what_it_names_and_nothing_else():
+    other = PLAIN.but(epochs=60, lr_D=1e-3)
+    told = {f.name: getattr(other, f.name) for f in dataclasses.fields(Recipe)}
+    expected = {f.name: getattr(PLAIN, f.name) for f in dataclasses.fields(Recipe)}
+    assert told == expected | {"epochs": 60, "lr_D": 1e-3}
+    assert PLAIN == Recipe()
+
+
+def test_but_with_nothing_is_the_same_recipe():
+    assert PLAIN.but() == PLAIN
+
+
+def test_an_unknown_field_is_refused_with_the_nearest_and_all_names():
+    with pytest.raises(Refusal) as refusal:
+        PLAIN.but(learning_rate_D=1)
+    said = str(refusal.value)
+    assert said.startswith("unknown recipe field 'learning_rate_D': ")
+    assert all(f.name in said for f in dataclasses.fields(Recipe))
+    with pytest.raises(Refusal, match="did you mean epochs?"):
+        PLAIN.but(epoch=3)
+
+
+def test_a_recipe_is_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        PLAIN.epochs = 3
+
+
+def test_equal_recipes_are_one_key():
+    change = [PerfectG(3), NoiseOnReals(0.1)]
+    a = PLAIN.but(change=change, augment=[Flip(), Affine(degrees=10)])
+    b = PLAIN.but(change=tuple(change), augment=(Flip(), Affine(degrees=10)))
+    assert a == b and len({a, b}) == 1
+    assert a != PLAIN and len({a, PLAIN}) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [PerfectG(3), [PerfectG(3)], (PerfectG(3),), iter([PerfectG(3)])],
+    ids=["one", "list", "tuple", "iterator"],
+)
+def test_one_change_or_several_become_a_tuple(change):
+    assert PLAIN.but(change=change).change == (PerfectG(3),)
+
+
+def test_one_augmentation_becomes_a_tuple_too():
+    assert PLAIN.but(augment=Flip()).augment == (Flip(),)
+    assert PLAIN.but(augment=[]).augment == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "said"),
+    [
+        ("epochs", [0, -1], "a whole number >= 1"),
+        ("sample_every_epochs", [0, -1], "a whole number >= 1"),
+        ("keep_every_epochs", [0], "a whole number >= 1"),
+        ("batch", [1, 0, -8], "at least 2 images"),
+        ("threads", [0, -1], "at least 1, or None"),
+        ("lr_D", [0, -1e-4, 1.0, math.nan, math.inf], "a number between 0 and 1"),
+        ("lr_G", [0, -1e-4, 1.0, math.nan, math.inf], "a number between 0 and 1"),
+        ("beta1", [-0.1, 1.0, math.nan], r"a number in \[0, 1\)"),
+        ("beta2", [-0.1, 1.0, math.nan], r"a number in \[0, 1\)"),
+    ],
+)
+def test_bad_numbers_are_refused_with_name_value_and_expectation(field, values, said):
+    for value in values:
+        refused(f"^{field}={value!r}: expected {said}", **{field: value})
+
+
+@pytest.mark.xfail(strict=True, reason="values of a wrong kind are accepted, or crash")
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("epochs", 2.5),
+        ("epochs", "three"),
+        ("batch", 8.5),
+        ("seed", 0.5),
+        ("precision", "fp16"),
+        ("space", "hvs"),
+        ("change", 3),
+        ("change", "PerfectG"),
+        ("change", PerfectG),
+        ("augment", 3),
+        ("data", 3),
+        ("model", "dcgan"),
+    ],
+)
+def test_values_of_a_wrong_kind_are_refused(field, value):
+    refused(field, **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"data": Faces(size=32)}, "the images are 32 px and the model draws 64 px"),
+        ({"model": DCGAN(size=128)}, "the images are 64 px and the model draws 128 px"),
+        ({"data": Fractals(size=32), "model": DCGANW9()}, "32 px and the model draws 64 px"),
+    ],
+)
+def test_sizes_that_do_not_match_are_refused_with_the_remedy(fields, said):
+    refused(said + ": set data.size and model.size to the same number", **fields)
+
+
+def test_sizes_that_match_pass():
+    assert PLAIN.but(data=Faces(size=32), model=DCGAN(size=32)).model.size == 32
+
+
+def test_a_change_beyond_the_end_is_refused():
+    refused(
+        r"^PerfectG\(at_epoch=60, .*\) never acts: the run has 50 epochs$",
+        epochs=50,
+        change=PerfectG(at_epoch=60),
+    )
+    refused(r"NoiseOnReals\(.* never acts: the run has 100", change=[NoiseOnReals(0.1, 100)])
+    refused(r"InstanceNoise\(.* never acts", change=[PerfectG(3), InstanceNoise(0.1, 200)])
+
+
+def test_a_run_shortened_below_its_change_is_refused():
+    treated = PLAIN.but(change=PerfectG(at_epoch=60))
+    with pytest.raises(Refusal, match="never acts: the run has 60 epochs"):
+        treated.but(epochs=60)
+    assert treated.but(epochs=61).epochs == 61  # it acts in the last epoch

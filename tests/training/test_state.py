@@ -1,0 +1,150 @@
+"""The state of a run: drawn from the seed alone, and carried through a file bit for bit."""
+
+import copy
+import io
+
+import pytest
+import torch
+
+from bascule.interventions import Intervention
+from bascule.now import Now, generator
+from bascule.steps.gan import gan_step
+from bascule.training.state import State, begin
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def real(step: int) -> torch.Tensor:
+    return torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(step)) * 2 - 1
+
+
+def play(state: State, steps: int) -> None:
+    for _ in range(steps):
+        now = Now(0, state.epoch, state.step)
+        for name, value in gan_step(state.game, real(state.step), now, Intervention()).items():
+            state.partial.setdefault(name, []).append(value)
+        state.step += 1
+
+
+def through_a_file(saved):
+    """Saved and loaded as a checkpoint is."""
+    file = io.BytesIO()
+    torch.save(saved, file)
+    file.seek(0)
+    return torch.load(file, map_location="cpu", weights_only=True)
+
+
+# the beginning
+
+
+def test_the_beginning_depends_on_the_seed_alone(tiny, same):
+    torch.manual_seed(1)
+    first = begin(tiny).state_dict()
+    torch.manual_seed(2)
+    assert same(begin(tiny).state_dict(), first)
+    assert same(begin(tiny.but(epochs=9, lr_D=0.1, batch=4)).state_dict()["game"]["G"],
+                first["game"]["G"])
+    assert not same(begin(tiny.but(seed=1)).state_dict(), first)
+
+
+def test_the_players_are_the_models_own_of_the_addressed_generator(tiny, same):
+    game = begin(tiny).game
+    G, D = tiny.model.players(generator(tiny.seed, "players"))
+    assert same(dict(game.G.state_dict()), dict(G.state_dict()))
+    assert same(dict(game.D.state_dict()), dict(D.state_dict()))
+
+
+def test_beginning_leaves_the_global_generator_alone(tiny):
+    before = torch.get_rng_state()
+    begin(tiny)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_state_begins_at_zero_and_ready_to_learn(tiny):
+    state = begin(tiny.but(precision="bf16"))
+    assert (state.epoch, state.step, state.partial) == (0, 0, {})
+    assert state.game.G.training and state.game.D.training
+    assert (state.game.z_dim, state.game.precision) == (8, "bf16")
+    assert state.game.device == torch.device("cpu")
+
+
+def test_each_player_gets_its_own_learning_rate_and_the_betas(tiny):
+    game = begin(tiny.but(lr_D=4e-5, lr_G=4e-4, beta1=0.4, beta2=0.99)).game
+    for optimizer, net, lr in ((game.opt_D, game.D, 4e-5), (game.opt_G, game.G, 4e-4)):
+        (group,) = optimizer.param_groups
+        assert isinstance(optimizer, torch.optim.Adam)
+        assert (group["lr"], group["betas"]) == (lr, (0.4, 0.99))
+        assert [id(p) for p in group["params"]] == [id(p) for p in net.parameters()]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_the_arithmetic_of_the_recipe_is_used(tiny, fast):
+    game = begin(tiny.but(channels_last=fast, fused_adam=fast)).game
+    weight = game.D.layers[2].weight
+    assert weight.is_contiguous(memory_format=torch.channels_last) == fast
+    assert weight.is_contiguous() != fast
+    assert bool(game.opt_D.param_groups[0]["fused"]) == fast
+
+
+# there and back
+
+
+def test_a_state_goes_through_a_file_bit_for_bit(tiny, same):
+    state = begin(tiny)
+    play(state, 3)
+    state.epoch = 2
+    saved = copy.deepcopy(state.state_dict())
+    other = begin(tiny.but(seed=5))
+    other.load_state_dict(through_a_file(state.state_dict()))
+    assert (other.epoch, other.step) == (2, 3)
+    assert same(other.state_dict(), saved)
+    play(state, 2)
+    play(other, 2)
+    assert same(other.state_dict(), state.state_dict())
+    assert not same(other.state_dict(), saved)
+
+
+def test_the_scalars_of_an_unfinished_epoch_come_back_one_by_one(tiny):
+    state = begin(tiny)
+    play(state, 3)
+    other = begin(tiny)
+    other.load_state_dict(through_a_file(state.state_dict()))
+    assert other.partial.keys() == {"loss_D", "loss_G", "D_x", "D_Gz"}
+    for name, values in state.partial.items():
+        assert [v.item() for v in other.partial[name]] == [v.item() for v in values]
+        assert all(v.shape == () for v in other.partial[name])
+
+
+def test_scalars_without_a_step_are_not_kept(tiny):
+    state = begin(tiny)
+    state.partial = {"loss_D": []}
+    assert state.state_dict()["partial"] == {}
+
+
+def test_a_checkpoint_does_not_bring_its_learning_rates(tiny, same):
+    """A fork may change them: moments come from the file, rates and betas from the recipe."""
+    state = begin(tiny)
+    play(state, 2)
+    saved = through_a_file(state.state_dict())
+    other = begin(tiny.but(lr_D=1e-3, lr_G=2e-3, beta1=0.9, fused_adam=False))
+    other.load_state_dict(saved)
+    for optimizer, lr in ((other.game.opt_D, 1e-3), (other.game.opt_G, 2e-3)):
+        (group,) = optimizer.param_groups
+        assert (group["lr"], group["betas"], bool(group["fused"])) == (lr, (0.9, 0.999), False)
+    for name in ("opt_G", "opt_D"):
+        ours = getattr(other.game, name).state_dict()["state"]
+        assert same(ours, saved["game"][name]["state"])
+    play(other, 1)
+
+
+def test_another_model_than_the_checkpoints_is_an_error(tiny):
+    saved = begin(tiny).state_dict()
+    other = begin(tiny.but(model=type(tiny.model)(width=8, z_dim=8, size=32)))
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        other.load_state_dict(saved)
