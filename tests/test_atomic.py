@@ -99,7 +99,7 @@ def test_an_interrupted_write_keeps_the_old_file(path, error):
 def test_a_full_disk_keeps_the_old_file_and_says_so(path, monkeypatch, call):
     with monkeypatch.context() as patch:
         patch.setattr(os, call, no_space)
-        with pytest.raises(Refusal, match="no space left to write .*file: .* is kept") as refusal:
+        with pytest.raises(Refusal, match=r"no space left to write .*file: .* is kept") as refusal:
             atomic.write(path, b"new")
     assert "\n" not in str(refusal.value)
     assert only_the_old(path)

@@ -9,6 +9,7 @@ from torch import nn
 
 from bascule.errors import Refusal
 from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.now import generator
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -203,3 +204,37 @@ def test_d_does_not_flatten_the_wrong_size_into_more_logits():
 def test_refusals(make, said):
     with pytest.raises(Refusal, match=said):
         make()
+
+
+def test_spectral_D_has_unit_singular_values_and_no_batch_norm():
+    before = torch.random.get_rng_state()
+    _, D = DCGAN(width=8, norm_D="spectral").players(generator(0, "p"))
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in D.modules())
+    with torch.no_grad():
+        for _ in range(100):
+            D(torch.zeros(1, 3, 64, 64))  # each forward iterates once
+        for layer in D.modules():
+            if isinstance(layer, torch.nn.Conv2d):
+                largest = torch.linalg.matrix_norm(layer.weight.flatten(1), ord=2)
+                assert abs(largest.item() - 1) < 1e-3
+
+
+def test_spectral_D_judges_each_image_by_itself():
+    _, D = DCGAN(width=8, norm_D="spectral").players(generator(0, "p"))
+    D.eval()
+    x = torch.randn(6, 3, 64, 64, generator=generator(1, "x"))
+    assert torch.allclose(D(x)[:2], D(x[:2]), atol=1e-6)
+
+
+def test_spectral_players_come_from_the_generator_alone():
+    pairs = [DCGAN(width=4, size=32, norm_D="spectral").players(generator(0, "p")) for _ in "ab"]
+    torch.manual_seed(5)
+    pairs.append(DCGAN(width=4, size=32, norm_D="spectral").players(generator(0, "p")))
+    states = [D.state_dict() for _, D in pairs]
+    assert all(torch.equal(states[0][k], s[k]) for s in states for k in states[0])
+
+
+def test_unknown_norm_is_refused():
+    with pytest.raises(Refusal, match="unknown norm_D 'spectre': did you mean spectral"):
+        DCGAN(norm_D="spectre")

@@ -1,0 +1,463 @@
+"""Recipes to text and back: nothing lost, nothing run, every mistake named in one line."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import pytest
+
+from bascule.data.augment import Affine, Flip
+from bascule.data.faces import Faces
+from bascule.data.fractals import Fractals
+from bascule.data.imported import Imported
+from bascule.errors import Refusal
+from bascule.interventions import InstanceNoise, Intervention, NoiseOnReals, PerfectG, Together
+from bascule.laws import Anneal, Law, Uniform
+from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.presets import PRESETS
+from bascule.runs.codec import CLASSES, build, changed, decode, differences, digest, encode, parse
+from bascule.training.recipe import Recipe
+
+PLAIN = Recipe()
+
+
+@dataclass(frozen=True)
+class Dim(Intervention):
+    """As an experiment's file would bring it along."""
+
+    factor: Law
+    players: tuple[str, ...] = ("D",)
+    from_epoch: int = 0
+
+
+WHOLE = [
+    PLAIN,
+    Recipe(
+        data=Faces(n=40, size=32, style="dylan"),
+        model=DCGAN(width=4, z_dim=8, size=32, norm_D="spectral"),
+        epochs=7,
+        batch=8,
+        seed=-3,
+        lr_D=1e-5,
+        lr_G=0.1 + 0.2,  # a float that needs all 17 digits
+        augment=(Flip(0.25), Affine(10, 0.1, scale=(0.9, 1.1), fill="black")),
+        space="hsv",
+        concat=True,
+        change=(
+            PerfectG(3, Anneal(0.3, 0.0, until_epoch=5)),
+            NoiseOnReals(0.125, from_epoch=2),
+            InstanceNoise(Uniform(0.0, 0.2)),
+        ),
+        precision="bf16",
+        threads=3,
+        device="cuda:0",
+    ),
+    PLAIN.but(data=Fractals(100), model=DCGANW9(width=9)),
+    PLAIN.but(data=Imported("my-faces")),
+    *PRESETS.values(),
+]
+PARTS = [
+    *(Faces(), Fractals(9, 32), Imported("x", 128), Flip(), Affine(translate=0.5), DCGAN(3)),
+    *(DCGANW9(z_dim=4), PerfectG(1), NoiseOnReals(), InstanceNoise(1.5), Uniform(0.5, 1.5)),
+    Anneal(0.0, 1.0, 9),
+]
+
+
+def through_json(value: Any, extra=()) -> Any:
+    return decode(json.loads(json.dumps(encode(value))), extra)
+
+
+def refusal(call, *args) -> str:
+    with pytest.raises(Refusal) as caught:
+        call(*args)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# there and back
+
+
+@pytest.mark.parametrize("value", [*WHOLE, *PARTS], ids=lambda v: type(v).__name__)
+def test_a_value_comes_back_equal_and_of_the_same_types(value):
+    again = through_json(value)
+    assert again == value and hash(again) == hash(value)
+    assert repr(again) == repr(value)  # equal numbers of another type would differ here
+    assert type(again) is type(value)
+
+
+def test_every_class_is_covered_here():
+    def classes(value):
+        found = {type(value).__name__} if dataclasses.is_dataclass(value) else set()
+        parts = value if isinstance(value, tuple) else vars(value).values() if found else ()
+        return found.union(*map(classes, parts))
+
+    assert set(CLASSES) == set().union(*map(classes, [*WHOLE, *PARTS]))
+    assert all(cls.__name__ == name for name, cls in CLASSES.items())
+
+
+def test_every_intervention_of_the_package_is_known():
+    from bascule import interventions
+
+    told = {
+        name
+        for name, cls in vars(interventions).items()
+        if isinstance(cls, type) and issubclass(cls, Intervention)
+    }
+    assert told - set(CLASSES) == {"Intervention", "Together"}
+
+
+def test_an_intervention_of_an_experiment_comes_back_with_its_class():
+    recipe = PLAIN.but(change=[Dim(Uniform(0.25, 0.5), players=("G", "D")), PerfectG(3)])
+    assert through_json(recipe, [Dim]) == recipe
+    assert isinstance(through_json(recipe, [Dim]).change[0], Dim)
+    assert "unknown class in a recipe 'Dim'" in refusal(through_json, recipe)
+
+
+def test_the_encoding_is_plain_and_says_everything():
+    assert encode(NoiseOnReals(Uniform(0.0, 0.5), from_epoch=3)) == {
+        "is": "NoiseOnReals",
+        "sigma": {"is": "Uniform", "low": 0.0, "high": 0.5},
+        "from_epoch": 3,
+    }
+    told = encode(PLAIN)
+    assert set(told) == {"is"} | {f.name for f in fields(Recipe)}
+    assert told["augment"] == [] and told["threads"] is None
+
+
+def test_decoding_a_recipe_takes_defaults_for_what_an_older_version_did_not_know():
+    plain = encode(PLAIN)
+    del plain["keep_every_epochs"]
+    assert decode(plain) == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("plain", "said"),
+    [
+        ({"is": "Recipie"}, "unknown class in a recipe 'Recipie': did you mean Recipe? known: "),
+        ({"epochs": 3}, "unknown class in a recipe 'None'"),
+        ({"is": "os.system"}, "unknown class in a recipe 'os.system'"),
+        ({"is": "Recipe", "epoch": 3}, "unknown field of Recipe 'epoch': did you mean epochs?"),
+        ({"is": "PerfectG"}, "PerfectG needs at_epoch"),
+        ({"is": "Uniform"}, "Uniform needs low, high"),
+        ({"is": "Recipe", "change": [{"is": "Nope"}]}, "unknown class in a recipe 'Nope'"),
+        ({"is": "Recipe", "change": [3]}, "change=(3,) in Recipe: Input should be an instance of"),
+        ({"is": "Recipe", "epochs": 2.5}, "epochs=2.5 in Recipe: "),
+        ({"is": "Recipe", "lr_D": -1.0}, "lr_D=-1.0: expected a number between 0 and 1"),
+        ({"is": "PerfectG", "at_epoch": 1, "sigma": -1.0}, "PerfectG(sigma=-1.0): expected"),
+    ],
+)
+def test_a_file_that_is_no_recipe_is_refused(plain, said):
+    assert said in refusal(decode, plain)
+
+
+# one field after another
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"epochs": "60"}, {"epochs": 60}),
+        ({"lr_D": "3e-4"}, {"lr_D": 3e-4}),
+        ({"lr_D": "0.5", "lr_G": " 0.25 "}, {"lr_D": 0.5, "lr_G": 0.25}),
+        ({"space": "hsv"}, {"space": "hsv"}),
+        ({"space": "'hsv'"}, {"space": "hsv"}),
+        ({"concat": "true"}, {"concat": True}),
+        ({"concat": "True"}, {"concat": True}),
+        ({"threads": "none"}, {"threads": None}),
+        ({"threads": "2"}, {"threads": 2}),
+        ({"device": "cuda:0"}, {"device": "cuda:0"}),
+        ({"model.width": "32"}, {"model": DCGAN(width=32)}),
+        ({"model": "DCGANW9(width=9)"}, {"model": DCGANW9(width=9)}),
+        ({"model": "DCGANW9"}, {"model": DCGANW9()}),
+        ({"data.n": "300"}, {"data": Faces(n=300)}),
+        ({"data": "Fractals(n=300)"}, {"data": Fractals(n=300)}),
+        ({"data": "Imported(my-faces)"}, {"data": Imported("my-faces")}),
+        ({"augment": "Flip()"}, {"augment": (Flip(),)}),
+        ({"augment": "[Flip, Affine(10)]"}, {"augment": (Flip(), Affine(degrees=10.0))}),
+        ({"augment": "[]"}, {"augment": ()}),
+        ({"change": "PerfectG(at_epoch=60)"}, {"change": (PerfectG(60),)}),
+        ({"change": "[PerfectG(6, 0.1), NoiseOnReals(sigma=Uniform(0, 0.2))]"},
+         {"change": (PerfectG(6, 0.1), NoiseOnReals(Uniform(0.0, 0.2)))}),
+        ({"data.size": "32", "model.size": "32"},
+         {"data": Faces(size=32), "model": DCGAN(size=32)}),
+        ({"change": "PerfectG(at_epoch=150)", "epochs": "200"},
+         {"change": (PerfectG(150),), "epochs": 200}),
+        ({"model": "DCGAN(width=8)", "model.z_dim": "5"}, {"model": DCGAN(width=8, z_dim=5)}),
+        ({}, {}),
+    ],
+    ids=str,
+)
+def test_settings_are_read_as_python_would_and_act_all_at_once(settings, expected):
+    got = changed(PLAIN, settings)
+    assert got == PLAIN.but(**expected)
+    assert repr(got) == repr(PLAIN.but(**expected))
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "said"),
+    [
+        ("epochs", "three", "epochs='three' in Recipe: Input should be a valid integer"),
+        ("epochs", "2.5", "epochs=2.5 in Recipe: Input should be a valid integer"),
+        ("epochs", "0", "epochs=0: expected a whole number >= 1"),
+        ("epochs", "", "epochs='' in Recipe: "),
+        ("lr_D", "abc", "lr_D='abc' in Recipe: Input should be a valid number"),
+        ("lr_D", "nan", "lr_D=nan: expected"),
+        ("lr_D", "1e400", "lr_D=inf: expected"),
+        ("change", "[3]", "change=(3,) in Recipe: Input should be an instance of Intervention"),
+        ("change", "3", "change=(3,) in Recipe: "),
+        ("change", "PerfectG", "PerfectG needs at_epoch"),
+        ("change", "Uniform(0, 1)", "in Recipe: Input should be an instance of Intervention"),
+        ("change", "PerfectG(at_epoch=100)", "never acts: the run has 100 epochs"),
+        ("change", "NoiseOnReals(sigma=abc)", "sigma='abc' in NoiseOnReals: "),
+        ("change", "NoiseOnReals(sigma=-1)", "NoiseOnReals(sigma=-1.0): expected a number >= 0"),
+        ("change", "PerfectG(60", "cannot read 'PerfectG(60': expected a value like 0.1 or a call"),
+        ("change", "Perfect(60)", "unknown name 'Perfect': did you mean PerfectG?"),
+        ("change", "PerfectG(epoch=60)", "unknown field of PerfectG 'epoch': did you mean at_epoch"),
+        ("augment", "Flip(0.5, 3)", "Flip takes 1 values"),
+        ("space", "hvs", "space='hvs' in Recipe: Input should be 'rgb' or 'hsv'"),
+        ("model", "Faces()", "in Recipe: "),
+        ("model.width", "2.5", "width=2.5 in DCGAN: "),
+        ("model.width", "0", "DCGAN(width=0): expected a whole number >= 1"),
+        ("data.style", "anime", "unknown style of faces 'anime'"),
+        ("data.size", "32", "the images are 32 px and the model draws 64 px"),
+        ("epoch", "3", "unknown field of Recipe 'epoch': did you mean epochs?"),
+        ("width", "3", "unknown field 'width': did you mean model.width?"),
+        ("n", "3", "unknown field 'n': did you mean data.n?"),
+        ("model.widht", "3", "unknown field of DCGAN 'widht': did you mean width?"),
+        ("epochs.x", "3", "epochs has no field 'x': it is 100"),
+        ("change.sigma", "3", "change has no field 'sigma': it is ()"),
+        ("model.", "3", "model=3 in Recipe: "),
+        ("", "3", "unknown field of Recipe ''"),
+    ],
+)
+def test_a_bad_setting_is_refused_in_one_line(path, text, said):
+    assert said in refusal(changed, PLAIN, {path: text})
+
+
+def test_a_setting_may_name_an_intervention_of_the_experiment():
+    got = changed(PLAIN, {"change": "Dim(0.5, players=[G])"}, [Dim])
+    assert got.change == (Dim(0.5, players=("G",)),)
+    assert "unknown name 'Dim'" in refusal(changed, PLAIN, {"change": "Dim(0.5)"})
+
+
+def test_settings_leave_the_given_recipe_alone():
+    before = repr(PLAIN)
+    changed(PLAIN, {"model.width": "3", "epochs": "4"})
+    assert repr(PLAIN) == before
+
+
+@pytest.mark.xfail(strict=True, reason="a truth value passes as the number 1 or 0")
+@pytest.mark.parametrize("path", ["epochs", "seed", "model.width", "threads"])
+def test_a_truth_value_is_no_number(path):
+    refusal(changed, PLAIN, {path: "True"})
+
+
+# reading values
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("3", 3),
+        ("-3", -3),
+        ("1_000", 1000),
+        ("0.5", 0.5),
+        ("hsv", "hsv"),
+        ("my-faces", "my-faces"),
+        ("'a b'", "a b"),
+        ("完璧", "完璧"),
+        ("NONE", None),
+        ("false", False),
+        ("(1, 2)", (1, 2)),
+        ("[1, [2, hsv]]", (1, (2, "hsv"))),
+        ("Uniform(0, high=0.5)", Uniform(0.0, 0.5)),
+        ("", ""),
+    ],
+)
+def test_values(text, expected):
+    got = parse(text)
+    assert got == expected and type(got) is type(expected)
+
+
+DANGEROUS = [
+    "__import__('os').mkdir(TARGET)",
+    "__import__('os')",
+    "(lambda: __import__('os').mkdir(TARGET))()",
+    "[open(TARGET, 'w') for _ in (1,)]",
+    "open(TARGET, 'w')",
+    "os.mkdir(TARGET)",
+    "Flip.__init__.__globals__",
+    "Flip().__class__",
+    "Flip(*[0.5])",
+    "Flip(**{'p': 1})",
+    "f'{open(TARGET, chr(119))}'",
+    "(x := 3)",
+    "1 if open(TARGET, 'w') else 2",
+    "lambda: 3",
+    "Flip(p=open(TARGET, 'w'))",
+    "9**9**9",
+    "exec('import os')",
+]
+
+
+@pytest.mark.parametrize("text", DANGEROUS)
+def test_nothing_is_ever_run(tmp_path, text):
+    """Refused, or kept as the text that it is: as the value of a field it is refused either way."""
+    target = tmp_path / "made"
+    text = text.replace("TARGET", repr(str(target)))
+    try:
+        assert parse(text) == text
+    except Refusal as error:
+        assert "\n" not in str(error)
+    for path in ("change", "augment", "epochs", "lr_D", "space", "model", "data.style"):
+        refusal(changed, PLAIN, {path: text})
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Flip(**{'p': 1})", "no ** here"),
+        ("open('x')", "unknown name 'open'"),
+        ("Flip(", "cannot read 'Flip('"),
+        ("[1, 2", "cannot read '[1, 2'"),
+    ],
+)
+def test_what_cannot_be_read_is_named(text, said):
+    assert said in refusal(parse, text)
+
+
+@pytest.mark.xfail(strict=True, raises=TypeError, reason="literal_eval's TypeError is not caught")
+def test_an_impossible_literal_is_refused_or_kept_as_text():
+    assert parse("{[]: 1}") == "{[]: 1}"
+
+
+@pytest.mark.xfail(strict=True, reason="the second value silently wins; Python refuses both calls")
+@pytest.mark.parametrize("text", ["PerfectG(3, at_epoch=4)", "PerfectG(at_epoch=3, at_epoch=4)"])
+def test_a_field_given_twice_is_refused(text):
+    refusal(parse, text)
+
+
+def test_build_checks_names_types_and_what_is_missing():
+    assert build(Uniform, {"low": 0, "high": 1}) == Uniform(0.0, 1.0)
+    assert "unknown field of Uniform 'hi': did you mean high?" in refusal(build, Uniform, {"hi": 1})
+    assert refusal(build, Uniform, {"low": 0.5}) == "Uniform needs high"
+    assert "low='x' in Uniform" in refusal(build, Uniform, {"low": "x", "high": 1})
+    assert refusal(build, Uniform, {"low": 2, "high": 1}).startswith("Uniform(2.0, 1.0)")
+
+
+# digests and differences
+
+OTHER = {
+    "data": Faces(n=300),
+    "model": DCGAN(width=65),
+    "augment": (Flip(),),
+    "space": "hsv",
+    "change": (PerfectG(3),),
+    "precision": "bf16",
+    "threads": 2,
+    "device": "cpu",
+}
+
+
+def other(name: str) -> Any:
+    """Another good value of a field of the recipe."""
+    value = getattr(PLAIN, name)
+    if name in OTHER:
+        return OTHER[name]
+    return not value if isinstance(value, bool) else value + 1 if isinstance(value, int) else 0.25
+
+
+def test_the_digest_is_blake2b_of_the_canonical_encoding():
+    """Computed here from its definition: if it changes, no old run is found again."""
+    text = '{"high": 0.5, "is": "Uniform", "low": 0.0}'
+    assert digest(Uniform(0.0, 0.5)) == hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+    assert digest(Uniform(0.0, 0.5)) == "a2f2dbc9"
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(Recipe)])
+def test_every_field_changes_the_digest_and_is_a_difference(name):
+    changed_one = replace(PLAIN, **{name: other(name)})
+    assert digest(changed_one) != digest(PLAIN)
+    found = differences(PLAIN, changed_one)
+    assert len(found) == 1
+    assert next(iter(found)).split(".")[0] == name
+
+
+def test_a_nested_number_and_an_order_change_the_digest():
+    a, b = PerfectG(3, Uniform(0.0, 0.1)), NoiseOnReals(0.1)
+    digests = [
+        digest(PLAIN.but(change=change))
+        for change in ([a, b], [b, a], [a], [PerfectG(3, Uniform(0.0, 0.2)), b])
+    ]
+    assert len(set(digests)) == 4
+
+
+def test_the_digest_is_the_same_in_another_process():
+    script = (
+        "from bascule.presets import PRESETS; from bascule.runs.codec import digest\n"
+        "print(*map(digest, PRESETS.values()))"
+    )
+    hash_seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
+    told = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert told == list(map(digest, PRESETS.values()))
+    assert len(set(told)) == len(told)
+
+
+@pytest.mark.parametrize("recipe", WHOLE)
+def test_the_digest_survives_a_file(recipe):
+    assert digest(through_json(recipe)) == digest(recipe)
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the digest tells 0 from 0.0, which the recipes' == and the file do not"
+)
+@pytest.mark.parametrize("value", [Uniform(0, 1), NoiseOnReals(1), PLAIN.but(beta1=0)])
+def test_equal_values_have_equal_digests(value):
+    assert through_json(value) == value
+    assert digest(through_json(value)) == digest(value)
+
+
+def test_differences_name_the_deepest_fields_with_both_values():
+    a = PLAIN.but(epochs=60, model=DCGAN(width=32, z_dim=50), change=PerfectG(3))
+    assert differences(PLAIN, a) == {
+        "epochs": (100, 60),
+        "model.width": (64, 32),
+        "model.z_dim": (100, 50),
+        "change": ((), (PerfectG(3),)),
+    }
+    assert differences(a, a) == {}
+    assert differences(a, PLAIN) == {k: (y, x) for k, (x, y) in differences(PLAIN, a).items()}
+
+
+def test_another_class_is_one_difference():
+    assert differences(PLAIN, PLAIN.but(model=DCGANW9())) == {"model": (DCGAN(), DCGANW9())}
+
+
+# what cannot be kept
+
+
+@pytest.mark.xfail(strict=True, raises=TypeError, reason="json's TypeError is not a Refusal")
+def test_a_change_that_is_no_dataclass_is_refused():
+    refusal(digest, PLAIN.but(change=Intervention()))
+
+
+@pytest.mark.xfail(strict=True, reason="encoded without complaint, and then never read again")
+def test_what_cannot_be_decoded_is_refused_before_it_is_written():
+    recipe = PLAIN.but(change=Together((PerfectG(3),)))
+    try:
+        plain = encode(recipe)
+    except Refusal:
+        return
+    assert decode(plain) == recipe
