@@ -19,7 +19,9 @@ from bascule.training.loop import Probe
 
 def final(run: Run):
     """All that a run computed, without timings."""
-    rows = [{k: v for k, v in row.items() if k != "images_per_s"} for row in run.rows()]
+    rows = [
+        {k: v for k, v in row.items() if k not in ("seconds", "images_per_s")} for row in run.rows()
+    ]
     return run.load_checkpoint(), rows
 
 

@@ -34,6 +34,7 @@ def random_images(n: int, size: int = 32) -> torch.Tensor:
     return torch.randint(0, 256, (n, 3, size, size), generator=rng, dtype=torch.uint8)
 
 
+TIMINGS = ("seconds", "images_per_s")
 IMAGES = random_images(36)  # 4 steps of 8, and 4 images left over
 
 
@@ -63,7 +64,7 @@ class Watch(Probe):
 
     def epoch_done(self, record):
         self.calls.append(("epoch", record.epochs_done))
-        self.rows.append({k: v for k, v in record.row.items() if k != "images_per_s"})
+        self.rows.append({k: v for k, v in record.row.items() if k not in TIMINGS})
 
 
 def history(recipe, images=IMAGES):
@@ -316,8 +317,14 @@ def test_a_stop_comes_between_two_steps_and_keeps_their_scalars(tiny, fed):
     train(tiny, state, flat(36), [watch], until_epoch=2)
     assert [now.step for now, _ in fed] == list(range(8))
     assert watch.rows == [
-        {"epoch": 1, "step": 8, "loss_D": 5.5, "loss_D_std": math.sqrt(1.25), "loss_D_min": 4.0,
-         "loss_D_max": 7.0}
+        {
+            "epoch": 1,
+            "step": 8,
+            "loss_D": 5.5,
+            "loss_D_std": math.sqrt(1.25),
+            "loss_D_min": 4.0,
+            "loss_D_max": 7.0,
+        }
     ]
     seen = who(torch.cat([real for _, real in fed[4:]]))
     assert len(set(seen)) == 32  # the stop repeated no image and skipped none
@@ -326,8 +333,13 @@ def test_a_stop_comes_between_two_steps_and_keeps_their_scalars(tiny, fed):
 def test_probes_and_save_are_called_once_per_step_and_epoch_in_order(tiny, fed):
     a, b = Watch(), Watch()
     saved = []
-    train(tiny.but(epochs=2), begin(tiny), flat(36), [a, b],
-          save=lambda state: saved.append((state.epoch, len(b.calls), dict(state.partial))))
+    train(
+        tiny.but(epochs=2),
+        begin(tiny),
+        flat(36),
+        [a, b],
+        save=lambda state: saved.append((state.epoch, len(b.calls), dict(state.partial))),
+    )
     expected = [*(("step", s) for s in (1, 2, 3, 4)), ("epoch", 1)]
     expected += [*(("step", s) for s in (5, 6, 7, 8)), ("epoch", 2)]
     assert a.calls == b.calls == expected
@@ -346,7 +358,8 @@ def test_a_record_holds_the_row_and_the_game(tiny):
     train(tiny, state, IMAGES, [Keep()], until_epoch=1)
     (record,) = records
     assert record.game is state.game
-    assert record.row["images_per_s"] > 0
+    assert record.row["seconds"] > 0
+    assert record.row["images_per_s"] == pytest.approx(32 / record.row["seconds"])
     assert (record.epochs_done, record.row["epoch"], record.row["step"]) == (1, 0, 4)
     for name in ("loss_D", "loss_G", "D_x", "D_Gz"):
         low, mean, high = (record.row[name + end] for end in ("_min", "", "_max"))
@@ -398,8 +411,14 @@ def test_a_diverged_game_ends_the_run_and_is_not_saved(tiny, monkeypatch, stop_a
     monkeypatch.setattr(loop, "gan_step", diverged)
     saved, watch, calls = [], Watch(), iter(range(1, 100))
     with pytest.raises(Refusal, match="loss_D is not finite in epoch 0"):
-        train(tiny, begin(tiny), flat(36), [watch], save=saved.append,
-              must_stop=lambda: next(calls) == stop_after)
+        train(
+            tiny,
+            begin(tiny),
+            flat(36),
+            [watch],
+            save=saved.append,
+            must_stop=lambda: next(calls) == stop_after,
+        )
     assert saved == [] and watch.rows == []
     assert len(watch.steps) == (stop_after or 4)
 

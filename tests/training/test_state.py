@@ -48,8 +48,9 @@ def test_the_beginning_depends_on_the_seed_alone(tiny, same):
     first = begin(tiny).state_dict()
     torch.manual_seed(2)
     assert same(begin(tiny).state_dict(), first)
-    assert same(begin(tiny.but(epochs=9, lr_D=0.1, batch=4)).state_dict()["game"]["G"],
-                first["game"]["G"])
+    assert same(
+        begin(tiny.but(epochs=9, lr_D=0.1, batch=4)).state_dict()["game"]["G"], first["game"]["G"]
+    )
     assert not same(begin(tiny.but(seed=1)).state_dict(), first)
 
 

@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where runs are kept (default: $BASCULE_RUNS, or ./runs)",
     )
-    verbs: argparse._SubParsersAction = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     play.add(verbs)
     look.add(verbs)
     data.add(verbs)

@@ -26,7 +26,7 @@ SHOWN_VALUES = 6
 SHOWN_CORRUPT = 10
 
 
-def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(verbs: argparse._SubParsersAction) -> None:
     """Add the verb ``data``; each sub-verb sets ``do``, a function (args) -> exit code."""
     data = verbs.add_parser("data", help="import, list, show and fetch image sets")
     subs = data.add_subparsers(dest="data_verb", required=True, metavar="VERB")

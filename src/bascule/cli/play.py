@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from pathlib import Path
 
 from bascule.data.images import ImageSet
@@ -121,7 +120,6 @@ def do_run(args: argparse.Namespace) -> int:
     store = Store(args.runs)
     sets = {recipe: load(recipe) for recipe in {job.recipe for job in jobs}}
     digests = {recipe: images.digest for recipe, images in sets.items()}
-    began = time.monotonic()
     with bars() as progress:
         state = run_all(jobs, found, store, digests, JobBars(progress, jobs))
     if state == "interrupted":
@@ -129,7 +127,7 @@ def do_run(args: argparse.Namespace) -> int:
         return 130
     from bascule.reports.note import write_experiment_note
 
-    results = gather(jobs, found, seeds, time.monotonic() - began)
+    results = gather(jobs, found, seeds)
     folder = args.note or store.root / "notes" / slug(found.name)
     credits = "\n".join(sorted({images.credit for images in sets.values()}))
     page = write_experiment_note(results, folder, credits, args.set)

@@ -60,7 +60,6 @@ class Results:
     curves: Curves
     verdict: Verdict
     failures: Mapping[str, str] = field(default_factory=dict)  # "arm, seed" -> message
-    seconds: float = 0.0
 
 
 def plan(experiment: Experiment, seeds: Sequence[int], only: Sequence[str] = ()) -> list[Job]:
@@ -134,9 +133,7 @@ def run_all(
     return "interrupted" if stopped() else "finished"
 
 
-def gather(
-    jobs: Sequence[Job], experiment: Experiment, seeds: Sequence[int], seconds: float = 0.0
-) -> Results:
+def gather(jobs: Sequence[Job], experiment: Experiment, seeds: Sequence[int]) -> Results:
     """Read what the finished jobs measured and judge it."""
     runs: dict[str, dict[int, Run]] = {arm: {} for arm in experiment.arms}
     for job in jobs:
@@ -147,7 +144,7 @@ def gather(
     }
     failures = {f"{j.arm}, seed {j.seed}": j.message for j in jobs if j.state == "failed"}
     answer = verdict(experiment.predictions, experiment.checks, curves, seeds)
-    return Results(experiment, seeds, runs, curves, answer, failures, seconds)
+    return Results(experiment, seeds, runs, curves, answer, failures)
 
 
 def curve(run: Run) -> dict[str, np.ndarray]:

@@ -54,7 +54,7 @@ def plus_minus(values: Sequence[float]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Wall time: "1 h 02 min", "3 min 20 s", "41 s"."""
+    """A duration: "1 h 02 min", "3 min 20 s", "41 s"."""
     whole = round(seconds)
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
@@ -108,6 +108,12 @@ def images_per_s(run: Run) -> list[float]:
     """The speed of every epoch that the run trained itself."""
     past = run.fork.epoch if run.fork else 0
     return [row["images_per_s"] for row in run.rows()[past:] if "images_per_s" in row]
+
+
+def training_seconds(run: Run) -> float:
+    """How long the epochs took that the run trained itself."""
+    past = run.fork.epoch if run.fork else 0
+    return sum(row.get("seconds", 0.0) for row in run.rows()[past:])
 
 
 def images_trained(run: Run) -> int:

@@ -88,8 +88,8 @@ def origins(results: Results) -> list[Block]:
     own = [
         (
             "time",
-            f"{facts.duration(results.seconds)} wall; {images:,} images trained on "
-            "(a shared past counts once)",
+            f"{facts.duration(sum(map(facts.training_seconds, every)))} of training, summed "
+            f"over the runs; {images:,} images trained on (a shared past counts once)",
         )
     ]
     if every:

@@ -84,7 +84,8 @@ def train(
                 raise Stopped
         row = summary(state.partial, state)
         done = (steps - first) * recipe.batch
-        row["images_per_s"] = round(done / (time.perf_counter() - epoch_began), 1)
+        row["seconds"] = time.perf_counter() - epoch_began
+        row["images_per_s"] = done / row["seconds"]
         state.partial = {}
         state.epoch += 1
         record = Record(state.epoch, row, game)

@@ -1,0 +1,105 @@
+"""Each preset plays: one tiny epoch with its own model, learning rates and augmentation."""
+
+from dataclasses import fields
+
+import pytest
+import torch
+
+from bascule import presets
+from bascule.data.augment import Flip
+from bascule.data.faces import Faces
+from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.presets import PRESETS
+from bascule.runs.execute import execute
+from bascule.training.recipe import Recipe
+from bascule.training.state import begin
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_trains_one_tiny_epoch(name, make_run, store):
+    """One step, after which every weight has moved by its own player's learning rate.
+
+    Adam's first step is lr * g / (|g| + eps), so its largest move is lr, whatever the loss.
+    """
+    preset = PRESETS[name]
+    # A batch of 40 at the published width would take 10 s on one core.
+    few = {"data": Faces(n=7), "batch": 4} if preset.model.width >= 64 else {"batch": 40}
+    recipe = preset.but(data=Faces(n=72), epochs=1, threads=1, device="cpu").but(**few)
+    run = make_run(recipe, name)
+    assert execute(run, store) == "finished"
+    (row,) = run.rows()
+    assert row["step"] == 1
+    assert 0 < row["D_x"] < 1 and 0 < row["D_Gz"] < 1
+    assert run.sample(1).exists()
+    before, after = begin(run.recipe).game, run.load_checkpoint()["game"]
+    for player, lr in (("G", preset.lr_G), ("D", preset.lr_D)):
+        for part, weight in getattr(before, player).named_parameters():
+            moved = (after[player][part] - weight.detach()).abs().max()
+            assert moved <= lr * 1.02
+            if weight.dim() > 1:  # not the biases that BatchNorm makes moot
+                assert moved > lr * 0.98
+
+
+def test_every_preset_of_the_file_is_in_the_table_once():
+    told = {id(value) for value in vars(presets).values() if isinstance(value, Recipe)}
+    assert told == {id(recipe) for recipe in PRESETS.values()}
+    assert len(set(PRESETS.values())) == len(PRESETS)
+
+
+def test_names_in_the_table_are_those_in_the_file():
+    for name, recipe in PRESETS.items():
+        assert getattr(presets, name.replace("-", "_")) is recipe
+
+
+def test_dcgan64_is_the_papers_but_for_its_batch():
+    """Radford et al. 2015, section 4: Adam, rate 0.0002, momentum 0.5; 64 px, z of 100."""
+    recipe = PRESETS["dcgan64"]
+    assert recipe.model == DCGAN(width=64, z_dim=100, size=64)
+    assert (recipe.lr_D, recipe.lr_G, recipe.beta1, recipe.beta2) == (2e-4, 2e-4, 0.5, 0.999)
+
+
+def test_w9_is_the_notebooks_pair_with_its_unequal_rates():
+    recipe = PRESETS["dcgan-w9"]
+    assert recipe.model == DCGANW9(width=64, z_dim=100)
+    assert (recipe.lr_D, recipe.lr_G) == (4e-5, 4e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [
+        ("dcgan64-light", "dcgan64"),
+        ("dcgan64-tiny", "dcgan64-light"),
+        ("dcgan-w9-light", "dcgan-w9"),
+    ],
+)
+def test_a_lighter_preset_is_narrower(name, base):
+    light, heavy = PRESETS[name].model, PRESETS[base].model
+    assert type(light) is type(heavy)
+    assert light.width < heavy.width
+    assert (light.z_dim, light.size) == (heavy.z_dim, heavy.size)
+
+
+@pytest.mark.parametrize("name", ["dcgan64-light", "dcgan64-tiny"])
+def test_the_light_dcgans_have_a_spectral_faster_D_and_smaller_batches(name):
+    recipe = PRESETS[name]
+    assert recipe.model.norm_D == "spectral"
+    assert recipe.lr_D > recipe.lr_G
+    assert recipe.batch == 32
+
+
+@pytest.mark.parametrize("recipe", PRESETS.values(), ids=PRESETS)
+def test_a_preset_plays_the_plain_game_on_any_machine(recipe):
+    """Presets choose models and optimisation; rules, data and arithmetic are the defaults."""
+    chosen = {"model", "augment", "batch", "lr_D", "lr_G", "beta1", "beta2"}
+    for field in fields(Recipe):
+        if field.name not in chosen:
+            assert getattr(recipe, field.name) == field.default
+    assert recipe.augment == (Flip(),)
