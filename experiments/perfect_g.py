@@ -55,4 +55,4 @@ def perfect_g(plain: Recipe, at_epoch: int, quick: Experiment | None = None) -> 
 quick = perfect_g(
     dcgan64_tiny.but(data=Faces(n=600), epochs=30, sample_every_epochs=2), at_epoch=20
 )
-experiment = perfect_g(dcgan64_light.but(epochs=100, precision="auto"), at_epoch=60, quick=quick)
+experiment = perfect_g(dcgan64_light.but(epochs=60, precision="auto"), at_epoch=40, quick=quick)

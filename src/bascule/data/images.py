@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from bascule.data.batches import as_float
 from bascule.data.near_duplicates import held_out_split, near_duplicate_groups
 from bascule.errors import Refusal, unknown
 
@@ -80,12 +81,7 @@ class _Pictures(Dataset[torch.Tensor]):
 
     def __getitem__(self, position: int) -> torch.Tensor:
         # np.array copies: a tensor must never share a read-only memory map.
-        return to_unit(torch.from_numpy(np.array(self.pixels[self.indices[position]])))
-
-
-def to_unit(pixels: torch.Tensor) -> torch.Tensor:
-    """uint8 in [0, 255] as float32 in [-1, 1]: 0 -> -1 and 255 -> 1, exactly."""
-    return pixels.float() / 127.5 - 1.0
+        return as_float(torch.from_numpy(np.array(self.pixels[self.indices[position]])))
 
 
 def digest_of(chunks: Iterable[np.ndarray], shape: tuple[int, ...]) -> str:
