@@ -12,7 +12,13 @@ from skimage import color
 from bascule.data.augment import Affine, Flip
 from bascule.data.faces import Faces
 from bascule.errors import Refusal
-from bascule.interventions import InstanceNoise, Intervention, NoiseOnReals, PerfectG
+from bascule.interventions import (
+    InstanceNoise,
+    Intervention,
+    NoiseOnReals,
+    PerfectG,
+    Together,
+)
 from bascule.models.dcgan import DCGAN
 from bascule.now import Now, generator
 from bascule.runs.execute import execute
@@ -290,6 +296,22 @@ def test_the_memory_layout_is_the_recipes(tiny, fed, channels_last):
     assert all(
         real.is_contiguous(memory_format=torch.channels_last) == channels_last for _, real in fed
     )
+
+
+@pytest.mark.parametrize("concat", [True, False])
+def test_the_step_gets_the_rules_of_the_recipe(tiny, monkeypatch, concat):
+    given = []
+
+    def step(game, real, now, change, concat):
+        given.append((game, change, concat))
+        return {"loss_D": torch.tensor(1.0)}
+
+    monkeypatch.setattr(loop, "gan_step", step)
+    rules = (PerfectG(0), NoiseOnReals(0.5))
+    recipe = tiny.but(epochs=1, concat=concat, change=rules)
+    state = begin(recipe)
+    train(recipe, state, flat(36))
+    assert given == [(state.game, Together(rules), concat)] * 4
 
 
 # how far

@@ -18,6 +18,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -199,9 +200,10 @@ class Store:
             atomic.write(building / "recipe.json", plain)
             atomic.write(building / "run.json", json.dumps(about, indent=1, ensure_ascii=False))
             building.rename(run.folder)
-        except OSError as error:
+        except BaseException as error:
+            shutil.rmtree(building, ignore_errors=True)
             if atomic.disk_is_full(error):
-                raise Refusal(f"no space left to create {run.folder}") from error
+                raise Refusal(f"no space left to create {run.folder}: free some space") from error
             raise
         return run
 
