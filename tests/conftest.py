@@ -17,6 +17,12 @@ def data_cache(tmp_path_factory):
         yield
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Two threads that share a busy core wait for each other most of the time."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture
 def tiny() -> Recipe:
     """4 epochs of 4 steps at 32 px on CPU, one thread: about a second."""

@@ -70,8 +70,8 @@ def test_drawing_leaves_the_global_generator_alone():
     [
         (lambda: Uniform(-0.1, 0.1), r"Uniform\(-0.1, 0.1\): expected 0 <= low <= high"),
         (lambda: Uniform(0.2, 0.1), r"Uniform\(0.2, 0.1\): expected 0 <= low <= high"),
-        (lambda: Uniform(math.nan, 1.0), r"Uniform\(nan, 1.0\)"),
-        (lambda: Uniform(0.0, math.nan), r"Uniform\(0.0, nan\)"),
+        (lambda: Uniform(math.nan, 1.0), r"low=nan in Uniform: .* finite"),
+        (lambda: Uniform(0.0, math.nan), r"high=nan in Uniform: .* finite"),
         (lambda: Anneal(-1.0, 0.0, 3), r"Anneal\(-1.0, 0.0, until_epoch=3\): expected start, end"),
         (lambda: Anneal(0.0, -1.0, 3), r"Anneal\(0.0, -1.0"),
         (lambda: Anneal(0.1, 0.0, 0), r"until_epoch=0\): expected .* until_epoch >= 1"),
@@ -85,7 +85,6 @@ def test_bad_values_are_refused_in_one_line(make, said):
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.xfail(strict=True, reason="laws accept values that are no finite number >= 0")
 @pytest.mark.parametrize(
     "make",
     [

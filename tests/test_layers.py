@@ -9,7 +9,7 @@ import bascule
 
 ROOT = Path(bascule.__file__).parent
 LAYERS = {
-    **dict.fromkeys(["errors", "now", "laws", "game", "atomic"], 0),
+    **dict.fromkeys(["errors", "now", "laws", "game", "atomic", "typed"], 0),
     **dict.fromkeys(["data", "models", "objectives", "interventions"], 1),
     **dict.fromkeys(["steps", "metrics"], 2),
     "training": 3,

@@ -15,7 +15,6 @@ Several interventions act in the order in which they are listed, each on what th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -26,6 +25,7 @@ from bascule.errors import Refusal
 from bascule.game import Game
 from bascule.laws import Law, Uniform, check_strength, draw
 from bascule.now import Now
+from bascule.typed import check_fields
 
 Player = Literal["G", "D"]
 
@@ -76,6 +76,7 @@ class PerfectG(Intervention):
     sigma: Law = Uniform(0.0, 0.1)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check_epoch("PerfectG", "at_epoch", self.at_epoch)
         check_strength("PerfectG", "sigma", self.sigma)
 
@@ -99,6 +100,7 @@ class NoiseOnReals(Intervention):
     from_epoch: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check_epoch("NoiseOnReals", "from_epoch", self.from_epoch)
         check_strength("NoiseOnReals", "sigma", self.sigma)
 
@@ -123,6 +125,7 @@ class InstanceNoise(Intervention):
     from_epoch: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check_epoch("InstanceNoise", "from_epoch", self.from_epoch)
         check_strength("InstanceNoise", "sigma", self.sigma)
 
@@ -137,10 +140,11 @@ class InstanceNoise(Intervention):
 class Together(Intervention):
     """Several interventions as one, in order; their draws are kept apart by name."""
 
-    parts: Sequence[Intervention] = ()
+    parts: tuple[Intervention, ...] = ()
     _names: list[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         seen: Counter[str] = Counter()
         names = []
         for part in self.parts:
@@ -167,4 +171,7 @@ class Together(Intervention):
         return x
 
     def may_learn(self, player: Player, now: Now) -> bool:
-        return all(part.may_learn(player, now) for part in self.parts)
+        return all(
+            part.may_learn(player, now.within(name))
+            for name, part in zip(self._names, self.parts, strict=True)
+        )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 import torch
 
 from bascule.errors import Refusal
 from bascule.now import Now
+from bascule.typed import check_fields
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class Uniform:
     high: float
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not 0 <= self.low <= self.high:
             raise Refusal(f"Uniform({self.low}, {self.high}): expected 0 <= low <= high")
 
@@ -35,6 +38,7 @@ class Anneal:
     until_epoch: int
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if min(self.start, self.end) < 0 or self.until_epoch < 1:
             raise Refusal(
                 f"Anneal({self.start}, {self.end}, until_epoch={self.until_epoch}): "
@@ -56,5 +60,6 @@ def draw(law: Law, now: Now) -> float:
 
 def check_strength(owner: str, name: str, law: Law) -> None:
     """Refuse a negative strength."""
-    if isinstance(law, int | float) and not law >= 0:
+    good = isinstance(law, int | float) and 0 <= law < inf
+    if not good and not isinstance(law, Uniform | Anneal):
         raise Refusal(f"{owner}({name}={law}): expected a number >= 0, or a law")

@@ -64,7 +64,7 @@ WHOLE = [
 PARTS = [
     *(Faces(), Fractals(9, 32), Imported("x", 128), Flip(), Affine(translate=0.5), DCGAN(3)),
     *(DCGANW9(z_dim=4), PerfectG(1), NoiseOnReals(), InstanceNoise(1.5), Uniform(0.5, 1.5)),
-    Anneal(0.0, 1.0, 9),
+    *(Anneal(0.0, 1.0, 9), Together((PerfectG(1), NoiseOnReals()))),
 ]
 
 
@@ -108,7 +108,7 @@ def test_every_intervention_of_the_package_is_known():
         for name, cls in vars(interventions).items()
         if isinstance(cls, type) and issubclass(cls, Intervention)
     }
-    assert told - set(CLASSES) == {"Intervention", "Together"}
+    assert told - set(CLASSES) == {"Intervention"}
 
 
 def test_an_intervention_of_an_experiment_comes_back_with_its_class():
@@ -213,8 +213,8 @@ def test_settings_are_read_as_python_would_and_act_all_at_once(settings, expecte
         ("epochs", "0", "epochs=0: expected a whole number >= 1"),
         ("epochs", "", "epochs='' in Recipe: "),
         ("lr_D", "abc", "lr_D='abc' in Recipe: Input should be a valid number"),
-        ("lr_D", "nan", "lr_D=nan: expected"),
-        ("lr_D", "1e400", "lr_D=inf: expected"),
+        ("lr_D", "nan", "lr_D='nan' in Recipe: Input should be a valid number"),
+        ("lr_D", "1e400", "lr_D=inf in Recipe: Input should be a finite number"),
         ("change", "[3]", "change=(3,) in Recipe: Input should be an instance of Intervention"),
         ("change", "3", "change=(3,) in Recipe: "),
         ("change", "PerfectG", "PerfectG needs at_epoch"),
@@ -262,7 +262,6 @@ def test_settings_leave_the_given_recipe_alone():
     assert repr(PLAIN) == before
 
 
-@pytest.mark.xfail(strict=True, reason="a truth value passes as the number 1 or 0")
 @pytest.mark.parametrize("path", ["epochs", "seed", "model.width", "threads"])
 def test_a_truth_value_is_no_number(path):
     refusal(changed, PLAIN, {path: "True"})
@@ -322,7 +321,7 @@ def test_nothing_is_ever_run(tmp_path, text):
     target = tmp_path / "made"
     text = text.replace("TARGET", repr(str(target)))
     try:
-        assert parse(text) == text
+        assert parse(text) in (text, text[1:-1])
     except Refusal as error:
         assert "\n" not in str(error)
     for path in ("change", "augment", "epochs", "lr_D", "space", "model", "data.style"):
@@ -343,17 +342,14 @@ def test_what_cannot_be_read_is_named(text, said):
     assert said in refusal(parse, text)
 
 
-@pytest.mark.xfail(strict=True, reason="the whole text takes the place of the value within")
 def test_a_bare_word_within_a_call_stands_for_itself():
     assert parse("Imported(my-faces)") == Imported("my-faces")
 
 
-@pytest.mark.xfail(strict=True, raises=TypeError, reason="literal_eval's TypeError is not caught")
 def test_an_impossible_literal_is_refused_or_kept_as_text():
     assert parse("{[]: 1}") == "{[]: 1}"
 
 
-@pytest.mark.xfail(strict=True, reason="the second value silently wins; Python refuses both calls")
 @pytest.mark.parametrize("text", ["PerfectG(3, at_epoch=4)", "PerfectG(at_epoch=3, at_epoch=4)"])
 def test_a_field_given_twice_is_refused(text):
     refusal(parse, text)
@@ -436,9 +432,6 @@ def test_the_digest_survives_a_file(recipe):
     assert digest(through_json(recipe)) == digest(recipe)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the digest tells 0 from 0.0, which the recipes' == and the file do not"
-)
 @pytest.mark.parametrize("value", [Uniform(0, 1), NoiseOnReals(1), PLAIN.but(beta1=0)])
 def test_equal_values_have_equal_digests(value):
     assert through_json(value) == value
@@ -464,12 +457,10 @@ def test_another_class_is_one_difference():
 # what cannot be kept
 
 
-@pytest.mark.xfail(strict=True, raises=TypeError, reason="json's TypeError is not a Refusal")
 def test_a_change_that_is_no_dataclass_is_refused():
     refusal(digest, PLAIN.but(change=Intervention()))
 
 
-@pytest.mark.xfail(strict=True, reason="encoded without complaint, and then never read again")
 def test_what_cannot_be_decoded_is_refused_before_it_is_written():
     recipe = PLAIN.but(change=Together((PerfectG(3),)))
     try:

@@ -168,11 +168,6 @@ def test_a_creation_after_one_that_broke_off(tiny, store, monkeypatch):
 
 
 @UNIX
-@pytest.mark.xfail(
-    strict=True,
-    raises=FileExistsError,
-    reason="a killed process leaves its unfinished folder, and the next of that number trips on it",
-)
 def test_a_creation_after_one_that_was_killed(tiny, store, monkeypatch):
     """In a container every process may have the number 1."""
     monkeypatch.setattr(os, "getpid", lambda: 1)
@@ -218,7 +213,6 @@ def test_any_name_is_kept_letter_for_letter(tiny, store, name):
     assert store.create(tiny, name, DATA) == run
 
 
-@pytest.mark.xfail(strict=True, raises=OSError, reason="the slug is as long as the name")
 @pytest.mark.parametrize("name", ["a very long arm " * 20, "ノイズ" * 40])
 def test_a_long_name_is_no_trouble(tiny, store, name):
     assert store.find(store.create(tiny, name, DATA).id).name == name
@@ -310,7 +304,6 @@ def test_a_broken_file_is_named_in_one_line(tiny, store, file, read, text):
     assert refusal(read, Run(run.folder)).startswith(f"cannot read {path}: ")
 
 
-@pytest.mark.xfail(strict=True, reason="good JSON that says something else is a KeyError")
 @pytest.mark.parametrize(
     ("file", "read"),
     [("run.json", lambda run: run.name), ("status.json", lambda run: run.status)],
@@ -321,7 +314,6 @@ def test_a_file_that_says_nothing_is_named_in_one_line(tiny, store, file, read):
     assert str(run.folder / file) in refusal(read, Run(run.folder))
 
 
-@pytest.mark.xfail(strict=True, reason="a damaged line is a JSONDecodeError")
 def test_damaged_scalars_are_named_in_one_line(tiny, store):
     run = store.create(tiny, "run", DATA)
     (run.folder / "scalars.jsonl").write_text('{"epoch": 0}\n{"epo')
@@ -494,7 +486,6 @@ def test_a_broken_experiment_file_is_named(tiny, store, experiment_file):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="the key knows a brought class by its name alone")
 def test_a_rule_that_was_edited_is_another_run(tiny, store, experiment_file):
     """Otherwise `bascule run` shows the old rule's results as those of the new one."""
     runs = []
@@ -505,7 +496,6 @@ def test_a_rule_that_was_edited_is_another_run(tiny, store, experiment_file):
     assert runs[0].id != runs[1].id
 
 
-@pytest.mark.xfail(strict=True, reason="a brought class is told from a built-in one by name alone")
 def test_a_brought_rule_may_bear_the_name_of_a_built_in_one(tiny, store, experiment_file):
     """Otherwise the run is silently trained with the built-in rule."""
     text = BROUGHT.replace("FACTOR", "0.5").replace("Dim", "InstanceNoise")
@@ -517,7 +507,6 @@ def test_a_brought_rule_may_bear_the_name_of_a_built_in_one(tiny, store, experim
     assert torch.equal(shown, rule.view(x, Now(0, 0, 0)))
 
 
-@pytest.mark.xfail(strict=True, reason="classes from two copies of one file are never equal")
 def test_runs_that_share_a_brought_rule_do_not_differ_in_it(tiny, store, experiment_file):
     recipe = tiny.but(change=dim(experiment_file)())
     runs = [

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bascule.errors import Refusal, unknown
+from bascule.typed import check_fields
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Flip:
     p: float = 0.5
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not 0 <= self.p <= 1:
             raise Refusal(f"Flip(p={self.p}): expected a probability in [0, 1]")
 
@@ -65,6 +67,7 @@ class Affine:
     fill: str = "reflection"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not 0 <= self.degrees <= 180:
             raise Refusal(f"Affine(degrees={self.degrees}): expected a largest angle in [0, 180]")
         if not 0 <= self.translate <= 1:

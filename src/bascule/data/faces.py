@@ -20,6 +20,7 @@ import numpy as np
 from bascule.data import cache
 from bascule.data.images import ImageSet
 from bascule.errors import Refusal, unknown
+from bascule.typed import check_fields
 
 Progress = Callable[[int, int], None]
 
@@ -54,6 +55,7 @@ class Faces:
     style: str = "micah"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.style not in OPTIONS:
             raise unknown("style of faces", self.style, OPTIONS)
         if self.n < 2 or not 8 <= self.size <= 1024:

@@ -26,6 +26,7 @@ from bascule.data import cache
 from bascule.data.images import ImageSet
 from bascule.errors import Refusal
 from bascule.now import address
+from bascule.typed import check_fields
 
 Progress = Callable[[int, int], None]
 
@@ -56,6 +57,7 @@ class Fractals:
     size: int = 64
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.n < 2 or not 8 <= self.size <= 512:
             raise Refusal(
                 f"Fractals(n={self.n}, size={self.size}): expected n >= 2 and size from 8 to 512"

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from bascule.errors import Refusal, unknown
+from bascule.typed import check_fields
 
 _SLOPE = 0.2  # of every LeakyReLU in both variants
 
@@ -44,6 +45,7 @@ class DCGAN:
     norm_D: Literal["batch", "spectral"] = "batch"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check_counts("DCGAN", width=self.width, z_dim=self.z_dim)
         if self.size not in (32, 64, 128):
             raise Refusal(f"DCGAN(size={self.size!r}): expected 32, 64 or 128: resize the images")
@@ -82,6 +84,7 @@ class DCGANW9:
     size: ClassVar[int] = 64
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check_counts("DCGANW9", width=self.width, z_dim=self.z_dim)
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:

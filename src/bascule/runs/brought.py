@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import importlib.util
+import inspect
+import linecache
 import sys
 from pathlib import Path
 from types import ModuleType
 
 from bascule.errors import Refusal
 from bascule.interventions import Intervention
+from bascule.now import address
 
 
 def load_file(path: Path) -> ModuleType:
     """Run a Python file of the user's and return it as a module."""
-    spec = importlib.util.spec_from_file_location(f"bascule_file_{path.stem}", path)
-    if spec is None or spec.loader is None:
+    if path.suffix != ".py":
         raise Refusal(f"{path} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their annotations up there
+    name = f"bascule_file_{path.stem}_{address(path.resolve()):x}"
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module  # dataclasses look their annotations up there
     try:
-        spec.loader.exec_module(module)
+        # Not importlib: it would trust, and leave behind, a cache of bytecode.
+        exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
     except Refusal:
         raise
     except Exception as error:
@@ -40,3 +44,9 @@ def classes_of(module: ModuleType) -> tuple[type[Intervention], ...]:
         and issubclass(value, Intervention)
         and value.__module__ == module.__name__
     )
+
+
+def source_of(cls: type) -> str:
+    """The text of a brought class: what it does is part of what a run is."""
+    linecache.checkcache()
+    return inspect.getsource(cls)

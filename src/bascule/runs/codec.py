@@ -7,25 +7,24 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, get_type_hints
-
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing import Any
 
 from bascule.data.augment import Affine, Flip
 from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
 from bascule.data.imported import Imported
 from bascule.errors import Refusal, unknown
-from bascule.interventions import InstanceNoise, NoiseOnReals, PerfectG
+from bascule.interventions import InstanceNoise, Intervention, NoiseOnReals, PerfectG, Together
 from bascule.laws import Anneal, Uniform
 from bascule.models.dcgan import DCGAN, DCGANW9
 from bascule.training.recipe import Recipe
+from bascule.typed import checked, hints
 
 CLASSES: dict[str, type] = {
     c.__name__: c
     for c in (
         *(Recipe, Faces, Fractals, Imported, Flip, Affine, DCGAN, DCGANW9),
-        *(PerfectG, NoiseOnReals, InstanceNoise, Uniform, Anneal),
+        *(PerfectG, NoiseOnReals, InstanceNoise, Together, Uniform, Anneal),
     )
 }
 
@@ -37,6 +36,10 @@ def encode(value: Any) -> Any:
         return told | {f.name: encode(getattr(value, f.name)) for f in _fields(type(value))}
     if isinstance(value, tuple | list):
         return [encode(v) for v in value]
+    if isinstance(value, Intervention):
+        raise Refusal(
+            f"{type(value).__name__} cannot be kept in a file: put @dataclass(frozen=True) above it"
+        )
     return value
 
 
@@ -56,37 +59,35 @@ def decode(plain: Any, extra: Iterable[type] = ()) -> Any:
 
 def build(cls: type, values: Mapping[str, Any]) -> Any:
     """``cls(**values)`` with every name known and every value of its declared type."""
-    hints = _hints(cls)
-    checked = {}
-    for name, value in values.items():
-        if name not in hints:
-            raise unknown(f"field of {cls.__name__}", name, hints)
-        checked[name] = _checked(cls, name, value)
+    known = hints(cls)
+    for name in values:
+        if name not in known:
+            raise unknown(f"field of {cls.__name__}", name, known)
     missing = [
         f.name
         for f in _fields(cls)
-        if f.name not in checked
+        if f.name not in values
         and f.default is dataclasses.MISSING
         and f.default_factory is dataclasses.MISSING
     ]
     if missing:
         raise Refusal(f"{cls.__name__} needs {', '.join(missing)}")
-    return cls(**checked)
+    return cls(**{name: checked(cls, name, known[name], v) for name, v in values.items()})
 
 
 def changed(value: Any, settings: Mapping[str, str], extra: Iterable[type] = ()) -> Any:
     """``value`` with the field at each dotted path set to what its text says, all at once."""
-    hints = _hints(type(value))
+    known = hints(type(value))
     new: dict[str, Any] = {}
     inner: dict[str, dict[str, str]] = {}
     for path, text in settings.items():
         head, _, rest = path.partition(".")
-        if head not in hints:
+        if head not in known:
             raise _no_such_field(value, head)
         if rest:
             inner.setdefault(head, {})[rest] = text
         else:
-            new[head] = _checked(type(value), head, parse(text, extra))
+            new[head] = checked(type(value), head, known[head], parse(text, extra))
     for head, rests in inner.items():
         part = new.get(head, getattr(value, head))
         if not dataclasses.is_dataclass(part):
@@ -96,19 +97,23 @@ def changed(value: Any, settings: Mapping[str, str], extra: Iterable[type] = ())
 
 
 def _no_such_field(value: Any, name: str) -> Refusal:
-    hints = _hints(type(value))
-    for field in hints:
+    known = hints(type(value))
+    for field in known:
         part = getattr(value, field)
-        if dataclasses.is_dataclass(part) and name in _hints(type(part)):
+        if dataclasses.is_dataclass(part) and name in hints(type(part)):
             return Refusal(f"unknown field {name!r}: did you mean {field}.{name}?")
-    return unknown(f"field of {type(value).__name__}", name, hints)
+    return unknown(f"field of {type(value).__name__}", name, known)
 
 
 def parse(text: str, extra: Iterable[type] = ()) -> Any:
-    """A value as Python would write it: ``3e-4``, ``hsv``, ``[Flip(), Affine(degrees=10)]``."""
+    """A value as Python would write it: ``3e-4``, ``hsv``, ``[Flip(), Affine(degrees=10)]``.
+
+    What is neither a number, a list nor a call stands for itself, as text.
+    """
+    text = text.strip()
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
-    except SyntaxError:
+        tree = ast.parse(text, mode="eval").body
+    except (SyntaxError, RecursionError, MemoryError):
         if "(" in text or "[" in text:
             raise Refusal(
                 f"cannot read {text!r}: expected a value like 0.1 or a call like "
@@ -127,7 +132,7 @@ def digest(value: Any) -> str:
 def differences(a: Any, b: Any, prefix: str = "") -> dict[str, tuple[Any, Any]]:
     """The dotted fields in which two recipes differ, with both values."""
     if type(a) is not type(b) or not dataclasses.is_dataclass(a):
-        return {} if a == b else {prefix: (a, b)}
+        return {} if encode(a) == encode(b) else {prefix: (a, b)}
     found: dict[str, tuple[Any, Any]] = {}
     for f in _fields(type(a)):
         path = f"{prefix}.{f.name}" if prefix else f.name
@@ -148,6 +153,8 @@ def _value(node: ast.expr, text: str, classes: Mapping[str, type]) -> Any:
         for keyword in node.keywords:
             if keyword.arg is None:
                 raise Refusal(f"cannot read {text!r}: no ** here")
+            if keyword.arg in values:
+                raise Refusal(f"{ast.unparse(node)}: {keyword.arg} is given twice")
             values[keyword.arg] = _value(keyword.value, text, classes)
         return build(cls, values)
     if isinstance(node, ast.List | ast.Tuple):
@@ -158,29 +165,9 @@ def _value(node: ast.expr, text: str, classes: Mapping[str, type]) -> Any:
         return {"true": True, "false": False, "none": None}.get(node.id.lower(), node.id)
     try:
         return ast.literal_eval(node)
-    except ValueError:
-        return text
+    except (ValueError, TypeError):
+        return ast.get_source_segment(text, node)
 
 
 def _fields(cls: type) -> list[dataclasses.Field]:
     return [f for f in dataclasses.fields(cls) if f.init]
-
-
-def _hints(cls: type) -> dict[str, Any]:
-    hints = get_type_hints(cls)
-    return {f.name: hints[f.name] for f in _fields(cls)}
-
-
-def _checked(cls: type, name: str, value: Any) -> Any:
-    hint = _hints(cls)[name]
-    if isinstance(hint, type) and isinstance(value, hint) and not isinstance(value, bool):
-        return value
-    if str(hint).startswith("tuple[") and not isinstance(value, tuple):
-        value = (value,)
-    bare = isinstance(hint, type) and dataclasses.is_dataclass(hint)
-    config = None if bare else ConfigDict(arbitrary_types_allowed=True)
-    try:
-        return TypeAdapter(hint, config=config).validate_python(value)
-    except ValidationError as error:
-        expected = "; ".join(dict.fromkeys(e["msg"] for e in error.errors()))
-        raise Refusal(f"{name}={value!r} in {cls.__name__}: {expected}") from None

@@ -33,7 +33,7 @@ import bascule
 from bascule import atomic
 from bascule.errors import Refusal, unknown
 from bascule.runs import codec
-from bascule.runs.brought import brought_classes
+from bascule.runs.brought import brought_classes, source_of
 from bascule.training.loop import Row
 from bascule.training.machine import describe
 from bascule.training.recipe import Recipe
@@ -59,7 +59,7 @@ class Run:
 
     @cached_property
     def about(self) -> dict[str, Any]:
-        return _read_json(self.folder / "run.json")
+        return _read_json(self.folder / "run.json", "name", "created", "data_digest")
 
     @property
     def name(self) -> str:
@@ -78,7 +78,7 @@ class Run:
     @property
     def status(self) -> dict[str, Any]:
         path = self.folder / "status.json"
-        told = _read_json(path) if path.exists() else {"state": "new"}
+        told = _read_json(path, "state") if path.exists() else {"state": "new"}
         if told["state"] in ("new", "running"):
             told["state"] = "running" if self.is_locked() else "interrupted"
         return told
@@ -92,7 +92,10 @@ class Run:
         path = self.folder / "scalars.jsonl"
         if not path.exists():
             return []
-        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        try:
+            return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        except ValueError as error:
+            raise Refusal(f"cannot read {path}: {error}") from None
 
     def set_rows(self, rows: list[Row]) -> None:
         atomic.write(self.folder / "scalars.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
@@ -175,13 +178,17 @@ class Store:
 
         ``keyed``: whether a fork's origin makes it another run than its recipe from the start.
         """
-        key = codec.digest((recipe, data_digest, fork if keyed else None))
+        rules = [type(change) for change in recipe.change]
+        brought = [rule for rule in rules if codec.CLASSES.get(rule.__name__) is not rule]
+        sources = [source_of(rule) for rule in brought]
+        key = codec.digest((recipe, data_digest, fork if keyed else None, *sources))
         for run in self.runs():
             if run.id.endswith(f"-{key}") and run.name == name:
                 return run
         run = Run(self.root / f"{datetime.now():%Y%m%d}-{slug(name)}-{key}")
         building = run.folder.with_name(f".{run.id}.{os.getpid()}.partial")
         try:
+            shutil.rmtree(building, ignore_errors=True)  # of a process that was killed here
             for part in ("samples", "checkpoints"):
                 (building / part).mkdir(parents=True)
             about = {
@@ -192,9 +199,7 @@ class Store:
                 "data_digest": data_digest,
                 "fork": {"parent": fork.parent, "epoch": fork.epoch} if fork else None,
             }
-            if experiment_file and any(
-                type(c).__name__ not in codec.CLASSES for c in recipe.change
-            ):
+            if experiment_file and brought:
                 atomic.write(building / "experiment.py", experiment_file.read_bytes())
             plain = json.dumps(codec.encode(recipe), indent=1, ensure_ascii=False)
             atomic.write(building / "recipe.json", plain)
@@ -202,6 +207,8 @@ class Store:
             building.rename(run.folder)
         except BaseException as error:
             shutil.rmtree(building, ignore_errors=True)
+            if (run.folder / "recipe.json").exists():  # another process was faster
+                return run
             if atomic.disk_is_full(error):
                 raise Refusal(f"no space left to create {run.folder}: free some space") from error
             raise
@@ -237,7 +244,8 @@ class Store:
 
 def slug(text: str) -> str:
     """A name fit for a file, on every system."""
-    return re.sub(r"[^\w]+", "-", text.lower()).strip("-")
+    whole = re.sub(r"[^\w]+", "-", text.lower()).strip("-")
+    return whole.encode()[:120].decode(errors="ignore")
 
 
 def code_version() -> str:
@@ -258,8 +266,12 @@ def code_version() -> str:
         return bascule.__version__
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path, *needed: str) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        told = json.loads(path.read_text("utf-8"))
+        missing = [name for name in needed if name not in told]
+    except (OSError, ValueError, TypeError) as error:
         raise Refusal(f"cannot read {path}: {error}") from None
+    if missing:
+        raise Refusal(f"cannot read {path}: it says nothing of {', '.join(missing)}")
+    return told

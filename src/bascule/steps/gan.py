@@ -28,7 +28,8 @@ def gan_step(
     sigmoid(logit) over the batch in D's turn.
     """
     change.prepare(game, now.within("prepare"))
-    d_learns, g_learns = change.may_learn("D", now), change.may_learn("G", now)
+    turns = now.within("may_learn")
+    d_learns, g_learns = change.may_learn("D", turns), change.may_learn("G", turns)
 
     z = torch.randn(len(real), game.z_dim, generator=now.rng("z")).to(game.device)
     with game.autocast(), torch.set_grad_enabled(g_learns), norms(game.G, learn=g_learns):

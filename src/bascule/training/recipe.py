@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from bascule.data.imported import Imported
 from bascule.errors import Refusal, unknown
 from bascule.interventions import Intervention
 from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.typed import check_fields
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,7 @@ class Recipe:
     keep_every_epochs: int = 20
 
     def __post_init__(self) -> None:
-        for name in ("change", "augment"):
-            value = getattr(self, name)
-            if not isinstance(value, tuple):
-                value = tuple(value) if isinstance(value, Iterable) else (value,)
-                object.__setattr__(self, name, value)
+        check_fields(self)
         for name in ("epochs", "sample_every_epochs", "keep_every_epochs"):
             self._expect(name, getattr(self, name) >= 1, "a whole number >= 1")
         self._expect("batch", self.batch >= 2, "at least 2 images (BatchNorm needs them)")
