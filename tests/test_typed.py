@@ -1,0 +1,63 @@
+"""Fields are what their annotations say, however a value was written."""
+
+from dataclasses import dataclass
+from math import inf, nan
+from typing import Literal
+
+import pytest
+
+from bascule.errors import Refusal
+from bascule.typed import check_fields, hints
+
+
+@dataclass(frozen=True)
+class Inner:
+    n: int = 1
+
+    def __post_init__(self):
+        check_fields(self)
+
+
+@dataclass(frozen=True)
+class Outer:
+    count: int = 1
+    rate: float = 0.5
+    kind: Literal["a", "b"] = "a"
+    on: bool = True
+    some: int | None = None
+    inner: Inner = Inner()
+    pair: tuple[float, float] = (0.0, 1.0)
+    parts: tuple[Inner, ...] = ()
+
+    def __post_init__(self):
+        check_fields(self)
+
+
+def test_equal_values_have_equal_form():
+    made = Outer(rate=1, pair=[1, 2], parts=Inner(3))
+    assert (type(made.rate), made.pair, made.parts) == (float, (1.0, 2.0), (Inner(3),))
+    assert repr(made) == repr(Outer(rate=1.0, pair=(1.0, 2.0), parts=(Inner(3),)))
+    assert Outer(parts=(Inner(k) for k in range(2))).parts == (Inner(0), Inner(1))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"count": value} for value in (1.5, 1.0, "1", True, None, nan)),
+        *({"rate": value} for value in ("0.5", True, None, nan, inf)),
+        *({"kind": value} for value in ("c", 1)),
+        *({"on": value} for value in (1, "yes")),
+        *({"some": "3"}, {"inner": 3}, {"inner": Inner}, {"pair": (1.0,)}, {"pair": "01"}),
+        *({"parts": 3}, {"parts": [Inner(), 3]}),
+    ],
+    ids=str,
+)
+def test_a_wrong_kind_is_refused_in_one_line(wrong):
+    name = next(iter(wrong))
+    with pytest.raises(Refusal, match=f"^{name}=.* in Outer: ") as refusal:
+        Outer(**wrong)
+    assert "\n" not in str(refusal.value)
+
+
+def test_hints_are_the_fields_that_a_class_takes():
+    assert hints(Inner) == {"n": int}
