@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bascule.experiments.predictions import SCALARS
@@ -179,8 +180,11 @@ def _samples(results: Results, credit: str) -> list[Block]:
 
 
 def _pictures(runs: Mapping[str, Run], seed: int) -> list[Picture]:
-    """Of each arm the last grid, and the last one before its first change acts."""
-    pictures = []
+    """Of each arm the last grid, and the last one before its first change acts; each grid once.
+
+    Arms with a shared past, or a G that rests, have grids in common.
+    """
+    found: dict[bytes, Picture] = {}
     used: set[str] = set()
     for arm, run in runs.items():
         epochs = sampled_epochs(run)
@@ -194,7 +198,12 @@ def _pictures(runs: Mapping[str, Run], seed: int) -> list[Picture]:
         before = [at_or_before(epochs, first)] if epochs[0] <= first < epochs[-1] else []
         for epoch in (*before, epochs[-1]):
             when = "the end" if epoch == epochs[-1] else "just before the change"
-            file = f"{name}-s{seed}-epoch-{epoch:04d}.png"
             caption = f"{arm}, seed {seed}, after {epoch} epochs ({when})"
-            pictures.append(Picture(run.sample(epoch), file, caption))
-    return pictures
+            content = run.sample(epoch).read_bytes()
+            if content in found:
+                same = found[content]
+                found[content] = replace(same, caption=f"{same.caption}; the same: {caption}")
+            else:
+                file = f"{name}-s{seed}-epoch-{epoch:04d}.png"
+                found[content] = Picture(run.sample(epoch), file, caption)
+    return list(found.values())
