@@ -126,7 +126,8 @@ def _answer(
         )
     refuted = [f for f in findings if f.refuted_strictly]
     if refuted:
-        return "refuted", f"{len(refuted)} of {len(findings)} predictions are refuted"
+        are = "is" if len(refuted) == 1 else "are"
+        return "refuted", f"{len(refuted)} of {len(findings)} predictions {are} refuted"
     supported = sum(f.word == "supported" for f in findings)
     if supported == len(findings):
         return "supported", f"all {len(findings)} predictions are supported"
