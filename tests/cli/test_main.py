@@ -155,7 +155,7 @@ experiment = Experiment("?", "!", {"plain": plain, "broken": plain.but(change=Sh
 """)
     code, out, err = bascule("run", "shatter.py")
     assert code == 2
-    assert out.startswith("inconclusive: 2 of 2 seeds did not finish")
+    assert out.startswith("inconclusive: 2 of 2 seeds have no finished run")
     assert "loss_D is not finite in epoch 2" in err and "Traceback" not in err
     run = Store(Path("runs")).find("broken s0")
     assert run.load_checkpoint()["epoch"] == 2

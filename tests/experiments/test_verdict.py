@@ -81,4 +81,4 @@ def test_a_check_that_is_not_met_voids_the_verdict():
 def test_a_seed_that_did_not_finish_voids_the_verdict():
     answer = verdict([Within("D_x", "a", 0, 1)], [], runs({0: 0.5, 1: 0.5}), [0, 1, 2])
     assert answer.word == "inconclusive"
-    assert "1 of 3 seeds did not finish" in answer.why
+    assert "1 of 3 seeds have no finished run" in answer.why

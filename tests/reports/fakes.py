@@ -46,7 +46,8 @@ def fake_rows(seed: int, fooled: bool, spike: float = 3.0, n: int = EPOCHS) -> l
             "D_x": 0.8 - 0.3 * after,
             "D_Gz": 0.2 + 0.3 * after,
         }
-        row = {"epoch": epoch, "step": (epoch + 1) * STEPS, "images_per_s": 200.0 + seed}
+        row = {"epoch": epoch, "step": (epoch + 1) * STEPS, "seconds": 0.5}
+        row["images_per_s"] = 200.0 + seed
         for name, value in values.items():
             mean = value + float(rng.normal(0, 0.01))
             told = {"": mean, "_std": 0.02, "_min": mean - 0.05, "_max": mean + 0.05}
@@ -106,7 +107,7 @@ def fake_results(root, seeds=(0, 1, 2), question="Is D fooled?", **more) -> Resu
 def judged(experiment, seeds, runs, failures=None) -> Results:
     curves = {arm: {s: curve(r) for s, r in by_seed.items()} for arm, by_seed in runs.items()}
     answer = verdict(experiment.predictions, experiment.checks, curves, seeds)
-    return Results(experiment, seeds, runs, curves, answer, failures or {}, 75.0)
+    return Results(experiment, seeds, runs, curves, answer, failures or {})
 
 
 def fake_parent_and_fork(root) -> tuple[Run, Run]:

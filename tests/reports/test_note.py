@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from fakes import ARMS, CREDIT, SWITCH, fake_results, judged
+from fakes import ARMS, CREDIT, EPOCHS, SWITCH, fake_results, judged
 
 from bascule.reports.note import write_experiment_note
 from bascule.reports.protocol import command
@@ -61,7 +61,9 @@ def test_both_forms_hold_every_claim_number_and_word(page, results):
         for by_seed in results.runs.values():
             assert all(run.id in text for run in by_seed.values())
         assert f"the first {SWITCH} epochs of run-0-0" in text
-        assert "1 min 15 s wall" in text and "0.1.0 (abcdef123456)" in text
+        # half a second an epoch: 3 seeds of one whole run and two tails
+        seconds = round(3 * (EPOCHS + 2 * (EPOCHS - SWITCH)) / 2)
+        assert f"{seconds} s of training" in text and "0.1.0 (abcdef123456)" in text
         assert "bascule run fake --quick --seeds 0 1 2" in text
 
 

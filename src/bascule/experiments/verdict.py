@@ -88,7 +88,7 @@ def find(prediction: Prediction, curves: Curves, seeds: Sequence[int], m: int) -
     word = judge(interval, prediction.region())
     reason = ""
     if len(values) < len(seeds):
-        reason = f"{len(seeds) - len(values)} of {len(seeds)} seeds did not finish"
+        reason = f"{len(seeds) - len(values)} of {len(seeds)} seeds have no finished run"
     elif len(values) == 1:
         reason = "one seed cannot tell an effect from chance"
     return Finding(
