@@ -6,6 +6,7 @@ from bascule.errors import Refusal
 from bascule.interventions import InstanceNoise, PerfectG
 from bascule.runs.execute import execute
 from bascule.runs.fork import fork
+from bascule.runs.store import Fork
 
 
 def weights(run):
@@ -38,6 +39,22 @@ def test_a_fork_before_any_checkpoint_replays_its_parent(tiny, make_run, store, 
     execute(branch, store)
     assert branch.rows()[0]["loss_D"] == parent.rows()[0]["loss_D"]
     assert branch.rows()[1]["loss_D"] != parent.rows()[1]["loss_D"]
+
+
+def test_a_replayed_past_has_its_parents_rates_and_arithmetic(tiny, make_run, store, same):
+    recipes = (tiny, tiny.but(keep_every_epochs=4))  # the second keeps no checkpoint to fork from
+    forks = []
+    for name, recipe in zip(("kept", "replayed"), recipes, strict=True):
+        parent = make_run(recipe, name)
+        execute(parent, store)
+        changed = recipe.but(lr_D=1e-6, beta2=0.9, precision="bf16", fused_adam=False)
+        branch = fork(store, parent, 2, changed, f"{name} branch")
+        execute(branch, store)
+        for ours, theirs in zip(branch.rows()[:2], parent.rows()[:2], strict=True):
+            assert ours["loss_D"] == theirs["loss_D"]
+        assert branch.rows()[2]["loss_D"] != parent.rows()[2]["loss_D"]
+        forks.append(branch)
+    assert same(weights(forks[0])["D"], weights(forks[1])["D"])
 
 
 def test_a_fork_may_last_longer_and_learn_at_another_rate(tiny, make_run, store):
@@ -74,3 +91,21 @@ def test_what_a_fork_cannot_change(tiny, make_run, store, change, told):
     execute(parent, store)
     with pytest.raises(Refusal, match=told):
         fork(store, parent, 2, tiny.but(**change), "branch")
+
+
+def test_a_fork_of_a_fork(tiny, make_run, store, same):
+    trunk = make_run(tiny.but(keep_every_epochs=4), "trunk")
+    execute(trunk, store)
+    swapped = tiny.but(change=PerfectG(2), keep_every_epochs=4)
+    noised = swapped.but(change=[PerfectG(2), InstanceNoise(from_epoch=3)])
+    first = fork(store, trunk, 2, swapped, "first")
+    execute(first, store)
+    second = fork(store, first, 3, noised, "second")
+    execute(second, store)
+    scratch = make_run(noised, "scratch")
+    execute(scratch, store)
+    assert second.fork == Fork(first.id, 3)
+    assert same(weights(second), weights(scratch))
+
+    before = fork(store, first, 1, tiny.but(change=PerfectG(1)), "before its branch")
+    assert before.fork == Fork(trunk.id, 1)

@@ -36,6 +36,8 @@ class Keeper(Probe):
         recipe = run.recipe
         self.keep = {change.acts_from() for change in recipe.change}
         self.keep |= {*range(0, recipe.epochs, recipe.keep_every_epochs), recipe.epochs}
+        if run.fork:
+            self.keep.add(run.fork.epoch)
 
     def epoch_done(self, record: Record) -> None:
         self.rows.append(record.row)
@@ -75,19 +77,24 @@ def execute(
         recipe = run.recipe
         images = recipe.data.load(data_progress)
         check_data(run, images)
-        torch.set_num_threads(recipe.threads or 1)
         pixels = torch.from_numpy(images.pixels[images.indices("train")])
         keeper = Keeper(run)
-        state = begin(recipe)
-        _restore(run, state, keeper)
+        saved = _newest_checkpoint(run)
+        epochs_done = saved["epoch"] if saved else 0
+        keeper.rows = [row for row in run.rows() if row["epoch"] < epochs_done]
         grids = SampleGrids(recipe, run.sample)
         watchers: list[Probe] = [keeper, grids, *probes]
         if tensorboard_is_installed():
-            watchers.append(TensorBoard(run.folder / "tb", state.epoch))
+            watchers.append(TensorBoard(run.folder / "tb", epochs_done))
         run.set_status("running")
+        state = begin(recipe)
         try:
             with stop_signals() as stopped:
-                for rule, until in _rules(run, store, state):
+                for rule, until in _rules(run, store, epochs_done):
+                    torch.set_num_threads(rule.threads or 1)
+                    state = begin(rule)
+                    if saved:
+                        state.load_state_dict(saved)
                     train(
                         rule,
                         state,
@@ -97,6 +104,7 @@ def execute(
                         keeper.save,
                         lambda: stopped() or must_stop(),
                     )
+                    saved = state.state_dict()
         except Stopped:
             keeper.save_now(state)
             run.set_status("interrupted", epoch=state.epoch)
@@ -128,19 +136,21 @@ def try_status(run: Run, state: str, **more: Any) -> None:
         return
 
 
-def _restore(run: Run, state: State, keeper: Keeper) -> None:
-    """Take the newest checkpoint that can be read, and the scalars up to it."""
+def _newest_checkpoint(run: Run) -> dict[str, Any] | None:
     if run.checkpoint().exists():
-        state.load_state_dict(run.load_checkpoint())
-    elif kept := run.kept_epochs():
-        state.load_state_dict(run.load_checkpoint(kept[-1]))
-    keeper.rows = [row for row in run.rows() if row["epoch"] < state.epoch]
+        return run.load_checkpoint()
+    kept = run.kept_epochs()
+    return run.load_checkpoint(kept[-1]) if kept else None
 
 
-def _rules(run: Run, store: Store, state: State) -> Iterator[tuple[Recipe, int]]:
-    """A fork replays its parent's rule up to the branch, if its checkpoint lies before it."""
+def _rules(run: Run, store: Store, epochs_done: int) -> Iterator[tuple[Recipe, int]]:
+    """The recipe to follow, and up to which epoch.
+
+    A fork whose checkpoint lies before the branch replays its parent's recipe first, whole:
+    its rates and arithmetic too.
+    """
     fork = run.fork
-    if fork and state.epoch < fork.epoch:
+    if fork and epochs_done < fork.epoch:
         yield store.find(fork.parent).recipe, fork.epoch
     yield run.recipe, run.recipe.epochs
 

@@ -31,7 +31,8 @@ def fork(
     past (its changes act from ``at_epoch`` on), so the run counts as the recipe's own.
 
     It starts from the parent's nearest kept checkpoint at or before ``at_epoch`` and replays the
-    parent's rule from there, bit for bit. Raises :class:`Refusal` when the parent has not come
+    parent's rule from there, bit for bit. A fork of a fork, before the latter's own branch, is a
+    fork of its parent. Raises :class:`Refusal` when the parent has not come
     so far, or the recipe changes what a branch cannot change.
     """
     done = len(parent.rows())
@@ -50,6 +51,8 @@ def fork(
         if ours != theirs:
             raise Refusal(f"a fork keeps its parent's {field} ({theirs}), not {ours}")
 
+    while parent.fork and at_epoch <= parent.fork.epoch:
+        parent = store.find(parent.fork.parent)  # whose past this is
     branch = Fork(parent.id, at_epoch)
     run = store.create(
         recipe, name, parent.about["data_digest"], branch, experiment_file, keyed=not same_law
@@ -64,5 +67,5 @@ def fork(
             if parent.sample(epoch).exists():
                 shutil.copyfile(parent.sample(epoch), run.sample(epoch))
         if past:
-            run.save_checkpoint(parent.load_checkpoint(past))
+            run.save_checkpoint(parent.load_checkpoint(past), keep_as=past)
     return run

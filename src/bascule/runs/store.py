@@ -111,18 +111,22 @@ class Run:
         found = (self.folder / "checkpoints").glob("epoch-*.pt")
         return sorted(int(p.stem.partition("-")[2]) for p in found)
 
-    def save_checkpoint(self, saved: dict[str, Any], epoch: int | None = None) -> None:
-        """Write ``last.pt``; with ``epoch``, keep it under that name too."""
+    def save_checkpoint(self, saved: dict[str, Any], keep_as: int | None = None) -> None:
+        """Write ``last.pt``; with ``keep_as``, an epoch, keep it under that name too."""
 
         def put(path: Path) -> None:
             with path.open("wb") as file:
                 torch.save(saved, file)
 
-        if epoch is None:
+        if keep_as is None:
             atomic.write(self.checkpoint(), put)
             return
-        atomic.write(self.checkpoint(epoch), put)
-        atomic.write(self.checkpoint(), lambda path: os.link(self.checkpoint(epoch), path))
+        kept = self.checkpoint(keep_as)
+        atomic.write(kept, put)
+        try:
+            atomic.write(self.checkpoint(), lambda path: os.link(kept, path))
+        except OSError:  # a file system without links
+            atomic.write(self.checkpoint(), put)
 
     def load_checkpoint(self, epoch: int | None = None) -> dict[str, Any]:
         path = self.checkpoint(epoch)
