@@ -3,7 +3,6 @@
 from dataclasses import fields
 
 import pytest
-import torch
 
 from bascule import presets
 from bascule.data.faces import Faces
@@ -12,14 +11,6 @@ from bascule.presets import PRESETS
 from bascule.runs.execute import execute
 from bascule.training.recipe import Recipe
 from bascule.training.state import begin
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -59,7 +59,7 @@ def test_plan_matches_seeds_and_starts_with_trunks(experiment):
 def run(experiment, store, seeds):
     jobs = plan(experiment, seeds)
     digest = experiment.arms["plain"].data.load().digest
-    digests = {job.recipe: digest for job in jobs}
+    digests = {job.recipe.data: digest for job in jobs}
     assert run_all(jobs, experiment, store, digests, lambda jobs: None) == "finished"
     return jobs, gather(jobs, experiment, seeds)
 

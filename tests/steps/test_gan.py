@@ -26,14 +26,6 @@ class Rest(Intervention):
         return player not in self.players
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def plain(tiny):
     """The tiny recipe in the plainest arithmetic that PyTorch has."""

@@ -27,14 +27,6 @@ from bascule.training.loop import Probe, Stopped, prepare, summary, train
 from bascule.training.state import State, begin
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def random_images(n: int, size: int = 32) -> torch.Tensor:
     rng = generator("images of a test")
     return torch.randint(0, 256, (n, 3, size, size), generator=rng, dtype=torch.uint8)

@@ -20,14 +20,6 @@ from bascule.training.probes import (
 from bascule.training.state import begin
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def lived_in(recipe):
     """A game whose BatchNorm statistics are no longer those of the start."""
     game = begin(recipe).game

@@ -12,14 +12,6 @@ from bascule.steps.gan import gan_step
 from bascule.training.state import State, begin
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def real(step: int) -> torch.Tensor:
     return torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(step)) * 2 - 1
 

@@ -118,8 +118,11 @@ def do_run(args: argparse.Namespace) -> int:
         raise Refusal(f"--seeds {' '.join(map(str, seeds))}: expected different seeds")
     jobs = plan(found, seeds, args.arm)
     store = Store(args.runs)
-    sets = {recipe: load(recipe) for recipe in {job.recipe for job in jobs}}
-    digests = {recipe: images.digest for recipe, images in sets.items()}
+    sets: dict[object, ImageSet] = {}
+    for job in jobs:
+        if job.recipe.data not in sets:
+            sets[job.recipe.data] = load(job.recipe)
+    digests = {data: images.digest for data, images in sets.items()}
     with bars() as progress:
         state = run_all(jobs, found, store, digests, JobBars(progress, jobs))
     if state == "interrupted":
@@ -206,7 +209,7 @@ def _train(run: Run, store: Store) -> int:
     print(f"run: {run.folder}", file=sys.stderr)
     with bars() as progress:
         task = progress.add_task(run.name, total=recipe.epochs, speed="", completed=len(run.rows()))
-        state = execute(run, store, (Bar(recipe, steps, progress, task),))
+        state = execute(run, store, (Bar(recipe, steps, progress, task),), images)
     relatives = [store.find(run.fork.parent)] if run.fork else []
     page = write_run_note(run, images.credit, relatives)
     if state == "interrupted":
@@ -224,6 +227,6 @@ def _work(run: Run, store: Store) -> int:
     steps = len(images.indices("train")) // run.recipe.batch
     scheduler = os.getppid()
     state = execute(
-        run, store, (Lines(run.recipe, steps),), must_stop=lambda: os.getppid() != scheduler
+        run, store, (Lines(run.recipe, steps),), images, lambda: os.getppid() != scheduler
     )
     return 130 if state == "interrupted" else 0

@@ -101,10 +101,11 @@ def run_all(
     jobs: list[Job],
     experiment: Experiment,
     store: Store,
-    data_digests: Mapping[Recipe, str],
+    data_digests: Mapping[object, str],
     watch: Callable[[list[Job]], None],
 ) -> str:
     """Run every job; returns "finished" or "interrupted". ``watch`` is called a few times a second.
+    ``data_digests``: of the images of each ``recipe.data``.
 
     A job that fails does not stop the others. After SIGINT or SIGTERM every running job saves a
     checkpoint, and the same call later goes on from there.
@@ -113,7 +114,7 @@ def run_all(
         if job.trunk is None:
             name = run_name(experiment, job)
             job.run = store.create(
-                job.recipe, name, data_digests[job.recipe], experiment_file=experiment.file
+                job.recipe, name, data_digests[job.recipe.data], experiment_file=experiment.file
             )
     workers: dict[int, subprocess.Popen[str]] = {}
     with stop_signals() as stopped:

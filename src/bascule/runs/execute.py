@@ -62,12 +62,13 @@ def execute(
     run: Run,
     store: Store,
     probes: tuple[Probe, ...] = (),
-    data_progress: Callable[[int, int], None] | None = None,
+    images: ImageSet | None = None,
     must_stop: Callable[[], bool] = lambda: False,
 ) -> str:
     """Train ``run`` to its last epoch; returns its state: "finished" or "interrupted".
 
-    A finished run is left alone. SIGINT, SIGTERM and ``must_stop()`` end it between two steps
+    ``images``: those of its recipe, where they are open already. A finished run is left alone.
+    SIGINT, SIGTERM and ``must_stop()`` end it between two steps
     with a checkpoint of that very step. Raises :class:`Refusal` on bad data, a full disk or a
     loss that is not finite; the last good checkpoint stays.
     """
@@ -75,7 +76,8 @@ def execute(
         if run.status["state"] == "finished":
             return "finished"
         recipe = run.recipe
-        images = recipe.data.load(data_progress)
+        if images is None:
+            images = recipe.data.load()
         check_data(run, images)
         pixels = torch.from_numpy(images.pixels[images.indices("train")])
         keeper = Keeper(run)
