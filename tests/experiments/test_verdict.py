@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bascule.experiments.predictions import Within
+from bascule.experiments.predictions import Settles, Within
 from bascule.experiments.verdict import Interval, judge, t_interval, verdict
 
 
@@ -82,3 +82,11 @@ def test_a_seed_that_did_not_finish_voids_the_verdict():
     answer = verdict([Within("D_x", "a", 0, 1)], [], runs({0: 0.5, 1: 0.5}), [0, 1, 2])
     assert answer.word == "inconclusive"
     assert "1 of 3 seeds have no finished run" in answer.why
+
+
+def test_what_hardly_moves_has_settled():
+    """The interval of three deviations near 0 reaches below 0; that is no doubt about rest."""
+    still = {"a": {s: {"D_x": np.array([0.5, 0.5 + d])} for s, d in enumerate((0, 1e-4, 3e-4))}}
+    answer = verdict([Settles("D_x", "a", within=0.05, from_epoch=0)], [], still, [0, 1, 2])
+    assert answer.findings[0].interval.low < 0
+    assert answer.word == "supported"
