@@ -1,5 +1,9 @@
 """What many tests share: a data cache of their own, and the smallest run that is still a GAN."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -67,3 +71,20 @@ def same_tensors(a, b) -> bool:
 @pytest.fixture
 def same():
     return same_tensors
+
+
+@pytest.fixture
+def printed_elsewhere():
+    """``printed_elsewhere(script)``: the words that a process with another hash seed prints."""
+
+    def run(script: str) -> list[str]:
+        hash_seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
+        return subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+
+    return run

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from bascule.cli.progress import counter
 from bascule.data.faces import OPTIONS, Faces
 from bascule.data.fetch import LICENCE, fetch_simpsons
 from bascule.data.fractals import Fractals
-from bascule.data.images import ImageSet
+from bascule.data.images import ImageSet, Progress
 from bascule.data.imported import Imported, Report, import_images, imported_sets
-from bascule.data.imported import Progress as Callback
 from bascule.data.near_duplicates import near_duplicate_groups, twins
 from bascule.errors import Refusal
 
@@ -63,7 +59,7 @@ def _add_import_options(verb: argparse.ArgumentParser) -> None:
 
 
 def _import(args: argparse.Namespace) -> int:
-    with _bar("preparing images") as progress:
+    with counter("preparing images") as progress:
         report = import_images(
             args.path,
             args.name,
@@ -79,7 +75,7 @@ def _import(args: argparse.Namespace) -> int:
 def _fetch(args: argparse.Namespace) -> int:
     if args.accept_licence:
         print(LICENCE)
-    with _bar("preparing images") as progress:
+    with counter("preparing images") as progress:
         report = fetch_simpsons(
             args.accept_licence,
             name=args.name,
@@ -123,7 +119,7 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _show(args: argparse.Namespace) -> int:
-    with _bar(f"making {args.name}") as progress:
+    with counter(f"making {args.name}") as progress:
         images = _load(args, progress)
     output = args.output or Path(f"{args.name}.png")
     try:
@@ -142,7 +138,7 @@ def _show(args: argparse.Namespace) -> int:
     return 0
 
 
-def _load(args: argparse.Namespace, progress: Callback) -> ImageSet:
+def _load(args: argparse.Namespace, progress: Progress) -> ImageSet:
     if args.name == "faces":
         return Faces(n=args.n, size=args.size, style=args.style).load(progress)
     if args.name == "fractals":
@@ -182,13 +178,3 @@ def _write_grid(images: ImageSet, output: Path) -> None:
         text.add_itxt("Copyright", images.credit)
     picture = Image.fromarray(tiled.reshape(rows * images.size, GRID * images.size, 3))
     picture.save(output, format="PNG", pnginfo=text)
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Callback]:
-    """A bar with the time left on standard error, shown once there is something to wait for."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
-        task = bar.add_task(what, total=None, visible=False)
-        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)

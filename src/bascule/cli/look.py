@@ -38,7 +38,7 @@ def do_list(args: argparse.Namespace) -> int:
             f"{last[n]:.3f}" if n in last else "" for n in ("loss_D", "loss_G", "D_x", "D_Gz")
         ]
         speed = f"{last['images_per_s']:.0f}" if last else ""
-        branch = f"{run.fork.parent} at {run.fork.epoch}" if run.fork else ""
+        branch = str(run.fork or "")
         epochs = f"{len(rows)}/{run.recipe.epochs}"
         table.add_row(run.id, run.status["state"], epochs, *numbers, speed, branch)
     console = Console()

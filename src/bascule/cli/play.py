@@ -7,7 +7,10 @@ import os
 import sys
 from pathlib import Path
 
+from bascule.data.faces import Faces
+from bascule.data.fractals import Fractals
 from bascule.data.images import ImageSet
+from bascule.data.imported import Imported
 from bascule.errors import Refusal, unknown
 from bascule.experiments import experiment as experiments
 from bascule.experiments.schedule import gather, plan, run_all
@@ -90,14 +93,9 @@ def settings(pairs: list[str]) -> dict[str, str]:
 
 def load(recipe: Recipe) -> ImageSet:
     """The images of a recipe, with a progress bar if they must be made first."""
-    from bascule.cli.progress import bars
+    from bascule.cli.progress import counter
 
-    with bars() as progress:
-        task = progress.add_task("images", total=None, speed="", visible=False)
-
-        def tell(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total, visible=True)
-
+    with counter("making the images") as tell:
         images = recipe.data.load(tell)
     n = len(images.indices("train"))
     if n < recipe.batch:
@@ -156,12 +154,12 @@ def do_train(args: argparse.Namespace) -> int:
     return _train(store.create(recipe, name, images.digest), store)
 
 
-def named_data(name: str, recipe: Recipe):
+def named_data(name: str, recipe: Recipe) -> Faces | Fractals | Imported:
     """The data that a plain name means: a built-in set, or an imported one."""
-    if name in ("faces", "fractals"):
-        return codec.parse(f"{name.capitalize()}(size={recipe.data.size})")
-    from bascule.data.imported import Imported
-
+    if name == "faces":
+        return Faces(size=recipe.data.size)
+    if name == "fractals":
+        return Fractals(size=recipe.data.size)
     return Imported(name, recipe.data.size)
 
 

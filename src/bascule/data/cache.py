@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from bascule import atomic
 from bascule.data.images import ImageSet, digest_of, in_chunks
 from bascule.data.near_duplicates import held_out_split, near_duplicate_groups, twins
 from bascule.errors import Refusal
@@ -31,7 +32,7 @@ FORMAT = 1
 HEADER_BYTES = 128
 STALE_AFTER_SECONDS = 24 * 3600
 UNWRITABLE = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),  # no room
+    *atomic.FULL,  # no room
     *(errno.EROFS, errno.EACCES, errno.EPERM),  # no right
     *(errno.ENOTDIR, errno.EEXIST),  # a file where a folder should be
 }
@@ -199,10 +200,7 @@ def _place(folder: Path, entry: Path, replace: bool) -> None:
         if not entry.is_dir():
             raise
         return  # another builder was first: same place, same rules
-    if os.name == "posix":
-        directory = os.open(entry.parent, os.O_RDONLY)
-        os.fsync(directory)
-        os.close(directory)
+    atomic.sync_folder(entry.parent)
 
 
 def _sweep(parent: Path) -> None:

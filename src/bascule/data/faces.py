@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
@@ -18,11 +17,9 @@ from typing import Any
 import numpy as np
 
 from bascule.data import cache
-from bascule.data.images import ImageSet
+from bascule.data.images import ImageSet, Progress
 from bascule.errors import Refusal, unknown
 from bascule.typed import check_fields
-
-Progress = Callable[[int, int], None]
 
 YELLOW_SKINS = ["#ffd90f", "#f8c80a", "#fbd34b", "#e0ac2b", "#c68a3a", "#9c6b30"]
 SOFT_BACKGROUNDS = ["#7ec8e3", "#a8d8b9", "#f4b6c2", "#c9b6e4", "#f2e2c4", "#8fb8de"]

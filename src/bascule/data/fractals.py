@@ -15,7 +15,7 @@ one, and (-a, -b, c, d) the same one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,10 @@ from typing import Any
 import numpy as np
 
 from bascule.data import cache
-from bascule.data.images import ImageSet
+from bascule.data.images import ImageSet, Progress
 from bascule.errors import Refusal
 from bascule.now import address
 from bascule.typed import check_fields
-
-Progress = Callable[[int, int], None]
 
 # Where parameters are drawn, uniformly: (low, high) of a, b, c, d.
 RANGES = ((0.0, 3.0), (-3.0, 3.0), (-0.5, 1.5), (-0.5, 1.5))

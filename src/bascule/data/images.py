@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from bascule.data.near_duplicates import held_out_split, near_duplicate_groups
 from bascule.errors import Refusal, unknown
 
 Split = Literal["train", "held_out", "all"]
+Progress = Callable[[int, int], None]  # told (images done, images in all)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,6 @@ import re
 import shutil
 import time
 import warnings
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +16,9 @@ import numpy as np
 
 from bascule.data import cache
 from bascule.data.decoding import decode
-from bascule.data.images import ImageSet
+from bascule.data.images import ImageSet, Progress
 from bascule.data.sources import Found, open_source
 from bascule.errors import Refusal
-
-Progress = Callable[[int, int], None]
 
 RESERVED = ("faces", "fractals")
 SIZES = range(8, 1025)

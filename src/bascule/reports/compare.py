@@ -128,14 +128,12 @@ def _differences(runs: Sequence[Run], names: Sequence[str]) -> Table | Text:
 
 
 def _numbers(run: Run) -> list[str]:
-    speeds = facts.images_per_s(run)
-    speed = f"{sum(speeds) / len(speeds):.0f}" if speeds else "–"
     epochs = f"{len(run.rows())}/{run.recipe.epochs}"
-    return [run.status["state"], epochs, *facts.finals([curve(run)]), speed]
+    return [run.status["state"], epochs, *facts.finals([curve(run)]), facts.speed(run)]
 
 
 def _origin(run: Run) -> str:
-    return f"{run.fork.parent} at {run.fork.epoch}" if run.fork else ""
+    return str(run.fork or "")
 
 
 def _samples(runs: Sequence[Run], names: Sequence[str], credit: str) -> list[Samples | Text]:

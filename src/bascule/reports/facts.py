@@ -110,6 +110,12 @@ def images_per_s(run: Run) -> list[float]:
     return [row["images_per_s"] for row in run.rows()[past:] if "images_per_s" in row]
 
 
+def speed(run: Run) -> str:
+    """Images/s in the mean over the epochs that the run trained itself."""
+    speeds = images_per_s(run)
+    return f"{sum(speeds) / len(speeds):.0f}" if speeds else "–"
+
+
 def training_seconds(run: Run) -> float:
     """How long the epochs took that the run trained itself."""
     past = run.fork.epoch if run.fork else 0

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from bascule.experiments.schedule import Results
 from bascule.reports import facts
 from bascule.reports.page import Block, Lines, Table, Text
-from bascule.runs.store import Run
 
 REPRODUCE = Text(
     "Every draw is addressed by seed, name and step: with the code version, precision, threads "
@@ -81,7 +80,8 @@ def origins(results: Results) -> list[Block]:
         (arm, seed, run) for arm, by_seed in results.runs.items() for seed, run in by_seed.items()
     ]
     rows = [
-        (run.id, arm, str(seed), str(len(run.rows())), _speed(run)) for arm, seed, run in finished
+        (run.id, arm, str(seed), str(len(run.rows())), facts.speed(run))
+        for arm, seed, run in finished
     ]
     every = [run for _, _, run in finished]
     images = sum(map(facts.images_trained, every))
@@ -108,8 +108,3 @@ def _arms(results: Results) -> list[str]:
     """The arms that were run, well or not."""
     failed = {who.rpartition(", seed ")[0] for who in results.failures}
     return [arm for arm in results.experiment.arms if results.runs.get(arm) or arm in failed]
-
-
-def _speed(run: Run) -> str:
-    speeds = facts.images_per_s(run)
-    return f"{sum(speeds) / len(speeds):.0f}" if speeds else "–"

@@ -85,11 +85,10 @@ def _seed(run: Run) -> tuple[str, str]:
 
 
 def _provenance(run: Run) -> Table:
-    speeds = facts.images_per_s(run)
-    speed = f"{sum(speeds) / len(speeds):.0f} in the mean over epochs" if speeds else "–"
+    speed = facts.speed(run)
     rows = [
         ("run", run.id),
-        ("images/s", speed),
+        ("images/s", f"{speed} in the mean over epochs" if speed != "–" else speed),
         ("images trained on", f"{facts.images_trained(run):,}"),
         *facts.provenance([run]),
     ]

@@ -68,9 +68,9 @@ def execute(
     """Train ``run`` to its last epoch; returns its state: "finished" or "interrupted".
 
     ``images``: those of its recipe, where they are open already. A finished run is left alone.
-    SIGINT, SIGTERM and ``must_stop()`` end it between two steps
-    with a checkpoint of that very step. Raises :class:`Refusal` on bad data, a full disk or a
-    loss that is not finite; the last good checkpoint stays.
+    SIGINT, SIGTERM and ``must_stop()`` end it between two steps with a checkpoint of that very
+    step. Raises :class:`Refusal` on bad data, a full disk or a loss that is not finite; the last
+    good checkpoint stays.
     """
     with run.lock():
         if run.status["state"] == "finished":
@@ -89,7 +89,6 @@ def execute(
         if tensorboard_is_installed():
             watchers.append(TensorBoard(run.folder / "tb", epochs_done))
         run.set_status("running")
-        state = begin(recipe)
         try:
             with stop_signals() as stopped:
                 for rule, until in _rules(run, store, epochs_done):
@@ -112,12 +111,12 @@ def execute(
             run.set_status("interrupted", epoch=state.epoch)
             return "interrupted"
         except Refusal as refusal:
-            try_status(run, "failed", message=str(refusal), epoch=state.epoch)
+            try_status(run, "failed", message=str(refusal), epoch=len(keeper.rows))
             raise
         except BaseException as error:
             try_status(run, "failed", message=f"{type(error).__name__}: {error}")
             raise
-        run.set_status("finished", epoch=state.epoch)
+        run.set_status("finished", epoch=len(keeper.rows))
         return "finished"
 
 

@@ -46,6 +46,9 @@ class Fork:
     parent: str
     epoch: int
 
+    def __str__(self) -> str:
+        return f"{self.parent} at {self.epoch}"
+
 
 @dataclass(frozen=True)
 class Run:
@@ -186,9 +189,9 @@ class Store:
         brought = [rule for rule in rules if codec.CLASSES.get(rule.__name__) is not rule]
         sources = [source_of(rule) for rule in brought]
         key = codec.digest((recipe, data_digest, fork if keyed else None, *sources))
-        for run in self.runs():
-            if run.id.endswith(f"-{key}") and run.name == name:
-                return run
+        for folder in self.root.glob(f"*-{key}"):
+            if Run(folder).name == name:
+                return Run(folder)
         run = Run(self.root / f"{datetime.now():%Y%m%d}-{slug(name)}-{key}")
         building = run.folder.with_name(f".{run.id}.{os.getpid()}.partial")
         try:
