@@ -11,14 +11,15 @@ ROOT = Path(bascule.__file__).parent
 LAYERS = {
     **dict.fromkeys(["errors", "now", "laws", "game", "atomic", "typed"], 0),
     **dict.fromkeys(["data", "models", "objectives", "interventions"], 1),
-    **dict.fromkeys(["steps", "metrics"], 2),
-    "training": 3,
-    "runs": 4,
-    "experiments": 5,
-    **dict.fromkeys(["reports", "presets"], 6),
-    **dict.fromkeys(["cli", "__main__"], 7),
+    **dict.fromkeys(["steps", "metrics", "features"], 2),
+    **dict.fromkeys(["training", "attributes", "theory"], 3),
+    **dict.fromkeys(["evaluation", "diagnostics"], 4),
+    "runs": 5,
+    "experiments": 6,
+    **dict.fromkeys(["reports", "presets"], 7),
+    **dict.fromkeys(["cli", "__main__"], 8),
 }
-FREE_WITHIN = {0, 7}  # the foundations know each other, and __main__ calls cli
+FREE_WITHIN = {0, 8}  # the foundations know each other, and __main__ calls cli
 
 
 def modules_of(root: Path) -> dict[str, str]:
