@@ -1,0 +1,69 @@
+"""Fréchet distance between the normal laws of two sets.
+
+Heusel et al. 2017 (as FID, on Inception features), equation 6; Dowson & Landau 1982:
+|m_x - m_y|^2 + tr(S_x + S_y) - 2 tr (S_x^1/2 S_y S_x^1/2)^1/2, with S over n - 1.
+
+With S_x = A'A and S_y = B'B the last trace is the nuclear norm of A B'. A is the centred set
+itself when n <= d and its triangular factor when n > d, so no covariance is formed or rooted:
+identical sets give about 1e-13, where roots of eigenvalues of S_x S_y give about 1e-5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import qr, svdvals
+
+from bascule.errors import Refusal
+from bascule.metrics.points import pair, points
+
+
+@dataclass(frozen=True)
+class Normal:
+    """A mean (d,) and a factor A (at most d rows, d) of the covariance A'A."""
+
+    mean: np.ndarray
+    factor: np.ndarray
+
+    @classmethod
+    def of(cls, x: np.ndarray) -> Normal:
+        """The normal law with the mean and covariance of ``x``, (n, d), n >= 2."""
+        x = points(x, at_least=2)
+        mean = x.mean(0)
+        centred = (x - mean) / np.sqrt(len(x) - 1)
+        if len(x) > x.shape[1]:
+            centred = qr(centred, mode="r", overwrite_a=True)[0][: x.shape[1]]
+        return cls(mean, centred)
+
+    def distance(self, other: Normal) -> float:
+        """The squared Fréchet (2-Wasserstein) distance, at least 0."""
+        a, b = self.factor, other.factor
+        apart = ((self.mean - other.mean) ** 2).sum()
+        shapes = (a * a).sum() + (b * b).sum() - 2 * svdvals(a @ b.T, overwrite_a=True).sum()
+        return float(max(apart + shapes, 0.0))
+
+
+def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
+    """The squared Fréchet distance between ``x`` (n, d) and ``y`` (m, d), each of 2 rows or more.
+
+    Biased upwards by about 1/n and 1/m (:func:`expected_floor`): compare only equal sizes.
+    """
+    x, y = pair(x, y, at_least=2)
+    return Normal.of(x).distance(Normal.of(y))
+
+
+def expected_floor(eigenvalues: np.ndarray, n: int, m: int | None = None) -> float:
+    """What the distance is on average between samples of ``n`` and ``m`` (``n``) of one normal law.
+
+    ``eigenvalues`` (d,) are those of its covariance. Second-order expansion, own derivation: good
+    to 1 % when n and m are well above d.
+    """
+    values = np.asarray(eigenvalues, np.float64)
+    m = n if m is None else m
+    if values.ndim != 1 or not (values >= 0).all() or min(n, m) < 2:
+        raise Refusal("expected_floor: expected eigenvalues (d,), none negative, and sizes from 2")
+    values = values[values > 0]
+    sums = (np.outer(values, values) / np.add.outer(values, values)).sum() + values.sum() / 2
+    means = values.sum() * (1 / n + 1 / m)
+    return float(means + (1 / (n - 1) + 1 / (m - 1)) / 2 * sums)

@@ -1,0 +1,67 @@
+"""Precision, recall, density and coverage.
+
+Kynkäänniemi et al. 2019 (precision, recall), Naeem et al. 2020 (density, coverage). The ball of a
+point reaches to its k-th nearest neighbour in its own set, itself not counted. A point is in a
+ball when its distance is strictly less than the radius; a tie (:data:`neighbours.TIE`) is
+outside. So fakes that are all one real picture have no balls, and recall 0. (The 2019 code says
+"at most"; Naeem's says "less", as here.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bascule.errors import Refusal
+from bascule.metrics.neighbours import TIE, radii, squared_blocks
+from bascule.metrics.points import pair
+
+
+@dataclass(frozen=True)
+class Manifold:
+    """Each in [0, 1] but density, whose mean is 1 when both sets have one law."""
+
+    precision: float  # share of fakes in some ball of a real
+    recall: float  # share of reals in some ball of a fake
+    density: float  # balls of reals that a fake lies in, on average, over k
+    coverage: float  # share of reals with a fake in their ball
+
+
+def manifold(
+    real: np.ndarray, fake: np.ndarray, k: int = 5, real_radii: np.ndarray | None = None
+) -> Manifold:
+    """All four for ``real`` (n, d) and ``fake`` (m, d), each of more than ``k`` rows.
+
+    ``real_radii`` are ``radii(real, k)`` where they are known. All but density depend on n and
+    m also when the laws are equal: compare with held-out reals in the place of the fakes.
+    """
+    real, fake = pair(real, fake, ("real", "fake"), at_least=k + 1)
+    reach = (radii(real, k) if real_radii is None else real_radii) ** 2
+    fake_reach = radii(fake, k) ** 2
+    precise, covered = np.zeros(len(fake), bool), np.zeros(len(real), bool)
+    recalled, inside = np.zeros(len(real), bool), 0
+    for part, squared in squared_blocks(real, fake, slack=TIE):
+        within = squared < reach[part, None]
+        precise |= within.any(0)
+        covered[part] = within.any(1)
+        inside += int(within.sum())
+        recalled[part] = (squared < fake_reach).any(1)
+    return Manifold(
+        precision=float(precise.mean()),
+        recall=float(recalled.mean()),
+        density=inside / (k * len(fake)),
+        coverage=float(covered.mean()),
+    )
+
+
+def expected_coverage(n_real: int, n_fake: int, k: int = 5) -> float:
+    """The mean of coverage when reals and fakes have one law, whatever it is (own derivation).
+
+    A real is missed when its k nearest of the other n - 1 reals and m fakes are all reals. With
+    fewer fakes than reals this is far below 1.
+    """
+    if not 1 <= k < n_real or n_fake < 1:
+        raise Refusal(f"coverage of {n_real} reals by {n_fake} fakes: expected more reals than {k}")
+    j = np.arange(k)
+    return float(1 - np.prod((n_real - 1 - j) / (n_real - 1 + n_fake - j)))

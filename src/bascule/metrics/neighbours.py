@@ -1,0 +1,93 @@
+"""Exact nearest neighbours in float64, block by block.
+
+Squared distances come from |x|^2 + |y|^2 - 2 x.y about the mean of ``y``. Its cancellation costs
+about 1e-15 of |x|^2 + |y|^2, so an exact copy would seem 3e-8 away; the few distances that are
+returned are therefore computed again from the difference, and a copy is at 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bascule.errors import Refusal
+from bascule.metrics.points import pair, points
+
+BLOCK = 2**20  # distances in memory at once: 8 MB
+# Squared distances closer than this share of |x|^2 + |y|^2 are one distance: above the rounding
+# of the product at any usual d, far below any difference between two images.
+TIE = 1e-12
+
+
+def squared_blocks(
+    x: np.ndarray, y: np.ndarray, slack: float = 0.0
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Squared distances from some rows of ``x`` to all of ``y``, (rows, len(y)), in order.
+
+    With ``slack`` each is larger by that share of |x|^2 + |y|^2, so that a tie falls outside.
+    """
+    centre = y.mean(0)
+    x, y = x - centre, y - centre
+    xx, yy = (1 + slack) * _squares(x), (1 + slack) * _squares(y)
+    rows = max(1, BLOCK // len(y))
+    for start in range(0, len(x), rows):
+        part = slice(start, min(start + rows, len(x)))
+        block = x[part] @ y.T
+        block *= -2
+        block += xx[part, None]
+        block += yy
+        yield part, np.maximum(block, 0, out=block)
+
+
+def _squares(x: np.ndarray) -> np.ndarray:
+    return np.einsum("ij,ij->i", x, x)
+
+
+def nearest(x: np.ndarray, y: np.ndarray, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Distances and indices of the ``k`` nearest rows of ``y``, each (len(x), k), nearest first.
+
+    Raises Refusal when ``y`` has fewer than ``k`` rows, or see :func:`pair`.
+    """
+    x, y = pair(x, y)
+    return _nearest(x, y, k, alone=False)
+
+
+def nearest_others(x: np.ndarray, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """As :func:`nearest` among the other rows of ``x``: a row is no neighbour of itself.
+
+    A copy of it is, at distance 0.
+    """
+    x = points(x)
+    return _nearest(x, x, k, alone=True)
+
+
+def radii(x: np.ndarray, k: int) -> np.ndarray:
+    """The distance from each row to its ``k``-th nearest other row, (n,)."""
+    return nearest_others(x, k)[0][:, -1]
+
+
+def _nearest(x: np.ndarray, y: np.ndarray, k: int, alone: bool) -> tuple[np.ndarray, np.ndarray]:
+    if not 1 <= k <= len(y) - alone:
+        raise Refusal(
+            f"{k} nearest neighbours among {len(y) - alone} rows: expected between 1 and "
+            f"{len(y) - alone}; give more images or a smaller k"
+        )
+    distances = np.empty((len(x), k))
+    indices = np.empty((len(x), k), np.int64)
+    for part, squared in squared_blocks(x, y):
+        if alone:
+            squared[np.arange(len(squared)), np.arange(part.start, part.stop)] = np.inf
+        near = _smallest(squared, k)
+        for j in range(k):  # one neighbour at a time: k differences at once could be large
+            distances[part, j] = np.sqrt(_squares(x[part] - y[near[:, j]]))
+        order = np.argsort(distances[part], axis=1, kind="stable")
+        distances[part] = np.take_along_axis(distances[part], order, axis=1)
+        indices[part] = np.take_along_axis(near, order, axis=1)
+    return distances, indices
+
+
+def _smallest(squared: np.ndarray, k: int) -> np.ndarray:
+    if k == 1:
+        return squared.argmin(1)[:, None]
+    return np.argpartition(squared, k - 1, axis=1)[:, :k]

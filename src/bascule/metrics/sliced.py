@@ -1,0 +1,51 @@
+"""Sliced Wasserstein distance: sets compared along random directions, where sorting is enough.
+
+Rabin et al. 2011; Karras et al. 2018 for its use on patches of images, printed there x 1000.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bascule.errors import Refusal
+from bascule.metrics.points import pair
+
+BLOCK = 2**20  # projected values in memory at once: 8 MB
+
+
+@dataclass(frozen=True)
+class Sliced:
+    """``w1``: mean over directions of W1. ``w2``: root of the mean over directions of W2^2."""
+
+    w1: float
+    w2: float
+
+
+def sliced_wasserstein(
+    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, directions: int = 512
+) -> Sliced:
+    """Both distances between ``x`` and ``y``, (n, d) each, along directions uniform on the sphere.
+
+    Biased upwards by about n^-1/2 (W1): compare equal sizes. One ``rng`` seed gives one set of
+    directions, so that numbers of one seed are comparable exactly.
+    """
+    x, y = pair(x, y)
+    if len(x) != len(y) or directions < 1:
+        raise Refusal(
+            f"{len(x)} and {len(y)} rows, {directions} directions: expected equal numbers of rows "
+            "and at least 1 direction; take a random part of the larger set"
+        )
+    axes = rng.standard_normal((directions, x.shape[1]))
+    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    first, second = 0.0, 0.0
+    at_once = max(1, BLOCK // len(x))
+    for start in range(0, directions, at_once):
+        part = axes[start : start + at_once]
+        apart = np.sort(part @ x.T, axis=1)
+        apart -= np.sort(part @ y.T, axis=1)
+        first += np.abs(apart).sum()
+        second += np.vdot(apart, apart)
+    count = directions * len(x)
+    return Sliced(float(first / count), float(np.sqrt(second / count)))

@@ -1,0 +1,41 @@
+"""How far apart the images of a set are.
+
+The idea of Odena et al. 2017 (MS-SSIM of random pairs), with distances between features.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bascule.errors import Refusal
+from bascule.metrics.neighbours import squared_blocks
+from bascule.metrics.points import pair, points
+
+
+def mean_pairwise_distance(x: np.ndarray) -> float:
+    """The mean Euclidean distance over the pairs of different rows of ``x`` (n, d), n >= 2.
+
+    Unbiased at any n.
+    """
+    x = points(x, at_least=2)
+    total = 0.0
+    for part, squared in squared_blocks(x, x):
+        squared[np.arange(len(squared)), np.arange(part.start, part.stop)] = 0.0
+        total += np.sqrt(squared, out=squared).sum()
+    return float(total / (len(x) * (len(x) - 1)))
+
+
+def pairwise_ratio(fake: np.ndarray, real: np.ndarray) -> float:
+    """The fakes' mean distance over the reals': 1 is as spread, below 1 is more alike.
+
+    Raises Refusal when all reals are equal.
+    """
+    fake, real = pair(fake, real, ("fake", "real"), at_least=2)
+    return ratio(fake, mean_pairwise_distance(real))
+
+
+def ratio(fake: np.ndarray, real_distance: float) -> float:
+    """As :func:`pairwise_ratio` where the reals' mean distance is known."""
+    if not real_distance > 0:
+        raise Refusal("all real images have the same features: there is no spread to compare with")
+    return mean_pairwise_distance(fake) / real_distance

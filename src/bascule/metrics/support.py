@@ -1,0 +1,84 @@
+"""How many different images a generator has: the birthday estimate.
+
+Arora & Zhang 2017: if a batch of s images holds two of a kind with probability 1/2, the support
+is about s^2 / (2 ln 2) (equally likely images). They looked for the pairs by eye; here two images
+are of a kind when their features are closer than a threshold that the reals set. Show the pairs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, log, sqrt
+
+import numpy as np
+from scipy.stats import chi2
+
+from bascule.errors import Refusal
+from bascule.metrics.neighbours import radii, squared_blocks
+from bascule.metrics.points import points
+
+QUANTILE = 0.01
+
+
+@dataclass(frozen=True)
+class Support:
+    """Support is pairs over close pairs: 1 / the chance that two images are of a kind.
+
+    Where images are not equally likely this is the effective number of order 2, at most the
+    support. ``at_least`` is its 95 % lower bound if close pairs come alone (Poisson); pairs of one
+    much repeated image do not, and then it is a little high. ``size`` is inf when no pair is close.
+    """
+
+    size: float
+    at_least: float
+    batch: float  # images in which two of a kind have probability 1/2
+    close_pairs: int
+    threshold: float
+    closest: np.ndarray  # (pairs, 2) indices, closest first, i < j
+    distances: np.ndarray  # (pairs,)
+
+
+def near_duplicate_threshold(real: np.ndarray, quantile: float = QUANTILE) -> float:
+    """The distance below which two images count as one kind.
+
+    This quantile of the distances from a real to its nearest other real, exact copies left out.
+    It falls as more reals are given, so state how many. By this scale 1 % of the reals have a
+    twin: ``birthday(real, threshold)`` is what the reals themselves give.
+    """
+    if not 0 < quantile < 1:
+        raise Refusal(f"quantile {quantile}: expected a number between 0 and 1")
+    distances = radii(points(real, "real", at_least=2), 1)
+    if not distances.any():
+        raise Refusal("every real image has an exact copy among the reals: remove copies first")
+    return float(np.quantile(distances[distances > 0], quantile))
+
+
+def birthday(x: np.ndarray, threshold: float, show: int = 20) -> Support:
+    """The support that the close pairs of ``x`` (n, d) speak for, and the ``show`` closest."""
+    x = points(x, at_least=2)
+    if not threshold > 0 or show < 1:
+        raise Refusal(f"threshold {threshold}, {show} pairs to show: expected both above 0")
+    close = 0
+    i, j, found = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+    for part, squared in squared_blocks(x, x):
+        squared[np.arange(len(x)) <= np.arange(part.start, part.stop)[:, None]] = inf
+        close += int((squared < threshold**2).sum())
+        near = np.argpartition(squared, min(show, squared.size) - 1, axis=None)[:show]
+        rows, columns = np.unravel_index(near, squared.shape)
+        real_pairs = columns > rows + part.start
+        rows, columns = rows[real_pairs] + part.start, columns[real_pairs]
+        i, j = np.concatenate([i, rows]), np.concatenate([j, columns])
+        found = np.concatenate([found, np.linalg.norm(x[rows] - x[columns], axis=1)])
+        order = np.argsort(found, kind="stable")[:show]
+        i, j, found = i[order], j[order], found[order]
+    pairs = len(x) * (len(x) - 1) / 2
+    size = pairs / close if close else inf
+    return Support(
+        size=size,
+        at_least=float(pairs / (chi2.ppf(0.95, 2 * (close + 1)) / 2)),
+        batch=sqrt(2 * log(2) * size),
+        close_pairs=close,
+        threshold=threshold,
+        closest=np.stack([i, j], axis=1),
+        distances=found,
+    )

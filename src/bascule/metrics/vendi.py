@@ -1,0 +1,66 @@
+"""How many different things a set holds: Vendi score and effective rank.
+
+Both are the exponential of the entropy of a spectrum, and take it from the smaller of the two
+Gram matrices.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bascule.errors import Refusal
+from bascule.metrics.points import points
+
+
+def vendi_score(x: np.ndarray, centre: np.ndarray | None = None) -> float:
+    """The effective number of different directions in ``x`` (n, d), in [1, min(n, d + 1)].
+
+    Friedman & Dieng 2022, equation 1, with the cosine kernel: exp(-sum l ln l), l the eigenvalues
+    of K / n. Features after a ReLU all point the same way, so that K is about 1 and so is the
+    score: give ``centre`` (d,), the mean of the *reals*, and directions are seen from there. The
+    set's own mean would not do, since a generator with one picture and a little noise would fill
+    all directions around it. A row at the centre has no direction: such rows count as one kind,
+    unlike all others. Blind to the distance from the centre (see ``spread``), and bounded by n:
+    compare equal sizes.
+    """
+    x = points(x)
+    if centre is not None:
+        centre = np.asarray(centre, np.float64)
+        if centre.shape != x.shape[1:] or not np.isfinite(centre).all():
+            raise Refusal(
+                f"centre has shape {centre.shape}: expected {x.shape[1:]}, finite: the reals' mean"
+            )
+        x = x - centre
+    lengths = np.linalg.norm(x, axis=1)
+    moved = lengths > 0
+    x = x[moved] / lengths[moved, None]
+    at_centre = (~moved).mean()
+    return float(np.exp(_entropy(np.append(_gram_eigenvalues(x) / len(moved), at_centre))))
+
+
+def effective_rank(x: np.ndarray) -> float:
+    """exp of the entropy of the singular values of ``x`` (n, d), in [1, min(n - 1, d)].
+
+    Roy & Vetterli 2007, definition 2, applied to the set less its own mean, so that it counts
+    directions of variation; 0 when all rows are equal. Compare equal sizes.
+    """
+    x = points(x, at_least=2)
+    centred = x - x.mean(0)
+    # What is left of equal rows is rounding, and no variation.
+    if (centred**2).sum() <= (len(x) * np.finfo(float).eps) ** 2 * (x**2).sum():
+        return 0.0
+    values = np.sqrt(_gram_eigenvalues(centred))
+    return float(np.exp(_entropy(values / values.sum())))
+
+
+def _gram_eigenvalues(x: np.ndarray) -> np.ndarray:
+    """Squared singular values; those within rounding of 0 are 0."""
+    if not len(x):
+        return np.zeros(0)
+    values = np.linalg.eigvalsh(x @ x.T if len(x) <= x.shape[1] else x.T @ x)
+    return np.where(values > max(x.shape) * np.finfo(float).eps * values[-1], values, 0.0)
+
+
+def _entropy(shares: np.ndarray) -> float:
+    shares = shares[shares > 0]
+    return float(-(shares * np.log(shares)).sum())
