@@ -1,0 +1,70 @@
+"""Features of image sets, computed once: kept by what the pixels are, not by how they are called.
+
+The key is the digest of the pixels and the extractor's spec, so a set that was prepared anew,
+another resize, other weights and another version of the code each have features of their own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from bascule import atomic
+from bascule.data import cache
+from bascule.data.images import ImageSet, Progress
+from bascule.errors import Refusal
+from bascule.features.extractor import Extractor
+
+
+def features_of(
+    images: ImageSet, extractor: Extractor, progress: Progress | None = None
+) -> np.ndarray:
+    """Features float32 (N, d) of all images of the set in its order, the held-out ones too.
+
+    Read from the cache where they are there and whole, else computed and kept; when they cannot be
+    kept (a full disk), a warning says so and they are returned all the same.
+    """
+    place = place_of(images, extractor)
+    kept = _read(place, len(images))
+    if kept is not None:
+        return kept
+    features = extractor(images.pixels, progress)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write(place, lambda path: _save(path, features))
+    except (Refusal, OSError) as error:
+        warnings.warn(f"features are not kept for the next time: {error}", stacklevel=2)
+    return features
+
+
+def place_of(images: ImageSet, extractor: Extractor) -> Path:
+    """Where the features are kept: ``features/<digest of the pixels>/<name>-<hash>.npy``."""
+    slug = re.sub(r"[^a-z0-9]+", "-", extractor.name.lower()).strip("-")
+    identity = hashlib.sha256(f"{extractor.spec};float32".encode()).hexdigest()[:12]
+    return cache.root() / "features" / images.digest[:16] / f"{slug}-{identity}.npy"
+
+
+def _read(place: Path, n: int) -> np.ndarray | None:
+    """The features kept at ``place``; None when there are none, or they are not whole."""
+    try:
+        features = np.load(place, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    whole = (
+        isinstance(features, np.ndarray)
+        and features.dtype == np.float32
+        and features.ndim == 2
+        and len(features) == n
+        and bool(np.isfinite(features).all())
+    )
+    return features if whole else None
+
+
+def _save(path: Path, features: np.ndarray) -> None:
+    # Through an open file: np.save would append .npy to a temporary name.
+    with path.open("wb") as file:
+        np.save(file, features)

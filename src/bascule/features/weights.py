@@ -1,0 +1,93 @@
+"""Weights on disk: found where users keep them, read without running code, known by their hash.
+
+Nothing is ever downloaded here. A network without its weights is refused with the file's name,
+the places looked in, and the address it can be fetched from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from bascule.errors import Refusal
+
+
+def find(
+    network: str,
+    given: Path | str | None,
+    names: Sequence[str],
+    url: str,
+    elsewhere: Sequence[Path] = (),
+) -> Path:
+    """The weights file of ``network``, or Refusal.
+
+    ``given`` is a file and excludes every other place. Otherwise, in this order: any of ``names``
+    in the folder ``$BASCULE_WEIGHTS``, any in torch hub's cache, and the files ``elsewhere``.
+    """
+    if given is not None:
+        path = Path(given).expanduser()
+        if not path.is_file():
+            raise Refusal(f"weights of {network}: no such file: {path}")
+        return path
+    own = os.environ.get("BASCULE_WEIGHTS")
+    folders = [Path(own).expanduser()] if own else []
+    folders.append(Path(torch.hub.get_dir()) / "checkpoints")
+    for path in [*(folder / name for folder in folders for name in names), *elsewhere]:
+        if path.is_file():
+            return path
+    raise Refusal(
+        f"no weights for {network}: put {' or '.join(names)} into the folder that BASCULE_WEIGHTS "
+        f"names ({own or 'not set'}) or into {folders[-1]}; where there is a network: "
+        f"curl -fL --create-dirs -o {folders[0] / names[0]} {url}"
+    )
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """The state dict kept in ``path``: safetensors, or PyTorch's format with tensors alone.
+
+    Raises Refusal for a file that is damaged, or that would run code when loaded.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise _unreadable(path, str(error).partition("\n")[0]) from None
+    except Exception as error:  # safetensors has an error of its own that is none of these
+        raise _unreadable(path, str(error)) from None
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise _unreadable(path, "it is no dictionary of tensors")
+    return dict(state)
+
+
+def load(net: nn.Module, state: dict[str, Tensor], network: str, path: Path) -> None:
+    """Put ``state`` into ``net``, every key matched; ``net`` is then frozen and in eval mode."""
+    try:
+        net.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise foreign(network, path, error) from None
+    net.requires_grad_(False).eval()
+
+
+def foreign(network: str, path: Path, error: Exception) -> Refusal:
+    """The refusal of a file that holds other weights than those of ``network``."""
+    told = " ".join(str(error).split())
+    return Refusal(f"{path} does not hold the weights of {network}: {told[:200]}")
+
+
+def fingerprint(path: Path) -> str:
+    """sha256 (hex) of the file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _unreadable(path: Path, why: str) -> Refusal:
+    return Refusal(f"cannot read the weights {path}: {why}. Fetch the file again")
