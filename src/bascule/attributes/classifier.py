@@ -1,0 +1,229 @@
+"""Which parts and colours a cartoon face shows, read from its pixels alone.
+
+The renderer of the built-in faces tells what it drew, so a network can learn to read a face, and
+how well it does can be measured on renders it has not seen. It then reads what a generator made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bascule import atomic
+from bascule.attributes.damage import IMPOSTORS, imperfect
+from bascule.attributes.learning import BATCH, Accuracy, accuracies, encoded, learn, logits
+from bascule.attributes.network import Reader
+from bascule.attributes.reading import VERSION, AttributeClassifier, Reading, doubts, reading_of
+from bascule.attributes.renders import FRESH, LEARNT_FROM, draw
+from bascule.data import cache
+from bascule.data.faces import OPTIONS
+from bascule.data.images import ImageSet, Progress
+from bascule.errors import Refusal, unknown
+from bascule.now import generator
+from bascule.typed import check_fields
+
+TRUSTED = 0.95  # accuracy, plain and balanced, that an attribute needs to be used
+REFUSED = 0.05  # share of fresh renders, half of them damaged, that are out of vocabulary
+IMPOSTOR_RENDERS = 300
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Renders to learn from, epochs over them, and fresh renders to judge by and take floors from.
+
+    The default takes two to three minutes on two cores.
+    """
+
+    renders: int = 6000
+    epochs: int = 12
+    fresh: int = 5000
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if min(self.renders, self.fresh) < 50 or self.epochs < 1:
+            raise Refusal(f"{self}: expected at least 50 renders, 50 fresh ones and 1 epoch")
+
+
+def classifier(
+    style: str, size: int, progress: Progress | None = None, budget: Budget | None = None
+) -> AttributeClassifier:
+    """The classifier of ``style`` at ``size`` px: from the cache, or trained and kept there.
+
+    ``progress`` is told (images drawn and learnt from so far, in all). Raises Refusal for an
+    unknown style, a size that faces cannot have, a damaged file, a cache that cannot be written,
+    and where no attribute can be read.
+    """
+    if style not in OPTIONS:
+        raise unknown("style of faces", style, OPTIONS)
+    if not 8 <= size <= 1024:
+        raise Refusal(f"a classifier of faces of {size} px: expected a size from 8 to 1024")
+    budget = budget or Budget()
+    place = _place(style, size, budget)
+    if place.exists():
+        return _opened(place, style, size)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)  # before minutes of work, not after
+    except OSError as error:
+        raise _unwritable(place, error) from None
+    made = _trained(style, size, budget, progress)
+    try:
+        atomic.write(place, lambda to: torch.save(_plain(made), to))
+    except OSError as error:
+        raise _unwritable(place, error) from None
+    return made
+
+
+def _unwritable(place: Path, error: OSError) -> Refusal:
+    return Refusal(
+        f"cannot keep a classifier at {place}: {error.strerror}. Free some space there, or "
+        "point BASCULE_DATA to another folder"
+    )
+
+
+def style_of(images: ImageSet) -> str | None:
+    """The style of built-in faces that ``images`` are; None for any other set."""
+    styles = {f"faces-{style}": style for style in OPTIONS}
+    return styles.get(images.name)
+
+
+def _trained(
+    style: str, size: int, budget: Budget, progress: Progress | None
+) -> AttributeClassifier:
+    impostors = min(IMPOSTOR_RENDERS, budget.fresh)
+    learning = budget.epochs * (budget.renders - budget.renders % min(BATCH, budget.renders))
+    tell = _counter(progress, budget.renders + learning + budget.fresh + impostors)
+    lessons = draw(style, size, LEARNT_FROM, budget.renders, enriched=True, drawn=tell)
+    known = {name: np.unique(values).tolist() for name, values in lessons.labels.items()}
+    categories = {name: tuple(values) for name, values in known.items() if len(values) > 1}
+    reader = learn(lessons, categories, budget.epochs, tell)
+    fresh = draw(style, size, FRESH, budget.fresh, drawn=tell)
+    clean = logits(reader, fresh.pixels)
+    damaged = logits(reader, fresh.pixels, lambda x, at: imperfect(x, generator("damaged", at)))
+    accuracy = accuracies(clean, damaged, fresh, categories)
+    used = tuple(n for n, a in accuracy.items() if min(a.accuracy, a.balanced) >= TRUSTED)
+    if not used:
+        best = max(accuracy, key=lambda name: accuracy[name].balanced)
+        raise Refusal(
+            f"no attribute of {style} at {size} px can be read after {budget.renders} renders; the "
+            f"best, {best}, is read right in {accuracy[best].balanced:.0%}: choose larger images"
+        )
+
+    def of_used(told: list[Tensor]) -> dict[str, Tensor]:
+        return {n: one for n, one in zip(categories, told, strict=True) if n in used}
+
+    both = torch.cat([doubts(of_used(told).values()) for told in (clean, damaged)])
+    threshold = float(torch.quantile(both, 1 - REFUSED))
+    detected = {
+        kind: float((doubts(of_used(told).values()) > threshold).float().mean())
+        for kind, told in _impostors(style, reader, fresh.pixels[:impostors], tell)
+    }
+    return AttributeClassifier(
+        style=style,
+        size=size,
+        accuracy=accuracy,
+        used=used,
+        categories=categories,
+        renders=budget.renders,
+        detected=detected,
+        fresh=reading_of(of_used(clean), categories, threshold),
+        threshold=threshold,
+        reader=reader,
+    )
+
+
+def _impostors(
+    style: str, reader: Reader, faces: np.ndarray, tell: Callable[[int], None]
+) -> Iterator[tuple[str, list[Tensor]]]:
+    """Each kind of impostor, and what ``reader`` says of some hundred of it."""
+    for kind, changed in IMPOSTORS.items():
+        rng = generator("impostors", kind)
+        yield kind, logits(reader, faces, _each(changed, rng))
+    other = next(name for name in OPTIONS if name != style)
+    drawn = draw(other, faces.shape[-1], FRESH, len(faces), drawn=tell)
+    yield f"another style ({other})", logits(reader, drawn.pixels)
+
+
+def _each(
+    changed: Callable[[Tensor, torch.Generator], Tensor], rng: torch.Generator
+) -> Callable[[Tensor, int], Tensor]:
+    return lambda x, _: changed(x, rng)
+
+
+def _counter(progress: Progress | None, total: int) -> Callable[[int], None]:
+    """A function that is told how many images more, and passes on (images so far, in all)."""
+    done = 0
+
+    def tell(more: int) -> None:
+        nonlocal done
+        done += more
+        if progress:
+            progress(done, total)
+
+    return tell
+
+
+def _place(style: str, size: int, budget: Budget) -> Path:
+    rules = {
+        "version": VERSION,
+        "style": style,
+        "size": size,
+        "options": OPTIONS[style],
+        "budget": asdict(budget),
+        "packages": {p: version(p) for p in ("dicebear-core", "dicebear-styles", "resvg-py")},
+    }
+    digest = hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()[:12]
+    return cache.root() / "attributes" / f"{style}-{size}px-{digest}.pt"
+
+
+def _plain(made: AttributeClassifier) -> dict[str, Any]:
+    """Tensors and plain values, which load with ``weights_only=True``."""
+    codes = encoded(made.fresh.labels, {name: made.categories[name] for name in made.used})
+    return {
+        "accuracy": {name: asdict(accuracy) for name, accuracy in made.accuracy.items()},
+        "used": list(made.used),
+        "categories": {name: list(known) for name, known in made.categories.items()},
+        "renders": made.renders,
+        "detected": made.detected,
+        "fresh": codes.to(torch.uint8),
+        "fresh_out_of_vocabulary": torch.from_numpy(made.fresh.out_of_vocabulary),
+        "threshold": made.threshold,
+        "weights": made.reader.state_dict(),
+    }
+
+
+def _opened(place: Path, style: str, size: int) -> AttributeClassifier:
+    try:
+        kept = torch.load(place, weights_only=True)
+        categories = {name: tuple(known) for name, known in kept["categories"].items()}
+        reader = Reader([len(known) for known in categories.values()], generator("reader weights"))
+        reader.load_state_dict(kept["weights"])
+        columns = zip(kept["used"], kept["fresh"].T.numpy(), strict=True)
+        return AttributeClassifier(
+            style=style,
+            size=size,
+            accuracy={name: Accuracy(**told) for name, told in kept["accuracy"].items()},
+            used=tuple(kept["used"]),
+            categories=categories,
+            renders=kept["renders"],
+            detected=kept["detected"],
+            fresh=Reading(
+                {name: np.array(categories[name])[column] for name, column in columns},
+                kept["fresh_out_of_vocabulary"].numpy(),
+            ),
+            threshold=kept["threshold"],
+            reader=reader.to(memory_format=torch.channels_last).eval(),
+        )
+    except Exception as error:  # pickle, zipfile and PyTorch raise many kinds on damaged files
+        raise Refusal(
+            f"damaged attribute classifier {place} ({type(error).__name__}): delete the file, and "
+            "it is trained again"
+        ) from None

@@ -1,0 +1,67 @@
+"""The small network that reads a face: shared layers, and one softmax for each attribute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bascule.data.batches import as_float
+
+READS_AT = 64  # pixels a side: larger images are reduced to it by area means
+GRID = 8  # side of the last feature map; its places stay apart, for parts have their places
+
+
+class Reader(nn.Module):
+    """x: (B, 3, H, W) in [-1, 1] -> one logit array (B, categories) for each attribute.
+
+    Five convolution blocks, then a layer of 256 that sees all places. The first works at full
+    size, for a brow is two pixels high. ``categories`` is their number for each attribute;
+    ``rng`` draws every weight.
+    """
+
+    def __init__(self, categories: Sequence[int], rng: torch.Generator) -> None:
+        super().__init__()
+        self.categories = list(categories)
+        with torch.device("meta"):  # where making a layer draws nothing from the global generator
+            self.layers = nn.Sequential(
+                *_block(3, 16, 1),
+                *_block(16, 32, 2),
+                *_block(32, 64, 2),
+                *_block(64, 64, 1),
+                *_block(64, 128, 2),
+                nn.AdaptiveAvgPool2d(GRID),
+                nn.Flatten(),
+                nn.Linear(128 * GRID**2, 256, bias=False),
+                nn.BatchNorm1d(256),
+                nn.ReLU(inplace=True),
+                nn.Linear(256, sum(categories)),
+            )
+        self.to_empty(device="cpu")
+        for layer in self.layers:
+            if isinstance(layer, nn.BatchNorm2d | nn.BatchNorm1d):
+                layer.reset_parameters()  # ones and zeros
+            elif isinstance(layer, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=rng)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        x = x.contiguous(memory_format=torch.channels_last)
+        return self.layers(x).split(self.categories, 1)
+
+
+def seen(pixels: Tensor) -> Tensor:
+    """uint8 (B, 3, H, H) as the network sees them: float in [-1, 1], at most 64 px a side."""
+    x = as_float(pixels)
+    return F.adaptive_avg_pool2d(x, READS_AT) if x.shape[-1] > READS_AT else x
+
+
+def _block(before: int, after: int, stride: int) -> list[nn.Module]:
+    return [
+        nn.Conv2d(before, after, 3, stride, 1, bias=False),
+        nn.BatchNorm2d(after),
+        nn.ReLU(inplace=True),
+    ]
