@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from bascule.data.images import ImageSet
+from bascule.diagnostics.probe import Diagnostics
 from bascule.errors import Refusal
 from bascule.runs.store import Run, Store
 from bascule.training.loop import Probe, Record, Row, Stopped, train
@@ -24,14 +25,15 @@ SHOW_EVERY_S = 2.0
 
 
 class Keeper(Probe):
-    """Keeps a run's scalars and checkpoints on disk: what it needs to go on after a stop.
+    """Keeps a run's rows and checkpoints on disk: what it needs to go on after a stop.
 
-    Scalars are written before the checkpoint, so a checkpoint never knows more than they.
+    Rows are written before the checkpoint, so a checkpoint never knows more than they.
     """
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self.rows: list[Row] = []
+        self.diagnosed: list[Row] = []
         self.saved_at = self.shown_at = -SAVE_EVERY_S  # the first epoch is saved at once
         recipe = run.recipe
         self.keep = {change.acts_from() for change in recipe.change}
@@ -42,7 +44,7 @@ class Keeper(Probe):
     def epoch_done(self, record: Record) -> None:
         self.rows.append(record.row)
         if time.monotonic() - self.shown_at > SHOW_EVERY_S:
-            self.run.set_rows(self.rows)
+            self._write()
             self.shown_at = time.monotonic()
 
     def save(self, state: State) -> None:
@@ -53,9 +55,13 @@ class Keeper(Probe):
             self.save_now(state)
 
     def save_now(self, state: State, keep_as: int | None = None) -> None:
-        self.run.set_rows(self.rows)
+        self._write()
         self.run.save_checkpoint(state.state_dict(), keep_as)
         self.saved_at = time.monotonic()
+
+    def _write(self) -> None:
+        self.run.set_rows(self.rows)
+        self.run.set_diagnostics(self.diagnosed)
 
 
 def execute(
@@ -84,8 +90,12 @@ def execute(
         saved = _newest_checkpoint(run)
         epochs_done = saved["epoch"] if saved else 0
         keeper.rows = [row for row in run.rows() if row["epoch"] < epochs_done]
-        grids = SampleGrids(recipe, run.sample)
-        watchers: list[Probe] = [keeper, grids, *probes]
+        keeper.diagnosed = [row for row in run.diagnostics() if row["epoch"] < epochs_done]
+        watchers: list[Probe] = [keeper, SampleGrids(recipe, run.sample), *probes]
+        held_out = torch.from_numpy(images.pixels[images.indices("held_out")])
+        if min(len(pixels), len(held_out)) >= 2:
+            sink = keeper.diagnosed.append
+            watchers.append(Diagnostics(recipe, pixels, held_out, sink, run.replay))
         if tensorboard_is_installed():
             watchers.append(TensorBoard(run.folder / "tb", epochs_done))
         run.set_status("running")

@@ -63,6 +63,11 @@ def fork(
     past = kept[-1] if kept else 0
     with run.lock():
         run.set_rows([row for row in parent.rows() if row["epoch"] < past])
+        run.set_diagnostics([row for row in parent.diagnostics() if row["epoch"] < past])
+        for epoch in range(past):
+            if (kept_fakes := parent.replay / f"epoch-{epoch:04d}.npy").exists():
+                run.replay.mkdir(exist_ok=True)
+                shutil.copyfile(kept_fakes, run.replay / kept_fakes.name)
         for epoch in range(1, past + 1):
             if parent.sample(epoch).exists():
                 shutil.copyfile(parent.sample(epoch), run.sample(epoch))

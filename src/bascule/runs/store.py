@@ -4,6 +4,9 @@
     run.json           name, code version, environment, data digest, parent of a fork
     experiment.py      the experiment's file, when the recipe uses a class that it brings
     scalars.jsonl      one row an epoch
+    diagnostics.jsonl  what D and G were asked, a row every few epochs
+    replay/            old fakes, to ask whether D still knows them
+    metrics.json       evaluations, by epoch
     status.json        running, finished, interrupted or failed, and why
     samples/           epoch-0005.png: G on the fixed z after 5 epochs
     checkpoints/       last.pt, epoch-0020.pt: after 20 epochs
@@ -92,16 +95,20 @@ class Run:
     # scalars
 
     def rows(self) -> list[Row]:
-        path = self.folder / "scalars.jsonl"
-        if not path.exists():
-            return []
-        try:
-            return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-        except ValueError as error:
-            raise Refusal(f"cannot read {path}: {error}") from None
+        return _read_rows(self.folder / "scalars.jsonl")
 
     def set_rows(self, rows: list[Row]) -> None:
-        atomic.write(self.folder / "scalars.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
+        _write_rows(self.folder / "scalars.jsonl", rows)
+
+    def diagnostics(self) -> list[Row]:
+        return _read_rows(self.folder / "diagnostics.jsonl")
+
+    def set_diagnostics(self, rows: list[Row]) -> None:
+        _write_rows(self.folder / "diagnostics.jsonl", rows)
+
+    @property
+    def replay(self) -> Path:
+        return self.folder / "replay"
 
     # checkpoints
 
@@ -271,6 +278,19 @@ def code_version() -> str:
         return f"{bascule.__version__} ({commit}{', changed' if dirty else ''})"
     except (OSError, subprocess.CalledProcessError):
         return bascule.__version__
+
+
+def _read_rows(path: Path) -> list[Row]:
+    if not path.exists():
+        return []
+    try:
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    except ValueError as error:
+        raise Refusal(f"cannot read {path}: {error}") from None
+
+
+def _write_rows(path: Path, rows: list[Row]) -> None:
+    atomic.write(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def _read_json(path: Path, *needed: str) -> dict[str, Any]:

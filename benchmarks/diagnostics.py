@@ -1,0 +1,236 @@
+"""Do the diagnoses name what is wrong? Synthetic failures with known names, over seeds.
+
+    python benchmarks/diagnostics.py                        the table of notes/diagnostics.md
+    python benchmarks/diagnostics.py --seeds 100 101 --values   last rows, to choose thresholds by
+    python benchmarks/diagnostics.py --overhead             share of a run's time at default pace
+
+Each case is a real game of a real D at 32 px, on one thread; what fails is built in. Thresholds
+were chosen on seeds from 100 on; the table is of seeds 0 to 4, looked at once.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from bascule.data.batches import as_float
+from bascule.data.faces import Faces
+from bascule.diagnostics.probe import Diagnostics
+
+from bascule.diagnostics.rules import NAMES, diagnose
+from bascule.game import Game
+from bascule.models.dcgan import DCGAN
+from bascule.now import generator
+from bascule.training.loop import Row, train
+from bascule.training.machine import settle
+from bascule.training.recipe import Recipe
+from bascule.training.state import State, begin
+
+# As quick as a GAN that still learns faces can be: 26 steps an epoch, 20 ms a step.
+BASE = Recipe(
+    data=Faces(n=4000, size=32),
+    model=DCGAN(width=16, size=32, norm_D="spectral"),
+    epochs=20,
+    batch=32,
+    lr_D=1e-3,
+    lr_G=1e-3,
+    threads=1,
+    device="cpu",
+    keep_every_epochs=4,
+)
+SMALL_D = BASE.but(model=DCGAN(width=8, size=32, norm_D="spectral"), epochs=8)
+TRAINED_ON = 840
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """One seed's share of the faces: trained on, held out, and never seen by anyone."""
+
+    train: Tensor
+    held_out: Tensor
+    fresh: Tensor
+
+    @classmethod
+    def of(cls, seed: int) -> Pictures:
+        faces = BASE.data.load()
+        held_out = torch.from_numpy(faces.pixels[faces.indices("held_out")])
+        others = torch.from_numpy(faces.pixels[faces.indices("train")])
+        others = others[torch.randperm(len(others), generator=generator("faces of", seed))]
+        return cls(others[:TRAINED_ON], held_out, others[TRAINED_ON:])
+
+
+class Shows(nn.Module):
+    """A G that shows given pictures, plus noise of standard deviation ``sigma``, and a brightness.
+
+    z chooses: its first number the picture, the others the noise. Its one weight is ``theta``.
+    """
+
+    def __init__(self, pictures: Tensor, sigma: float = 0.0, theta: float = 0.0) -> None:
+        super().__init__()
+        self.pictures, self.sigma = as_float(pictures), sigma
+        self.theta = nn.Parameter(torch.tensor(theta))
+
+    def forward(self, z: Tensor) -> Tensor:
+        place = torch.special.ndtr(z[:, 0].double()) * len(self.pictures)
+        x = self.pictures[place.long().clamp_max(len(self.pictures) - 1)]
+        seeds = (z[:, 1] * 1e6).long().tolist() if self.sigma else []
+        noise = [torch.randn(x[0].shape, generator=generator("noise of", s)) for s in seeds]
+        return x + (self.sigma * torch.stack(noise) if noise else 0) + self.theta
+
+
+class FewModes(nn.Module):
+    """A G that knows only the nearest of a few z, and a hundredth of the rest."""
+
+    def __init__(self, G: nn.Module, z: Tensor) -> None:
+        super().__init__()
+        self.G, self.z = G, z
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.G(self.z[torch.cdist(z, self.z).argmin(1)] + 0.01 * z)
+
+
+class Brightness(nn.Module):
+    """D(x) = psi * (mean of x - grey): with a G that only shifts brightness, a Dirac-GAN."""
+
+    def __init__(self, grey: float) -> None:
+        super().__init__()
+        self.psi, self.grey = nn.Parameter(torch.tensor(0.0)), grey
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.psi * (x.mean((1, 2, 3)) - self.grey)
+
+
+def plays(
+    recipe: Recipe,
+    pictures: Pictures,
+    seed: int,
+    change: Callable[[State], None] | None = None,
+    pace_images: int = 1,
+) -> list[Row]:
+    """The rows of one game, whose players ``change`` may replace first; one an epoch, or fewer."""
+    recipe = settle(recipe.but(seed=seed))
+    torch.set_num_threads(1)
+    state, rows = begin(recipe), list[Row]()
+    if change:
+        change(state)
+    with tempfile.TemporaryDirectory() as folder:
+        probe = Diagnostics(
+            recipe, pictures.train, pictures.held_out, rows.append, Path(folder), pace_images
+        )
+        train(recipe, state, pictures.train, [probe])
+    return rows
+
+
+def still(game: Game, player: str) -> None:
+    """Let ``player`` stand still for the whole game."""
+    weights = getattr(game, player).parameters()
+    setattr(game, f"opt_{player}", torch.optim.SGD(weights, lr=0.0))
+
+
+def shows(pictures: Tensor, sigma: float = 0.0) -> Callable[[State], None]:
+    def change(state: State) -> None:
+        state.game.G = Shows(pictures, sigma)
+        still(state.game, "G")
+
+    return change
+
+
+def healthy(seed: int) -> list[Row]:
+    return plays(BASE, Pictures.of(seed), seed)
+
+
+def ideal(seed: int) -> list[Row]:
+    pictures = Pictures.of(seed)
+    return plays(SMALL_D, pictures, seed, shows(pictures.fresh))
+
+
+def few_modes(seed: int) -> list[Row]:
+    def change(state: State) -> None:
+        z = torch.randn(5, state.game.z_dim, generator=generator("modes of", seed))
+        state.game.G = FewModes(state.game.G, z)
+
+    return plays(BASE, Pictures.of(seed), seed, change)
+
+
+def few_faces(seed: int) -> list[Row]:
+    pictures = Pictures.of(seed)
+    return plays(SMALL_D, pictures, seed, shows(pictures.fresh[:10], sigma=0.02))
+
+
+def copies(seed: int) -> list[Row]:
+    pictures = Pictures.of(seed)
+    return plays(SMALL_D, pictures, seed, shows(pictures.train, sigma=0.02))
+
+
+def constant_d(seed: int) -> list[Row]:
+    def change(state: State) -> None:
+        for weight in list(state.game.D.parameters())[-2:]:
+            torch.nn.init.zeros_(weight)
+        still(state.game, "D")
+
+    return plays(SMALL_D.but(model=DCGAN(width=8, size=32)), Pictures.of(seed), seed, change)
+
+
+def frozen_d(seed: int) -> list[Row]:
+    return plays(SMALL_D, Pictures.of(seed), seed, lambda state: still(state.game, "D"))
+
+
+def frozen_g(seed: int) -> list[Row]:
+    return plays(SMALL_D, Pictures.of(seed), seed, lambda state: still(state.game, "G"))
+
+
+def slow_g(seed: int) -> list[Row]:
+    recipe = BASE.but(model=DCGAN(width=16, size=32), lr_G=1e-6)
+    return plays(recipe, Pictures.of(seed), seed)
+
+
+def few_images(seed: int) -> list[Row]:
+    """64 training images, two steps an epoch, and a D with BatchNorm, which learns them by heart."""
+    pictures = Pictures.of(seed)
+    few = Pictures(pictures.train[:64], pictures.held_out, pictures.fresh)
+    recipe = BASE.but(model=DCGAN(width=16, size=32), epochs=300, keep_every_epochs=60)
+    return plays(recipe, few, seed, pace_images=20 * len(few.train))
+
+
+def few_against_ideal(seed: int) -> list[Row]:
+    """The same number of images and a G as good as can be: all that D can learn is by heart."""
+    pictures = Pictures.of(seed)
+    few = Pictures(pictures.train[:64], pictures.held_out, pictures.fresh)
+    recipe = SMALL_D.but(epochs=240, keep_every_epochs=60)
+    return plays(recipe, few, seed, shows(pictures.fresh), pace_images=30 * len(few.train))
+
+
+def cycles(seed: int) -> list[Row]:
+    """Mescheder et al. 2018: near rest a period of 4 pi / (lr * 26 steps) epochs, slowly damped."""
+    pictures = Pictures.of(seed)
+
+    grey = as_float(pictures.train).mean().item() - 0.1  # so that reals see psi, and hardly damp it
+
+    def change(state: State) -> None:
+        game = state.game
+        game.G, game.D = Shows(pictures.fresh, theta=0.3), Brightness(grey)
+        game.opt_G = torch.optim.SGD(game.G.parameters(), lr=0.1)
+        game.opt_D = torch.optim.SGD(game.D.parameters(), lr=0.1)
+
+    return plays(BASE.but(epochs=36), pictures, seed, change)
+
+
+CASES: dict[str, tuple[Callable[[int], list[Row]], str]] = {
+    "a small GAN, as it should be": (healthy, "healthy"),
+    "an ideal G: fresh faces": (ideal, "healthy"),
+    "a G with 5 modes": (few_modes, "mode collapse"),
+    "a G that shows 10 faces": (few_faces, "mode collapse"),
+    "a G that copies training images": (copies, "memorisation"),
+    "a D that is constant": (constant_d, "D dead"),
+    "a D that never learns": (frozen_d, "D dead"),
+    "a G that never learns": (frozen_g, "D wins"),
+    "a G 1,000 times too slow, D with BatchNorm": (slow_g, "D wins"),
+    "64 training images, D with BatchNorm": (few_images, "D over-fits"),
+    "64 training images, an ideal G": (few_against_ideal, "D over-fits"),
+    "a Dirac-GAN on brightness": (cycles, "oscillation"),
+}

@@ -1,0 +1,94 @@
+"""Questions put to the players as they play, which leave no trace in them.
+
+As they play: with the batch statistics and the power iterations of training, in batches of the
+recipe's size, in its arithmetic, and through the ``view`` of its interventions. No trace: what
+normalisations remember does not move, no gradient is kept, no generator is asked but addressed
+ones.
+
+Pictures are uint8 (N, 3, H, W) in RGB on the CPU, fakes too: reals came from bytes, and a D
+that tells bytes from floats would win every question without looking at the picture.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from bascule.data.batches import as_float, as_uint8
+from bascule.data.color import from_space, to_space
+from bascule.game import Game
+from bascule.interventions import Together
+from bascule.now import Now
+from bascule.objectives import loss_D, loss_G
+from bascule.steps.gan import judge, norms
+from bascule.training.recipe import Recipe
+
+
+def as_drawn(game: Game, z: Tensor, recipe: Recipe, batch: int) -> Tensor:
+    """What G draws for z (N, z_dim) in its game: pictures (N, 3, H, W), ``batch`` at a time.
+
+    With the statistics of its batches, as D sees them; a sample grid uses the running ones.
+    """
+    with torch.no_grad(), norms(game.G, learn=False):
+        return torch.cat([_drawn(game, part, recipe) for part in z.split(batch)])
+
+
+def _drawn(game: Game, z: Tensor, recipe: Recipe) -> Tensor:
+    with game.autocast():
+        x = game.G(z.to(game.device)).float()
+    return as_uint8(from_space(x, recipe.space)).cpu()
+
+
+def logits(
+    game: Game, pictures: Tensor, beside: Tensor, recipe: Recipe, now: Now, batch: int
+) -> Tensor:
+    """D's logits of ``pictures``, float32 (N,) on the CPU, asked ``batch`` at a time.
+
+    ``beside``: the pictures of the other kind that D sees in the same pass where the recipe says
+    ``concat``; not looked at otherwise.
+    """
+    view = Together(recipe.change).view
+    found = []
+    with torch.no_grad(), norms(game.D, learn=False):
+        for k, part in enumerate(pictures.split(batch)):
+            at = now.within(f"diagnostics/{k}")
+            x = view(_seen(game, part, recipe), at)
+            if recipe.concat:
+                y = view(_seen(game, beside[: len(part)], recipe), at.within("beside"))
+                x = torch.cat([x, y])
+            with game.autocast():
+                found.append(game.D(x).float()[: len(part)].cpu())
+    return torch.cat(found)
+
+
+def gradient_norms(
+    game: Game, real: Tensor, z: Tensor, recipe: Recipe, now: Now
+) -> tuple[float, float]:
+    """Euclidean norms of the gradients of (loss_D, loss_G) over D's and G's weights.
+
+    Of one batch: pictures ``real`` (B, 3, H, W) and latents ``z`` (B, z_dim). A fixed batch, not
+    the last one played, so that two epochs differ by the players alone, and a resumed run knows
+    it too. A player without weights has norm 0.
+    """
+    view = Together(recipe.change).view
+    now = now.within("diagnostics/gradient")
+    with norms(game.G, learn=False), norms(game.D, learn=False), game.autocast():
+        fake = game.G(z.to(game.device)).float()
+        seen = view(_seen(game, real, recipe), now.within("real"))
+        d = loss_D(*judge(game.D, seen, view(fake.detach(), now.within("fake")), recipe.concat))
+        g = loss_G(game.D(view(fake, now.within("fake"))).float())
+    return _norm(d, game.D), _norm(g, game.G)
+
+
+def _norm(loss: Tensor, player: nn.Module) -> float:
+    weights = [p for p in player.parameters() if p.requires_grad]
+    if not weights or not loss.requires_grad:
+        return 0.0
+    gradients = torch.autograd.grad(loss, weights, allow_unused=True)
+    squares = [g.double().square().sum() for g in gradients if g is not None]
+    return float(torch.stack(squares).sum().sqrt()) if squares else 0.0
+
+
+def _seen(game: Game, pictures: Tensor, recipe: Recipe) -> Tensor:
+    x = to_space(as_float(pictures.to(game.device)), recipe.space)
+    return x.contiguous(memory_format=torch.channels_last) if recipe.channels_last else x

@@ -1,0 +1,57 @@
+"""Old fakes, kept to ask later whether D still knows them (Thanh-Tung & Tran 2018).
+
+One file an age, in a folder of the run, so that a resumed run remembers what it had seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bascule import atomic
+from bascule.errors import Refusal
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Fakes by the epoch that drew them, ``epoch-0019.npy``: uint8 (N, 3, H, W)."""
+
+    folder: Path
+
+    def keep(self, epoch: int, fakes: Tensor) -> None:
+        """Keep the fakes of this epoch, in the place of any that a former attempt left."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+        def put(path: Path) -> None:
+            with path.open("wb") as file:
+                np.save(file, fakes.numpy())
+
+        atomic.write(self._path(epoch), put)
+
+    def before(self, epoch: int) -> list[int]:
+        """Epochs to ask about: 1, 2, 4, 8, ... kept ones ago, newest first, and the oldest.
+
+        So the price grows with the logarithm of the run. Files from ``epoch`` on are of an
+        attempt that was stopped and is being played again: not yet known.
+        """
+        found = sorted(int(path.stem.partition("-")[2]) for path in self.folder.glob("epoch-*.npy"))
+        past = [kept for kept in reversed(found) if kept < epoch]
+        chosen = [past[2**k - 1] for k in range(len(past).bit_length())]
+        return chosen + past[-1:] if past and chosen[-1] != past[-1] else chosen
+
+    def fakes(self, epoch: int) -> Tensor:
+        path = self._path(epoch)
+        try:
+            return torch.from_numpy(np.load(path, allow_pickle=False))
+        except (OSError, ValueError) as error:
+            raise Refusal(
+                f"cannot read the old fakes {path} ({type(error).__name__}): delete the file, "
+                "and D is no longer asked about that epoch"
+            ) from error
+
+    def _path(self, epoch: int) -> Path:
+        return self.folder / f"epoch-{epoch:04d}.npy"

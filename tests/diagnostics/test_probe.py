@@ -1,0 +1,123 @@
+"""The probe changes nothing, goes on where it stopped, and measures when it says."""
+
+import pytest
+import torch
+
+from bascule.diagnostics.probe import Diagnostics
+from bascule.errors import Refusal
+from bascule.models.dcgan import DCGAN
+from bascule.now import generator
+from bascule.training.loop import Stopped, train
+from bascule.training.state import begin
+
+
+def blobs(n: int, name: str) -> torch.Tensor:
+    small = torch.rand(n, 3, 4, 4, generator=generator("blobs", name))
+    return (torch.nn.functional.interpolate(small, 32, mode="nearest") * 255).to(torch.uint8)
+
+
+TRAIN, HELD_OUT = blobs(80, "train"), blobs(56, "held out")
+
+
+@pytest.fixture(params=["batch", "spectral"])
+def recipe(request, tiny):
+    """4 epochs of 10 steps; 56 held-out images are enough for all that is measured."""
+    return tiny.but(model=DCGAN(width=4, z_dim=8, size=32, norm_D=request.param))
+
+
+def measured(recipe, folder, pace_images=1, train_images=TRAIN, held_out=HELD_OUT):
+    """The final state, and the rows."""
+    state, rows = begin(recipe), []
+    probe = Diagnostics(recipe, train_images, held_out, rows.append, folder, pace_images)
+    train(recipe, state, train_images, [probe])
+    return state.state_dict(), rows
+
+
+def test_a_run_with_and_without_the_probe_is_bit_identical(recipe, tmp_path, same):
+    alone = begin(recipe)
+    train(recipe, alone, TRAIN)
+    watched, rows = measured(recipe, tmp_path)
+    assert len(rows) == 4
+    assert same(alone.state_dict(), watched)
+
+
+@pytest.mark.parametrize("stop_after", [20, 33])
+def test_resume_gives_the_same_rows(recipe, tmp_path, same, stop_after):
+    """Also after a stop at an epoch's last step: the new process has no gradient to look at."""
+    _, whole = measured(recipe, tmp_path / "whole")
+    rows, calls = [], iter(range(1, 1000))
+
+    def probe():
+        return Diagnostics(recipe, TRAIN, HELD_OUT, rows.append, tmp_path / "stopped", 1)
+
+    state = begin(recipe)
+    with pytest.raises(Stopped):
+        train(recipe, state, TRAIN, [probe()], must_stop=lambda: next(calls) == stop_after)
+    resumed = begin(recipe)
+    resumed.load_state_dict(state.state_dict())
+    rows[:] = [row for row in rows if row["epoch"] < resumed.epoch]
+    train(recipe, resumed, TRAIN, [probe()])
+    assert rows == whole
+
+
+def test_old_fakes_of_a_stopped_attempt_are_not_yet_known(tiny, tmp_path):
+    """Killed before its first checkpoint was written, and played again from the start."""
+    _, first = measured(tiny, tmp_path)
+    _, again = measured(tiny, tmp_path)
+    assert first == again
+    asked = [[name for name in row if name.startswith("old_fakes")] for row in first]
+    assert asked == [[], [], ["old_fakes_epoch_1"], ["old_fakes_epoch_1"]]
+
+
+def test_rows_come_at_their_pace_and_at_the_end(tiny, tmp_path):
+    _, rows = measured(tiny.but(epochs=7), tmp_path, pace_images=150)  # 80 images an epoch
+    assert [(row["epoch"], row["step"]) for row in rows] == [(1, 20), (3, 40), (5, 60), (6, 70)]
+    assert {row["every_epochs"] for row in rows} == {2}
+    assert {row["asked"] for row in rows} == {56}
+
+
+def test_numbers_of_a_row(tiny, tmp_path):
+    rows = measured(tiny, tmp_path)[1]
+    for row in rows:
+        assert all(isinstance(value, int | float) for value in row.values())
+        assert row["D_fake_min"] <= row["D_fake"] <= row["D_fake_max"]
+        assert row["tv_bound"] == pytest.approx(2 * row["accuracy_held_out"] - 1)
+        assert row["grad_norm_D"] > 0 and row["grad_norm_G"] > 0
+        assert {"mmd", "coverage_floor", "C_T", "vendi_ratio"} <= row.keys()
+    assert len({row["logit_held_out"] for row in rows}) == len(rows)
+
+
+def test_few_held_out_images_leave_out_quality_alone(tiny, tmp_path):
+    _, rows = measured(tiny, tmp_path, held_out=HELD_OUT[:4])
+    assert rows[0]["asked"] == 4
+    assert "mmd" not in rows[0] and "auc_held_out" in rows[0]
+
+
+def test_seeds_are_asked_about_the_same_pictures(tiny, tmp_path):
+    def probe(seed):
+        return Diagnostics(tiny.but(seed=seed), TRAIN, HELD_OUT, print, tmp_path)
+
+    assert torch.equal(probe(0).train, probe(1).train)
+    assert torch.equal(probe(0).z, probe(1).z)
+
+
+def test_a_d_that_is_no_longer_finite_gets_no_row(tiny, tmp_path):
+    """The last step of an epoch may spoil the weights; the loop says so at the next."""
+
+    class Spoil(Diagnostics):
+        def epoch_done(self, record):
+            weight = next(iter(record.game.D.parameters()))
+            kept = weight.detach().clone()
+            weight.data.fill_(float("nan"))
+            super().epoch_done(record)
+            weight.data.copy_(kept)
+
+    rows = []
+    probe = Spoil(tiny, TRAIN, HELD_OUT, rows.append, tmp_path, 1)
+    train(tiny.but(epochs=1), begin(tiny), TRAIN, [probe])
+    assert rows == []
+
+
+def test_too_few_images_are_refused(tiny, tmp_path):
+    with pytest.raises(Refusal, match="80 training and 1 held-out images: at least two"):
+        Diagnostics(tiny, TRAIN, HELD_OUT[:1], print, tmp_path)
