@@ -7,6 +7,7 @@ import sys
 import pytest
 import torch
 
+from bascule.cli import main
 from bascule.data.faces import Faces
 from bascule.models.dcgan import DCGAN
 from bascule.runs.store import Store
@@ -88,3 +89,20 @@ def printed_elsewhere():
         ).stdout.split()
 
     return run
+
+
+@pytest.fixture
+def bascule(tmp_path, monkeypatch, capsys):
+    """``bascule("train", ...)``: the exit code and what was printed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("BASCULE_RUNS", raising=False)
+
+    def call(*words: str) -> tuple[int, str, str]:
+        try:
+            code = main(list(words))
+        except SystemExit as end:  # argparse
+            code = int(end.code or 0)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call

@@ -8,30 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bascule.cli import main
 from bascule.runs.store import Store
 
 SMALL = [
     *("--set", "data=Faces(n=40, size=32)", "model=DCGAN(width=4, z_dim=8, size=32)"),
     *("batch=8", "epochs=4", "threads=1", "device=cpu"),
 ]
-
-
-@pytest.fixture
-def bascule(tmp_path, monkeypatch, capsys):
-    """``bascule("train", ...)``: the exit code and what was printed."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("BASCULE_RUNS", raising=False)
-
-    def call(*words: str) -> tuple[int, str, str]:
-        try:
-            code = main(list(words))
-        except SystemExit as end:  # argparse
-            code = int(end.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
 
 
 def test_train_list_fork_compare(bascule, tmp_path):

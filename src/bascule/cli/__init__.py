@@ -22,7 +22,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    from bascule.cli import data, look, play
+    from bascule.cli import data, look, measure, play, theorise
 
     top = _Parser(
         prog="bascule",
@@ -39,6 +39,8 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     play.add(verbs)
     look.add(verbs)
+    measure.add(verbs)
+    theorise.add(verbs)
     data.add(verbs)
     return top
 

@@ -20,8 +20,9 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
 
 def do_list(args: argparse.Namespace) -> int:
-    from rich.console import Console
     from rich.table import Table
+
+    from bascule.reports.terminal import console
 
     store = Store(args.runs)
     runs = store.runs()
@@ -41,23 +42,28 @@ def do_list(args: argparse.Namespace) -> int:
         branch = str(run.fork or "")
         epochs = f"{len(rows)}/{run.recipe.epochs}"
         table.add_row(run.id, run.status["state"], epochs, *numbers, speed, branch)
-    console = Console()
-    if not console.is_terminal:
-        console.width = 220
-    console.print(table)
+    console().print(table)
     return 0
 
 
 def do_compare(args: argparse.Namespace) -> int:
-    from rich.console import Console
+    from rich.markup import escape
 
     from bascule.reports.compare import comparison_table, write_comparison
+    from bascule.reports.paired import paired_differences, paired_table
+    from bascule.reports.terminal import console, rich_table
 
     store = Store(args.runs)
     runs = [store.find(text) for text in args.run]
     credits = "\n".join(sorted({run.recipe.data.load(None).credit for run in runs}))
     folder = args.output or store.root / "notes" / "compare"
     page = write_comparison(runs, folder, credits)
-    Console().print(comparison_table(runs))
+    out = console()
+    out.print(comparison_table(runs))
+    differences, reasons = paired_differences(runs)
+    if differences:
+        out.print(rich_table(paired_table(differences)))
+    for reason in reasons:
+        out.print(f"not compared: {escape(reason)}", highlight=False)
     print(f"page: {page}")
     return 0

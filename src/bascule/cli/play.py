@@ -93,10 +93,7 @@ def settings(pairs: list[str]) -> dict[str, str]:
 
 def load(recipe: Recipe) -> ImageSet:
     """The images of a recipe, with a progress bar if they must be made first."""
-    from bascule.cli.progress import counter
-
-    with counter("making the images") as tell:
-        images = recipe.data.load(tell)
+    images = load_images(recipe.data)
     n = len(images.indices("train"))
     if n < recipe.batch:
         raise Refusal(
@@ -104,6 +101,14 @@ def load(recipe: Recipe) -> ImageSet:
             f"give more images, or --set batch={max(n // 2, 2)}"
         )
     return images
+
+
+def load_images(data: Faces | Fractals | Imported) -> ImageSet:
+    """An image set, with a progress bar if it must be made first."""
+    from bascule.cli.progress import counter
+
+    with counter("making the images") as tell:
+        return data.load(tell)
 
 
 def do_run(args: argparse.Namespace) -> int:
@@ -146,7 +151,7 @@ def do_train(args: argparse.Namespace) -> int:
         raise unknown("preset", args.preset, PRESETS)
     recipe = PRESETS[args.preset]
     if args.data:
-        recipe = recipe.but(data=named_data(args.data, recipe))
+        recipe = recipe.but(data=named_data(args.data, recipe.data.size))
     recipe = settle(codec.changed(recipe, settings(args.set)))
     images = load(recipe)
     store = Store(args.runs)
@@ -154,13 +159,18 @@ def do_train(args: argparse.Namespace) -> int:
     return _train(store.create(recipe, name, images.digest), store)
 
 
-def named_data(name: str, recipe: Recipe) -> Faces | Fractals | Imported:
-    """The data that a plain name means: a built-in set, or an imported one."""
+def named_data(name: str, size: int) -> Faces | Fractals | Imported:
+    """The data that a text means: a built-in set, a call like ``Faces(n=500)``, or an import."""
     if name == "faces":
-        return Faces(size=recipe.data.size)
+        return Faces(size=size)
     if name == "fractals":
-        return Fractals(size=recipe.data.size)
-    return Imported(name, recipe.data.size)
+        return Fractals(size=size)
+    if "(" not in name:
+        return Imported(name, size)
+    data = codec.parse(name)
+    if not isinstance(data, Faces | Fractals | Imported):
+        raise Refusal(f"--data {name}: expected faces, fractals, Faces(n=500), or a set's name")
+    return data
 
 
 def do_resume(args: argparse.Namespace) -> int:

@@ -112,12 +112,31 @@ class JobBars:
 
 @contextmanager
 def counter(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar with the time left on standard error, shown once there is something to wait for."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    """A bar with the time left on standard error, shown once there is something to wait for.
+
+    Where that is no terminal, a plain line now and then.
+    """
     console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines_of(what)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
         task = bar.add_task(what, total=None, visible=False)
         yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
+
+
+def _lines_of(what: str, every_s: float = 15.0) -> Callable[[int, int], None]:
+    began = told_at = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told_at
+        if done and time.monotonic() - told_at > every_s:
+            told_at = time.monotonic()
+            left = (told_at - began) * (total - done) / done
+            print(f"{what}: {done} of {total}, about {left:.0f} s left", file=sys.stderr)
+
+    return tell
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from bascule.experiments.schedule import curve
 from bascule.reports import facts
 from bascule.reports.curves import Change, curves_figure
 from bascule.reports.figures import colours
-from bascule.reports.page import Drawing, Page, Samples, Section, Table, Text
+from bascule.reports.page import Block, Drawing, Page, Samples, Section, Table, Text
+from bascule.reports.paired import paired_differences, paired_table
 from bascule.reports.publish import write_page
 from bascule.reports.samples import Picture, sampled_epochs, strips
 from bascule.runs import codec
@@ -36,6 +37,7 @@ def write_comparison(runs: Sequence[Run], folder: Path, credit: str) -> Path:
     sections = [
         Section("Differences", [_differences(runs, names)]),
         Section("Scalars", [Table(("run", *NUMBERS), rows, scale)]),
+        Section("Paired differences", _paired(runs)),
         Section("Curves", [curves_of(runs, names)]),
         Section("Samples", _samples(runs, names, credit)),
         Section(
@@ -64,6 +66,12 @@ def comparison_table(runs: Sequence[Run]) -> RichTable:
     for row in (*settings, *numbers):
         table.add_row(*map(escape, row))
     return table
+
+
+def _paired(runs: Sequence[Run]) -> list[Block]:
+    found, reasons = paired_differences(runs)
+    blocks: list[Block] = [paired_table(found)] if found else []
+    return [*blocks, *(Text(reason) for reason in reasons)] or [Text("The runs are of one arm.")]
 
 
 def curves_of(runs: Sequence[Run], names: Sequence[str]) -> Drawing:

@@ -5,15 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from bascule.diagnostics.rules import Finding, diagnose
 from bascule.experiments.predictions import SCALARS
 from bascule.experiments.schedule import curve
 from bascule.reports import facts
 from bascule.reports.compare import curves_of, distinct_names
+from bascule.reports.evaluation import evaluation_table, title
 from bascule.reports.figures import colours
-from bascule.reports.page import Lines, Page, Samples, Section, Table, Text
+from bascule.reports.page import Block, Lines, Page, Samples, Section, Table, Text
 from bascule.reports.publish import write_page
 from bascule.reports.samples import Picture, sampled_epochs, strips
+from bascule.runs.evaluations import evaluations
 from bascule.runs.store import Run
+
+SHOWN = (  # in diagnostics.jsonl; what it is; its floor there, or else its ideal
+    ("auc_held_out", "AUC of D, held-out reals against fakes", "", "0.5"),
+    ("auc_train_vs_held_out", "AUC of D, training against held-out reals", "", "0.5"),
+    ("r_v", "r_v: what D knows of training images only", "", "0"),
+    ("ece", "calibration error of D", "", "0"),
+    ("grad_norm_D", "gradient norm of D", "", "–"),
+    ("grad_norm_G", "gradient norm of G", "", "–"),
+    ("mmd", "KID[random-conv-s0,64px]", "mmd_floor", ""),
+    ("coverage", "coverage[random-conv-s0,64px]", "coverage_floor", ""),
+    ("vendi_ratio", "Vendi score over that of held-out reals", "", "1"),
+    ("one_nn_fake", "1-NN accuracy on fakes", "", "0.5"),
+    ("C_T", "C_T (copies: below −3)", "", "0"),
+    ("nearest_50", "median distance to the nearest training image, over held-out", "", "1"),
+)
 
 
 def write_run_note(run: Run, credit: str, relatives: Sequence[Run] = ()) -> Path:
@@ -34,9 +52,14 @@ def write_run_note(run: Run, credit: str, relatives: Sequence[Run] = ()) -> Path
     if parent:
         told = facts.recipe_differences(parent.recipe, run.recipe)
         lead.append(("Differs from its parent in", Text(told)))
+    diagnosis = diagnose(run.diagnostics())
+    if diagnosis:
+        lead.append(("Diagnosis", Text(", ".join(finding.name for finding in diagnosis))))
     sections = [
         Section("Curves", [curves_of([run, *relatives], names)]),
         Section("Last scalars", [_scalars(run)]),
+        Section("Diagnosis", _diagnosis(run, diagnosis)),
+        Section("Measured", _measured(run)),
         Section("Samples", _samples(run, credit)),
         Section(
             "Recipe",
@@ -78,6 +101,45 @@ def _samples(run: Run, credit: str) -> list[Samples | Text]:
     source = run.sample(epochs[-1])
     picture = Picture(source, source.name, f"{run.name}, after {epochs[-1]} epochs")
     return [Samples(places, drawn, [picture], credit)]
+
+
+def _diagnosis(run: Run, found: Sequence[Finding]) -> list[Block]:
+    """What the rules say of the newest rows, and those rows' main numbers beside their floors."""
+    rows = run.diagnostics()
+    if not rows:
+        return [Text("No diagnostics yet.")]
+    blocks: list[Block] = []
+    if found:
+        names = [f.name if f.calibrated else f"{f.name} (uncalibrated)" for f in found]
+        told = [
+            (name, str(f.since_epoch), f.evidence) for name, f in zip(names, found, strict=True)
+        ]
+        blocks.append(Table(("finding", "since epoch", "evidence"), told))
+    else:
+        blocks.append(Text("Too few rows, or too few held-out images, for a finding."))
+    newest = rows[-1]
+    numbers = [
+        (what, facts.number(newest[name]), facts.number(newest[floor]) if floor in newest else best)
+        for name, what, floor, best in SHOWN
+        if name in newest
+    ]
+    caption = (
+        f"After {int(newest['epoch']) + 1} epochs, on {int(newest['asked'])} pictures of each "
+        "kind; features of random convolutions. Every row is in diagnostics.jsonl."
+    )
+    return [*blocks, Table(("measure", "value", "floor or ideal"), numbers, caption)]
+
+
+def _measured(run: Run) -> list[Block]:
+    """Every evaluation's table; none where the run was not evaluated."""
+    kept = evaluations(run.folder)
+    if not kept:
+        return [Text(f"Not evaluated yet: run `bascule evaluate {run.id}`.")]
+    blocks: list[Block] = []
+    for evaluation in reversed(kept):
+        blocks += [Text(title(evaluation)), evaluation_table(evaluation)]
+        blocks += [Text(note) for note in evaluation.notes]
+    return blocks
 
 
 def _seed(run: Run) -> tuple[str, str]:

@@ -1,0 +1,126 @@
+"""The verb that measures: evaluate."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from bascule import atomic
+from bascule.cli.play import load_images, named_data
+from bascule.cli.progress import counter
+from bascule.data.images import ImageSet
+from bascule.errors import Refusal
+from bascule.features.extractors import DEFAULT, EXTRACTORS
+from bascule.runs.store import Run, Store
+
+
+def add(verbs: argparse._SubParsersAction) -> None:
+    """Add the verbs of this file to the command line."""
+    evaluate = verbs.add_parser(
+        "evaluate", help="measure a run, or a folder of pictures: every number beside its floor"
+    )
+    evaluate.add_argument("target", help="a run's id, a part of it, or a folder of RGB pictures")
+    evaluate.add_argument("--data", metavar="NAME", help="for a folder: the set to compare it with")
+    evaluate.add_argument("-n", type=int, default=5000, metavar="N", help="fakes (default: 5000)")
+    evaluate.add_argument("--epoch", type=int, metavar="E", help="a kept checkpoint of the run")
+    evaluate.add_argument("--all-epochs", action="store_true", help="every kept checkpoint")
+    evaluate.add_argument(
+        "--extractor",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"{', '.join(EXTRACTORS)} (default: {DEFAULT}); may be repeated",
+    )
+    evaluate.add_argument("--no-attributes", action="store_true", help="skip the exact attributes")
+    evaluate.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
+    evaluate.add_argument("-o", "--output", type=Path, metavar="DIR", help="default: the run")
+    evaluate.set_defaults(do=do_evaluate)
+
+
+def do_evaluate(args: argparse.Namespace) -> int:
+    if args.n < 2:
+        raise Refusal(f"-n {args.n}: expected at least 2 fakes")
+    store = Store(args.runs)
+    path = Path(args.target)
+    if path.exists() and not (path / "recipe.json").exists():
+        return _folder(args, path)
+    run = store.find(args.target)
+    if args.data:
+        raise Refusal(f"--data {args.data}: {run.id} is a run, it is measured against its own set")
+    return _run(args, run)
+
+
+def _run(args: argparse.Namespace, run: Run) -> int:
+    from bascule.reports.run_note import write_run_note
+    from bascule.runs.execute import check_data
+    from bascule.runs.generate import generate
+
+    if args.all_epochs and args.epoch is not None:
+        raise Refusal("--epoch and --all-epochs: give one of them")
+    images = load_images(run.recipe.data)
+    check_data(run, images)
+    epochs = run.kept_epochs() if args.all_epochs else [args.epoch]
+    if not epochs:
+        raise Refusal(f"{run.id} keeps no checkpoint yet: train it first")
+    for epoch in epochs:
+        with counter("drawing the fakes") as tell:
+            fakes, done = generate(run, args.n, epoch, args.seed, tell)
+        _measure(args, fakes, images, run.id, done, args.output or run.folder)
+    if not args.output:
+        print(f"note: {write_run_note(run, images.credit)}")
+    return 0
+
+
+def _folder(args: argparse.Namespace, path: Path) -> int:
+    from bascule.evaluation.folder import pictures_in
+
+    if not args.data:
+        raise Refusal(
+            f"{path} is a folder of pictures: say what to compare it with: --data faces, fractals "
+            "or an imported set"
+        )
+    if args.epoch is not None or args.all_epochs:
+        raise Refusal(f"{path} is a folder of pictures: it has no epochs")
+    with counter("reading the pictures") as tell:
+        fakes = pictures_in(path, tell)[: args.n]
+    images = load_images(named_data(args.data, fakes.shape[-1]))
+    _measure(args, fakes, images, path.resolve().name, None, args.output or path)
+    return 0
+
+
+def _measure(
+    args: argparse.Namespace,
+    fakes: np.ndarray,
+    images: ImageSet,
+    subject: str,
+    epoch: int | None,
+    folder: Path,
+) -> None:
+    """Evaluate, keep what was found in ``folder``, and print it."""
+    from bascule.attributes.classifier import classifier, style_of
+    from bascule.evaluation.evaluate import check_fakes, evaluate
+    from bascule.features.extractors import extractor
+    from bascule.reports.evaluation import evaluation_table, title
+    from bascule.reports.terminal import console, rich_table
+    from bascule.runs.evaluations import keep_evaluation
+
+    spaces = [extractor(name) for name in dict.fromkeys(args.extractor or [DEFAULT])]
+    check_fakes(fakes, images)
+    style = None if args.no_attributes else style_of(images)
+    reader = None
+    if style:
+        with counter(f"learning to read the attributes of {style} (once)") as tell:
+            reader = classifier(style, images.size, tell)
+    found, picture = evaluate(fakes, images, spaces, counter, reader, subject, epoch, args.seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = keep_evaluation(folder, found)
+    name = "neighbours.png" if epoch is None else f"neighbours-{epoch:04d}.png"
+    atomic.write(folder / name, lambda to: picture.save(to, "PNG"))
+    print(title(found))
+    console().print(rich_table(evaluation_table(found)))
+    for note in found.notes:
+        print(note)
+    print(f"metrics: {path}")
+    print(f"neighbours: {folder / name}")

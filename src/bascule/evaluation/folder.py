@@ -1,0 +1,62 @@
+"""Fakes from a folder of pictures: taken as they are, or refused."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from bascule.data.images import Progress
+from bascule.data.sources import open_source
+from bascule.errors import Refusal
+
+
+def pictures_in(path: Path, progress: Progress | None = None) -> np.ndarray:
+    """The pictures of a folder (or .zip), ordered by name: uint8 (N, 3, H, H).
+
+    Nothing is resized, cropped or converted, because each of these changes the metrics more than
+    a better G would. Raises :class:`Refusal` for an empty folder, pictures of different sizes,
+    and pictures that are not square or not 8-bit RGB.
+    """
+    pictures: list[np.ndarray] = []
+    with open_source(path) as found:
+        if not found:
+            raise Refusal(f"{path} holds no pictures: expected square RGB pictures, e.g. PNG")
+        for done, picture in enumerate(found, 1):
+            try:
+                pictures.append(_exact(picture.read()))
+                _expect_same(pictures[0], pictures[-1], found[0].name)
+            except (OSError, ValueError) as error:
+                raise Refusal(
+                    f"{path}: {picture.name} is {error}; expected square RGB pictures of one size, "
+                    "prepared as those of the data set were"
+                ) from None
+            if progress:
+                progress(done, len(found))
+    return np.stack(pictures)
+
+
+def _exact(stored: bytes | np.ndarray) -> np.ndarray:
+    if not isinstance(stored, bytes):
+        raise ValueError("an array")
+    try:
+        with Image.open(io.BytesIO(stored)) as picture:
+            mode, (width, height) = picture.mode, picture.size
+            if mode != "RGB":
+                kinds = {"L": "grey", "RGBA": "RGBA (it has transparency)", "P": "a palette image"}
+                raise ValueError(kinds.get(mode, f"of mode {mode}"))
+            if width != height:
+                raise ValueError(f"{width} x {height} pixels, not square")
+            return np.asarray(picture).transpose(2, 0, 1)
+    except ValueError:
+        raise
+    except Exception as error:  # decoders raise anything on broken files
+        raise ValueError(f"not a readable picture ({type(error).__name__})") from None
+
+
+def _expect_same(first: np.ndarray, picture: np.ndarray, name: str) -> None:
+    if picture.shape != first.shape:
+        ours, theirs = (f"{p.shape[2]} x {p.shape[1]} pixels" for p in (picture, first))
+        raise ValueError(f"{ours} and {name} is {theirs}")

@@ -1,0 +1,62 @@
+"""The picture that no number replaces: fakes beside the training images nearest to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from bascule.metrics.neighbours import nearest
+from bascule.now import address
+
+ROWS = 12
+BESIDE = 4
+GAP = 10  # pixels between a fake and its neighbours
+BETWEEN = 24  # pixels between blocks
+
+
+def neighbour_grid(
+    fakes: np.ndarray,
+    train: np.ndarray,
+    fake_features: np.ndarray,
+    train_features: np.ndarray,
+    twins: np.ndarray,
+) -> Image.Image:
+    """Three blocks of rows. Left and middle: a fake, and its 4 nearest training images.
+
+    Left are 12 fakes taken at random, in the middle the 12 that lie nearest to a training image,
+    the likeliest copies. Right: ``twins``, (pairs, 2) indices of fakes nearest to one another.
+    ``fakes``, ``train``: uint8 (N, 3, H, W); features: (N, d) of the same images, by which
+    nearness goes. Fewer fakes give fewer rows.
+    """
+    distances, indices = nearest(fake_features, train_features, min(BESIDE, len(train)))
+    rng = np.random.default_rng(address("neighbour grid", len(fakes)))
+    random = np.sort(rng.permutation(len(fakes))[:ROWS])
+    closest = np.argsort(distances[:, 0], kind="stable")[:ROWS]
+    blocks = [
+        _block([[fakes[k], *train[indices[k]]] for k in random], GAP),
+        _block([[fakes[k], *train[indices[k]]] for k in closest], GAP),
+        _block([[fakes[i], fakes[j]] for i, j in twins[:ROWS]], 2),
+    ]
+    height = max(len(block) for block in blocks)
+    width = sum(block.shape[1] for block in blocks) + 2 * BETWEEN
+    sheet = np.full((height, width, 3), 255, np.uint8)
+    left = 0
+    for block in blocks:
+        sheet[: len(block), left : left + block.shape[1]] = block
+        left += block.shape[1] + BETWEEN
+    return Image.fromarray(sheet)
+
+
+def _block(rows: Sequence[Sequence[np.ndarray]], gap: int) -> np.ndarray:
+    """Rows of pictures (3, H, W), two white pixels apart, and ``gap`` after the first of each."""
+    size = rows[0][0].shape[-1]
+    step = size + 2
+    width = step * len(rows[0]) - 4 + gap
+    sheet = np.full((len(rows) * step - 2, width, 3), 255, np.uint8)
+    for row, pictures in enumerate(rows):
+        for column, picture in enumerate(pictures):
+            left = column * step + (gap - 2 if column else 0)
+            sheet[row * step : row * step + size, left : left + size] = picture.transpose(1, 2, 0)
+    return sheet

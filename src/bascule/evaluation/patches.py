@@ -1,0 +1,71 @@
+"""The sliced Wasserstein distance between patches, scale by scale, beside its floor."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bascule.data.images import ImageSet
+from bascule.errors import Refusal
+from bascule.features.pyramid import COARSEST, Descriptors, descriptors, normalised
+from bascule.metrics.measured import Measured
+from bascule.metrics.sliced import sliced_wasserstein
+from bascule.now import address
+
+PATCHES = 64  # an image
+DIRECTIONS = 128
+AT_MOST = 500  # images in a set: it is the patches that count, 32,000 of them
+SETS = 3
+SPEC = f"laplacian pyramid, 7x7 patches, {PATCHES} an image, {DIRECTIONS} directions;v1"
+TIMES = 1000  # as the field prints it
+
+
+def has_patches(images: ImageSet) -> bool:
+    """Whether a pyramid can be made of images of this size: 16, 32, 64, ... px."""
+    return images.size >= COARSEST and images.size & (images.size - 1) == 0
+
+
+def patch_distances(fakes: np.ndarray, images: ImageSet, seed: int = 0) -> dict[str, Measured]:
+    """ "SWD[laplacian,64px]" and so on -> distance x 1000 from training images (W1).
+
+    Sets of n = min(fakes, held-out, 500) images, each against the same n training images; the
+    floor is that of n held-out images. Raises :class:`Refusal` for fewer than two.
+    """
+    train, held_out = images.indices("train"), images.indices("held_out")
+    n = min(len(fakes), len(train), len(held_out), AT_MOST)
+    if n < 2:
+        raise Refusal(
+            f"SWD: {len(fakes)} fakes and {len(held_out)} held-out images: give at least 2"
+        )
+    reals = _described(images.pixels[_some(train, n, "train", seed)], seed)
+    beside = normalised(reals, reals)
+
+    def distances(pictures: np.ndarray) -> dict[int, float]:
+        ours = normalised(_described(pictures, seed), reals)
+        found = {}
+        for level, x in ours.items():
+            rng = np.random.default_rng(address("patch directions", seed, level))
+            w1 = sliced_wasserstein(x, beside[level], rng, DIRECTIONS).w1
+            found[level] = TIMES * w1
+        return found
+
+    floor = distances(images.pixels[_some(held_out, n, "held out", seed)])
+    order = _some(np.arange(len(fakes)), len(fakes), "fakes", seed)
+    sets = [order[start : start + n] for start in range(0, len(fakes) - n + 1, n)][:SETS]
+    values = [distances(fakes[one]) for one in sets]
+    return {
+        f"SWD[laplacian,{level}px]": _measured([v[level] for v in values], floor[level], n)
+        for level in floor
+    }
+
+
+def _measured(values: list[float], floor: float, n: int) -> Measured:
+    se = float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else np.nan
+    return Measured(float(np.mean(values)), floor, se, np.nan, n, n, len(values))
+
+
+def _described(pictures: np.ndarray, seed: int) -> Descriptors:
+    return descriptors(pictures, seed, PATCHES)
+
+
+def _some(indices: np.ndarray, n: int, name: str, seed: int) -> np.ndarray:
+    return np.random.default_rng(address("patches", name, seed)).permutation(indices)[:n]

@@ -1,0 +1,47 @@
+"""Arms among some runs, and their differences paired by seed.
+
+Runs of one recipe but for the seed are one arm. Two runs of one seed share every draw until their
+rules differ, so the difference within a seed is free of what the seed alone decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bascule.experiments.verdict import Interval, t_interval
+from bascule.runs import codec
+from bascule.runs.store import Run
+
+Numbers = Mapping[int, float]  # seed -> number
+
+
+@dataclass(frozen=True)
+class Difference:
+    """``arm`` minus ``than``, one number a seed that both have, and its 95 % t interval."""
+
+    name: str
+    arm: str
+    than: str
+    values: Numbers
+    interval: Interval
+
+
+def arms_of(runs: Sequence[Run]) -> dict[str, dict[int, Run]]:
+    """The runs by arm and seed, in the order given; of two equal runs the later counts."""
+    found: dict[str, dict[int, Run]] = {}
+    names: dict[str, str] = {}
+    for run in runs:
+        key = codec.digest((run.recipe.but(seed=0), run.about["data_digest"]))
+        if key not in names:
+            name = re.sub(r" s\d+$", "", run.name)
+            names[key] = name if name not in names.values() else run.id
+        found.setdefault(names[key], {})[run.recipe.seed] = run
+    return found
+
+
+def difference(name: str, arm: str, than: str, ours: Numbers, theirs: Numbers) -> Difference:
+    """``ours`` minus ``theirs`` on the seeds of both."""
+    values = {seed: ours[seed] - theirs[seed] for seed in ours if seed in theirs}
+    return Difference(name, arm, than, values, t_interval(list(values.values())))

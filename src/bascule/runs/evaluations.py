@@ -1,0 +1,41 @@
+"""The file ``metrics.json`` of a run, or of a folder of pictures: its evaluations, by epoch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from bascule import atomic
+from bascule.errors import Refusal
+from bascule.evaluation.evaluation import Evaluation
+
+FILE = "metrics.json"
+
+
+def evaluations(folder: Path) -> list[Evaluation]:
+    """What was kept in ``folder``, by epoch; empty where nothing was.
+
+    Raises :class:`Refusal` for a damaged file.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return []
+    try:
+        kept = json.loads(path.read_text("utf-8"))["evaluations"]
+        return [Evaluation.read(plain) for plain in kept]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Refusal(f"cannot read {path}: {error}; delete it and evaluate again") from None
+
+
+def keep_evaluation(folder: Path, evaluation: Evaluation) -> Path:
+    """Add one to the file; it takes the place of an earlier one of the same epoch."""
+    kept = [e for e in evaluations(folder) if e.epoch != evaluation.epoch]
+    kept = sorted([*kept, evaluation], key=lambda e: -1 if e.epoch is None else e.epoch)
+    text = json.dumps({"evaluations": [e.plain() for e in kept]}, indent=1, ensure_ascii=False)
+    atomic.write(folder / FILE, text)
+    return folder / FILE
+
+
+def last_evaluation(folder: Path) -> Evaluation | None:
+    """That of the latest epoch."""
+    return next(iter(reversed(evaluations(folder))), None)

@@ -1,0 +1,55 @@
+"""Images of a run's G, for looking and for measuring."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from bascule.data.images import Progress
+from bascule.errors import Refusal
+from bascule.now import generator
+from bascule.runs.store import Run
+from bascule.training.machine import settle
+from bascule.training.probes import sample
+from bascule.training.state import begin
+
+AT_ONCE = 250
+
+
+def generate(
+    run: Run, n: int, epoch: int | None = None, seed: int = 0, progress: Progress | None = None
+) -> tuple[np.ndarray, int]:
+    """``n`` fakes of a run's G, uint8 (n, 3, H, W), and the number of epochs that were done.
+
+    ``epoch``: a kept checkpoint; None: the newest. Latent i depends on ``seed`` and its block of
+    250 alone, so a larger sample begins with the smaller one, and every run of one z_dim draws the
+    same latents. Raises :class:`Refusal` where there is no such checkpoint.
+    """
+    saved = run.load_checkpoint(_place(run, epoch))
+    device = run.recipe.device
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        device = "cpu"
+    state = begin(settle(run.recipe.but(device=device, compile=False)))
+    state.load_state_dict(saved)
+    pictures = []
+    for start in range(0, n, AT_ONCE):
+        rng = generator("evaluation z", seed, start)
+        z = torch.randn(AT_ONCE, run.recipe.model.z_dim, generator=rng)
+        pictures.append(sample(state.game, z[: n - start], run.recipe.space).numpy())
+        if progress:
+            progress(min(start + AT_ONCE, n), n)
+    return np.concatenate(pictures), state.epoch
+
+
+def _place(run: Run, epoch: int | None) -> int | None:
+    kept = run.kept_epochs()
+    if epoch is None:
+        if run.checkpoint().exists():
+            return None
+        if kept:
+            return kept[-1]
+        raise Refusal(f"{run.id} has no checkpoint yet: train it first")
+    if epoch not in kept:
+        known = ", ".join(map(str, kept)) or "none"
+        raise Refusal(f"{run.id} keeps no checkpoint of epoch {epoch}; kept: {known}")
+    return epoch

@@ -1,0 +1,108 @@
+"""`bascule evaluate`: a run, a folder, and everything that is refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bascule.data.faces import Faces
+from bascule.runs.store import Store
+
+DATA = "Faces(n=600, size=32)"
+SMALL = [
+    *("--set", f"data={DATA}", "model=DCGAN(width=4, z_dim=8, size=32)"),
+    *("batch=32", "epochs=2", "threads=1", "device=cpu", "keep_every_epochs=1"),
+]
+QUICK = ("--extractor", "random-conv", "--no-attributes")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """600 other faces of the same law, and so a perfect G."""
+    from bascule.data.faces import Artist
+
+    (tmp_path / "fakes").mkdir()
+    artist = Artist("micah")
+    for seed in range(9000, 9150):
+        pixels, _ = artist.draw(seed, 32)
+        Image.fromarray(pixels.transpose(1, 2, 0)).save(tmp_path / "fakes" / f"{seed}.png")
+    return tmp_path / "fakes"
+
+
+def test_a_run_is_measured_at_its_epochs_and_compared(bascule):
+    for seed, rate in ((0, 2e-4), (0, 1e-3)):
+        settings = [*SMALL, f"seed={seed}", f"lr_G={rate}"]
+        code, _, err = bascule("train", "dcgan64-tiny", "--name", f"r{rate}", *settings)
+        assert code == 0, err
+    code, out, err = bascule("evaluate", "r0.001", "-n", "150", "--all-epochs", *QUICK)
+    assert code == 0, err
+    assert "KID[random-conv-s0,64px]" in out and "SWD[laplacian,32px]" in out
+    run = Store(Path("runs")).find("r0.001")
+    kept = json.loads((run.folder / "metrics.json").read_text())["evaluations"]
+    assert [e["epoch"] for e in kept] == [1, 2] and kept[0]["fakes"] == 150
+    assert (run.folder / "neighbours-0002.png").exists()
+    assert "KID[random-conv-s0,64px]" in (run.folder / "note.md").read_text("utf-8")
+
+    code, out, _ = bascule("compare", "r0.0002", "r0.001")
+    assert code == 0 and "not every run is evaluated" in out
+    assert bascule("evaluate", "r0.0002", "-n", "150", *QUICK)[0] == 0
+    code, out, _ = bascule("compare", "r0.0002", "r0.001")
+    assert code == 0 and "KID[random-conv-s0,64px]" in out and "no interval" in out
+
+
+def test_other_faces_of_the_same_law_are_at_the_floor(bascule, folder):
+    code, _, err = bascule("evaluate", str(folder), "--data", DATA, *QUICK, "-o", "out")
+    assert code == 0, err
+    kept = json.loads(Path("out/metrics.json").read_text())["evaluations"][0]
+    found = {v["scale"]["label"].partition("[")[0]: v["measured"] for v in kept["values"]}
+    assert abs(found["KID"]["value"]) < 4 * found["KID"]["se"]
+    assert abs(found["coverage"]["value"] - found["coverage"]["floor"]) < 0.1
+    assert abs(found["1-NN accuracy"]["value"] - 0.5) < 0.12
+    assert Path("out/neighbours.png").exists() and kept["epoch"] is None
+
+
+def test_copies_of_training_images_are_caught(bascule, tmp_path):
+    images = Faces(n=600, size=32).load()
+    (tmp_path / "copies").mkdir()
+    for k in images.indices("train")[:150]:
+        picture = Image.fromarray(np.array(images.pixels[k]).transpose(1, 2, 0))
+        picture.save(tmp_path / "copies" / f"{k}.png")
+    assert bascule("evaluate", "copies", "--data", DATA, *QUICK)[0] == 0
+    kept = json.loads(Path("copies/metrics.json").read_text())["evaluations"][0]
+    found = {v["scale"]["label"].partition("[")[0]: v["measured"] for v in kept["values"]}
+    assert found["C_T"]["value"] < -3 and found["authenticity"]["value"] == 0
+
+
+def picture(folder, name, shape=(32, 32, 3)):
+    Path(folder).mkdir(exist_ok=True)
+    Image.fromarray(np.zeros(shape, np.uint8)).save(Path(folder) / name)
+
+
+def test_bad_input_gets_one_line_and_2(bascule):
+    Path("empty").mkdir()
+    picture("grey", "a.png", (32, 32))
+    picture("rgba", "a.png", (32, 32, 4))
+    picture("mixed", "a.png")
+    picture("mixed", "b.png", (16, 16, 3))
+    picture("few", "a.png")
+    picture("few", "b.png")
+    cases = [
+        (("evaluate", "nothing"), "unknown run"),
+        (("evaluate", "empty", "--data", DATA), "holds no pictures"),
+        (("evaluate", "grey", "--data", DATA), "a.png is grey"),
+        (("evaluate", "rgba", "--data", DATA), "a.png is RGBA"),
+        (("evaluate", "mixed", "--data", DATA), "b.png is 16 x 16 pixels and a.png is 32 x 32"),
+        (("evaluate", "few", "--data", DATA, *QUICK), "give more images"),
+        (("evaluate", "few"), "--data"),
+        (("evaluate", "few", "--data", "Flip()"), "expected faces"),
+        (("evaluate", "few", "--data", "Faces(n=600)", *QUICK), "uint8 (N, 3, 64, 64)"),
+        (("evaluate", "few", "--data", DATA, "--epoch", "3"), "has no epochs"),
+        (("evaluate", "few", "--data", DATA, "-n", "1"), "at least 2 fakes"),
+        (("evaluate", "few", "--data", DATA, "--extractor", "incepton"), "did you mean inception"),
+        (("evaluate", "few", "--data", DATA, "--extractor", "inception"), "weights"),
+    ]
+    for words, said in cases:
+        code, _, err = bascule(*words)
+        assert code == 2 and said in err and err.count("\n") == 1, (words, err)

@@ -1,0 +1,52 @@
+"""What may be compared with what."""
+
+import json
+from dataclasses import replace
+from math import isnan, nan
+
+import pytest
+
+from bascule.errors import Refusal
+from bascule.evaluation.evaluation import Evaluation, Scale, Value, one_scale
+from bascule.metrics.measured import Measured
+
+SCALE = Scale("KID[net,64px]", "net v1 sha256:0123", "digest", n=200, m=1800)
+MEASURED = Measured(value=0.5, floor=0.1, se=0.01, floor_se=nan, n=200, m=1800, repeats=5)
+OTHERS = {
+    "extractor": "net v2 sha256:0123",
+    "images": "other digest",
+    "n": 100,
+    "m": 900,
+    "version": 0,
+}
+
+
+def test_numbers_of_one_scale_may_stand_together():
+    values = [(name, Value(MEASURED, SCALE, "lower")) for name in "abc"]
+    assert one_scale(SCALE.label, values) == SCALE
+
+
+@pytest.mark.parametrize("field", OTHERS)
+def test_every_other_scale_is_refused_with_what_differs(field):
+    other = replace(SCALE, **{field: OTHERS[field]})
+    values = [
+        ("one run", Value(MEASURED, SCALE, "lower")),
+        ("two run", Value(MEASURED, other, "lower")),
+    ]
+    with pytest.raises(Refusal, match=f"one run and of two run.*{field} "):
+        one_scale(SCALE.label, values)
+
+
+def test_an_evaluation_survives_its_file():
+    values = (Value(MEASURED, SCALE, "lower"), Value(replace(MEASURED, value=2.0), SCALE, "floor"))
+    before = Evaluation("run é", 20, 500, "faces", values, ("a note",))
+    text = json.dumps(before.plain(), allow_nan=False)
+    after = Evaluation.read(json.loads(text))
+    assert json.dumps(after.plain()) == text and isnan(after[SCALE.label].measured.floor_se)
+    assert after.values[0].measured.value == 0.5 and after.subject == "run é"
+
+
+@pytest.mark.parametrize("plain", [{}, {"values": [{}]}, {"values": 3}, {"values": []}])
+def test_what_is_no_evaluation_is_said_to_be_none(plain):
+    with pytest.raises(ValueError, match="not an evaluation"):
+        Evaluation.read(plain)

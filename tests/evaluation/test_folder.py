@@ -1,0 +1,51 @@
+"""Pictures are taken as they are, or refused."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bascule.errors import Refusal
+from bascule.evaluation.folder import pictures_in
+
+
+def save(folder, name, shape=(16, 16, 3), mode=None, seed=0):
+    folder.mkdir(exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+    picture = Image.fromarray(pixels)
+    (picture.convert(mode) if mode else picture).save(folder / name)
+    return pixels
+
+
+def test_pixels_come_back_exactly_in_the_order_of_names(tmp_path):
+    second = save(tmp_path / "f", "b.png", seed=1)
+    first = save(tmp_path / "f", "a.png", seed=2)
+    found = pictures_in(tmp_path / "f")
+    assert found.dtype == np.uint8
+    assert np.array_equal(found, np.stack([first, second]).transpose(0, 3, 1, 2))
+
+
+BAD = {
+    "grey": ({"shape": (16, 16)}, "grey"),
+    "transparent": ({"shape": (16, 16, 4)}, "RGBA"),
+    "palette": ({"mode": "P"}, "palette"),
+    "not square": ({"shape": (16, 12, 3)}, "12 x 16 pixels, not square"),
+    "another size": ({"shape": (32, 32, 3)}, "32 x 32 pixels and a.png is 16 x 16"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_other_pictures_are_refused_by_name(tmp_path, kind):
+    settings, said = BAD[kind]
+    save(tmp_path / "f", "a.png")
+    save(tmp_path / "f", "odd.png", **settings)
+    with pytest.raises(Refusal, match=rf"odd\.png is .*{said}"):
+        pictures_in(tmp_path / "f")
+
+
+def test_an_empty_folder_and_a_broken_picture_are_refused(tmp_path):
+    (tmp_path / "f").mkdir()
+    with pytest.raises(Refusal, match="holds no pictures"):
+        pictures_in(tmp_path / "f")
+    (tmp_path / "f" / "a.png").write_bytes(b"no picture")
+    with pytest.raises(Refusal, match=r"a\.png is not a readable picture"):
+        pictures_in(tmp_path / "f")

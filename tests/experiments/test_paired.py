@@ -1,0 +1,30 @@
+"""Arms among runs, and differences within a seed."""
+
+import numpy as np
+import pytest
+
+from bascule.experiments.paired import arms_of, difference
+from bascule.interventions import PerfectG
+
+
+def test_runs_of_one_recipe_but_for_the_seed_are_one_arm(tiny, make_run):
+    plain = [make_run(tiny.but(seed=s), f"q plain s{s}") for s in (0, 1)]
+    swap = [make_run(tiny.but(seed=s, change=PerfectG(2)), f"q swap s{s}") for s in (1, 2)]
+    arms = arms_of([plain[0], swap[0], plain[1], swap[1]])
+    assert arms == {
+        "q plain": {0: plain[0], 1: plain[1]},
+        "q swap": {1: swap[0], 2: swap[1]},
+    }
+
+
+def test_two_arms_of_one_name_stay_two(tiny, make_run):
+    runs = [make_run(tiny.but(epochs=n), "same") for n in (3, 4)]
+    assert list(arms_of(runs)) == ["same", runs[1].id]
+
+
+def test_only_matched_seeds_count_and_the_interval_is_students():
+    found = difference("x", "b", "a", {0: 1.0, 1: 4.0, 2: 2.5, 7: 9.0}, {2: 1.0, 1: 2.0, 0: 0.0})
+    assert found.values == {0: 1.0, 1: 2.0, 2: 1.5}
+    assert found.interval.mean == pytest.approx(1.5)
+    half = 4.302652729911275 * np.std([1, 2, 1.5], ddof=1) / np.sqrt(3)  # t of 2 degrees, 97.5 %
+    assert found.interval.high - found.interval.mean == pytest.approx(half)

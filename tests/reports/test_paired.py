@@ -1,0 +1,71 @@
+"""Paired differences on a page."""
+
+from dataclasses import replace
+from math import nan
+
+import numpy as np
+import pytest
+from fakes import CREDIT, fake_rows, plain, write_fake
+from scipy import stats
+
+from bascule.evaluation.evaluation import Evaluation, Scale, Value
+from bascule.metrics.measured import Measured
+from bascule.reports.compare import write_comparison
+from bascule.reports.paired import paired_differences, paired_table
+from bascule.runs.evaluations import keep_evaluation
+
+SCALE = Scale("KID[net]", "net v1", "digest", 200, 1800)
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Two arms on three seeds; the second arm's KID is lower by 1, 2 and 3."""
+    found = []
+    for arm, recipe in (("a", plain), ("b", plain.but(lr_D=1e-3))):
+        for seed in (0, 1, 2):
+            rows = fake_rows(seed, fooled=arm == "b")
+            folder = tmp_path / f"{arm}{seed}"
+            run = write_fake(folder, recipe.but(seed=seed), f"{arm} s{seed}", rows)
+            keep(run, 10.0 + seed - (1 + seed) * (arm == "b"))
+            found.append(run)
+    return found
+
+
+def keep(run, kid, scale=SCALE, epoch=20):
+    measured = Measured(kid, 0.0, 0.1, nan, 200, 1800, 5)
+    keep_evaluation(
+        run.folder, Evaluation(run.id, epoch, 1000, "faces", (Value(measured, scale, "lower"),))
+    )
+
+
+def test_differences_are_within_seeds_with_students_interval(runs):
+    found, reasons = paired_differences(runs)
+    by_name = {d.name: d for d in found}
+    assert not reasons and list(by_name) == ["loss_D", "loss_G", "D_x", "D_Gz", "KID[net]"]
+    kid = by_name["KID[net]"]
+    assert kid.values == {0: -1.0, 1: -2.0, 2: -3.0} and (kid.arm, kid.than) == ("b", "a")
+    low, high = stats.ttest_1samp([-1, -2, -3], 0).confidence_interval(0.95)
+    assert np.allclose((kid.interval.low, kid.interval.high), (low, high))
+    row = paired_table(found).rows[-1]
+    assert row == ("KID[net]", "b", "a", "−2 [−4.484, 0.4841]", "0 1 2")
+
+
+def test_another_scale_is_refused_and_said(runs, tmp_path):
+    keep(runs[4], 9.0, replace(SCALE, n=100))
+    found, reasons = paired_differences(runs)
+    assert "KID[net]" not in {d.name for d in found}
+    assert len(reasons) == 1 and "cannot be compared: n 200 and 100" in reasons[0]
+    page = write_comparison(runs, tmp_path / "page", CREDIT)
+    assert "cannot be compared: n 200 and 100" in page.with_suffix(".md").read_text("utf-8")
+
+
+def test_what_is_missing_is_said(runs):
+    keep(runs[0], 9.0, epoch=40)
+    assert any("evaluated after 20 and 40 epochs" in r for r in paired_differences(runs)[1])
+    (runs[1].folder / "metrics.json").unlink()
+    assert paired_differences(runs)[0][-1].values.keys() == {0, 2}
+    for run in runs[3:]:
+        (run.folder / "metrics.json").unlink()
+    assert any("not every run is evaluated" in r for r in paired_differences(runs)[1])
+    assert any("share no seed" in r for r in paired_differences([runs[0], runs[4]])[1])
+    assert paired_differences(runs[:2]) == ([], [])

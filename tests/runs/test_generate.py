@@ -1,0 +1,42 @@
+"""Fakes of a run."""
+
+import numpy as np
+import pytest
+
+from bascule.errors import Refusal
+from bascule.now import generator
+from bascule.runs import generate as module
+from bascule.runs.execute import execute
+from bascule.runs.generate import generate
+
+
+@pytest.fixture
+def run(tiny, make_run, store):
+    run = make_run(tiny)
+    execute(run, store)
+    return run
+
+
+def test_fakes_are_g_of_addressed_latents_and_a_sample_begins_with_a_smaller_one(run, monkeypatch):
+    monkeypatch.setattr(module, "AT_ONCE", 8)
+    told = []
+    fakes, epoch = generate(run, 20, progress=lambda *done: told.append(done))
+    assert epoch == 4 and fakes.shape == (20, 3, 32, 32) and fakes.dtype == np.uint8
+    assert told == [(8, 20), (16, 20), (20, 20)]
+    assert np.array_equal(generate(run, 11)[0], fakes[:11])
+    assert not np.array_equal(generate(run, 11, seed=1)[0], fakes[:11])
+    assert len(np.unique(fakes.reshape(20, -1), axis=0)) == 20
+    assert generator("evaluation z", 0, 0).initial_seed() != generator("fixed z").initial_seed()
+
+
+def test_an_earlier_checkpoint_draws_otherwise(run):
+    late, early = generate(run, 4), generate(run, 4, epoch=2)
+    assert (late[1], early[1]) == (4, 2)
+    assert not np.array_equal(late[0], early[0])
+
+
+def test_what_was_not_kept_is_refused(run, tiny, make_run):
+    with pytest.raises(Refusal, match=r"no checkpoint of epoch 3; kept: 2, 4"):
+        generate(run, 4, epoch=3)
+    with pytest.raises(Refusal, match="train it first"):
+        generate(make_run(tiny, "new"), 4)
