@@ -1,7 +1,7 @@
 """Do the diagnoses name what is wrong? Synthetic failures with known names, over seeds.
 
     python benchmarks/diagnostics.py                        the table of notes/diagnostics.md
-    python benchmarks/diagnostics.py --seeds 100 101 --values   last rows, to choose thresholds by
+    python benchmarks/diagnostics.py --seeds 100 101        other seeds, to choose thresholds by
     python benchmarks/diagnostics.py --overhead             share of a run's time at default pace
 
 Each case is a real game of a real D at 32 px, on one thread; what fails is built in. Thresholds
@@ -10,9 +10,13 @@ were chosen on seeds from 100 on; the table is of seeds 0 to 4, looked at once.
 
 from __future__ import annotations
 
+import argparse
 import tempfile
+import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -21,13 +25,13 @@ from torch import Tensor, nn
 from bascule.data.batches import as_float
 from bascule.data.faces import Faces
 from bascule.diagnostics.probe import Diagnostics
-
 from bascule.diagnostics.rules import NAMES, diagnose
 from bascule.game import Game
 from bascule.models.dcgan import DCGAN
 from bascule.now import generator
-from bascule.training.loop import Row, train
-from bascule.training.machine import settle
+from bascule.presets import dcgan64_light
+from bascule.training.loop import Probe, Record, Row, train
+from bascule.training.machine import cores, settle
 from bascule.training.recipe import Recipe
 from bascule.training.state import State, begin
 
@@ -45,6 +49,10 @@ BASE = Recipe(
 )
 SMALL_D = BASE.but(model=DCGAN(width=8, size=32, norm_D="spectral"), epochs=8)
 TRAINED_ON = 840
+SHOWN = (
+    *("auc_held_out", "auc_train_vs_held_out", "r_v", "mmd", "mmd_se", "mmd_floor", "coverage"),
+    *("vendi_ratio", "rank_ratio", "distance_ratio", "C_T", "nearest_50"),
+)
 
 
 @dataclass(frozen=True)
@@ -190,7 +198,7 @@ def slow_g(seed: int) -> list[Row]:
 
 
 def few_images(seed: int) -> list[Row]:
-    """64 training images, two steps an epoch, and a D with BatchNorm, which learns them by heart."""
+    """64 training images, two steps an epoch, and a D with BatchNorm: it learns by heart."""
     pictures = Pictures.of(seed)
     few = Pictures(pictures.train[:64], pictures.held_out, pictures.fresh)
     recipe = BASE.but(model=DCGAN(width=16, size=32), epochs=300, keep_every_epochs=60)
@@ -234,3 +242,75 @@ CASES: dict[str, tuple[Callable[[int], list[Row]], str]] = {
     "64 training images, an ideal G": (few_against_ideal, "D over-fits"),
     "a Dirac-GAN on brightness": (cycles, "oscillation"),
 }
+
+
+def named(case: str, seed: int) -> tuple[list[str], Row, float]:
+    """The names that one game gets, its last row, and how long it took in seconds."""
+    began = time.perf_counter()
+    rows = CASES[case][0](seed)
+    return [finding.name for finding in diagnose(rows)], rows[-1], time.perf_counter() - began
+
+
+def confusion(seeds: list[int]) -> str:
+    """Case by name: in how many of the seeds each case got each name, as Markdown."""
+    found: dict[str, list[list[str]]] = {case: [] for case in CASES}
+    with ProcessPoolExecutor(cores(), mp_context=get_context("spawn")) as pool:
+        games = {(case, seed): pool.submit(named, case, seed) for seed in seeds for case in CASES}
+        for (case, seed), game in games.items():
+            names, last, seconds = game.result()
+            found[case].append(names)
+            print(f"{case}, seed {seed}: {', '.join(names) or 'nothing'} ({seconds:.0f} s)")
+            print("   ", {k: float(f"{last[k]:.3g}") for k in SHOWN if k in last}, flush=True)
+    header = ("case", "expected", *NAMES, "nothing")
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    for case, (_, expected) in CASES.items():
+        counts = [sum(name in names for names in found[case]) for name in NAMES]
+        counts.append(sum(not names for names in found[case]))
+        cells = [
+            f"**{count}**" if name == expected else str(count or "")
+            for name, count in zip((*NAMES, ""), counts, strict=True)
+        ]
+        lines.append("| " + " | ".join((case, expected, *cells)) + " |")
+    return "\n".join(lines)
+
+
+def overhead(epochs: int = 10) -> str:
+    """The share of a run's time that the probe takes at its default pace."""
+    recipe = settle(dcgan64_light.but(epochs=epochs, threads=1, precision="fp32"))
+    images = recipe.data.load()
+    pixels = [torch.from_numpy(images.pixels[images.indices(s)]) for s in ("train", "held_out")]
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        probe = Timed(Diagnostics(recipe, *pixels, lambda row: None, Path(folder)))
+        began = time.perf_counter()
+        train(recipe, begin(recipe), pixels[0], [probe])
+        whole = time.perf_counter() - began
+    return (
+        f"dcgan64-light, {len(pixels[0])} images, {epochs} epochs, one thread, fp32: rows every "
+        f"{probe.probe.every} epochs, {probe.seconds:.1f} s of {whole:.1f} s, "
+        f"{probe.seconds / (whole - probe.seconds):.1%} of the training"
+    )
+
+
+class Timed(Probe):
+    """A probe, and the seconds that it took."""
+
+    def __init__(self, probe: Diagnostics) -> None:
+        self.probe, self.seconds = probe, 0.0
+
+    def epoch_done(self, record: Record) -> None:
+        began = time.perf_counter()
+        self.probe.epoch_done(record)
+        self.seconds += time.perf_counter() - began
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    arguments.add_argument("--overhead", action="store_true")
+    args = arguments.parse_args()
+    print(overhead() if args.overhead else confusion(args.seeds))
+
+
+if __name__ == "__main__":
+    main()

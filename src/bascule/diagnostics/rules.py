@@ -95,14 +95,17 @@ def diagnose(rows: Sequence[Row]) -> list[Finding]:
     named = [finding for finding in found if finding]
     if named or len(rows) < ROWS:
         return sorted(named, key=lambda finding: NAMES.index(finding.name))
-    needs = ("auc_held_out", "mmd", "mmd_floor", "vendi_ratio", "auc_train_vs_held_out")
+    needs = (
+        *("auc_held_out", "mmd", "mmd_floor", "coverage", "coverage_floor", "vendi_ratio"),
+        "auc_train_vs_held_out",
+    )
     return [_finding("healthy", rows[-ROWS], rows[-1], needs, _HEALTHY)]
 
 
 _HEALTHY = (
     "no failure that we know of: AUC {auc_held_out:.2f}, MMD {mmd:.2g} (floor {mmd_floor:.2g}), "
-    "variety {vendi_ratio:.2f} of the reals', training against held-out reals "
-    "{auc_train_vs_held_out:.2f}"
+    "coverage {coverage:.2f} (floor {coverage_floor:.2f}), variety {vendi_ratio:.2f} of the "
+    "reals', training against held-out reals {auc_train_vs_held_out:.2f}"
 )
 
 RULES = (
@@ -178,8 +181,8 @@ def _oscillates(rows: Sequence[Row]) -> Finding | None:
             epochs = wave.period * even[-1]["every_epochs"]
             values = {"period_epochs": epochs, "swing": wave.swing, "p": wave.p}
             evidence = (
-                f"{name} swings by +-{wave.swing:.2g} every {epochs:.3g} epochs (p = {wave.p:.1g}); a "
-                "wave faster than two rows would look like a slow one"
+                f"{name} swings by +-{wave.swing:.2g} every {epochs:.3g} epochs "
+                f"(p = {wave.p:.1g}); a wave faster than two rows would look like a slow one"
             )
             return Finding(
                 "oscillation",

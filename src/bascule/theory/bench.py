@@ -1,0 +1,132 @@
+"""The theory bench: all measurements, side by side in processes of one thread each.
+
+Every draw is addressed and every job computes with one thread, so the numbers do not depend on
+how many processes share the work. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from typing import Any
+
+import torch
+
+from bascule.errors import Refusal
+from bascule.theory import mixtures
+from bascule.theory.check import Budget, Section, Shares, Tell
+from bascule.theory.dirac_checks import dirac_section
+from bascule.theory.gaussian_checks import gaussian_section
+from bascule.theory.mixture_checks import mixture_section
+from bascule.theory.noise_checks import noise_section
+
+TWO_MINUTES = Budget("two minutes", mixtures.TWO_MINUTES)
+FULL = Budget("full: the published schedule of the mixtures", mixtures.PUBLISHED)
+
+Job = Callable[[Tell], Any]
+
+
+def jobs(budget: Budget) -> dict[str, Job]:
+    """Everything to measure, the longest first."""
+    found: dict[str, Job] = {
+        f"{mixture.name}, seed {seed}": partial(mixtures.play, mixture, budget.mixtures, seed)
+        for mixture in (mixtures.ring(), mixtures.grid())
+        for seed in budget.seeds
+    }
+    found["noise"] = partial(noise_section, budget)
+    found["Dirac-GAN"] = partial(dirac_section, budget)
+    found["two Gaussians"] = partial(gaussian_section, budget)
+    return found
+
+
+def measure(
+    budget: Budget, workers: int, tell: Callable[[Shares], None] = lambda shares: None
+) -> list[Section]:
+    """All sections of the bench. ``tell`` hears a few times a second how far the jobs are."""
+    todo = jobs(budget)
+    found = in_processes(todo, workers, tell) if workers > 1 else here(todo, tell)
+    drawn = {m.name: m for m in (mixtures.ring(), mixtures.grid())}
+    points = {
+        name: {seed: found[f"{name}, seed {seed}"] for seed in budget.seeds} for name in drawn
+    }
+    return [
+        found["Dirac-GAN"],
+        found["two Gaussians"],
+        found["noise"],
+        mixture_section(drawn, points, budget),
+    ]
+
+
+def here(todo: Mapping[str, Job], tell: Callable[[Shares], None]) -> dict[str, Any]:
+    """One job after the other, with one thread."""
+    threads, shares, found = torch.get_num_threads(), dict.fromkeys(todo, 0.0), {}
+
+    def one(name: str, share: float) -> None:
+        shares[name] = share
+        tell(shares)
+
+    torch.set_num_threads(1)
+    try:
+        for name, job in todo.items():
+            found[name] = job(partial(one, name))
+            one(name, 1.0)
+    finally:
+        torch.set_num_threads(threads)
+    return found
+
+
+_shares: Any = None  # in a worker process: the memory in which it tells how far its jobs are
+
+
+def _enter(shares: Any) -> None:
+    global _shares
+    _shares = shares
+    torch.set_num_threads(1)
+
+
+def _do(place: int, job: Job) -> Any:
+    def tell(share: float) -> None:
+        _shares[place] = share
+        parent = multiprocessing.parent_process()
+        if parent is not None and not parent.is_alive():
+            os._exit(1)  # nobody waits for the result any more
+
+    found = job(tell)
+    tell(1.0)
+    return found
+
+
+def in_processes(
+    todo: Mapping[str, Job], workers: int, tell: Callable[[Shares], None]
+) -> dict[str, Any]:
+    """The jobs in ``workers`` processes; they are ended when this one is interrupted."""
+    context = multiprocessing.get_context("spawn")
+    shares = context.Array("d", len(todo))
+    before: Sequence[Any] = multiprocessing.active_children()
+    pool = ProcessPoolExecutor(workers, context, _enter, (shares,))
+    try:
+        futures: dict[str, Future] = {
+            name: pool.submit(_do, place, job) for place, (name, job) in enumerate(todo.items())
+        }
+        waiting = set(futures.values())
+        while waiting:
+            done, waiting = wait(waiting, timeout=0.3)
+            for future in done:
+                future.result()  # raises what the job raised
+            tell(dict(zip(todo, shares[:], strict=True)))
+        return {name: future.result() for name, future in futures.items()}
+    except BrokenProcessPool as error:
+        raise Refusal(
+            "a process of the bench ended too soon, perhaps for want of memory: close some "
+            "programs and start again"
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in multiprocessing.active_children():
+            if child not in before:
+                child.terminate()
+                child.join()

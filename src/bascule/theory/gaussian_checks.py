@@ -1,0 +1,79 @@
+"""D on N(0, 1) against N(2, 1), and on two equal laws, against what D* reaches."""
+
+from __future__ import annotations
+
+from math import log
+
+import numpy as np
+
+from bascule.theory import gaussians
+from bascule.theory.check import Budget, Check, Section, Tell
+
+GOODFELLOW = "Goodfellow et al. 2014"
+BAYES = "Bayes-optimal observer"
+SALIMANS = "Salimans et al. 2016"
+QUADRATURE = 1e-4  # a law is measured at finitely many quantiles
+
+
+def gaussian_section(budget: Budget, tell: Tell) -> Section:
+    """D on N(0, 1) against N(2, 1), and on two equal laws."""
+    steps, shift = budget.gaussian_steps, 2.0
+    truth = gaussians.divergences(shift)
+    x = np.linspace(-3, 5, 161)
+    drawn = {"logits/D*": np.stack([x, gaussians.best_logit(x, shift)])}
+    linear = gaussians.learn(shift, 0, steps, "logistic")
+    at_0, at_1 = gaussians.measure(linear, shift, at=np.array([0.0, 1.0])).logits
+    checks = [
+        Check("logit* at 0 (one linear layer)", 2.0, float(at_0), 0.05, GOODFELLOW),
+        Check("slope of logit*", -2.0, float(at_1 - at_0), 0.05, GOODFELLOW),
+    ]
+    tell(0.2)
+    deep = gaussians.learn(shift, 2, steps, "deep")
+    for name, D in (("one linear layer", linear), ("two hidden layers", deep)):
+        found = gaussians.measure(D, shift, at=x)
+        drawn[f"logits/{name}"] = np.stack([x, found.logits])
+        jsd, tv = log(2) - found.loss / 2, 2 * found.accuracy - 1
+        checks += [
+            Check(f"loss_D ({name})", truth.loss_D, found.loss, 2e-3, GOODFELLOW),
+            Check(
+                f"JSD is at least ln 2 - loss_D/2 ({name})",
+                truth.jsd,
+                jsd,
+                QUADRATURE,
+                GOODFELLOW,
+                "at most",
+            ),
+            Check(
+                f"TV is at least 2 accuracy - 1 ({name})",
+                truth.tv,
+                tv,
+                QUADRATURE,
+                BAYES,
+                "at most",
+            ),
+        ]
+    tell(0.5)
+    hinge = gaussians.learn(shift, 2, steps, "hinge", gaussians.hinge_loss_D)
+    found = gaussians.measure(hinge, shift, gaussians.hinge_loss_D)
+    checks.append(
+        Check(
+            "hinge loss is at least 2 - 2 TV",
+            truth.hinge,
+            found.loss,
+            QUADRATURE,
+            "Lim and Ye 2017",
+            "at least",
+        )
+    )
+    tell(0.7)
+    same = gaussians.measure(gaussians.learn(0.0, 2, steps, "same"), 0.0)
+    smoothed_D = gaussians.learn(0.0, 2, steps, "smoothed", gaussians.smoothed_loss_D)
+    smoothed = gaussians.measure(smoothed_D, 0.0, gaussians.smoothed_loss_D)
+    loss, d = gaussians.smoothed_equilibrium(0.9)
+    checks += [
+        Check("equal laws: loss_D is 2 ln 2", 2 * log(2), same.loss, 1e-3, GOODFELLOW),
+        Check("equal laws: D(x) is 1/2", 0.5, same.D_x, 0.02, GOODFELLOW),
+        Check("equal laws, real labels 0.9: loss_D", loss, smoothed.loss, 1e-3, SALIMANS),
+        Check("equal laws, real labels 0.9: D(x)", d, smoothed.D_x, 0.02, SALIMANS),
+    ]
+    return Section("D on two Gaussians", checks, drawn)

@@ -1,0 +1,120 @@
+"""D on two Gaussians, where the best D and all that it measures are known.
+
+Goodfellow et al. 2014, proposition 1 and theorem 1: the best D is D* = p / (p + q), and then
+loss_D = 2 ln 2 - 2 JSD(p, q). Reals are N(0, 1), fakes N(shift, 1), so that the best logit,
+ln p - ln q = (shift² - 2 shift x) / 2, is a line, which one linear layer can be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+import torch
+from scipy import integrate, stats
+from torch import Tensor, nn
+from torch.nn.functional import relu, softplus
+
+from bascule.now import generator
+from bascule.objectives import loss_D
+from bascule.theory.nets import filled, perceptron
+from bascule.theory.teaching import Draw, Loss, accuracy, teach
+
+QUANTILES = 20_000  # equally likely points that stand for a law when a D is measured
+
+
+@dataclass(frozen=True)
+class Divergences:
+    """What separates N(0, 1) from N(shift, 1), in nats but for ``tv``."""
+
+    jsd: float
+    tv: float
+    loss_D: float  # 2 ln 2 - 2 JSD, the least that any D reaches
+    hinge: float  # 2 - 2 TV, the least hinge loss
+
+
+def divergences(shift: float) -> Divergences:
+    """By adaptive quadrature."""
+    p, q = stats.norm(0, 1).pdf, stats.norm(shift, 1).pdf
+
+    def jensen(x: float) -> float:
+        middle = (p(x) + q(x)) / 2
+        return sum(d * log(d / middle) for d in (p(x), q(x)) if d > 0) / 2
+
+    jsd = integrate.quad(jensen, -12, shift + 12, points=[shift / 2], epsabs=1e-12)[0]
+    apart = integrate.quad(lambda x: abs(p(x) - q(x)), -12, shift + 12, points=[shift / 2])[0]
+    return Divergences(jsd, apart / 2, 2 * log(2) - 2 * jsd, 2 - apart)
+
+
+def best_logit(x: np.ndarray, shift: float) -> np.ndarray:
+    """Of D*, at even odds."""
+    return (shift**2 - 2 * shift * x) / 2
+
+
+def smoothed_loss_D(logit_real: Tensor, logit_fake: Tensor, keep: float = 0.9) -> Tensor:
+    """D's cross-entropy when reals are labelled ``keep`` and fakes 0.
+
+    One-sided label smoothing, Salimans et al. 2016, section 3.4.
+    """
+    real = keep * softplus(-logit_real) + (1 - keep) * softplus(logit_real)
+    return real.mean() + softplus(logit_fake).mean()
+
+
+def smoothed_equilibrium(keep: float) -> tuple[float, float]:
+    """(loss_D, D) of the best D under :func:`smoothed_loss_D` when both laws are the same.
+
+    D = keep / 2 minimises -keep ln D - (2 - keep) ln(1 - D), which is then the loss.
+    """
+    d = keep / 2
+    return -keep * log(d) - (2 - keep) * log(1 - d), d
+
+
+def hinge_loss_D(logit_real: Tensor, logit_fake: Tensor) -> Tensor:
+    """Lim and Ye 2017, equation 8: E max(0, 1 - D(x)) + E max(0, 1 + D(G(z)))."""
+    return relu(1 - logit_real).mean() + relu(1 + logit_fake).mean()
+
+
+def draw(shift: float, batch: int = 1024) -> Draw:
+    """Batches of N(0, 1) and of N(shift, 1), (batch, 1) each."""
+
+    def one(rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        real, fake = torch.randn(2, batch, 1, generator=rng)
+        return real, fake + shift
+
+    return one
+
+
+def learn(
+    shift: float, layers: int, steps: int, address: object, loss: Loss = loss_D, width: int = 32
+) -> nn.Module:
+    """A D of ``layers`` hidden layers, taught with ``loss`` on fresh draws."""
+    D = filled(lambda: perceptron(1, width, layers), generator("theory/D", address))
+    return teach(D, draw(shift), steps, address, lr=0.05 if layers == 0 else 0.01, loss=loss)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A taught D under the whole law, as equally likely quantiles: no sampling noise."""
+
+    loss: float
+    accuracy: float
+    D_x: float
+    logits: np.ndarray  # at the points asked for
+
+
+@torch.no_grad()
+def measure(
+    D: nn.Module, shift: float, loss: Loss = loss_D, at: np.ndarray | None = None
+) -> Measured:
+    """``loss``, balanced accuracy and mean D(x) of ``D``; its logits at the points ``at``."""
+    nodes = stats.norm.ppf((np.arange(QUANTILES) + 0.5) / QUANTILES)
+    x = torch.from_numpy(nodes).float()[:, None]
+    real, fake = D(x).double(), D(x + shift).double()
+    points = torch.from_numpy(np.zeros(0) if at is None else at).float()[:, None]
+    return Measured(
+        loss=float(loss(real, fake)),
+        accuracy=accuracy(real, fake),
+        D_x=float(real.sigmoid().mean()),
+        logits=D(points).double().numpy(),
+    )

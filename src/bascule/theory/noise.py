@@ -1,0 +1,200 @@
+"""How well any D can tell noise: bounds that no training can beat.
+
+The Bayes-optimal observer knows both laws and answers "real" where the real's density is higher.
+Its accuracy, AUC and loss bound those of every D **on fresh images**, at even odds. Images here
+have ``n`` independent numbers (64 x 64 x 3 = 12,288), noise is Gaussian and independent, and a
+strength is a number or a law that is drawn once an image (:class:`bascule.laws.Uniform`).
+
+- :func:`two_images`: which of two known images is under the noise?
+- :func:`known_image`: one known image; which law of strengths noised it? It is the easiest case,
+  so it bounds the case of an unknown image too. A D that sees a whole batch that shares one draw
+  (batch normalisation) is bounded with ``n`` times the batch size.
+- :func:`manifold_logits`: the image is one of a known set. The exact best D for a training set,
+  hence for a D that has memorised it.
+
+At 12,288 numbers even 10 % more noise is told almost surely, and clean images are told from
+noisy ones always: a D that does not see it is limited by what it is, not by the data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, lgamma, log, sqrt
+
+import numpy as np
+from scipy import special, stats
+
+from bascule.errors import Refusal
+from bascule.laws import Anneal, Law, Uniform, check_strength
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What the best D reaches: no D has more accuracy or AUC, or less loss_D, on fresh images.
+
+    ``loss_D`` in nats (sum of both terms); ``D_x`` and ``D_Gz`` are this D's own means, no bounds.
+    """
+
+    accuracy: float
+    auc: float
+    loss_D: float
+    D_x: float
+    D_Gz: float
+
+
+BLIND = Bound(0.5, 0.5, 2 * log(2), 0.5, 0.5)
+CERTAIN = Bound(1.0, 1.0, 0.0, 1.0, 0.0)
+EMPTY = np.zeros(0)
+
+
+def two_images(distance: float, sigma: float) -> tuple[float, float]:
+    """Best (accuracy, AUC) for two known images, ``distance`` apart, under noise ``sigma``.
+
+    ``distance``: Euclidean, over all pixels. Phi(d / 2 sigma) and Phi(d / sqrt(2) sigma): the
+    best D looks along the line between them.
+    """
+    if distance < 0 or not 0 < sigma < inf:
+        raise Refusal(
+            f"two_images(distance={distance}, sigma={sigma}): expected distance >= 0 and sigma > 0"
+        )
+    ratio = distance / sigma
+    return float(stats.norm.cdf(ratio / 2)), float(stats.norm.cdf(ratio / sqrt(2)))
+
+
+def two_levels(sigma_real: float, sigma_fake: float, n: int) -> tuple[float, float]:
+    """Best (accuracy, AUC) for one known image under noise of two known strengths, both > 0.
+
+    The squared distance to the image is sigma² chi²_n: the accuracy follows from its distribution
+    at the point where the densities cross, the AUC from the ratio of two, which is F(n, n).
+    For large n the accuracy is about Phi(sqrt(n/2) ln(ratio)).
+    """
+    _check_n("two_levels", n, least=1)
+    low, high = sorted((float(sigma_real), float(sigma_fake)))
+    if not 0 < low <= high < inf:
+        raise Refusal(f"two_levels({sigma_real}, {sigma_fake}): expected two numbers > 0")
+    if low == high:
+        return 0.5, 0.5
+    crossing = n * log(high**2 / low**2) / (1 / low**2 - 1 / high**2)
+    told_low = stats.chi2.cdf(crossing / low**2, n)
+    told_high = stats.chi2.sf(crossing / high**2, n)
+    return float((told_low + told_high) / 2), float(stats.f.sf(low**2 / high**2, n, n))
+
+
+def known_image(real: Law, fake: Law, n: int) -> Bound:
+    """The bound for one known image of ``n`` numbers, noised by ``real`` or by ``fake``.
+
+    A strength of 0 is the clean image itself, which is told from any noise. A law that moves with
+    the epochs has a bound at each: give its value there. By quadrature over the root mean square
+    of the noise, which carries all that can be known; good to about 1e-4 (AUC) and 1e-6 (the rest).
+    """
+    for name, law in (("real", real), ("fake", fake)):
+        check_strength("known_image", name, law)
+        if isinstance(law, Anneal):
+            raise Refusal(f"known_image({name}={law}): it moves; give its value at one epoch")
+    _check_n("known_image", n, least=2)
+    levels = [_range(real), _range(fake)]
+    if levels[0] == levels[1]:
+        return BLIND
+    if (0.0, 0.0) in levels:
+        return CERTAIN
+    x, weight = _nodes(levels, n)
+    gap = level_density(x, real, n) - level_density(x, fake, n)
+    crossings = (x[1:] + x[:-1])[np.sign(gap[1:]) != np.sign(gap[:-1])] / 2
+    x, weight = _nodes(levels, n, crossings)
+    p = weight * level_density(x, real, n)
+    q = weight * level_density(x, fake, n)
+    p, q = p / p.sum(), q / q.sum()
+    seen = p + q > 0
+    p, q = p[seen], q[seen]
+    best = p / (p + q)
+    return Bound(
+        accuracy=float(np.maximum(p, q).sum() / 2),
+        auc=_auc(best, p, q),
+        loss_D=float(-special.rel_entr(p, p + q).sum() - special.rel_entr(q, p + q).sum()),
+        D_x=float(p @ best),
+        D_Gz=float(q @ best),
+    )
+
+
+def level_density(level: np.ndarray, law: Law, n: int) -> np.ndarray:
+    """Density of the root mean square of ``n`` noises whose strength follows ``law``.
+
+    One strength: sigma / sqrt(n) times a chi_n. A uniform one: the integral over sigma is a
+    difference of two incomplete gamma functions, and so almost flat between its ends.
+    """
+    low, high = _range(law)
+    radius = level * sqrt(n)
+    if low == high:
+        return stats.chi.pdf(radius / high, n) * sqrt(n) / high
+    half = (n - 1) / 2
+    with np.errstate(divide="ignore"):
+        share = special.gammaincc(half, radius**2 / (2 * high**2))
+        if low > 0:
+            share = share - special.gammaincc(half, radius**2 / (2 * low**2))
+    scale = np.exp(lgamma(half) - lgamma(n / 2)) * sqrt(n / 2)
+    return scale * np.maximum(share, 0.0) / (high - low)
+
+
+def manifold_logits(
+    y: np.ndarray, images: np.ndarray, sigma_real: float, sigma_fake: float
+) -> np.ndarray:
+    """Exact logits of the best D when a clean image is any of ``images``, equally likely.
+
+    ``y``: (B, n); ``images``: (N, n); returns (B,), ln p_real(y) - ln p_fake(y), where p is the
+    mixture of N Gaussians around the images. Strengths > 0. For noise far below the distances
+    between images it is the likelihood ratio at the nearest one.
+    """
+    if not (0 < sigma_real < inf and 0 < sigma_fake < inf):
+        raise Refusal(
+            f"manifold_logits(sigma_real={sigma_real}, sigma_fake={sigma_fake}): expected "
+            "numbers > 0 (without noise the law of the images has no density)"
+        )
+    if y.ndim != 2 or images.ndim != 2 or y.shape[1] != images.shape[1] or not len(images):
+        raise Refusal(
+            f"manifold_logits of shapes {y.shape} and {images.shape}: expected (B, n) and (N, n)"
+        )
+    centre = images.mean(0, dtype=np.float64)  # small numbers, so that no digits cancel below
+    a, b = y - centre, images - centre
+    squared = (a**2).sum(1)[:, None] - 2 * a @ b.T + (b**2).sum(1)
+    n = y.shape[1]
+
+    def log_density(sigma: float) -> np.ndarray:
+        return special.logsumexp(-squared / (2 * sigma**2), axis=1) - n * log(sigma)
+
+    return log_density(sigma_real) - log_density(sigma_fake)
+
+
+def _range(law: Law) -> tuple[float, float]:
+    if isinstance(law, Uniform):
+        return law.low, law.high
+    assert not isinstance(law, Anneal)  # known_image refuses it
+    return float(law), float(law)
+
+
+def _check_n(owner: str, n: int, least: int) -> None:
+    if n < least:
+        raise Refusal(f"{owner}(n={n}): expected at least {least} numbers an image")
+
+
+def _nodes(
+    levels: list[tuple[float, float]], n: int, more: np.ndarray = EMPTY
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gauss-Legendre nodes and weights over all levels that matter.
+
+    Panels are half a standard deviation of the measured level wide around each end of a law, and
+    end where the densities cross (``more``), since a kink would cost accuracy.
+    """
+    spread = np.arange(-12, 12.5, 0.5) / sqrt(2 * n)
+    ends = {e for pair in levels for e in pair if e > 0}
+    panels = np.concatenate([[0.0], *(e * (1 + spread) for e in sorted(ends)), more])
+    edges = np.unique(np.maximum(panels, 0.0))
+    x, w = np.polynomial.legendre.leggauss(12)
+    half = np.diff(edges)[:, None] / 2
+    return (edges[:-1, None] + half * (1 + x)).ravel(), (half * w).ravel()
+
+
+def _auc(score: np.ndarray, p: np.ndarray, q: np.ndarray) -> float:
+    """P(score of a real > score of a fake), ties counted half, for weighted points."""
+    _, place = np.unique(score.round(12), return_inverse=True)
+    real, fake = np.bincount(place, p), np.bincount(place, q)
+    return float(real @ (np.cumsum(fake) - fake / 2))
