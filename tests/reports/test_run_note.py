@@ -1,8 +1,14 @@
 """The note of one run."""
 
-from fakes import CREDIT, fake_parent_and_fork, fake_rows, plain, write_fake
+from math import nan
 
+from fakes import CREDIT, fake_parent_and_fork, fake_rows, plain, write_fake
+from PIL import Image
+
+from bascule.evaluation.evaluation import Evaluation, Scale, Value
+from bascule.metrics.measured import Measured
 from bascule.reports.run_note import write_run_note
+from bascule.runs.evaluations import keep_evaluation
 
 
 def test_a_fork_is_told_with_its_parent(tmp_path):
@@ -23,3 +29,25 @@ def test_interrupted_and_new_runs_have_notes(tmp_path):
     new = write_fake(tmp_path / "new", plain, "new", [])
     assert "interrupted, 7 of 20 epochs" in write_run_note(half, CREDIT).read_text("utf-8")
     assert "No epoch is complete yet" in write_run_note(new, CREDIT).read_text("utf-8")
+
+
+def test_diagnosis_and_evaluations_are_told(tmp_path):
+    run = write_fake(tmp_path / "run", plain, "run", fake_rows(0, False))
+    assert "No diagnostics yet" in write_run_note(run, CREDIT).with_suffix(".md").read_text("utf-8")
+    row = {"every_epochs": 1, "asked": 192, "auc_held_out": 0.5, "logit_std": 0.01}
+    row |= {"logit_held_out": 0.0, "fake_mean": 0.5}
+    row |= {"mmd": 0.02, "mmd_se": 0.0001, "mmd_floor": 0.0003}
+    run.set_diagnostics([row | {"epoch": k, "step": k} for k in range(5)])
+    for epoch, kid in ((10, 3.25), (20, 1.5)):
+        scale = Scale("KID[net]", "net v1", "digest", 200, 1800)
+        value = Value(Measured(kid, 0.125, 0.1, nan, 200, 1800, 5), scale, "lower")
+        found = Evaluation(run.id, epoch, 1000, "faces", (value,), ("no fake has a hat",))
+        keep_evaluation(run.folder, found)
+    Image.new("RGB", (40, 30), "red").save(run.folder / "neighbours-0020.png")
+    text = write_run_note(run, CREDIT).with_suffix(".md").read_text("utf-8")
+    assert "**Diagnosis** D dead" in text
+    assert "| KID[random-conv-s0,64px] | 0.02 | 0.0003 |" in text
+    assert "| KID[net] | 1.5 ± 0.1 | 0.125 |" in text and "no fake has a hat" in text
+    assert "(samples/neighbours-0020.png)" in text
+    assert (run.folder / "samples" / "neighbours-0020.png").is_file()
+    assert text.index("after 20 epochs") < text.index("after 10 epochs")

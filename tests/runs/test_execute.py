@@ -10,6 +10,7 @@ import time
 import pytest
 
 from bascule import atomic
+from bascule.data.faces import Faces
 from bascule.errors import Refusal
 from bascule.interventions import PerfectG
 from bascule.runs.execute import execute
@@ -22,7 +23,7 @@ def final(run: Run):
     rows = [
         {k: v for k, v in row.items() if k not in ("seconds", "images_per_s")} for row in run.rows()
     ]
-    return run.load_checkpoint(), rows
+    return run.load_checkpoint(), rows, run.diagnostics()
 
 
 @pytest.mark.parametrize("stop_after", [1, 5, 8, 15])
@@ -158,3 +159,10 @@ def test_checkpoints_are_kept_where_a_change_acts(tiny, make_run, store):
     run = make_run(tiny.but(change=PerfectG(at_epoch=3)))
     execute(run, store)
     assert run.kept_epochs() == [2, 3, 4]
+
+
+def test_a_set_with_one_held_out_image_trains_without_diagnostics(tiny, make_run, store):
+    run = make_run(tiny.but(data=Faces(n=12, size=32), epochs=1))
+    assert len(run.recipe.data.load().indices("held_out")) == 1
+    assert execute(run, store) == "finished"
+    assert run.diagnostics() == [] and len(run.rows()) == 1

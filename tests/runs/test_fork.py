@@ -29,6 +29,8 @@ def test_a_fork_equals_the_run_that_had_the_rule_from_the_start(
     assert not same(weights(branch), weights(parent))
     assert [r["loss_D"] for r in branch.rows()] == [r["loss_D"] for r in scratch.rows()]
     assert branch.fork is not None and branch.fork.parent == parent.id
+    assert branch.diagnostics() == scratch.diagnostics()
+    assert "old_fakes_epoch_1" in branch.diagnostics()[-1]  # drawn before the branch
 
 
 def test_a_fork_before_any_checkpoint_replays_its_parent(tiny, make_run, store, same):

@@ -104,7 +104,7 @@ def _measure(
     from bascule.features.extractors import extractor
     from bascule.reports.evaluation import evaluation_table, title
     from bascule.reports.terminal import console, rich_table
-    from bascule.runs.evaluations import keep_evaluation
+    from bascule.runs.evaluations import keep_evaluation, neighbour_file
 
     spaces = [extractor(name) for name in dict.fromkeys(args.extractor or [DEFAULT])]
     check_fakes(fakes, images)
@@ -116,7 +116,7 @@ def _measure(
     found, picture = evaluate(fakes, images, spaces, counter, reader, subject, epoch, args.seed)
     folder.mkdir(parents=True, exist_ok=True)
     path = keep_evaluation(folder, found)
-    name = "neighbours.png" if epoch is None else f"neighbours-{epoch:04d}.png"
+    name = neighbour_file(epoch)
     atomic.write(folder / name, lambda to: picture.save(to, "PNG"))
     print(title(found))
     console().print(rich_table(evaluation_table(found)))

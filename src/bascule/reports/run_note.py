@@ -14,10 +14,14 @@ from bascule.reports.evaluation import evaluation_table, title
 from bascule.reports.figures import colours
 from bascule.reports.page import Block, Lines, Page, Samples, Section, Table, Text
 from bascule.reports.publish import write_page
-from bascule.reports.samples import Picture, sampled_epochs, strips
-from bascule.runs.evaluations import evaluations
+from bascule.reports.samples import Picture, Strip, data_uri, sampled_epochs, strips
+from bascule.runs.evaluations import evaluations, neighbour_file
 from bascule.runs.store import Run
 
+NEIGHBOURS = (
+    "Left: random fakes, each beside its 4 nearest training images. Middle: the fakes nearest to a "
+    "training image. Right: the pairs of fakes nearest to one another."
+)
 SHOWN = (  # in diagnostics.jsonl; what it is; its floor there, or else its ideal
     ("auc_held_out", "AUC of D, held-out reals against fakes", "", "0.5"),
     ("auc_train_vs_held_out", "AUC of D, training against held-out reals", "", "0.5"),
@@ -59,7 +63,7 @@ def write_run_note(run: Run, credit: str, relatives: Sequence[Run] = ()) -> Path
         Section("Curves", [curves_of([run, *relatives], names)]),
         Section("Last scalars", [_scalars(run)]),
         Section("Diagnosis", _diagnosis(run, diagnosis)),
-        Section("Measured", _measured(run)),
+        Section("Measured", _measured(run, credit)),
         Section("Samples", _samples(run, credit)),
         Section(
             "Recipe",
@@ -130,8 +134,8 @@ def _diagnosis(run: Run, found: Sequence[Finding]) -> list[Block]:
     return [*blocks, Table(("measure", "value", "floor or ideal"), numbers, caption)]
 
 
-def _measured(run: Run) -> list[Block]:
-    """Every evaluation's table; none where the run was not evaluated."""
+def _measured(run: Run, credit: str) -> list[Block]:
+    """Every evaluation's table, the latest first, with the fakes' neighbours beside it."""
     kept = evaluations(run.folder)
     if not kept:
         return [Text(f"Not evaluated yet: run `bascule evaluate {run.id}`.")]
@@ -139,7 +143,18 @@ def _measured(run: Run) -> list[Block]:
     for evaluation in reversed(kept):
         blocks += [Text(title(evaluation)), evaluation_table(evaluation)]
         blocks += [Text(note) for note in evaluation.notes]
+    if blocks and (picture := _neighbours(run, kept[-1].epoch, credit)):
+        blocks.append(picture)
     return blocks
+
+
+def _neighbours(run: Run, epoch: int | None, credit: str) -> Samples | None:
+    """The latest neighbour picture of ``bascule evaluate``, where it is there."""
+    source = run.folder / neighbour_file(epoch)
+    if not source.exists():
+        return None
+    strip = Strip(NEIGHBOURS, colours([run.name])[run.name], [(epoch or 0, data_uri(source))])
+    return Samples([epoch or 0], [strip], [Picture(source, source.name, NEIGHBOURS)], credit)
 
 
 def _seed(run: Run) -> tuple[str, str]:

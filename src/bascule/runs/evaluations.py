@@ -39,3 +39,8 @@ def keep_evaluation(folder: Path, evaluation: Evaluation) -> Path:
 def last_evaluation(folder: Path) -> Evaluation | None:
     """That of the latest epoch."""
     return next(iter(reversed(evaluations(folder))), None)
+
+
+def neighbour_file(epoch: int | None) -> str:
+    """The name of the picture of fakes and their neighbours."""
+    return "neighbours.png" if epoch is None else f"neighbours-{epoch:04d}.png"

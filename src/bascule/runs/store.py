@@ -6,7 +6,7 @@
     scalars.jsonl      one row an epoch
     diagnostics.jsonl  what D and G were asked, a row every few epochs
     replay/            old fakes, to ask whether D still knows them
-    metrics.json       evaluations, by epoch
+    metrics.json       evaluations, by epoch; neighbours-0020.png: fakes by their nearest reals
     status.json        running, finished, interrupted or failed, and why
     samples/           epoch-0005.png: G on the fixed z after 5 epochs
     checkpoints/       last.pt, epoch-0020.pt: after 20 epochs
