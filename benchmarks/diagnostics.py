@@ -5,7 +5,7 @@
     python benchmarks/diagnostics.py --overhead             share of a run's time at default pace
 
 Each case is a real game of a real D at 32 px, on one thread; what fails is built in. Thresholds
-were chosen on seeds from 100 on; the table is of seeds 0 to 4, looked at once.
+were chosen on seeds from 100 on; the table is of seeds 5 to 9, looked at once.
 """
 
 from __future__ import annotations
@@ -306,7 +306,7 @@ class Timed(Probe):
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    arguments.add_argument("--seeds", type=int, nargs="+", default=[5, 6, 7, 8, 9])
     arguments.add_argument("--overhead", action="store_true")
     args = arguments.parse_args()
     print(overhead() if args.overhead else confusion(args.seeds))

@@ -78,8 +78,9 @@ class Rule:
 
     def find(self, rows: Sequence[Row]) -> Finding | None:
         stretch = self.stretch(rows)
-        if len(stretch) < ROWS:
-            return None
+        return self.told(stretch) if len(stretch) >= ROWS else None
+
+    def told(self, stretch: Sequence[Row]) -> Finding:
         return _finding(self.name, stretch[0], stretch[-1], self.needs, self.evidence)
 
 
@@ -91,7 +92,8 @@ def diagnose(rows: Sequence[Row]) -> list[Finding]:
     means that too little was measured.
     """
     rows = [_with_old_fakes(row) for row in rows if "mmd" in row]
-    found = [_wins(rows), *(rule.find(rows) for rule in RULES), _oscillates(rows)]
+    found = [rule.find(rows) for rule in RULES]
+    found += [_wins(rows), _over_fits(rows), _oscillates(rows)]
     named = [finding for finding in found if finding]
     if named or len(rows) < ROWS:
         return sorted(named, key=lambda finding: NAMES.index(finding.name))
@@ -127,13 +129,6 @@ RULES = (
         "{distance_ratio:.2f} of the distances of held-out reals",
     ),
     Rule(
-        "D over-fits",
-        ("auc_train_vs_held_out", "r_v", "r_t"),
-        lambda row: row["auc_train_vs_held_out"] >= BY_HEART_AUC and row["r_v"] >= BY_HEART_R_V,
-        "D tells training images from held-out ones: AUC {auc_train_vs_held_out:.2f} (0.5 is "
-        "right), r_v {r_v:.2f}, r_t {r_t:.2f}",
-    ),
-    Rule(
         "memorisation",
         ("C_T", "nearest_50", "nearest_10"),
         lambda row: row["C_T"] <= COPIED_C_T and row["nearest_50"] <= COPIED_NEAREST,
@@ -166,7 +161,29 @@ def _wins(rows: Sequence[Row]) -> Finding | None:
     mmd = [row["mmd"] for row in stretch]
     if fmean(mmd[-ROWS:]) < WON_MMD * fmean(mmd[-2 * ROWS : -ROWS]):
         return None
-    return _finding(_WON.name, stretch[0], stretch[-1], _WON.needs, _WON.evidence)
+    return _WON.told(stretch)
+
+
+_OVER_FITS = Rule(
+    "D over-fits",
+    ("auc_train_vs_held_out", "r_v", "r_t"),
+    lambda row: row["auc_train_vs_held_out"] >= BY_HEART_AUC and row["r_v"] >= BY_HEART_R_V,
+    "D tells training images from held-out ones: AUC {auc_train_vs_held_out:.2f} (0.5 is right), "
+    "r_v {r_v:.2f}, r_t {r_t:.2f}, means of the newest rows",
+)
+
+
+def _over_fits(rows: Sequence[Row]) -> Finding | None:
+    """*D over-fits* goes by the means of three rows: with few images a single one jumps."""
+    able = [row for row in rows if set(_OVER_FITS.needs) <= row.keys()]
+    windows = [able[end - ROWS : end] for end in range(ROWS, len(able) + 1)]
+    means: list[Row] = [
+        {name: fmean(row[name] for row in window) for name in _OVER_FITS.needs}
+        | {"epoch": window[ROWS // 2]["epoch"]}
+        for window in windows
+    ]
+    stretch = _OVER_FITS.stretch(means)
+    return _OVER_FITS.told(stretch) if stretch else None
 
 
 def _oscillates(rows: Sequence[Row]) -> Finding | None:
