@@ -1,6 +1,6 @@
 """The sensitivity card of the extractors: does a number rise as pictures get worse, and how soon?
 
-    python benchmarks/sensitivity.py            about 10 minutes on one core
+    python benchmarks/sensitivity.py            about 6 minutes on one free core
     python benchmarks/sensitivity.py --n 300    a quick look, written nowhere
 
 Cartoon faces against others that were spoiled in seven ways at four strengths, equal n. Strength 0
@@ -143,7 +143,7 @@ class OfFeatures:
 class OfPatches:
     """Sliced Wasserstein distances of pyramid patches, times 1000."""
 
-    name = "laplacian-pyramid,64px"
+    name = "laplacian, mean of levels"
 
     def __init__(self, real: np.ndarray) -> None:
         self.raw = descriptors(real, seed=0, patches=PATCHES)
@@ -188,7 +188,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        return f"{self.seen_from}" + ("" if self.rho > 0.99 else f" (rank {self.rho:+.1f})")
+        return f"{self.seen_from}" + ("" if self.rho > 0.999 else f" (rank {self.rho:+.2f})")
 
 
 def number(value: float) -> str:

@@ -8,18 +8,13 @@ from PIL import Image
 from bascule.features.resize import imagenet, resized
 
 
-def smooth(side):
-    """A picture without hard edges, so that nothing overshoots."""
-    y, x = np.mgrid[0 : 1 : side * 1j, 0 : 1 : side * 1j]
-    return np.stack([60 + 120 * x, 200 - 90 * y, 80 + 50 * x * y]).round().astype(np.uint8)
-
-
 @pytest.mark.parametrize("side", [40, 128])
-def test_close_to_pil_where_pil_rounds(side):
-    image = smooth(64)
-    ours = resized(torch.from_numpy(image)[None], side)[0].numpy() * 255
-    pil = Image.fromarray(image.transpose(1, 2, 0)).resize((side, side), Image.Resampling.BICUBIC)
-    assert np.abs(ours - np.asarray(pil).transpose(2, 0, 1)).max() < 1.01
+def test_close_to_pil_which_rounds_after_each_direction(side):
+    # Of low contrast, so that nothing overshoots; every pixel its own, so that every tap counts.
+    image = np.random.default_rng(0).integers(80, 170, (64, 64, 3), dtype=np.uint8)
+    ours = resized(torch.from_numpy(image.transpose(2, 0, 1)[None].copy()), side)[0].numpy() * 255
+    pil = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+    assert np.abs(ours - np.asarray(pil).transpose(2, 0, 1)).max() < 1.3
 
 
 def test_same_side_is_exact_and_overshoot_is_clipped():

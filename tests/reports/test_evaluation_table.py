@@ -39,7 +39,7 @@ def test_a_row_tells_value_floor_and_n():
     whole = Evaluation("run-1", 60, 5000, "faces-micah", (value(1.5, 0.1), value(2.0, nan)))
     table = evaluation_table(whole)
     assert table.rows[0] == (
-        *("KID[net]", "1.5 ± 0.1", "1", "lower, to the floor", "200", "worse than real"),
+        *("KID[net]", "1.5\u202f±\u202f0.1", "1", "lower", "200", "worse than real"),
     )
     assert table.rows[1][1] == "2"
     assert title(whole) == "5,000 fakes of run-1 after 60 epochs, against faces-micah"

@@ -3,7 +3,8 @@
 A rule names a condition on one row and speaks when the newest rows meet it without a break: a
 name is about the present, and not about one bad moment. Every threshold was chosen on synthetic
 failures of some seeds and tried on others (``benchmarks/diagnostics.py``; the table is in
-``notes/diagnostics.md``). A rule that was not tried, or did not pass, says that it is uncalibrated.
+``notes/diagnostics.md``). A rule passes when it names four games of five in each case made for it
+and no healthy one; one that was not tried, or did not pass, says that it is uncalibrated.
 """
 
 from __future__ import annotations
@@ -45,7 +46,12 @@ NAMES = (
     "oscillation",
     "healthy",
 )
-UNCALIBRATED = frozenset({"forgetting"})  # no case was made that forgets for certain
+UNCALIBRATED = frozenset(
+    {
+        "forgetting",  # no case was made that forgets for certain
+        "D over-fits",  # no false alarm, but it named 2 of 5 games with few images
+    }
+)
 
 
 @dataclass(frozen=True)

@@ -130,8 +130,7 @@ def _numbers(scores: AttributeScores) -> Iterator[tuple[str, Measured, Better]]:
 def _absent(scores: AttributeScores) -> Iterator[str]:
     for name, found in scores.missing.items():
         if found.categories:
-            yield (
-                f"no fake has {name} {', '.join(map(str, found.categories))} "
-                f"(by chance {found.by_chance:.2g} of its categories would be missing)"
-            )
+            chance = f"{found.by_chance:.2g}" if found.by_chance >= 0.01 else "fewer than 0.01"
+            kinds = ", ".join(map(str, found.categories))
+            yield f"no fake has {name} {kinds} (by chance, {chance} would be missing)"
     yield f"combinations are of {', '.join(scores.joint_over)}"

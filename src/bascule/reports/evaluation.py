@@ -8,10 +8,12 @@ from bascule.evaluation.evaluation import Evaluation, Value
 from bascule.reports import facts
 from bascule.reports.page import Table
 
-COLUMNS = ("measure", "value", "floor", "best is", "n", "reading")
+NARROW = "\u202f"  # a space that does not break
+COLUMNS = ("measure", "value", "floor", "better", "n", "reading")
 CAPTION = (
     "Floor: held-out real images in the place of the fakes, at the same n. ±: one standard error, "
-    "given these training images. Reading: the value against its floor, at two standard errors."
+    "given these training images. Better: lower or higher, up to the floor; or the nearer to it. "
+    "Reading: the value against its floor, at two standard errors."
 )
 
 
@@ -22,8 +24,8 @@ def evaluation_table(evaluation: Evaluation) -> Table:
             value.label,
             _plus_minus(value.measured.value, value.measured.se),
             _plus_minus(value.measured.floor, value.measured.floor_se),
-            _best(value),
-            str(value.measured.n),
+            value.better,
+            f"{value.measured.n:,}".replace(",", NARROW),
             reading(value),
         )
         for value in evaluation.values
@@ -65,13 +67,8 @@ def _errors(value: Value) -> tuple[float, float]:
     return se, floor_se if isfinite(floor_se) else se * measured.repeats**0.5
 
 
-def _best(value: Value) -> str:
-    if value.better == "floor":
-        return "near the floor"
-    return f"{value.better}, to the floor"
-
-
 def _plus_minus(x: float, se: float) -> str:
     if not isfinite(x):
         return "–"
-    return f"{facts.number(x)} ± {se:.2g}" if isfinite(se) else facts.number(x)
+    error = f"{NARROW}±{NARROW}{se:.2g}" if isfinite(se) else ""
+    return f"{facts.number(x)}{error}"
