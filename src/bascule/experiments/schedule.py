@@ -7,6 +7,7 @@ to it until the first of them acts, so it is forked there instead of being train
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -201,12 +202,14 @@ def _start(
 
 def _worker(job: Job, run: Run, store: Store) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "bascule", "--runs", str(store.root)]
+    threads = str(run.recipe.threads or cores())  # NumPy reads it when it starts, and only there
     worker = subprocess.Popen(
         [*command, "resume", str(run.folder), "--worker"],
         stdout=subprocess.PIPE,
         stderr=(run.folder / "errors.log").open("w"),
         text=True,
         encoding="utf-8",
+        env={**os.environ, "OMP_NUM_THREADS": threads},
         start_new_session=True,  # Ctrl-C is for the scheduler, which tells its workers
     )
     threading.Thread(target=_listen, args=(job, worker), daemon=True).start()

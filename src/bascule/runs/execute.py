@@ -91,11 +91,8 @@ def execute(
         epochs_done = saved["epoch"] if saved else 0
         keeper.rows = [row for row in run.rows() if row["epoch"] < epochs_done]
         keeper.diagnosed = [row for row in run.diagnostics() if row["epoch"] < epochs_done]
-        watchers: list[Probe] = [keeper, SampleGrids(recipe, run.sample), *probes]
         held_out = torch.from_numpy(images.pixels[images.indices("held_out")])
-        if min(len(pixels), len(held_out)) >= 2:
-            sink = keeper.diagnosed.append
-            watchers.append(Diagnostics(recipe, pixels, held_out, sink, run.replay))
+        watchers: list[Probe] = [keeper, SampleGrids(recipe, run.sample), *probes]
         if tensorboard_is_installed():
             watchers.append(TensorBoard(run.folder / "tb", epochs_done))
         run.set_status("running")
@@ -106,11 +103,12 @@ def execute(
                     state = begin(rule)
                     if saved:
                         state.load_state_dict(saved)
+                    asks = _diagnostics(rule, pixels, held_out, keeper)
                     train(
                         rule,
                         state,
                         pixels,
-                        watchers,
+                        [*watchers, *asks],
                         until,
                         keeper.save,
                         lambda: stopped() or must_stop(),
@@ -128,6 +126,15 @@ def execute(
             raise
         run.set_status("finished", epoch=len(keeper.rows))
         return "finished"
+
+
+def _diagnostics(
+    rule: Recipe, train: torch.Tensor, held_out: torch.Tensor, keeper: Keeper
+) -> list[Probe]:
+    """The probe that asks D under ``rule``; none where a split has fewer than two images."""
+    if min(len(train), len(held_out)) < 2:
+        return []
+    return [Diagnostics(rule, train, held_out, keeper.diagnosed.append, keeper.run.replay)]
 
 
 def check_data(run: Run, images: ImageSet) -> None:
