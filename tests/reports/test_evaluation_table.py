@@ -24,7 +24,7 @@ READINGS = {
     "neither": (value(0.5, 0.1, better="floor"), "below the floor"),
     "above": (value(1.5, 0.1, better="floor"), "above the floor"),
     "a rate of 0": (value(0.0, 0.0, better="higher"), "worse than real"),
-    "one set": (value(1.5, nan), "too few fakes to say"),
+    "one set": (value(1.5, nan), "no standard error"),
     "no number": (value(nan, nan), "not measured"),
 }
 

@@ -46,7 +46,7 @@ def reading(value: Value) -> str:
     if not isfinite(apart):
         return "not measured"
     if not isfinite(measured.se):
-        return "too few fakes to say"
+        return "no standard error"
     doubt = sum(e**2 for e in _errors(value)) ** 0.5
     if abs(apart) <= 2 * doubt:
         return "at the floor"
