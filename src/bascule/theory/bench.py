@@ -119,14 +119,15 @@ def in_processes(
                 future.result()  # raises what the job raised
             tell(dict(zip(todo, shares[:], strict=True)))
         return {name: future.result() for name, future in futures.items()}
-    except BrokenProcessPool as error:
-        raise Refusal(
-            "a process of the bench ended too soon, perhaps for want of memory: close some "
-            "programs and start again"
-        ) from error
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    except BaseException as error:
         for child in multiprocessing.active_children():
             if child not in before:
                 child.terminate()
-                child.join()
+        if isinstance(error, BrokenProcessPool):
+            raise Refusal(
+                "a process of the bench ended too soon, perhaps for want of memory: close some "
+                "programs and start again"
+            ) from error
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
