@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 @dataclass
 class Game:
-    """Two players and their optimisers.
+    """Two players, their optimisers, and what the rules of the game remember.
 
     ``G`` maps z: (B, z_dim) to images (B, 3, H, W) in [-1, 1]; ``D`` maps images to logits (B,).
     ``precision`` is ``"fp32"``, or ``"bf16"`` for automatic mixed precision.
+    ``fresh(rng)`` makes a new pair of players as they were before the first step. ``memory`` holds
+    what interventions remember, ``seen`` the scalars of the last step.
     """
 
     G: nn.Module
@@ -24,6 +27,9 @@ class Game:
     z_dim: int
     device: torch.device
     precision: str = "fp32"
+    fresh: Callable[[torch.Generator], tuple[nn.Module, nn.Module]] | None = None
+    memory: dict[str, Tensor] = field(default_factory=dict)
+    seen: dict[str, Tensor] = field(default_factory=dict)
 
     def autocast(self) -> torch.autocast:
         """The context in which the players compute."""
@@ -37,6 +43,8 @@ class Game:
             "D": self.D.state_dict(),
             "opt_G": self.opt_G.state_dict(),
             "opt_D": self.opt_D.state_dict(),
+            "memory": dict(self.memory),
+            "seen": dict(self.seen),
         }
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
@@ -48,3 +56,4 @@ class Game:
             optimizer.load_state_dict(saved[name])
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group.update(rate)
+        self.memory, self.seen = dict(saved["memory"]), dict(saved["seen"])

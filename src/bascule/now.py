@@ -8,9 +8,11 @@ generator state.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
+from torch import Tensor
 
 
 def address(*parts: object) -> int:
@@ -30,11 +32,28 @@ def generator(*parts: object, device: torch.device | str = "cpu") -> torch.Gener
 
 
 @dataclass(frozen=True)
+class Lent:
+    """What the game lends to a rule at a moment, beside the images of its seam.
+
+    memory    named tensors that outlive a step; part of every checkpoint.
+    seen      the scalars of the step before, by name; empty in the first step.
+    judge     D's logits (B,) of images (B, 3, H, W), as it sees them now, leaving no trace in it.
+    pictures  ``(split, n, now)`` -> n more real images of "other" or "held_out".
+    """
+
+    memory: dict[str, Tensor] = field(default_factory=dict)
+    seen: Mapping[str, Tensor] = field(default_factory=dict)
+    judge: Callable[[Tensor], Tensor] | None = None
+    pictures: Callable[[str, int, Now], Tensor] | None = None
+
+
+@dataclass(frozen=True)
 class Now:
     """The moment of the game: which step of which epoch, under which seed.
 
     ``epoch`` counts from 0; ``step`` counts from 0 over the whole run. ``scope`` says who asks,
-    so that two askers who use the same name never share a draw.
+    so that two askers who use the same name never share a draw; ``owner``, which rule asks,
+    through whichever seam, so that no two rules share a memory.
     """
 
     seed: int
@@ -42,10 +61,17 @@ class Now:
     step: int
     scope: str = ""
     device: torch.device = torch.device("cpu")
+    owner: str = ""
+    lent: Lent = field(default_factory=Lent, compare=False, repr=False)
 
     def within(self, scope: str) -> Now:
         """The same moment, seen by a named part of the game."""
         return replace(self, scope=f"{self.scope}/{scope}")
+
+    def owned_by(self, name: str) -> Now:
+        """The same moment, seen by the rule ``name``."""
+        owner = f"{self.owner}/{name}" if self.owner else name
+        return replace(self, scope=f"{self.scope}/{name}", owner=owner)
 
     def rng(self, name: str) -> torch.Generator:
         """The CPU generator of the draw ``name`` at this moment.
@@ -57,3 +83,29 @@ class Now:
     def device_rng(self, name: str) -> torch.Generator:
         """As :meth:`rng`, on the device of the game: for draws as large as a batch of images."""
         return generator(self.seed, f"{self.scope}/{name}", self.step, device=self.device)
+
+    def recall(self, name: str, otherwise: float = 0.0) -> Tensor:
+        """What the asking rule remembers as ``name``; ``otherwise`` where it remembers nothing."""
+        kept = self.lent.memory.get(f"{self.owner}/{name}")
+        return torch.tensor(otherwise, dtype=torch.float64) if kept is None else kept
+
+    def remember(self, name: str, value: Tensor | float) -> None:
+        """Keep ``value`` for later steps. Single numbers are reported as scalars of the run."""
+        if not isinstance(value, Tensor):
+            value = torch.tensor(value, dtype=torch.float64)
+        self.lent.memory[f"{self.owner}/{name}"] = value.detach()
+
+    def seen(self, scalar: str) -> float | None:
+        """A scalar of the step before (D_x, D_Gz, r_t, ...); None in the first step."""
+        value = self.lent.seen.get(scalar)
+        return None if value is None else float(value)
+
+    def judge(self, x: Tensor) -> Tensor:
+        """D's logits (B,) of ``x`` at this moment, detached; D is left as it is."""
+        assert self.lent.judge is not None, "only a step lends its D"
+        return self.lent.judge(x)
+
+    def pictures(self, split: str, n: int) -> Tensor:
+        """``n`` more reals, prepared as those of the step: "other" training images, "held_out"."""
+        assert self.lent.pictures is not None, "only a loop lends its images"
+        return self.lent.pictures(split, n, self)

@@ -13,9 +13,24 @@ from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
 from bascule.data.imported import Imported
 from bascule.errors import Refusal
-from bascule.interventions import InstanceNoise, Intervention, NoiseOnReals, PerfectG, Together
+from bascule.interventions import (
+    AdaptiveAugment,
+    DiffAugment,
+    FakeHistory,
+    FakesAmongReals,
+    InstanceNoise,
+    Intervention,
+    NegativeAugmentation,
+    NoiseOnReals,
+    PerfectG,
+    PseudoAugmentation,
+    RealsAmongFakes,
+    ResetD,
+    Together,
+)
 from bascule.laws import Anneal, Law, Uniform
 from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.objectives import TopK
 from bascule.presets import PRESETS
 from bascule.runs.codec import CLASSES, build, changed, decode, differences, digest, encode, parse
 from bascule.training.recipe import Recipe
@@ -61,7 +76,10 @@ WHOLE = [
 PARTS = [
     *(Faces(), Fractals(9, 32), Imported("x", 128), Flip(), Affine(translate=0.5), DCGAN(3)),
     *(DCGANW9(z_dim=4), PerfectG(1), NoiseOnReals(), InstanceNoise(1.5), Uniform(0.5, 1.5)),
-    *(Anneal(0.0, 1.0, 9), Together((PerfectG(1), NoiseOnReals()))),
+    *(Anneal(0.0, 1.0, 9), Together((PerfectG(1, of="other"), NoiseOnReals())), TopK(0.25)),
+    *(RealsAmongFakes(3, Uniform(0.0, 0.2), G_sees=True), FakesAmongReals(5), FakeHistory(99)),
+    *(PseudoAugmentation(0.5), NegativeAugmentation(0.5, 4), ResetD(wait=(0.6, 0.3))),
+    *(DiffAugment(("cutout",)), AdaptiveAugment(speed_images=1000)),
 ]
 
 
@@ -363,6 +381,7 @@ def test_build_checks_names_types_and_what_is_missing():
 # digests and differences
 
 OTHER = {
+    "top_k": TopK(),
     "data": Faces(n=300),
     "model": DCGAN(width=65),
     "augment": (Flip(),),

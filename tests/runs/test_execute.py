@@ -106,7 +106,7 @@ def test_a_loss_that_is_not_finite_is_refused_and_the_good_checkpoint_stays(
     good = run.checkpoint().read_bytes()
     from bascule.training import loop
 
-    def broken(game, real, now, change, concat):
+    def broken(game, real, now, change, concat, top_k):
         return {"loss_D": real.mean() * float("nan")}
 
     monkeypatch.setattr(loop, "gan_step", broken)

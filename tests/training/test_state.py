@@ -108,7 +108,7 @@ def test_the_scalars_of_an_unfinished_epoch_come_back_one_by_one(tiny):
     play(state, 3)
     other = begin(tiny)
     other.load_state_dict(through_a_file(state.state_dict()))
-    assert other.partial.keys() == {"loss_D", "loss_G", "D_x", "D_Gz"}
+    assert other.partial.keys() == {"loss_D", "loss_G", "D_x", "D_Gz", "r_t"}
     for name, values in state.partial.items():
         assert [v.item() for v in other.partial[name]] == [v.item() for v in values]
         assert all(v.shape == () for v in other.partial[name])

@@ -17,7 +17,7 @@ from bascule.diagnostics.quality import Quality
 from bascule.diagnostics.replay import Replay
 from bascule.errors import Refusal
 from bascule.metrics import logits as of
-from bascule.now import Now, generator
+from bascule.now import Lent, Now, generator
 from bascule.training.loop import Probe, Record, Row
 from bascule.training.recipe import Recipe
 
@@ -145,8 +145,10 @@ class Diagnostics(Probe):
         return logits(record.game, pictures, beside, self.recipe, self._now(record), self.batch)
 
     def _now(self, record: Record) -> Now:
-        at = record.row
-        return Now(self.recipe.seed, int(at["epoch"]), int(at["step"]), device=record.game.device)
+        at, game = record.row, record.game
+        lent = Lent(dict(game.memory))  # a copy: what is asked here is not remembered
+        seed, epoch, step = self.recipe.seed, int(at["epoch"]), int(at["step"])
+        return Now(seed, epoch, step, device=game.device, lent=lent)
 
 
 def _shuffled(images: Tensor, name: str) -> Tensor:

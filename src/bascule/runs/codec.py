@@ -14,17 +14,18 @@ from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
 from bascule.data.imported import Imported
 from bascule.errors import Refusal, unknown
-from bascule.interventions import InstanceNoise, Intervention, NoiseOnReals, PerfectG, Together
+from bascule.interventions import INTERVENTIONS, Intervention
 from bascule.laws import Anneal, Uniform
 from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.objectives import TopK
 from bascule.training.recipe import Recipe
 from bascule.typed import checked, hints
 
 CLASSES: dict[str, type] = {
     c.__name__: c
     for c in (
-        *(Recipe, Faces, Fractals, Imported, Flip, Affine, DCGAN, DCGANW9),
-        *(PerfectG, NoiseOnReals, InstanceNoise, Together, Uniform, Anneal),
+        *(Recipe, Faces, Fractals, Imported, Flip, Affine, DCGAN, DCGANW9, TopK, Uniform, Anneal),
+        *INTERVENTIONS,
     )
 }
 

@@ -14,6 +14,7 @@ import torch
 from bascule.data.images import ImageSet
 from bascule.diagnostics.probe import Diagnostics
 from bascule.errors import Refusal
+from bascule.interventions import Together
 from bascule.runs.store import Run, Store
 from bascule.training.loop import Probe, Record, Row, Stopped, train
 from bascule.training.probes import SampleGrids, TensorBoard, tensorboard_is_installed
@@ -111,6 +112,7 @@ def execute(
                         [*watchers, *asks],
                         until,
                         keeper.save,
+                        held_out,
                         lambda: stopped() or must_stop(),
                     )
                     saved = state.state_dict()
@@ -131,8 +133,11 @@ def execute(
 def _diagnostics(
     rule: Recipe, train: torch.Tensor, held_out: torch.Tensor, keeper: Keeper
 ) -> list[Probe]:
-    """The probe that asks D under ``rule``; none where a split has fewer than two images."""
-    if min(len(train), len(held_out)) < 2:
+    """The probe that asks D under ``rule``.
+
+    None where a split has fewer than two images, or a rule shows D what is held out.
+    """
+    if min(len(train), len(held_out)) < 2 or Together(rule.change).shows_held_out():
         return []
     return [Diagnostics(rule, train, held_out, keeper.diagnosed.append, keeper.run.replay)]
 

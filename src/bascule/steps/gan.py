@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -13,20 +14,27 @@ from torch.nn.utils.parametrizations import _SpectralNorm
 from bascule.game import Game
 from bascule.interventions import Intervention
 from bascule.now import Now
-from bascule.objectives import loss_D, loss_G
+from bascule.objectives import TopK, loss_D, loss_G
 
 
 def gan_step(
-    game: Game, real: Tensor, now: Now, change: Intervention, concat: bool = False
+    game: Game,
+    real: Tensor,
+    now: Now,
+    change: Intervention,
+    concat: bool = False,
+    top_k: TopK | None = None,
 ) -> dict[str, Tensor]:
     """One step of D, then one of G, on one batch of reals (B, 3, H, W) in [-1, 1].
 
     D sees reals and fakes in two forward passes, because its BatchNorm takes its statistics from
     each batch; ``concat`` shows them in one pass instead, which is another game. G's turn reuses
-    the fakes of D's turn. A player that may not learn is left as it is, its BatchNorm statistics
-    too, and its loss is still reported. Returns detached scalars; D_x and D_Gz are means of
-    sigmoid(logit) over the batch in D's turn.
+    the fakes of D's turn; with ``top_k`` G learns from the best of them alone. A player that may
+    not learn is left as it is, its BatchNorm statistics too, and its loss is still reported.
+    Returns detached scalars; D_x and D_Gz are means of sigmoid(logit) over the batch in D's turn,
+    r_t is the mean sign of the reals' logits (Karras et al. 2020, equation 1).
     """
+    now = replace(now, lent=replace(now.lent, judge=lambda x: _judged(game, change, x, now)))
     change.prepare(game, now.within("prepare"))
     turns = now.within("may_learn")
     d_learns, g_learns = change.may_learn("D", turns), change.may_learn("G", turns)
@@ -49,7 +57,9 @@ def gan_step(
     game.D.requires_grad_(False)  # G's turn needs no gradient of D's weights
     heard = d_learns and g_learns
     with game.autocast(), torch.set_grad_enabled(g_learns), norms(game.D, learn=heard):
-        g = loss_G(game.D(change.view(shown_fake, now.within("view/G/fake"))).float())
+        judged = change.turn_of_G(fake, shown_fake, now.within("turn_of_G"))
+        logit = game.D(change.view(judged, now.within("view/G/fake"))).float()
+        g = loss_G(top_k.best(logit, now.epoch) if top_k else logit)
     if g_learns:
         game.opt_G.zero_grad()
         g.backward()
@@ -61,7 +71,14 @@ def gan_step(
         "loss_G": g.detach(),
         "D_x": logit_real.detach().sigmoid().mean(),
         "D_Gz": logit_fake.detach().sigmoid().mean(),
+        "r_t": logit_real.detach().sign().mean(),
     }
+
+
+def _judged(game: Game, change: Intervention, x: Tensor, now: Now) -> Tensor:
+    """D's logits of ``x``, (B,), as it sees it at this moment, without a trace in D."""
+    with torch.no_grad(), game.autocast(), norms(game.D, learn=False):
+        return game.D(change.view(x.detach(), now.within("judge"))).float()
 
 
 def judge(D: nn.Module, real: Tensor, fake: Tensor, concat: bool) -> tuple[Tensor, Tensor]:

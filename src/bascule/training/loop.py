@@ -15,7 +15,7 @@ from bascule.data.color import to_space
 from bascule.errors import Refusal
 from bascule.game import Game
 from bascule.interventions import Intervention, Together
-from bascule.now import Now, address
+from bascule.now import Lent, Now, address
 from bascule.steps.gan import gan_step
 from bascule.training.recipe import Recipe
 from bascule.training.state import State
@@ -53,14 +53,16 @@ def train(
     probes: Sequence[Probe] = (),
     until_epoch: int | None = None,
     save: Callable[[State], None] = lambda state: None,
+    held_out: Tensor | None = None,
     must_stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Play from where ``state`` stands to the end of epoch ``until_epoch`` (default: the last).
 
-    ``images``: uint8 (N, 3, H, W), the training images. ``save(state)`` is called
-    after every epoch, after the probes. When ``must_stop()`` says so, raises :class:`Stopped`
-    between two steps, where ``state`` may be saved too. Raises :class:`Refusal` when a loss is
-    not finite, at such a stop or at the end of the epoch; that state must not be saved.
+    ``images``: uint8 (N, 3, H, W), the training images; ``held_out`` likewise, for rules that show
+    D some of those. ``save(state)`` is called after every epoch, after the probes. When
+    ``must_stop()`` says so, raises :class:`Stopped` between two steps, where ``state`` may be saved
+    too. Raises :class:`Refusal` when a loss is not finite, at such a stop or at the end of the
+    epoch; that state must not be saved.
     """
     game = state.game
     images = images.to(game.device)
@@ -72,8 +74,7 @@ def train(
         order = epoch_order(len(images), recipe.batch, recipe.seed, state.epoch)
         epoch_began, first = time.perf_counter(), state.step - state.epoch * steps
         for indices in order[first:]:
-            now = Now(recipe.seed, state.epoch, state.step, device=game.device)
-            scalars = _one_step(recipe, game, images, indices, now, change)
+            scalars = _one_step(recipe, state, images, indices, held_out, change)
             for name, value in scalars.items():
                 state.partial.setdefault(name, []).append(value)
             state.step += 1
@@ -96,18 +97,50 @@ def train(
 
 def _one_step(
     recipe: Recipe,
-    game: Game,
+    state: State,
     images: Tensor,
     indices: Tensor,
-    now: Now,
+    held_out: Tensor | None,
     change: Intervention,
 ) -> dict[str, Tensor]:
+    game = state.game
+
+    def shown(pixels: Tensor, at: Now) -> Tensor:
+        x = prepare(pixels.to(game.device), recipe.augment, recipe.space, at)
+        return x.contiguous(memory_format=torch.channels_last) if recipe.channels_last else x
+
+    def more(split: str, n: int, at: Now) -> Tensor:
+        pool = images if split == "other" else held_out
+        others = _others(split, 0 if pool is None else len(pool), indices, n, at)
+        assert pool is not None  # _others refuses it
+        return shown(pool[others.to(pool.device)], at)
+
+    lent = Lent(game.memory, game.seen, pictures=more)
+    now = Now(recipe.seed, state.epoch, state.step, device=game.device, lent=lent)
     torch.manual_seed(address(recipe.seed, "global", now.step))  # for dropout and the like
-    batch = images[indices.to(images.device)]
-    real = prepare(batch, recipe.augment, recipe.space, now)
-    if recipe.channels_last:
-        real = real.contiguous(memory_format=torch.channels_last)
-    return gan_step(game, real, now, change, recipe.concat)
+    real = shown(images[indices.to(images.device)], now)
+    scalars = gan_step(game, real, now, change, recipe.concat, recipe.top_k)
+    game.seen = dict(scalars)
+    # Rules' averages, counts and probabilities stand in the rows too.
+    return scalars | {name: v for name, v in game.memory.items() if v.ndim == 0}
+
+
+def _others(split: str, size: int, indices: Tensor, n: int, now: Now) -> Tensor:
+    """``n`` places at random in a set of ``size``; of "other" training images none of ``indices``.
+
+    Each image once, unless there are fewer than ``n``: then each as often as the next.
+    """
+    places = torch.arange(size)
+    if split == "other":
+        places = places[~torch.isin(places, indices)]
+    if not len(places):
+        raise Refusal(f"a rule asks for {split.replace('_', '-')} images, and there are none")
+    rounds = -(-n // len(places))
+    draws = [
+        places[torch.randperm(len(places), generator=now.rng(f"pictures.{k}"))]
+        for k in range(rounds)
+    ]
+    return torch.cat(draws)[:n]
 
 
 def prepare(batch: Tensor, augment: Sequence[Flip | Affine], space: str, now: Now) -> Tensor:

@@ -12,6 +12,7 @@ from bascule.data.imported import Imported
 from bascule.errors import Refusal, unknown
 from bascule.interventions import Intervention
 from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.objectives import TopK
 from bascule.typed import check_fields
 
 
@@ -39,6 +40,7 @@ class Recipe:
     space: Literal["rgb", "hsv"] = "rgb"
     concat: bool = False  # D sees reals and fakes in one forward pass
     change: tuple[Intervention, ...] = ()
+    top_k: TopK | None = None  # G learns from its best fakes alone
     # arithmetic
     precision: Literal["auto", "fp32", "bf16"] = "fp32"
     channels_last: bool = True

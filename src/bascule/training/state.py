@@ -57,4 +57,11 @@ def begin(recipe: Recipe) -> State:
     if recipe.compile:
         G.compile()
         D.compile()
-    return State(Game(G, D, opt_G, opt_D, recipe.model.z_dim, device, recipe.precision))
+    game = Game(
+        *(G, D, opt_G, opt_D),
+        z_dim=recipe.model.z_dim,
+        device=device,
+        precision=recipe.precision,
+        fresh=recipe.model.players,
+    )
+    return State(game)

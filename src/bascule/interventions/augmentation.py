@@ -1,0 +1,167 @@
+"""Augmentation of everything that D sees, differentiable, so that G is taught through it.
+
+Unlike an augmentation of the reals alone (``Recipe.augment``), it cannot leak into what G draws,
+as long as D can still see what is natural (Karras et al. 2020, section 2.2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from bascule.data.augment import Motions, warp
+from bascule.errors import Refusal
+from bascule.interventions.adaptive import adapted
+from bascule.interventions.seams import Intervention, check_epoch
+from bascule.now import Now
+from bascule.typed import check_fields
+
+Kind = Literal["colour", "translation", "cutout"]
+
+
+@dataclass(frozen=True)
+class DiffAugment(Intervention):
+    """Differentiable augmentation (Zhao et al. 2020) of every image that D sees, one draw an image.
+
+    ``colour``: brightness plus U(-0.5, 0.5), saturation times U(0, 2), contrast times U(0.5, 1.5),
+    in this order; ``translation``: up to an eighth of the side, mid-grey coming in; ``cutout``: a
+    square of half the side, centred anywhere, becomes mid-grey.
+    """
+
+    kinds: tuple[Kind, ...] = ("colour", "translation", "cutout")
+    from_epoch: int = 0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_epoch("DiffAugment", "from_epoch", self.from_epoch)
+
+    def acts_from(self) -> int:
+        return self.from_epoch
+
+    def view(self, x: Tensor, now: Now) -> Tensor:
+        if now.epoch < self.from_epoch:
+            return x
+        for kind in self.kinds:
+            x = KINDS[kind](x, now)
+        return x
+
+
+def _uniform(now: Now, name: str, n: int, low: float, high: float, device: torch.device) -> Tensor:
+    """(n, 1, 1, 1) draws of U(low, high)."""
+    u = torch.rand((n, 1, 1, 1), generator=now.rng(name))
+    return (low + (high - low) * u).to(device)
+
+
+def colour(x: Tensor, now: Now) -> Tensor:
+    """Brightness, saturation and contrast of each image; values may leave [-1, 1]."""
+    n = len(x)
+    x = x + _uniform(now, "brightness", n, -0.5, 0.5, x.device)
+    x = _stretched(x, x.mean(1, keepdim=True), _uniform(now, "saturation", n, 0, 2, x.device))
+    return _stretched(
+        x, x.mean((1, 2, 3), keepdim=True), _uniform(now, "contrast", n, 0.5, 1.5, x.device)
+    )
+
+
+def _stretched(x: Tensor, centre: Tensor, factor: Tensor) -> Tensor:
+    return centre + (x - centre) * factor
+
+
+def translation(x: Tensor, now: Now, share: float = 1 / 8) -> Tensor:
+    """Each image moved by whole pixels, up to ``share`` of the side either way; 0 comes in."""
+    b, _, h, w = x.shape
+    most = round(h * share)
+    moves = torch.randint(-most, most + 1, (2, b), generator=now.rng("translation")).to(x.device)
+    padded = F.pad(x, (most, most, most, most))
+    rows = torch.arange(h, device=x.device)[None] + most - moves[0][:, None]
+    columns = torch.arange(w, device=x.device)[None] + most - moves[1][:, None]
+    images = torch.arange(b, device=x.device)[:, None, None]
+    moved = padded.permute(0, 2, 3, 1)[images, rows[:, :, None], columns[:, None, :]]
+    return moved.permute(0, 3, 1, 2)
+
+
+def cutout(x: Tensor, now: Now, share: float = 1 / 2) -> Tensor:
+    """In each image a square of ``share`` of the side, its centre anywhere, becomes 0."""
+    b, _, h, w = x.shape
+    half = round(h * share) / 2
+    centre = torch.rand((2, b), generator=now.rng("cutout")).to(x.device)
+    rows = torch.arange(h, device=x.device) + 0.5
+    columns = torch.arange(w, device=x.device) + 0.5
+    tall = (rows[None] - (centre[0] * h)[:, None]).abs() < half
+    wide = (columns[None] - (centre[1] * w)[:, None]).abs() < half
+    hole = tall[:, None, :, None] & wide[:, None, None, :]
+    return torch.where(hole, torch.zeros((), dtype=x.dtype, device=x.device), x)
+
+
+KINDS = {"colour": colour, "translation": translation, "cutout": cutout}
+
+
+@dataclass(frozen=True)
+class AdaptiveAugment(Intervention):
+    """Adaptive discriminator augmentation (ADA, Karras et al. 2020) of every image that D sees.
+
+    Each transform happens to an image with probability p, which rises while D over-fits: while
+    r_t, the mean sign of its logits of training images, exceeds ``target``
+    (:func:`bascule.interventions.adaptive.adapted`, ``speed_images`` from 0 to 1). The transforms,
+    with the paper's strengths (appendix B): a mirror image; a move of up to an eighth of the side;
+    a zoom of 2^N(0, 0.2²); a turn by any angle; brightness plus N(0, 0.2²); contrast times
+    2^N(0, 0.5²); saturation times 2^N(0, 1). Left out of the paper's "bgc": quarter turns,
+    stretching, luma flips, hue. Pixels come in by reflection.
+    """
+
+    target: float = 0.6
+    speed_images: int = 500_000
+    from_epoch: int = 0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.speed_images < 1:
+            raise Refusal(f"AdaptiveAugment(speed_images={self.speed_images}): expected >= 1")
+        check_epoch("AdaptiveAugment", "from_epoch", self.from_epoch)
+
+    def acts_from(self) -> int:
+        return self.from_epoch
+
+    def batches(self, real: Tensor, fake: Tensor, now: Now) -> tuple[Tensor, Tensor]:
+        if now.epoch >= self.from_epoch:
+            adapted(now, self.target, len(real) / self.speed_images)
+        return real, fake
+
+    def view(self, x: Tensor, now: Now) -> Tensor:
+        p = now.recall("p").item() if now.epoch >= self.from_epoch else 0.0
+        return augmented(x, p, now) if p > 0 else x
+
+
+def augmented(x: Tensor, p: float, now: Now) -> Tensor:
+    """ADA's transforms, each on each image with probability ``p``."""
+    n, _, h, w = x.shape
+
+    def often(name: str, chance: float = p) -> Tensor:
+        return torch.rand(n, generator=now.rng(f"{name}?")) < chance
+
+    def drawn(name: str, std: float) -> Tensor:
+        return torch.randn(n, generator=now.rng(name)) * std * often(name)
+
+    mirror = (often("mirror") & (torch.rand(n, generator=now.rng("mirror")) < 0.5)).to(x.device)
+    x = torch.where(mirror[:, None, None, None], x.flip(-1), x)
+    shift = (2 * torch.rand((2, n), generator=now.rng("move")) - 1) / 8 * often("move")
+    turn = 180 * (2 * torch.rand(n, generator=now.rng("turn")) - 1)
+    motions = Motions(
+        angle=turn * often("turn"),
+        dx=(shift[0] * w).round(),
+        dy=(shift[1] * h).round(),
+        scale=torch.exp2(drawn("zoom", 0.2)),
+        shear=torch.zeros(n),
+    )
+    x = warp(x, motions)
+
+    def per_image(values: Tensor) -> Tensor:
+        return values.to(x.device)[:, None, None, None]
+
+    x = x + per_image(drawn("brightness", 0.2))
+    # ADA's contrast turns about mid-grey, its saturation about each pixel's grey.
+    x = x * per_image(torch.exp2(drawn("contrast", 0.5)))
+    return _stretched(x, x.mean(1, keepdim=True), per_image(torch.exp2(drawn("saturation", 1.0))))

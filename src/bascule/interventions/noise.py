@@ -1,0 +1,105 @@
+"""Noise: a G that suddenly is almost perfect, and noise on what D sees.
+
+Added noise is not clipped, so D may see values outside [-1, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from bascule.interventions.seams import Intervention, Player, check_epoch
+from bascule.laws import Law, Uniform, check_strength, draw
+from bascule.now import Now
+from bascule.typed import check_fields
+
+
+def add_noise(x: Tensor, sigma: Law, now: Now) -> Tensor:
+    """``x`` plus Gaussian noise: one standard deviation a batch, drawn from the law ``sigma``."""
+    noise = torch.randn(x.shape, generator=now.device_rng("noise"), device=x.device)
+    return x + draw(sigma, now.within("sigma")) * noise
+
+
+@dataclass(frozen=True)
+class PerfectG(Intervention):
+    """From ``at_epoch`` on, G seems almost perfect: the fakes are reals plus noise.
+
+    G rests from then on. ``sigma``: standard deviation of the noise, one draw a batch, in units
+    of images in [-1, 1]. ``of``: whose pictures the fakes are,
+
+    - ``"same"``: the very reals that D is shown in this step, as in the 2019 notebook;
+    - ``"other"``: training images, as many, none of them a real of this step;
+    - ``"held_out"``: held-out images, which D never sees as real. Nothing held out is left then
+      to measure D with, so such a run has no diagnostics and is not evaluated.
+    """
+
+    at_epoch: int
+    sigma: Law = Uniform(0.0, 0.1)
+    of: Literal["same", "other", "held_out"] = "same"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_epoch("PerfectG", "at_epoch", self.at_epoch)
+        check_strength("PerfectG", "sigma", self.sigma)
+
+    def acts_from(self) -> int:
+        return self.at_epoch
+
+    def shows_held_out(self) -> bool:
+        return self.of == "held_out"
+
+    def batches(self, real: Tensor, fake: Tensor, now: Now) -> tuple[Tensor, Tensor]:
+        if now.epoch < self.at_epoch:
+            return real, fake
+        whose = real if self.of == "same" else now.pictures(self.of, len(real))
+        return real, add_noise(whose, self.sigma, now)
+
+    def may_learn(self, player: Player, now: Now) -> bool:
+        return player == "D" or now.epoch < self.at_epoch
+
+
+@dataclass(frozen=True)
+class NoiseOnReals(Intervention):
+    """From ``from_epoch`` on, D is shown its reals with noise, and its fakes as they are."""
+
+    sigma: Law = Uniform(0.0, 0.1)
+    from_epoch: int = 0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_epoch("NoiseOnReals", "from_epoch", self.from_epoch)
+        check_strength("NoiseOnReals", "sigma", self.sigma)
+
+    def acts_from(self) -> int:
+        return self.from_epoch
+
+    def batches(self, real: Tensor, fake: Tensor, now: Now) -> tuple[Tensor, Tensor]:
+        if now.epoch < self.from_epoch:
+            return real, fake
+        return add_noise(real, self.sigma, now), fake
+
+
+@dataclass(frozen=True)
+class InstanceNoise(Intervention):
+    """From ``from_epoch`` on, every image that D sees carries noise, in both players' turns.
+
+    Sønderby et al. 2017, section 3.2. One standard deviation is drawn for each batch that D
+    sees, so reals and fakes of one step may be noised unequally.
+    """
+
+    sigma: Law = Uniform(0.0, 0.1)
+    from_epoch: int = 0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_epoch("InstanceNoise", "from_epoch", self.from_epoch)
+        check_strength("InstanceNoise", "sigma", self.sigma)
+
+    def acts_from(self) -> int:
+        return self.from_epoch
+
+    def view(self, x: Tensor, now: Now) -> Tensor:
+        return x if now.epoch < self.from_epoch else add_noise(x, self.sigma, now)

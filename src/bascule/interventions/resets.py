@@ -1,0 +1,79 @@
+"""Rules that act on the scores they observe: a D that leads too far begins again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bascule.errors import Refusal
+from bascule.game import Game
+from bascule.interventions.seams import Intervention, Player, check_epoch
+from bascule.now import Now
+from bascule.typed import check_fields
+
+
+@dataclass(frozen=True)
+class ResetD(Intervention):
+    """When D leads too far, its weights and its optimiser begin again; G may wait for it.
+
+    D leads too far when D_x > ``D_x`` and D_Gz < ``D_Gz``, both averaged exponentially over about
+    ``over_steps`` steps; a new D starts at 1/2 and 1/2. ``wait``: G does not learn until
+    the new D has reached D_x > wait[0] and D_Gz < wait[1] (the "threshold" of a 2019 notebook,
+    which reset at .7 and .2 and waited until .6 and .3); None: it goes on at once. Remembers, and
+    so reports, the averages, the number of ``resets``, and whether G is ``waiting``.
+    """
+
+    D_x: float = 0.7
+    D_Gz: float = 0.2
+    over_steps: int = 20
+    wait: tuple[float, float] | None = None
+    from_epoch: int = 0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_epoch("ResetD", "from_epoch", self.from_epoch)
+        if self.over_steps < 1:
+            raise Refusal(f"ResetD(over_steps={self.over_steps}): expected a whole number >= 1")
+        both = {"D_x, D_Gz": (self.D_x, self.D_Gz), "wait": self.wait or (1.0, 0.0)}
+        for name, (x, gz) in both.items():
+            if not (0.5 <= x <= 1 and 0 <= gz <= 0.5):
+                raise Refusal(
+                    f"ResetD({name} = {x}, {gz}): expected D_x in [0.5, 1] and D_Gz in [0, 0.5]"
+                )
+        if self.wait and not (self.wait[0] <= self.D_x and self.wait[1] >= self.D_Gz):
+            raise Refusal(
+                f"ResetD(wait={self.wait}): expected scores that come before D_x={self.D_x} and "
+                f"D_Gz={self.D_Gz}, or G would never learn again"
+            )
+
+    def acts_from(self) -> int:
+        return self.from_epoch
+
+    def prepare(self, game: Game, now: Now) -> None:
+        if now.epoch < self.from_epoch:
+            return
+        x, gz = now.recall("D_x", 0.5).item(), now.recall("D_Gz", 0.5).item()
+        seen_x, seen_gz = now.seen("D_x"), now.seen("D_Gz")
+        if seen_x is not None and seen_gz is not None:
+            x += (seen_x - x) / self.over_steps
+            gz += (seen_gz - gz) / self.over_steps
+        resets, waiting = now.recall("resets").item(), now.recall("waiting").item()
+        if self.wait and x > self.wait[0] and gz < self.wait[1]:
+            waiting = 0.0
+        if x > self.D_x and gz < self.D_Gz:
+            _begin_again(game, now)
+            x = gz = 0.5
+            resets += 1
+            waiting = float(self.wait is not None)
+        for name, value in (("D_x", x), ("D_Gz", gz), ("resets", resets), ("waiting", waiting)):
+            now.remember(name, value)
+
+    def may_learn(self, player: Player, now: Now) -> bool:
+        return player == "D" or not now.recall("waiting").item()
+
+
+def _begin_again(game: Game, now: Now) -> None:
+    """New weights for D, drawn at this moment, and an optimiser that remembers nothing."""
+    assert game.fresh is not None, "a game that can begin again"
+    _, D = game.fresh(now.rng("D"))
+    game.D.load_state_dict(D.state_dict())
+    game.opt_D.state.clear()
