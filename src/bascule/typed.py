@@ -34,7 +34,8 @@ def checked(cls: type, name: str, hint: Any, value: Any) -> Any:
 
     Several values, or a single one, are a tuple where one is declared. Numbers must be finite.
     """
-    if str(hint).startswith("tuple[") and not isinstance(value, tuple):
+    tuple_declared = str(hint).startswith("tuple[") and value is not None  # it may be None too
+    if tuple_declared and not isinstance(value, tuple):
         several = isinstance(value, Iterable) and not isinstance(value, str)
         value = tuple(value) if several else (value,)
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):

@@ -13,6 +13,7 @@ from bascule.cli.progress import counter
 from bascule.data.images import ImageSet
 from bascule.errors import Refusal
 from bascule.features.extractors import DEFAULT, EXTRACTORS
+from bascule.interventions import Together
 from bascule.runs.store import Run, Store
 
 
@@ -24,7 +25,9 @@ def add(verbs: argparse._SubParsersAction) -> None:
     evaluate.add_argument("target", help="a run's id, a part of it, or a folder of RGB pictures")
     evaluate.add_argument("--data", metavar="NAME", help="for a folder: the set to compare it with")
     evaluate.add_argument("-n", type=int, default=5000, metavar="N", help="fakes (default: 5000)")
-    evaluate.add_argument("--epoch", type=int, metavar="E", help="a kept checkpoint of the run")
+    evaluate.add_argument(
+        "--epoch", type=int, nargs="+", metavar="E", help="kept checkpoints of the run"
+    )
     evaluate.add_argument("--all-epochs", action="store_true", help="every kept checkpoint")
     evaluate.add_argument(
         "--extractor",
@@ -36,6 +39,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
     evaluate.add_argument("--no-attributes", action="store_true", help="skip the exact attributes")
     evaluate.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
     evaluate.add_argument("-o", "--output", type=Path, metavar="DIR", help="default: the run")
+    evaluate.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     evaluate.set_defaults(do=do_evaluate)
 
 
@@ -59,16 +63,18 @@ def _run(args: argparse.Namespace, run: Run) -> int:
 
     if args.all_epochs and args.epoch is not None:
         raise Refusal("--epoch and --all-epochs: give one of them")
+    if Together(run.recipe.change).shows_held_out():
+        raise Refusal(f"{run.id} shows D the held-out images: none is left to measure with")
     images = load_images(run.recipe.data)
     check_data(run, images)
-    epochs = run.kept_epochs() if args.all_epochs else [args.epoch]
+    epochs = run.kept_epochs() if args.all_epochs else args.epoch or [None]
     if not epochs:
         raise Refusal(f"{run.id} keeps no checkpoint yet: train it first")
     for epoch in epochs:
         with counter("drawing the fakes") as tell:
             fakes, done = generate(run, args.n, epoch, args.seed, tell)
         _measure(args, fakes, images, run.id, done, args.output or run.folder)
-    if not args.output:
+    if not args.output and not args.worker:
         print(f"note: {write_run_note(run, images.credit)}")
     return 0
 
@@ -118,6 +124,8 @@ def _measure(
     path = keep_evaluation(folder, found)
     name = neighbour_file(epoch)
     atomic.write(folder / name, lambda to: picture.save(to, "PNG"))
+    if args.worker:
+        return
     print(title(found))
     console().print(rich_table(evaluation_table(found)))
     for note in found.notes:

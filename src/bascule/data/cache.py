@@ -25,7 +25,7 @@ import numpy as np
 
 from bascule import atomic
 from bascule.data.images import ImageSet, digest_of, in_chunks
-from bascule.data.near_duplicates import held_out_split, near_duplicate_groups, twins
+from bascule.data.near_duplicates import HELD_OUT, held_out_split, near_duplicate_groups, twins
 from bascule.errors import Refusal
 
 FORMAT = 1
@@ -117,9 +117,18 @@ class Draft:
         self.n += len(pixels)
 
     def finish(
-        self, *, name: str, credit: str, labels: Mapping[str, np.ndarray], **facts: Any
+        self,
+        *,
+        name: str,
+        credit: str,
+        labels: Mapping[str, np.ndarray],
+        share: float = HELD_OUT,
+        **facts: Any,
     ) -> None:
-        """Complete the entry: header, held-out split, labels and facts, all synced to disk."""
+        """Complete the entry: header, held-out split, labels and facts, all synced to disk.
+
+        ``share``: of the images, held out.
+        """
         self._images.seek(0)
         self._write_header()
         _sync_and_close(self._images)
@@ -136,7 +145,7 @@ class Draft:
             **facts,
         }
         with open(self.folder / "held_out.npy", "wb") as file:
-            np.save(file, held_out_split(groups))
+            np.save(file, held_out_split(groups, share))
             _sync_and_close(file)
         with open(self.folder / "labels.npz", "wb") as file:
             # "file" is the name of savez's own first parameter: no label may be called so.

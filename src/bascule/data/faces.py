@@ -18,6 +18,7 @@ import numpy as np
 
 from bascule.data import cache
 from bascule.data.images import ImageSet, Progress
+from bascule.data.near_duplicates import HELD_OUT
 from bascule.errors import Refusal, unknown
 from bascule.typed import check_fields
 
@@ -45,11 +46,13 @@ class Faces:
     for colours (text, ``"none"`` where the part or colour is not drawn), ``flip`` (text), and the
     geometry ``scale, rotate, translateX, translateY`` (floats; factors, degrees, per cent).
     A part so small that 64 px hardly shows it (nose, earrings) still has its exact label.
+    ``held_out``: the share of them that training never sees.
     """
 
     n: int = 2000
     size: int = 64
     style: str = "micah"
+    held_out: float = HELD_OUT
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -59,6 +62,8 @@ class Faces:
             raise Refusal(
                 f"Faces(n={self.n}, size={self.size}): expected n >= 2 and size from 8 to 1024"
             )
+        if not 0 < self.held_out < 1:
+            raise Refusal(f"Faces(held_out={self.held_out}): expected a share between 0 and 1")
 
     def load(self, progress: Progress | None = None) -> ImageSet:
         """The set from the cache; drawn first if needed, 2 to 6 ms an image at 64 px.
@@ -66,7 +71,7 @@ class Faces:
         ``progress`` is told (images done, images in all). Raises Refusal when the cache is
         damaged or cannot be written.
         """
-        rules = {
+        rules: dict[str, Any] = {
             "source": "DiceBear",
             "style": self.style,
             "n": self.n,
@@ -74,6 +79,8 @@ class Faces:
             "options": OPTIONS[self.style],
             "packages": {p: version(p) for p in ("dicebear-core", "dicebear-styles", "resvg-py")},
         }
+        if self.held_out != HELD_OUT:
+            rules["held_out"] = self.held_out
         entry = cache.made(f"faces-{self.style}-{self.size}px-{self.n}", rules)
         if not entry.exists():
             self._draw(entry, rules, progress)
@@ -94,6 +101,7 @@ class Faces:
                 name=f"faces-{self.style}",
                 credit=artist.credit,
                 labels={k: np.array([labels[k] for labels in resolved]) for k in resolved[0]},
+                share=self.held_out,
                 rules=rules,
             )
 

@@ -13,6 +13,7 @@ from bascule.errors import Refusal
 from bascule.now import address
 
 THUMBNAIL = 16  # pixels a side
+HELD_OUT = 0.1  # of the images, unless a set says otherwise
 # Looked at on cartoon frames: pairs up to 20 / 255 are still one scene, but generated faces, which
 # differ in small parts, begin to link into one large group above 12 / 255.
 THRESHOLD = 12 / 255  # RMS over the thumbnail, where black to white is 1
@@ -76,7 +77,7 @@ def twins(groups: np.ndarray) -> list[list[int]]:
     return [part.tolist() for part in np.split(order, starts[1:]) if len(part) > 1]
 
 
-def held_out_split(groups: np.ndarray, share: float = 0.1) -> np.ndarray:
+def held_out_split(groups: np.ndarray, share: float = HELD_OUT) -> np.ndarray:
     """Whom to hold out, bool (N,): whole groups, about ``share`` of the images, in a fixed order.
 
     Groups are visited in the order of their address and taken while they fit. At least one group

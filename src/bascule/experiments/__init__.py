@@ -1,6 +1,38 @@
 """Experiments: a question, arms, predictions that a program can check, and the verdict."""
 
-from bascule.experiments.experiment import Experiment
-from bascule.experiments.predictions import Higher, Lower, Settles, Spike, Within
+from bascule.experiments.experiment import Experiment, Measure
+from bascule.experiments.predictions import (
+    COVERAGE,
+    KID,
+    MEAN_TV,
+    MISSING,
+    OUT_OF_VOCABULARY,
+    PRECISION,
+    Alike,
+    Falls,
+    Higher,
+    Lower,
+    Rises,
+    Settles,
+    Spike,
+    Within,
+)
 
-__all__ = ["Experiment", "Higher", "Lower", "Settles", "Spike", "Within"]
+__all__ = [
+    "COVERAGE",
+    "KID",
+    "MEAN_TV",
+    "MISSING",
+    "OUT_OF_VOCABULARY",
+    "PRECISION",
+    "Alike",
+    "Experiment",
+    "Falls",
+    "Higher",
+    "Lower",
+    "Measure",
+    "Rises",
+    "Settles",
+    "Spike",
+    "Within",
+]

@@ -13,6 +13,21 @@ from bascule.runs import codec
 from bascule.runs.brought import classes_of, load_file
 from bascule.training.recipe import Recipe
 
+FOLDER = Path("experiments")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is measured of every finished run: ``bascule evaluate`` with ``fakes`` fakes.
+
+    ``attributes``: the exact attributes of built-in faces too; they are learnt once, in minutes.
+    ``epochs``: after how many epochs done, each kept by the recipe; empty: at the end alone.
+    """
+
+    fakes: int = 1000
+    attributes: bool = True
+    epochs: tuple[int, ...] = ()
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -20,7 +35,8 @@ class Experiment:
     ``seeds``, so that all arms of a seed share every draw.
 
     ``predictions`` decide the verdict; ``checks`` are predictions that must hold if the program
-    is right. ``quick`` is the same question at a size for a laptop.
+    is right. ``measure``: what is measured of the runs' fakes, None for nothing. ``quick`` is the
+    same question at a size for a laptop.
     """
 
     question: str
@@ -29,6 +45,7 @@ class Experiment:
     predictions: Sequence[Prediction]
     checks: Sequence[Prediction] = ()
     seeds: Sequence[int] = (0, 1, 2)
+    measure: Measure | None = None
     remarks: str = ""
     quick: Experiment | None = None
     name: str = ""
@@ -44,7 +61,7 @@ class Experiment:
             raise Refusal("an experiment needs at least one prediction")
         epochs = {name: recipe.epochs for name, recipe in self.arms.items()}
         for prediction in (*self.predictions, *self.checks):
-            check(prediction, epochs)
+            check(prediction, epochs, measured=self.measure is not None)
 
     def with_settings(self, settings: Mapping[str, str]) -> Experiment:
         """Every arm with some recipe fields set, as the command line says them."""
@@ -53,12 +70,18 @@ class Experiment:
 
 
 def load(path: Path, quick: bool = False) -> Experiment:
-    """The ``experiment`` of a Python file, or its quick version."""
+    """The ``experiment`` of a Python file, or its quick version.
+
+    Its name is that of the file, with its folder where that is a folder of experiments.
+    """
     module = load_file(path)
     found = getattr(module, "experiment", None)
     if not isinstance(found, Experiment):
         raise Refusal(f"{path} defines no experiment: expected `experiment = Experiment(...)`")
     name = path.stem.replace("_", "-")
+    folder = path.resolve().parent
+    if folder.parent.name == FOLDER.name:
+        name = f"{folder.name}/{name}"
     if quick:
         if found.quick is None:
             raise Refusal(f"{path} has no quick version: give its Experiment a `quick=`")
@@ -66,7 +89,22 @@ def load(path: Path, quick: bool = False) -> Experiment:
     return replace(found, name=name, file=path, brought=classes_of(module))
 
 
-def find_file(text: str, folder: Path = Path("experiments")) -> Path:
+def find_files(text: str, folder: Path = FOLDER) -> list[Path]:
+    """The files of an experiment, or of a folder of experiments, in the order of their names.
+
+    ``text``: a path, or the name of a file or folder in ``experiments/``.
+    """
+    inside = folder / text
+    for place in (inside, Path(text)):
+        if place.is_dir():
+            found = sorted(path for path in place.glob("*.py") if not path.name.startswith("_"))
+            if not found:
+                raise Refusal(f"no experiment in the folder {place}: expected .py files")
+            return found
+    return [find_file(text, folder)]
+
+
+def find_file(text: str, folder: Path = FOLDER) -> Path:
     """The experiment's file: a path, or the name of a file in ``experiments/``."""
     if text.endswith(".py"):
         path = Path(text)
@@ -75,7 +113,10 @@ def find_file(text: str, folder: Path = Path("experiments")) -> Path:
         return path
     path = folder / f"{text.replace('-', '_')}.py"
     if not path.exists():
-        known = [p.stem.replace("_", "-") for p in folder.glob("*.py")]
+        known = [
+            p.relative_to(folder).with_suffix("").as_posix().replace("_", "-")
+            for p in sorted(folder.rglob("*.py"))
+        ]
         if not known:
             raise Refusal(
                 f"no experiment {text!r}: there is no folder experiments/ here; "

@@ -1,24 +1,49 @@
 """Predictions: each measures one number a seed, and claims a region for it.
 
 Epochs count from 0; ``from_epoch`` is included and ``to_epoch`` is not (None: to the end).
-Measurements read the mean of a scalar over each epoch's batches, unless they say otherwise.
+Measurements read the mean of a scalar over each epoch's batches, unless they say otherwise. A
+scalar is one of
+
+- the game's: ``loss_D``, ``loss_G``, ``D_x``, ``D_Gz``, ``r_t``, and ``lead`` = D_x - D_Gz;
+- what a rule reports, such as ``ResetD.0/resets``;
+- what diagnostics ask every few epochs (:mod:`bascule.diagnostics.probe`), such as ``mmd``;
+- what an evaluation measures, by its label, such as :data:`KID`. Without a window, that of the
+  last evaluated epoch counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from math import inf
-from typing import Protocol
+from math import inf, nan
+from typing import Any, Protocol
 
 import numpy as np
 
 from bascule.errors import Refusal, unknown
+from bascule.features.extractors import DEFAULT
+from bascule.metrics.measured import METRICS
 
 Curve = Mapping[str, np.ndarray]  # scalar name -> (epochs,)
 Curves = Mapping[str, Mapping[int, Curve]]  # arm -> seed -> curve
 
 SCALARS = ("loss_D", "loss_G", "D_x", "D_Gz")
+MORE_SCALARS = ("r_t", "lead")
+ASKED = (
+    *("auc_held_out", "auc_train", "auc_train_vs_held_out", "accuracy_held_out", "r_v", "ece"),
+    *("D_train", "D_held_out", "D_fake", "logit_std", "grad_norm_D", "grad_norm_G", "fake_mean"),
+    *("mmd", "coverage", "vendi_ratio", "distance_ratio", "rank_ratio", "one_nn_fake", "C_T"),
+    *("nearest_10", "nearest_50"),
+)
+KID = f"KID[{DEFAULT},128px]"
+COVERAGE = f"coverage[{DEFAULT},128px]"
+PRECISION = f"precision[{DEFAULT},128px]"
+MEAN_TV = "mean TV[micah,64px]"
+OUT_OF_VOCABULARY = "out of vocabulary[micah,64px]"
+MISSING = "missing categories[micah,64px]"
+OF_ATTRIBUTES = (
+    *("mean TV", "out of vocabulary", "missing categories", "joint coverage", "combinations"),
+)
 
 
 class Prediction(Protocol):
@@ -37,10 +62,33 @@ class Prediction(Protocol):
         """The number of one seed."""
 
 
+def is_evaluated(scalar: str) -> bool:
+    """Whether ``scalar`` is the label of an evaluation's number, such as "KID[...]"."""
+    return scalar.endswith("]")
+
+
+def _mean(
+    curves: Curves, arm: str, seed: int, scalar: str, start: int = 0, end: int | None = None
+) -> float:
+    """The mean of a scalar over its measured epochs in a window; NaN where there are none."""
+    whole = np.asarray(curves[arm][seed].get(scalar, ()), float)
+    window = whole[start:end]
+    window = window[np.isfinite(window)]
+    if is_evaluated(scalar) and not start and end is None:
+        window = window[-1:]
+    return float(window.mean()) if len(window) else nan
+
+
 def _window(
     curves: Curves, arm: str, seed: int, scalar: str, start: int, end: int | None
 ) -> np.ndarray:
     return np.asarray(curves[arm][seed][scalar])[start:end]
+
+
+def _when(scalar: str, start: int, end: int | None) -> str:
+    return (
+        "at the end" if is_evaluated(scalar) and not start and end is None else _epochs(start, end)
+    )
 
 
 def _epochs(start: int, end: int | None) -> str:
@@ -61,7 +109,7 @@ class Within:
     to_epoch: int | None = None
 
     def claim(self) -> str:
-        when = _epochs(self.from_epoch, self.to_epoch)
+        when = _when(self.scalar, self.from_epoch, self.to_epoch)
         return f"{self.scalar} of “{self.arm}” lies in [{self.low:g}, {self.high:g}] {when}"
 
     def measured(self) -> str:
@@ -71,8 +119,7 @@ class Within:
         return self.low, self.high
 
     def measure(self, curves: Curves, seed: int) -> float:
-        window = _window(curves, self.arm, seed, self.scalar, self.from_epoch, self.to_epoch)
-        return float(window.mean())
+        return _mean(curves, self.arm, seed, self.scalar, self.from_epoch, self.to_epoch)
 
 
 @dataclass(frozen=True)
@@ -91,7 +138,7 @@ class Lower:
 
     def claim(self) -> str:
         by = f" by more than {self.by:g}" if self.by else ""
-        when = _epochs(self.from_epoch, self.to_epoch)
+        when = _when(self.scalar, self.from_epoch, self.to_epoch)
         return f"{self.scalar} of “{self.arm}” is lower than of “{self.than}”{by} {when}"
 
     def measured(self) -> str:
@@ -102,7 +149,7 @@ class Lower:
 
     def measure(self, curves: Curves, seed: int) -> float:
         ours, theirs = (
-            _window(curves, arm, seed, self.scalar, self.from_epoch, self.to_epoch).mean()
+            _mean(curves, arm, seed, self.scalar, self.from_epoch, self.to_epoch)
             for arm in (self.arm, self.than)
         )
         return float(ours - theirs)
@@ -117,6 +164,71 @@ class Higher(Lower):
 
     def region(self) -> tuple[float, float]:
         return self.by, inf
+
+
+@dataclass(frozen=True)
+class Alike(Lower):
+    """The mean of ``scalar`` differs between the arms by at most ``by``, either way."""
+
+    def __post_init__(self) -> None:
+        if not self.by > 0:
+            raise Refusal(f"Alike(by={self.by:g}): expected a largest difference > 0")
+
+    def claim(self) -> str:
+        when = _when(self.scalar, self.from_epoch, self.to_epoch)
+        both = f"“{self.arm}” and “{self.than}”"
+        return f"{self.scalar} of {both} differs by at most {self.by:g} {when}"
+
+    def region(self) -> tuple[float, float]:
+        return -self.by, self.by
+
+
+@dataclass(frozen=True)
+class Rises:
+    """The mean of ``scalar`` in ``arm`` is higher in the later window than in the earlier one.
+
+    Windows are (from_epoch, to_epoch) pairs. By more than ``by``.
+    """
+
+    scalar: str
+    arm: str
+    earlier: tuple[int, int]
+    later: tuple[int, int]
+    by: float = 0.0
+
+    def claim(self) -> str:
+        by = f" by more than {self.by:g}" if self.by else ""
+        moment = f"from {_span(self.earlier)} to {_span(self.later)}"
+        return f"{self.scalar} of “{self.arm}” {self.verb}{by} {moment}"
+
+    verb = "rises"
+
+    def measured(self) -> str:
+        return f"mean {self.scalar} {_epochs(*self.later)}, minus {_epochs(*self.earlier)}"
+
+    def region(self) -> tuple[float, float]:
+        return self.by, inf
+
+    def measure(self, curves: Curves, seed: int) -> float:
+        earlier, later = (
+            _mean(curves, self.arm, seed, self.scalar, *window)
+            for window in (self.earlier, self.later)
+        )
+        return later - earlier
+
+
+@dataclass(frozen=True)
+class Falls(Rises):
+    """The mean of ``scalar`` in ``arm`` is lower in the later window than in the earlier one."""
+
+    verb = "falls"
+
+    def region(self) -> tuple[float, float]:
+        return -inf, -self.by
+
+
+def _span(window: tuple[int, int]) -> str:
+    return f"epochs {window[0]} to {window[1] - 1}"
 
 
 @dataclass(frozen=True)
@@ -179,28 +291,50 @@ class Settles:
         return float(window.std(ddof=1))
 
 
-def check(prediction: Prediction, arms: Mapping[str, int]) -> None:
+def check(prediction: Prediction, arms: Mapping[str, int], measured: bool = True) -> None:
     """Refuse a prediction about an unknown arm or scalar, or epochs that never come.
 
-    ``arms``: the number of epochs of each arm.
+    ``arms``: the number of epochs of each arm. ``measured``: whether fakes are evaluated.
     """
     told = {f.name: getattr(prediction, f.name) for f in fields(prediction)}  # type: ignore[arg-type]
     kind = type(prediction).__name__
     for name in ("arm", "than"):
         if name in told and told[name] not in arms:
             raise unknown(f"arm in {kind}", told[name], arms)
-    if told["scalar"] not in SCALARS:
-        raise unknown(f"scalar in {kind}", told["scalar"], SCALARS)
+    _check_scalar(kind, told["scalar"])
+    if is_evaluated(told["scalar"]) and not measured:
+        raise Refusal(f"{prediction.claim()}: nothing is measured; give measure=Measure()")
     epochs = min(arms[told[name]] for name in ("arm", "than") if name in told)
-    start = told["at_epoch"] if "at_epoch" in told else told["from_epoch"]
-    end = told.get("to_epoch")
-    if start + 1 > epochs or (end is not None and not start < end <= epochs):
-        window = f"epochs {start} to {end}" if end is not None else f"epoch {start}"
-        raise Refusal(f"{prediction.claim()}: {window} never comes, the run has {epochs} epochs")
+    for start, end in _windows(prediction, told):
+        if start + 1 > epochs or (end is not None and not start < end <= epochs):
+            window = f"epochs {start} to {end}" if end is not None else f"epoch {start}"
+            raise Refusal(
+                f"{prediction.claim()}: {window} never comes, the run has {epochs} epochs"
+            )
     if isinstance(prediction, Spike) and prediction.at_epoch < 2:
         raise Refusal(f"{prediction.claim()}: needs at least 2 epochs before it")
-    if isinstance(prediction, Settles) and (end or epochs) - start < 2:
-        raise Refusal(f"{prediction.claim()}: needs at least 2 epochs")
+    if isinstance(prediction, Settles):
+        start, end = prediction.from_epoch, prediction.to_epoch or epochs
+        if end - start < 2:
+            raise Refusal(f"{prediction.claim()}: needs at least 2 epochs")
     low, high = prediction.region()
     if not low <= high:
         raise Refusal(f"{prediction.claim()}: the region [{low:g}, {high:g}] is empty")
+
+
+def _windows(prediction: Prediction, told: Mapping[str, Any]) -> list[tuple[int, int | None]]:
+    if isinstance(prediction, Rises):
+        return [prediction.earlier, prediction.later]
+    start = told["at_epoch"] if "at_epoch" in told else told["from_epoch"]
+    return [(start, told.get("to_epoch"))]
+
+
+def _check_scalar(kind: str, scalar: str) -> None:
+    known = (*SCALARS, *MORE_SCALARS, *ASKED)
+    if is_evaluated(scalar):
+        stem = scalar.partition("[")[0]
+        measures = (*METRICS, *OF_ATTRIBUTES, "support at least", "SWD")
+        if stem not in measures and not stem.startswith("TV of "):
+            raise unknown(f"measure in {kind}", stem, measures)
+    elif scalar not in known and "/" not in scalar:
+        raise unknown(f"scalar in {kind}", scalar, known)

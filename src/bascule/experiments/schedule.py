@@ -18,14 +18,18 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bascule.errors import unknown
-from bascule.experiments.experiment import Experiment
+from bascule.experiments.experiment import Experiment, Measure
 from bascule.experiments.predictions import Curves
 from bascule.experiments.verdict import Verdict, verdict
+from bascule.interventions import Together
+from bascule.runs.evaluations import evaluations
 from bascule.runs.execute import stop_signals
 from bascule.runs.fork import fork
 from bascule.runs.store import Run, Store
 from bascule.training.machine import cores, settle
 from bascule.training.recipe import Recipe
+
+Workers = dict[int, subprocess.Popen[str]]  # by the place of their job
 
 
 @dataclass
@@ -39,6 +43,8 @@ class Job:
     run: Run | None = None
     state: str = "waiting"  # then running, finished, failed
     message: str = ""
+    to_measure: list[int] | None = None  # epochs; None: not looked up yet
+    unmeasured: str = ""  # why its fakes could not be measured
     epoch: float = 0.0  # how far, with fractions
     images_per_s: float = 0.0
 
@@ -70,16 +76,18 @@ def plan(experiment: Experiment, seeds: Sequence[int], only: Sequence[str] = ())
             raise unknown("arm", arm, experiment.arms)
     jobs = []
     for seed in seeds:
-        trunk: Job | None = None
+        trunks: list[Job] = []
         for arm, recipe in experiment.arms.items():
             if only and arm not in only:
                 continue
             threads = recipe.threads or max(1, cores() // len(seeds))
             job = Job(arm, settle(recipe.but(seed=seed, threads=threads)))
-            if trunk is not None:
-                job.shared_epochs = shared_epochs(trunk.recipe, job.recipe)
-                job.trunk = trunk if job.shared_epochs else None
-            trunk = trunk or job
+            for trunk in trunks:
+                shared = shared_epochs(trunk.recipe, job.recipe)
+                if shared > job.shared_epochs:
+                    job.trunk, job.shared_epochs = trunk, shared
+            if job.trunk is None:
+                trunks.append(job)
             jobs.append(job)
     return sorted(jobs, key=lambda job: job.trunk is not None)
 
@@ -117,18 +125,23 @@ def run_all(
             job.run = store.create(
                 job.recipe, name, data_digests[job.recipe.data], experiment_file=experiment.file
             )
-    workers: dict[int, subprocess.Popen[str]] = {}
+    workers: Workers = {}
+    measuring: Workers = {}
     with stop_signals() as stopped:
         try:
-            while any(job.state in ("waiting", "running") for job in jobs) and not stopped():
+            while not stopped():
                 _collect(jobs, workers)
-                _start(jobs, workers, experiment, store)
+                _collect_measured(jobs, measuring)
+                _start(jobs, workers, len(measuring), experiment, store)
+                more = _start_measuring(jobs, measuring, experiment.measure, store)
                 watch(jobs)
+                if not more and not any(j.state in ("waiting", "running") for j in jobs):
+                    break
                 time.sleep(0.2)
         finally:
-            for worker in workers.values():
+            for worker in (*workers.values(), *measuring.values()):
                 worker.terminate()
-            for worker in workers.values():
+            for worker in (*workers.values(), *measuring.values()):
                 worker.wait()
             _collect(jobs, workers)
             watch(jobs)
@@ -145,14 +158,54 @@ def gather(jobs: Sequence[Job], experiment: Experiment, seeds: Sequence[int]) ->
         arm: {seed: curve(run) for seed, run in by_seed.items()} for arm, by_seed in runs.items()
     }
     failures = {f"{j.arm}, seed {j.seed}": j.message for j in jobs if j.state == "failed"}
+    failures |= {f"{j.arm}, seed {j.seed}": j.unmeasured for j in jobs if j.unmeasured}
     answer = verdict(experiment.predictions, experiment.checks, curves, seeds)
     return Results(experiment, seeds, runs, curves, answer, failures)
 
 
 def curve(run: Run) -> dict[str, np.ndarray]:
-    """The scalars of a run by name, one value an epoch."""
+    """The scalars of a run by name, one value an epoch; NaN where an epoch was not measured.
+
+    The rows of the game, ``lead`` = D_x - D_Gz, what diagnostics asked, and evaluations by label.
+    """
     rows = run.rows()
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]} if rows else {}
+    found: dict[str, np.ndarray] = {}
+
+    def put(name: str, epoch: int, value: float) -> None:
+        if 0 <= epoch < len(rows):
+            found.setdefault(name, np.full(len(rows), np.nan))[epoch] = value
+
+    for place, row in enumerate(rows):
+        for name, value in row.items():
+            put(name, place, value)
+    if {"D_x", "D_Gz"} <= found.keys():
+        found["lead"] = found["D_x"] - found["D_Gz"]
+    played = set(found)
+    for row in run.diagnostics():
+        for name in row.keys() - played:
+            put(name, int(row["epoch"]), row[name])
+    for evaluation in evaluations(run.folder):
+        for told in evaluation.values:
+            put(told.label, (evaluation.epoch or 0) - 1, told.measured.value)
+    return found
+
+
+def find_runs(
+    jobs: Sequence[Job],
+    experiment: Experiment,
+    store: Store,
+    data_digests: Mapping[object, str],
+) -> None:
+    """Give every job the run that it has in ``store`` already, and nothing to the others."""
+    for job in jobs:
+        digest = data_digests[job.recipe.data]
+        job.run = store.same(job.recipe, run_name(experiment, job), digest)
+        if job.run is not None and job.run.status["state"] == "finished":
+            job.state, job.epoch = "finished", job.recipe.epochs
+        elif job.run is not None:
+            job.state, job.message = "failed", "not finished yet"
+        else:
+            job.state, job.message = "failed", "not begun yet"
 
 
 def run_name(experiment: Experiment, job: Job) -> str:
@@ -161,11 +214,12 @@ def run_name(experiment: Experiment, job: Job) -> str:
 
 def _start(
     jobs: Sequence[Job],
-    workers: dict[int, subprocess.Popen[str]],
+    workers: Workers,
+    also_busy: int,
     experiment: Experiment,
     store: Store,
 ) -> None:
-    """Start as many waiting jobs as the machine has room for."""
+    """Start as many waiting jobs as the machine has room for; ``also_busy``: cores in use."""
     for place, job in enumerate(jobs):
         if job.state != "waiting":
             continue
@@ -175,10 +229,7 @@ def _start(
             continue
         if trunk is not None and trunk.state != "finished":
             continue
-        busy = [j for j in jobs if j.state == "running"]
-        if busy and (
-            job.recipe.device != "cpu" or sum(j.recipe.threads or 1 for j in (*busy, job)) > cores()
-        ):
+        if not _has_room(jobs, also_busy, job.recipe):
             return
         if trunk is not None and trunk.run is not None:
             job.run = fork(
@@ -197,23 +248,91 @@ def _start(
             continue
         job.state = "running"
         job.epoch = len(job.run.rows())
-        workers[place] = _worker(job, job.run, store)
+        words = ["resume", str(job.run.folder), "--worker"]
+        threads = job.run.recipe.threads or cores()
+        worker = _worker(job.run, store, words, threads, listen=True)
+        threading.Thread(target=_listen, args=(job, worker), daemon=True).start()
+        workers[place] = worker
 
 
-def _worker(job: Job, run: Run, store: Store) -> subprocess.Popen[str]:
+def _has_room(jobs: Sequence[Job], also_busy: int, recipe: Recipe) -> bool:
+    busy = [j.recipe.threads or 1 for j in jobs if j.state == "running"]
+    if not busy and not also_busy:
+        return True
+    return recipe.device == "cpu" and sum(busy) + also_busy + (recipe.threads or 1) <= cores()
+
+
+def _to_measure(job: Job, measure: Measure | None) -> list[int]:
+    """After which epochs the fakes of a job are still to be measured.
+
+    None of a run that shows D what is held out: nothing is left to measure with.
+    """
+    if measure is None or job.state != "finished" or job.run is None or job.unmeasured:
+        return []
+    if job.to_measure is None:
+        done = {e.epoch for e in evaluations(job.run.folder) if e.fakes == measure.fakes}
+        wanted = {e for e in measure.epochs if e <= job.recipe.epochs} | {job.recipe.epochs}
+        spoilt = Together(job.recipe.change).shows_held_out()
+        job.to_measure = [] if spoilt else sorted(wanted - done)
+    return job.to_measure
+
+
+def _start_measuring(
+    jobs: Sequence[Job], measuring: Workers, measure: Measure | None, store: Store
+) -> bool:
+    """Measure the fakes of finished jobs, a core each, where no training waits for it.
+
+    Returns whether there is any left to measure.
+    """
+    wanted = [(place, job) for place, job in enumerate(jobs) if _to_measure(job, measure)]
+    for place, job in wanted:
+        if place in measuring:
+            continue
+        if not _has_room(jobs, len(measuring), job.recipe):
+            break
+        assert job.run is not None and measure is not None
+        words = ["evaluate", str(job.run.folder), "--worker", "-n", str(measure.fakes)]
+        words += ["--epoch", *map(str, job.to_measure or ())]
+        words += [] if measure.attributes else ["--no-attributes"]
+        measuring[place] = _worker(job.run, store, words, threads=1)
+    return bool(wanted)
+
+
+def _collect_measured(jobs: Sequence[Job], measuring: Workers) -> None:
+    """Take note of the measurements that have ended."""
+    for place, worker in list(measuring.items()):
+        if worker.poll() is None:
+            continue
+        job = jobs[place]
+        assert job.run is not None
+        if worker.returncode == 0:
+            job.to_measure = None  # to be looked up again
+        else:
+            job.unmeasured = f"not measured: {_said(job.run) or worker.returncode}"
+        del measuring[place]
+
+
+def _said(run: Run) -> str:
+    """The last line of what a worker complained of."""
+    lines = (run.folder / "errors.log").read_text("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+def _worker(
+    run: Run, store: Store, words: Sequence[str], threads: int, listen: bool = False
+) -> subprocess.Popen[str]:
+    """A process of its own for one verb on one run; its complaints go to the run's folder."""
     command = [sys.executable, "-m", "bascule", "--runs", str(store.root)]
-    threads = str(run.recipe.threads or cores())  # NumPy reads it when it starts, and only there
-    worker = subprocess.Popen(
-        [*command, "resume", str(run.folder), "--worker"],
-        stdout=subprocess.PIPE,
+    return subprocess.Popen(
+        [*command, *words],
+        stdout=subprocess.PIPE if listen else subprocess.DEVNULL,
         stderr=(run.folder / "errors.log").open("w"),
         text=True,
         encoding="utf-8",
-        env={**os.environ, "OMP_NUM_THREADS": threads},
+        # NumPy reads it when it starts, and only there
+        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
         start_new_session=True,  # Ctrl-C is for the scheduler, which tells its workers
     )
-    threading.Thread(target=_listen, args=(job, worker), daemon=True).start()
-    return worker
 
 
 def _listen(job: Job, worker: subprocess.Popen[str]) -> None:
@@ -227,19 +346,18 @@ def _listen(job: Job, worker: subprocess.Popen[str]) -> None:
         job.images_per_s = told["images_per_s"]
 
 
-def _collect(jobs: Sequence[Job], workers: dict[int, subprocess.Popen[str]]) -> None:
+def _collect(jobs: Sequence[Job], workers: Workers) -> None:
     """Take note of the workers that have ended."""
     for place, worker in list(workers.items()):
         if worker.poll() is None:
             continue
         job = jobs[place]
         assert job.run is not None
-        said = (job.run.folder / "errors.log").read_text("utf-8", "replace").strip().splitlines()
         if worker.returncode == 0 and job.run.status["state"] == "finished":
             job.state, job.epoch = "finished", job.recipe.epochs
         elif job.run.status["state"] == "interrupted" and worker.returncode in (0, 130):
             job.state, job.message = "waiting", "interrupted"
         else:
             job.state = "failed"
-            job.message = said[-1] if said else f"ended with code {worker.returncode}"
+            job.message = _said(job.run) or f"ended with code {worker.returncode}"
         del workers[place]

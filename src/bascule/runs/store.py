@@ -192,13 +192,10 @@ class Store:
 
         ``keyed``: whether a fork's origin makes it another run than its recipe from the start.
         """
-        rules = [type(change) for change in recipe.change]
-        brought = [rule for rule in rules if codec.CLASSES.get(rule.__name__) is not rule]
-        sources = [source_of(rule) for rule in brought]
-        key = codec.digest((recipe, data_digest, fork if keyed else None, *sources))
-        for folder in self.root.glob(f"*-{key}"):
-            if Run(folder).name == name:
-                return Run(folder)
+        if same := self.same(recipe, name, data_digest, fork if keyed else None):
+            return same
+        brought = _brought(recipe)
+        key = _key(recipe, data_digest, fork if keyed else None)
         run = Run(self.root / f"{datetime.now():%Y%m%d}-{slug(name)}-{key}")
         building = run.folder.with_name(f".{run.id}.{os.getpid()}.partial")
         try:
@@ -228,6 +225,15 @@ class Store:
             raise
         return run
 
+    def same(
+        self, recipe: Recipe, name: str, data_digest: str, fork: Fork | None = None
+    ) -> Run | None:
+        """The run called ``name`` of this recipe, data and origin, where it is there."""
+        for folder in self.root.glob(f"*-{_key(recipe, data_digest, fork)}"):
+            if Run(folder).name == name:
+                return Run(folder)
+        return None
+
     def runs(self) -> list[Run]:
         """All runs, oldest first."""
         if not self.root.is_dir():
@@ -254,6 +260,17 @@ class Store:
             names = ", ".join(r.id for r in hits)
             raise Refusal(f"{text!r} names {len(hits)} runs: {names}; give one id")
         return hits[0]
+
+
+def _brought(recipe: Recipe) -> list[type]:
+    """The classes of its rules that are not the package's own."""
+    rules = [type(change) for change in recipe.change]
+    return [rule for rule in rules if codec.CLASSES.get(rule.__name__) is not rule]
+
+
+def _key(recipe: Recipe, data_digest: str, fork: Fork | None) -> str:
+    sources = [source_of(rule) for rule in _brought(recipe)]
+    return codec.digest((recipe, data_digest, fork, *sources))
 
 
 def slug(text: str) -> str:

@@ -3,7 +3,8 @@
 The Bayes-optimal observer knows both laws and answers "real" where the real's density is higher.
 Its accuracy, AUC and loss bound those of every D **on fresh images**, at even odds. Images here
 have ``n`` independent numbers (64 x 64 x 3 = 12,288), noise is Gaussian and independent, and a
-strength is a number or a law that is drawn once an image (:class:`bascule.laws.Uniform`).
+strength is a number or a law that is drawn once an image (:class:`bascule.laws.Uniform`), or a
+tuple of these: independent noises that are added, so that the squares of their strengths add.
 
 - :func:`two_images`: which of two known images is under the noise?
 - :func:`known_image`: one known image; which law of strengths noised it? It is the easiest case,
@@ -19,13 +20,17 @@ noisy ones always: a D that does not see it is limited by what it is, not by the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, lgamma, log, sqrt
+from itertools import pairwise, product
+from math import hypot, inf, lgamma, log, sqrt
 
 import numpy as np
 from scipy import special, stats
 
 from bascule.errors import Refusal
 from bascule.laws import Anneal, Law, Uniform, check_strength
+
+Noise = Law | tuple[Law, ...]  # the strength of one noise, or of several that are added
+Ranges = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -80,27 +85,27 @@ def two_levels(sigma_real: float, sigma_fake: float, n: int) -> tuple[float, flo
     return float((told_low + told_high) / 2), float(stats.f.sf(low**2 / high**2, n, n))
 
 
-def known_image(real: Law, fake: Law, n: int) -> Bound:
+def known_image(real: Noise, fake: Noise, n: int) -> Bound:
     """The bound for one known image of ``n`` numbers, noised by ``real`` or by ``fake``.
 
     A strength of 0 is the clean image itself, which is told from any noise. A law that moves with
     the epochs has a bound at each: give its value there. By quadrature over the root mean square
     of the noise, which carries all that can be known; good to about 1e-4 (AUC) and 1e-6 (the rest).
     """
-    for name, law in (("real", real), ("fake", fake)):
-        check_strength("known_image", name, law)
-        if isinstance(law, Anneal):
-            raise Refusal(f"known_image({name}={law}): it moves; give its value at one epoch")
+    for name, noise in (("real", real), ("fake", fake)):
+        check_noise("known_image", name, noise)
     _check_n("known_image", n, least=2)
-    levels = [_range(real), _range(fake)]
-    if levels[0] == levels[1]:
+    sides = [_parts(real), _parts(fake)]
+    if sides[0] == sides[1]:
         return BLIND
-    if (0.0, 0.0) in levels:
+    if (0.0, ()) in sides:
         return CERTAIN
-    x, weight = _nodes(levels, n)
+    ends = {hypot(fixed, rho) for fixed, ranges in sides for rho in _corners(ranges)}
+    x, weight = _nodes(ends, n)
     gap = level_density(x, real, n) - level_density(x, fake, n)
-    crossings = (x[1:] + x[:-1])[np.sign(gap[1:]) != np.sign(gap[:-1])] / 2
-    x, weight = _nodes(levels, n, crossings)
+    k = np.flatnonzero(np.sign(gap[1:]) != np.sign(gap[:-1]))
+    crossings = x[k] - gap[k] * (x[k + 1] - x[k]) / (gap[k + 1] - gap[k])
+    x, weight = _nodes(ends, n, crossings)
     p = weight * level_density(x, real, n)
     q = weight * level_density(x, fake, n)
     p, q = p / p.sum(), q / q.sum()
@@ -116,16 +121,20 @@ def known_image(real: Law, fake: Law, n: int) -> Bound:
     )
 
 
-def level_density(level: np.ndarray, law: Law, n: int) -> np.ndarray:
-    """Density of the root mean square of ``n`` noises whose strength follows ``law``.
+def level_density(level: np.ndarray, noise: Noise, n: int) -> np.ndarray:
+    """Density of the root mean square of ``n`` noises whose strength follows ``noise``.
 
     One strength: sigma / sqrt(n) times a chi_n. A uniform one: the integral over sigma is a
-    difference of two incomplete gamma functions, and so almost flat between its ends.
+    difference of two incomplete gamma functions, and so almost flat between its ends. A sum: by
+    quadrature over its strength.
     """
-    low, high = _range(law)
+    fixed, ranges = _parts(noise)
+    if not ranges:
+        return _known_strength(level, fixed, n)
+    if fixed or len(ranges) > 1:
+        return _summed(level, fixed, ranges, n)
+    ((low, high),) = ranges
     radius = level * sqrt(n)
-    if low == high:
-        return stats.chi.pdf(radius / high, n) * sqrt(n) / high
     half = (n - 1) / 2
     with np.errstate(divide="ignore"):
         share = special.gammaincc(half, radius**2 / (2 * high**2))
@@ -164,11 +173,78 @@ def manifold_logits(
     return log_density(sigma_real) - log_density(sigma_fake)
 
 
+def check_noise(owner: str, name: str, noise: Noise) -> None:
+    """Refuse strengths below 0, laws that move, and sums of more than two laws that vary."""
+    for law in _laws(noise):
+        check_strength(owner, name, law)
+        if isinstance(law, Anneal):
+            raise Refusal(f"{owner}({name}={law}): it moves; give its value at one epoch")
+    if len(_parts(noise)[1]) > 2:
+        raise Refusal(f"{owner}({name}={noise}): expected at most two laws that vary")
+
+
+def _laws(noise: Noise) -> tuple[Law, ...]:
+    return noise if isinstance(noise, tuple) else (noise,)
+
+
+def _parts(noise: Noise) -> tuple[float, Ranges]:
+    """The strength of all noises that are fixed, together, and the ranges of those that vary."""
+    ranges = sorted(_range(law) for law in _laws(noise))
+    fixed = hypot(*(low for low, high in ranges if low == high))
+    return fixed, tuple((low, high) for low, high in ranges if low < high)
+
+
 def _range(law: Law) -> tuple[float, float]:
     if isinstance(law, Uniform):
         return law.low, law.high
-    assert not isinstance(law, Anneal)  # known_image refuses it
+    assert not isinstance(law, Anneal)  # check_noise refuses it
     return float(law), float(law)
+
+
+def _corners(ranges: Ranges) -> list[float]:
+    """The strengths at the corners of what varies, where its density has its kinks."""
+    return sorted({hypot(*corner) for corner in product(*ranges)})
+
+
+def _known_strength(level: np.ndarray, sigma: np.ndarray | float, n: int) -> np.ndarray:
+    return stats.chi.pdf(level * sqrt(n) / sigma, n) * sqrt(n) / sigma
+
+
+def _summed(level: np.ndarray, fixed: float, ranges: Ranges, n: int) -> np.ndarray:
+    """The density of ``level``, averaged over the strength rho of what varies.
+
+    Only strengths near the level matter (else it is below 1e-16 of its peak); Gauss-Legendre
+    between two corners at a time.
+    """
+    tail = 12 / sqrt(2 * n)
+    near = [
+        np.sqrt(np.maximum((level * np.exp(t)) ** 2 - fixed**2, 0)) for t in (-tail, tail + 40 / n)
+    ]
+    x, w = np.polynomial.legendre.leggauss(64)
+    density = np.zeros_like(level)
+    for least, most in pairwise(_corners(ranges)):
+        low, high = (np.clip(rho, least, most)[:, None] for rho in near)
+        half = (high - low) / 2
+        rho = np.maximum(low + half * (1 + x), 1e-300)
+        known = _known_strength(level[:, None], np.hypot(fixed, rho), n)
+        density += (half * w * _radius_density(rho, ranges) * known).sum(1)
+    return density
+
+
+def _radius_density(rho: np.ndarray, ranges: Ranges) -> np.ndarray:
+    """Density of the root of the sum of squares of one or two uniform strengths.
+
+    In polar coordinates: rho times the angle at which a circle lies in the rectangle of both.
+    For two U(0, s): pi/2 rho / s² up to s, and (pi/2 - 2 arccos(s/rho)) rho / s² up to sqrt(2) s.
+    """
+    (a, b), *rest = ranges
+    if not rest:
+        return np.full_like(rho, 1 / (b - a))
+    ((c, d),) = rest
+    first, last = (np.arccos(np.minimum(end / rho, 1)) for end in (b, a))
+    least, most = (np.arcsin(np.minimum(end / rho, 1)) for end in (c, d))
+    angle = np.minimum(last, most) - np.maximum(first, least)
+    return rho * np.maximum(angle, 0) / ((b - a) * (d - c))
 
 
 def _check_n(owner: str, n: int, least: int) -> None:
@@ -176,17 +252,16 @@ def _check_n(owner: str, n: int, least: int) -> None:
         raise Refusal(f"{owner}(n={n}): expected at least {least} numbers an image")
 
 
-def _nodes(
-    levels: list[tuple[float, float]], n: int, more: np.ndarray = EMPTY
-) -> tuple[np.ndarray, np.ndarray]:
+def _nodes(ends: set[float], n: int, more: np.ndarray = EMPTY) -> tuple[np.ndarray, np.ndarray]:
     """Gauss-Legendre nodes and weights over all levels that matter.
 
-    Panels are half a standard deviation of the measured level wide around each end of a law, and
-    end where the densities cross (``more``), since a kink would cost accuracy.
+    Panels are half a standard deviation of the measured level wide around each of ``ends``, where
+    a law ends, and end where the densities cross (``more``), since a kink would cost accuracy.
+    Elsewhere they grow with the level: a sum's density vanishes at 0, where its logarithm does not.
     """
     spread = np.arange(-12, 12.5, 0.5) / sqrt(2 * n)
-    ends = {e for pair in levels for e in pair if e > 0}
-    panels = np.concatenate([[0.0], *(e * (1 + spread) for e in sorted(ends)), more])
+    wide = max(ends) * np.geomspace(1e-4, 1, 25)
+    panels = np.concatenate([[0.0], wide, *(e * (1 + spread) for e in sorted(ends)), more])
     edges = np.unique(np.maximum(panels, 0.0))
     x, w = np.polynomial.legendre.leggauss(12)
     half = np.diff(edges)[:, None] / 2

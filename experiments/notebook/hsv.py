@@ -1,0 +1,30 @@
+"""Does a GAN that plays in HSV draw better faces than one that plays in RGB?"""
+
+from bascule.experiments import COVERAGE, KID, MEAN_TV, Experiment, Higher, Lower, Measure
+from bascule.presets import notebook, notebook_quick
+from bascule.training.recipe import Recipe
+
+
+def hsv(plain: Recipe, measure: Measure, quick: Experiment | None = None) -> Experiment:
+    """The question at one size. Both arms are measured in RGB."""
+    return Experiment(
+        question=__doc__,
+        hypothesis=(
+            "No. Hue is an angle, so like colours may be far apart, and at greys it means nothing: "
+            "G draws worse pictures, and D, who sees the jumps, leads by more."
+        ),
+        arms={"rgb": plain, "hsv": plain.but(space="hsv")},
+        predictions=[
+            Higher(KID, "hsv", than="rgb"),
+            Lower(COVERAGE, "hsv", than="rgb"),
+            Higher(MEAN_TV, "hsv", than="rgb"),
+            Higher("lead", "hsv", than="rgb", from_epoch=plain.epochs // 2),
+        ],
+        measure=measure,
+        remarks="The conversion is checked against scikit-image; that of 2019 had errors.",
+        quick=quick,
+    )
+
+
+quick = hsv(notebook_quick, Measure(fakes=64, attributes=False))
+experiment = hsv(notebook, Measure(fakes=1000), quick=quick)
