@@ -18,9 +18,10 @@ LAYERS = {
     "runs": 6,
     "experiments": 7,
     **dict.fromkeys(["reports", "presets"], 8),
-    **dict.fromkeys(["cli", "__main__"], 9),
+    "notebook": 9,
+    **dict.fromkeys(["cli", "__main__"], 10),
 }
-FREE_WITHIN = {0, 9}  # the foundations know each other, and __main__ calls cli
+FREE_WITHIN = {0, 10}  # the foundations know each other, and __main__ calls cli
 
 
 def modules_of(root: Path) -> dict[str, str]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from bascule.now import Now, address, generator
+from bascule.now import Lent, Now, address, generator
 
 NOW = Now(seed=0, epoch=0, step=0)
 
@@ -137,3 +137,80 @@ def test_first_draws_of_neighbours_look_uniform(kind):
     u = np.array([torch.rand((), generator=NEIGHBOURS[kind](k)).item() for k in range(3000)])
     assert stats.kstest(u, "uniform").pvalue > 1e-3
     assert abs(np.corrcoef(u[1:], u[:-1])[0, 1]) < 5 / np.sqrt(3000)
+
+
+# what a rule remembers, and what it is lent
+
+
+def remembered(now: Now) -> dict[str, float]:
+    return {name: value.item() for name, value in now.lent.memory.items()}
+
+
+def test_what_a_rule_remembers_it_recalls_through_every_seam_and_no_other_rule_does():
+    now = Now(0, 0, 0, lent=Lent())
+    now.within("batches").owned_by("Rule.0").remember("p", 0.25)
+    assert remembered(now) == {"Rule.0/p": 0.25}
+    for scope in ("batches", "prepare", "view/D/real"):
+        assert now.within(scope).owned_by("Rule.0").recall("p") == 0.25
+        assert now.within(scope).owned_by("Rule.1").recall("p", 7.0) == 7
+        assert now.within(scope).owned_by("Outer.0").owned_by("Rule.0").recall("p") == 0
+    assert now.recall("p") == 0
+
+
+def test_owners_nest_and_scopes_go_with_them():
+    inner = Now(3, 2, 17).within("view").owned_by("Outer.0").within("x").owned_by("Rule.1")
+    assert (inner.owner, inner.scope) == ("Outer.0/Rule.1", "/view/Outer.0/x/Rule.1")
+    assert inner.within("sigma").owner == "Outer.0/Rule.1"
+    assert inner.rng("z").initial_seed() == address(3, "/view/Outer.0/x/Rule.1/z", 17)
+
+
+def test_numbers_are_remembered_to_double_precision_and_tensors_without_their_gradient():
+    now = Now(0, 0, 0, lent=Lent()).owned_by("Rule.0")
+    now.remember("p", 0.1)
+    assert now.recall("p").item() == 0.1 and now.recall("p").shape == ()
+    pool = torch.ones(2, 3, requires_grad=True)
+    now.remember("pool", 2 * pool)
+    assert torch.equal(now.recall("pool"), torch.full((2, 3), 2.0))
+    assert not now.recall("pool").requires_grad
+    now.remember("p", 0.2)
+    assert now.recall("p").item() == 0.2
+
+
+def test_two_moments_share_a_memory_only_where_it_is_lent_to_both():
+    apart = Now(0, 0, 0), Now(0, 0, 0)
+    apart[0].remember("p", 1.0)
+    assert apart[1].recall("p") == 0
+    assert apart[0] == apart[1] and hash(apart[0]) == hash(
+        apart[1]
+    )  # the same moment, all the same
+    memory = {}
+    Now(0, 0, 0, lent=Lent(memory)).remember("p", 1.0)
+    assert Now(0, 0, 1, lent=Lent(memory)).recall("p") == 1
+
+
+def test_scores_of_the_step_before():
+    now = Now(0, 0, 1, lent=Lent(seen={"D_x": torch.tensor(0.75)})).owned_by("Rule.0")
+    assert now.seen("D_x") == 0.75 and type(now.seen("D_x")) is float
+    assert now.seen("D_Gz") is None and NOW.seen("D_x") is None
+
+
+def test_the_judge_and_the_pictures_are_those_of_the_lender():
+    asked = []
+
+    def pictures(split, n, now):
+        asked.append((split, n, now.scope))
+        return torch.zeros(n)
+
+    lent = Lent(judge=lambda x: 2 * x, pictures=pictures)
+    now = Now(0, 0, 0, lent=lent).within("batches").owned_by("Rule.0")
+    assert now.judge(torch.ones(3)).tolist() == [2, 2, 2]
+    assert now.pictures("held_out", 5).shape == (5,)
+    assert asked == [("held_out", 5, "/batches/Rule.0")]  # so that its draws are the rule's own
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda now: now.judge(torch.ones(3)), lambda now: now.pictures("other", 3)]
+)
+def test_outside_a_game_nothing_is_lent(ask):
+    with pytest.raises(AssertionError, match="only a"):
+        ask(NOW)

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.nn import BCEWithLogitsLoss
 
-from bascule.objectives import loss_D, loss_G
+from bascule.errors import Refusal
+from bascule.objectives import TopK, loss_D, loss_G
 
 BCE = BCEWithLogitsLoss()
 RNG = torch.Generator().manual_seed(0)
@@ -81,3 +82,52 @@ def test_G_still_learns_where_D_is_sure():
     fake = torch.tensor([-1e4], requires_grad=True)
     loss_G(fake).backward()
     assert fake.grad.item() == -1.0
+
+
+# top-k
+
+
+@pytest.mark.parametrize(
+    ("epoch", "k"),
+    # 64 times 1, 0.99, 0.99^10 = 0.9044, 0.99^68 = 0.5049, and then never less than a half
+    [(0, 64), (1, 63), (10, 58), (68, 32), (69, 32), (1000, 32)],
+)
+def test_ever_fewer_fakes_count_down_to_a_share(epoch, k):
+    assert TopK(nu=0.5, gamma=0.99).k(64, epoch) == k
+
+
+def test_how_many_count_at_the_ends():
+    assert TopK(nu=1.0, gamma=0.5).k(64, 9) == 64
+    assert TopK(nu=0.25, gamma=1.0).k(64, 9) == 64
+    assert TopK(nu=0.01, gamma=0.5).k(8, 99) == 1  # never none
+    assert [TopK(nu=0.25, gamma=0.5).k(8, epoch) for epoch in range(4)] == [8, 4, 2, 2]
+
+
+def test_the_best_count_and_no_other_fake_gets_a_gradient():
+    fake = torch.tensor([0.0, -3.0, 2.0, 5.0, -1.0, 1.0, -2.0, 0.5], requires_grad=True)
+    rule = TopK(nu=0.25, gamma=0.5)
+    assert sorted(rule.best(fake, 1).tolist()) == [0.5, 1.0, 2.0, 5.0]
+    loss = loss_G(rule.best(fake, 1))
+    loss.backward()
+    expected = [math.log1p(math.exp(-x)) for x in (0.5, 1, 2, 5)]
+    assert loss.item() == pytest.approx(sum(expected) / 4, rel=1e-6)
+    slopes = {2: 2.0, 3: 5.0, 5: 1.0, 7: 0.5}
+    by_hand = [-1 / (1 + math.exp(slopes[k])) / 4 if k in slopes else 0.0 for k in range(8)]
+    assert fake.grad.tolist() == pytest.approx(by_hand, rel=1e-5)
+    assert torch.equal(rule.best(fake, 0).sort().values, fake.sort().values)  # all at first
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ({"nu": 0}, r"TopK\(nu=0.0\): expected a number in \(0, 1\]"),
+        ({"nu": 1.5}, r"TopK\(nu=1.5\): expected"),
+        ({"gamma": -0.1}, r"TopK\(gamma=-0.1\): expected"),
+        ({"gamma": math.nan}, "gamma=nan in TopK: "),
+        ({"nu": "half"}, "nu='half' in TopK: "),
+    ],
+)
+def test_top_k_refuses_what_is_no_share(bad, said):
+    with pytest.raises(Refusal, match=said) as refusal:
+        TopK(**bad)
+    assert "\n" not in str(refusal.value)

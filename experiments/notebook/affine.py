@@ -3,7 +3,7 @@
 from bascule.data.augment import Affine, Flip
 from bascule.experiments import COVERAGE, KID, Experiment, Higher, Lower, Measure
 from bascule.interventions import AdaptiveAugment, DiffAugment
-from bascule.presets import notebook, notebook_quick
+from bascule.notebook import smooth, smooth_quick
 from bascule.training.recipe import Recipe
 
 degrees, zoom = 10.0, (0.9, 1.1)
@@ -55,5 +55,5 @@ def affine(plain: Recipe, measure: Measure, quick: Experiment | None = None) -> 
     )
 
 
-quick = affine(notebook_quick, Measure(fakes=64, attributes=False))
-experiment = affine(notebook, Measure(fakes=1000), quick=quick)
+quick = affine(smooth_quick, Measure(fakes=64, attributes=False))
+experiment = affine(smooth, Measure(fakes=1000), quick=quick)

@@ -1,7 +1,7 @@
 """Does a GAN that plays in HSV draw better faces than one that plays in RGB?"""
 
 from bascule.experiments import COVERAGE, KID, MEAN_TV, Experiment, Higher, Lower, Measure
-from bascule.presets import notebook, notebook_quick
+from bascule.notebook import smooth, smooth_quick
 from bascule.training.recipe import Recipe
 
 
@@ -26,5 +26,5 @@ def hsv(plain: Recipe, measure: Measure, quick: Experiment | None = None) -> Exp
     )
 
 
-quick = hsv(notebook_quick, Measure(fakes=64, attributes=False))
-experiment = hsv(notebook, Measure(fakes=1000), quick=quick)
+quick = hsv(smooth_quick, Measure(fakes=64, attributes=False))
+experiment = hsv(smooth, Measure(fakes=1000), quick=quick)

@@ -10,8 +10,8 @@ from bascule.interventions import (
     RealsAmongFakes,
 )
 from bascule.laws import Uniform
+from bascule.notebook import smooth, smooth_quick
 from bascule.objectives import TopK
-from bascule.presets import notebook, notebook_quick
 from bascule.training.recipe import Recipe
 
 sigma = Uniform(0.0, 0.1)
@@ -74,5 +74,5 @@ def lying(plain: Recipe, t: int, measure: Measure, quick: Experiment | None = No
     )
 
 
-quick = lying(notebook_quick, t=2, measure=Measure(fakes=64, attributes=False))
-experiment = lying(notebook, t=6, measure=Measure(fakes=1000), quick=quick)
+quick = lying(smooth_quick, t=2, measure=Measure(fakes=64, attributes=False))
+experiment = lying(smooth, t=6, measure=Measure(fakes=1000), quick=quick)

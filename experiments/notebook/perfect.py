@@ -1,9 +1,9 @@
 """What happens to D when G suddenly becomes almost perfect: early, late, and against controls?"""
 
-from bascule.experiments import Alike, Experiment, Higher, Lower, Within
+from bascule.experiments import Alike, Experiment, Higher, Lower, NoiseBound, Within
 from bascule.interventions import InstanceNoise, NoiseOnReals, PerfectG, RealsAmongFakes
 from bascule.laws import Uniform
-from bascule.presets import notebook, notebook_quick, notebook_sharp, notebook_sharp_quick
+from bascule.notebook import sharp, sharp_quick, smooth, smooth_quick
 from bascule.training.recipe import Recipe
 
 sigma, wider = Uniform(0.0, 0.1), Uniform(0.0, 0.2)
@@ -68,6 +68,14 @@ def perfect_g(
             Within(scalar, "early, same noise on reals", 0.45, 0.55, from_epoch=settled)
             for scalar in ("D_x", "D_Gz")
         ],
+        bounds={
+            "late": NoiseBound(real=(), fake=sigma, from_epoch=late),
+            "early": NoiseBound(real=(), fake=sigma, from_epoch=early),
+            "early, every input noised": NoiseBound(sigma, (sigma, sigma), early),
+            "early, reals noised more": NoiseBound(wider, sigma, early),
+            "early, same noise on reals": NoiseBound(sigma, sigma, early),
+            "smooth D, early": NoiseBound(real=(), fake=sigma, from_epoch=early),
+        },
         remarks=(
             "With the same noise on both sides reals and fakes have one law, and D must sit at "
             "1/2: that arm checks the program. In “doses only” G goes on learning, and every "
@@ -80,7 +88,5 @@ def perfect_g(
     )
 
 
-quick = perfect_g(notebook_sharp_quick, notebook_quick, early=4, early_end=8, late=6, end=10)
-experiment = perfect_g(
-    notebook_sharp, notebook, early=60, early_end=100, late=150, end=300, quick=quick
-)
+quick = perfect_g(sharp_quick, smooth_quick, early=4, early_end=8, late=6, end=10)
+experiment = perfect_g(sharp, smooth, early=60, early_end=100, late=150, end=300, quick=quick)

@@ -2,7 +2,7 @@
 
 from bascule.experiments import KID, Experiment, Higher, Lower, Measure
 from bascule.interventions import ResetD
-from bascule.presets import notebook_sharp, notebook_sharp_quick
+from bascule.notebook import sharp, sharp_quick
 from bascule.training.recipe import Recipe
 
 
@@ -43,5 +43,5 @@ def reset_d(
     )
 
 
-quick = reset_d(notebook_sharp_quick, 4, Measure(fakes=64, attributes=False))
-experiment = reset_d(notebook_sharp, 20, Measure(fakes=1000), quick=quick)
+quick = reset_d(sharp_quick, 4, Measure(fakes=64, attributes=False))
+experiment = reset_d(sharp, 20, Measure(fakes=1000), quick=quick)

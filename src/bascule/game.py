@@ -56,4 +56,4 @@ class Game:
             optimizer.load_state_dict(saved[name])
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group.update(rate)
-        self.memory, self.seen = dict(saved["memory"]), dict(saved["seen"])
+        self.memory, self.seen = dict(saved.get("memory", {})), dict(saved.get("seen", {}))

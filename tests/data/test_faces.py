@@ -128,3 +128,16 @@ def test_geometry_is_labelled_with_its_resolved_value() -> None:
 def test_impossible_faces_are_refused(options: dict, message: str) -> None:
     with pytest.raises(Refusal, match=message):
         Faces(**options)
+
+
+def test_a_larger_share_may_be_held_out():
+    half, tenth = Faces(n=40, size=32, held_out=0.5).load(), Faces(n=40, size=32).load()
+    assert np.array_equal(half.pixels, tenth.pixels)
+    assert half.held_out.sum() == 20 and tenth.held_out.sum() == 4
+    assert set(tenth.indices("held_out")) <= set(half.indices("held_out"))
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1])
+def test_a_share_is_between_nothing_and_all(share):
+    with pytest.raises(Refusal, match=r"expected a share between 0 and 1"):
+        Faces(n=40, held_out=share)

@@ -1,13 +1,16 @@
 """The probe changes nothing, goes on where it stopped, and measures when it says."""
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 
 from bascule.diagnostics.probe import Diagnostics
 from bascule.errors import Refusal
+from bascule.interventions import AdaptiveAugment, Intervention
 from bascule.models.dcgan import DCGAN
 from bascule.now import generator
-from bascule.training.loop import Stopped, train
+from bascule.training.loop import Record, Stopped, train
 from bascule.training.state import begin
 
 
@@ -39,6 +42,41 @@ def test_a_run_with_and_without_the_probe_is_bit_identical(recipe, tmp_path, sam
     watched, rows = measured(recipe, tmp_path)
     assert len(rows) == 4
     assert same(alone.state_dict(), watched)
+
+
+@dataclass(frozen=True)
+class CountViews(Intervention):
+    """Remembers how often D looked."""
+
+    def view(self, x, now):
+        now.remember("views", now.recall("views") + 1)
+        return x
+
+
+def test_rules_remember_nothing_of_what_is_asked(tiny, tmp_path, same):
+    rules = (AdaptiveAugment(target=-1.0, speed_images=150), CountViews())
+    recipe = tiny.but(change=rules, lr_D=2e-3)
+    alone = begin(recipe)
+    train(recipe, alone, TRAIN)
+    watched, rows = measured(recipe, tmp_path)
+    assert len(rows) == 4
+    assert same(alone.state_dict(), watched)
+    memory = watched["game"]["memory"]
+    assert memory["AdaptiveAugment.0/p"] > 0
+    assert memory["CountViews.0/views"] == 3 * 40  # three views a step
+
+
+def test_D_is_asked_with_the_probability_of_the_moment(tiny, tmp_path):
+    recipe = tiny.but(change=AdaptiveAugment())
+    state = begin(recipe)
+    record = Record(4, {"epoch": 3, "step": 40}, state.game)
+    told = []
+    for p in (None, 0.0, 1.0, 1.0):
+        state.game.memory = {} if p is None else {"AdaptiveAugment.0/p": torch.tensor(p)}
+        probe = Diagnostics(recipe, TRAIN, HELD_OUT, told.append, tmp_path, 1)
+        probe.epoch_done(record)
+    assert told[0] == told[1] and told[2] == told[3]
+    assert all(told[1][name] != told[2][name] for name in ("logit_train", "logit_fake"))
 
 
 @pytest.mark.parametrize("stop_after", [20, 33])

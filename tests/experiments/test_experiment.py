@@ -3,7 +3,7 @@
 import pytest
 
 from bascule.errors import Refusal
-from bascule.experiments import Experiment, Within
+from bascule.experiments import Experiment, NoiseBound, Within
 from bascule.experiments.experiment import find_file, load
 from bascule.interventions import PerfectG
 
@@ -84,6 +84,21 @@ def test_what_an_experiment_needs(tiny, change, told):
     values = {"arms": {"a": tiny}, "predictions": [Within("D_x", "a", 0, 1)]} | change
     with pytest.raises(Refusal, match=told):
         Experiment("?", "!", **values)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "told"),
+    [
+        ({"swop": NoiseBound(0.0, 0.1)}, "did you mean swap"),
+        ({"swap": NoiseBound(0.0, 0.1, from_epoch=2)}, "epoch 2 never comes, the run has 2 epochs"),
+        ({"together": NoiseBound(0.0, 0.1)}, "set concat=False or norm_D='spectral'"),
+    ],
+)
+def test_bounds_are_of_arms_and_epochs_that_there_are(tiny, bounds, told):
+    arms = {"swap": tiny.but(epochs=2), "together": tiny.but(epochs=2, concat=True)}
+    assert Experiment("?", "!", arms, [Within("D_x", "swap", 0, 1)]).bounds == {}
+    with pytest.raises(Refusal, match=told):
+        Experiment("?", "!", arms, [Within("D_x", "swap", 0, 1)], bounds=bounds)
 
 
 def test_the_experiments_of_this_project_load():

@@ -1,12 +1,25 @@
 """What each prediction measures, against hand-computed numbers."""
 
-from math import inf
+import re
+from math import inf, isnan
 
 import numpy as np
 import pytest
 
 from bascule.errors import Refusal
-from bascule.experiments.predictions import Higher, Lower, Settles, Spike, Within, check
+from bascule.experiments.predictions import (
+    KID,
+    MEAN_TV,
+    Alike,
+    Falls,
+    Higher,
+    Lower,
+    Rises,
+    Settles,
+    Spike,
+    Within,
+    check,
+)
 
 
 def curves(**arms):
@@ -63,3 +76,72 @@ def test_settles_is_the_spread_over_epochs():
 def test_what_can_never_be_measured_is_refused(prediction, told):
     with pytest.raises(Refusal, match=told):
         check(prediction, {"a": 10, "plain": 10})
+
+
+def measured(**arms):
+    """``measured(a=[...])``: KID and mmd are the given numbers, None where nothing was measured."""
+    nan = float("nan")
+    values = {arm: np.array([nan if v is None else v for v in row]) for arm, row in arms.items()}
+    return {arm: {7: {KID: row, "mmd": row}} for arm, row in values.items()}
+
+
+def test_what_was_measured_at_a_few_epochs_is_their_mean():
+    found = measured(a=[None, 4.0, None, 6.0], b=[None, 1.0, None, 2.0])
+    assert Within("mmd", "a", 0, 9).measure(found, 7) == 5.0
+    assert Within("mmd", "a", 0, 9, from_epoch=2).measure(found, 7) == 6.0
+    assert Lower("mmd", "b", than="a", from_epoch=2).measure(found, 7) == -4.0
+    assert isnan(Within("mmd", "a", 0, 9, from_epoch=2, to_epoch=3).measure(found, 7))
+    assert isnan(Within("coverage", "a", 0, 9).measure(found, 7))  # never measured
+
+
+def test_of_an_evaluation_the_last_counts_unless_a_window_is_given():
+    found = measured(a=[None, 4.0, None, 6.0])
+    assert Within(KID, "a", 0, 9).measure(found, 7) == 6.0
+    assert Within(KID, "a", 0, 9).claim() == f"{KID} of “a” lies in [0, 9] at the end"
+    assert Within(KID, "a", 0, 9, to_epoch=2).measure(found, 7) == 4.0
+
+
+def test_alike_is_a_difference_with_two_sides():
+    p = Alike("loss_D", "a", than="b", by=0.5)
+    assert p.measure(curves(a=[1.0, 2.0], b=[1.0, 1.0]), 7) == 0.5
+    assert p.region() == (-0.5, 0.5)
+    assert p.claim() == "loss_D of “a” and “b” differs by at most 0.5 over the run"
+    with pytest.raises(Refusal, match="expected a largest difference > 0"):
+        Alike("loss_D", "a", than="b")
+
+
+def test_rises_and_falls_compare_two_windows_of_one_arm():
+    one = curves(a=[1.0, 3.0, 9.0, 9.0, 4.0, 6.0])
+    rises = Rises("loss_D", "a", earlier=(0, 2), later=(4, 6), by=1)
+    assert rises.measure(one, 7) == 5.0 - 2.0
+    assert rises.region() == (1, inf)
+    assert rises.claim() == (
+        "loss_D of “a” rises by more than 1 from epochs 0 to 1 to epochs 4 to 5"
+    )
+    falls = Falls("loss_D", "a", earlier=(2, 4), later=(4, 6))
+    assert falls.measure(one, 7) == -4.0
+    assert falls.region() == (-inf, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "told"),
+    [
+        (Within("KIT[x,1px]", "a", 0, 1), "unknown measure in Within 'KIT': did you mean KID"),
+        (Within("covrage", "a", 0, 1), "did you mean coverage"),
+        (Rises("mmd", "a", (0, 5), (8, 12)), "epochs 8 to 12 never comes"),
+        (Rises("mmd", "a", (5, 5), (8, 9)), "epochs 5 to 5 never comes"),
+    ],
+)
+def test_more_that_cannot_be_measured_is_refused(prediction, told):
+    with pytest.raises(Refusal, match=re.escape(told)):
+        check(prediction, {"a": 10})
+
+
+@pytest.mark.parametrize("scalar", ["lead", "r_t", "auc_held_out", "ResetD.0/resets", KID, MEAN_TV])
+def test_known_scalars(scalar):
+    check(Within(scalar, "a", 0, 1), {"a": 10})
+
+
+def test_without_a_measure_nothing_can_be_said_of_an_evaluation():
+    with pytest.raises(Refusal, match="nothing is measured; give measure="):
+        check(Within(KID, "a", 0, 1), {"a": 10}, measured=False)

@@ -1,11 +1,20 @@
 """Arms on matched seeds: what is shared, what runs, what happens when something fails."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bascule.errors import Refusal
 from bascule.experiments import Experiment, Within
-from bascule.experiments.schedule import gather, plan, run_all, shared_epochs
+from bascule.experiments.schedule import (
+    curve,
+    find_runs,
+    gather,
+    plan,
+    run_all,
+    shared_epochs,
+)
 from bascule.interventions import InstanceNoise, NoiseOnReals, PerfectG
 from bascule.runs.execute import execute
 
@@ -93,3 +102,45 @@ def test_a_failed_run_is_told_and_the_others_finish(experiment, store, make_run)
     assert "trunk" in results.failures["swap, seed 1"]
     assert results.verdict.word == "inconclusive"
     assert set(results.runs["noised"]) == {0, 1}
+
+
+def test_each_arm_shares_the_longest_past_of_any_arm_before_it(experiment, tiny):
+    other = tiny.but(lr_D=1e-5)
+    arms = {
+        **experiment.arms,
+        "other": other,
+        "other, swapped": other.but(change=PerfectG(at_epoch=3), epochs=5),
+    }
+    jobs = {job.arm: job for job in plan(replace(experiment, arms=arms), [0])}
+    assert jobs["swap"].trunk is jobs["plain"]
+    assert jobs["other"].trunk is None
+    assert jobs["other, swapped"].trunk is jobs["other"]
+    assert jobs["other, swapped"].shared_epochs == 3
+
+
+def test_runs_are_found_and_never_made(experiment, store, make_run, tiny):
+    digest = tiny.data.load().digest
+    jobs = plan(experiment, [0])
+    name = "small plain s0"
+    execute(store.create(jobs[0].recipe, name, digest), store)
+    store.create(jobs[1].recipe, "small noised s0", digest)
+    before = len(store.runs())
+    find_runs(jobs, experiment, store, {job.recipe.data: digest for job in jobs})
+    told = {job.arm: (job.state, job.message) for job in jobs}
+    assert told == {
+        "plain": ("finished", ""),
+        "noised": ("failed", "not finished yet"),
+        "swap": ("failed", "not begun yet"),
+    }
+    assert len(store.runs()) == before
+
+
+def test_a_curve_holds_all_that_was_measured_and_nan_where_nothing_was(make_run, tiny):
+    run = make_run(tiny)
+    run.set_rows([{"epoch": e, "step": e, "D_x": 0.5 + e / 10, "D_Gz": 0.25} for e in range(3)])
+    run.set_diagnostics([{"epoch": 1, "step": 9, "mmd": 0.75, "D_x": 9.0}])
+    found = curve(run)
+    assert found["lead"] == pytest.approx([0.25, 0.35, 0.45])
+    assert np.array_equal(found["mmd"], [np.nan, 0.75, np.nan], equal_nan=True)
+    assert found["D_x"].max() < 1  # the game's own row counts
+    assert list(found["step"]) == [0, 1, 2]

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from bascule.experiments.predictions import Settles, Within
-from bascule.experiments.verdict import Interval, judge, t_interval, verdict
+from bascule.experiments.verdict import Interval, judge, p_value, t_interval, verdict
 
 
 def runs(by_seed, arm="a"):
@@ -90,3 +90,26 @@ def test_what_hardly_moves_has_settled():
     answer = verdict([Settles("D_x", "a", within=0.05, from_epoch=0)], [], still, [0, 1, 2])
     assert answer.findings[0].interval.low < 0
     assert answer.word == "supported"
+
+
+def test_p_is_that_of_students_test():
+    """Against SciPy's t test of the mean being the edge."""
+    x = [1.0, 2.0, 3.5, 2.5]
+    for region, edge in (((0.5, inf), 0.5), ((-inf, 2.0), 2.0), ((2.0, 9.0), 2.0)):
+        assert p_value(x, region) == pytest.approx(stats.ttest_1samp(x, edge).pvalue)
+
+
+def test_p_is_below_5_percent_exactly_where_there_is_a_word():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        x = list(rng.normal(1, 1, 3))
+        decided = judge(t_interval(x), (0.0, inf)) != "inconclusive"
+        assert (p_value(x, (0.0, inf)) < 0.05) == decided
+
+
+def test_no_p_without_an_interval():
+    assert isnan(p_value([1.0], (0, 1)))
+    assert isnan(p_value([1.0, float("nan")], (0, 1)))
+    assert isnan(p_value([1.0, 2.0], (-inf, inf)))
+    assert p_value([1.0, 1.0], (0, inf)) == 0.0  # no spread at all
+    assert p_value([0.0, 0.0], (0, inf)) == 1.0

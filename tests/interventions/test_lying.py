@@ -256,6 +256,9 @@ def test_the_ages_in_the_pool_follow_the_law_of_random_replacement():
         assert abs((ages >= n).mean() - 0.8**n) < 0.02
     drawn = np.array([step - k // 16 for step in late for k in shown[step] if k < 16 * step])
     assert abs(drawn.mean() - 5) < 0.4  # steps in the pool: mean of a geometric law
+    # Who is shown and who leaves is drawn apart: of 8 shown, 8 x 8 / 40 leave on average.
+    left = [len(set(shown[k]) & (set(pools[k - 1]) - set(pools[k]))) for k in late]
+    assert abs(np.mean(left) - 1.6) < 5 * stats.hypergeom(40, 8, 8).std() / math.sqrt(len(left))
 
 
 def test_a_pool_smaller_than_a_batch():

@@ -5,8 +5,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from bascule.reports.curves import Change, curves_figure
+from bascule.reports.curves import BEST, Change, curves_figure
 from bascule.reports.figures import png, svg
+from bascule.theory.noise import BLIND, CERTAIN
 
 
 def curves(loss_D, seeds=1, arms=("a", "b")):
@@ -57,6 +58,21 @@ def test_a_branch_is_drawn_from_its_branch_on_with_a_dot():
     assert np.isfinite(parent.get_ydata()).all()
     assert np.isnan(child.get_ydata()).tolist() == [True] * 3 + [False] * 7
     assert dot.get_marker() == "o" and dot.get_xdata()[0] == 3
+
+
+def test_a_bound_is_one_line_of_its_arm_from_its_epoch_on_where_the_best_D_stands():
+    plain = curves_figure(curves([1.0] * 9))
+    figure = curves_figure(curves([1.0] * 9), bounds={"b": (4, CERTAIN)})
+    for ax, without, level in zip(figure.axes, plain.axes, (0.0, None, 1.0, 0.0), strict=True):
+        thin = [line for line in ax.lines if line.get_linewidth() == BEST["lw"]]
+        assert len(ax.lines) == len(without.lines) + len(thin)
+        assert [list(line.get_ydata()) for line in thin] == [[level] * 2] * (level is not None)
+        for line in thin:
+            assert list(line.get_xdata()) == [3.5, 8.5]
+            assert line.get_color() == figure.legends[0].get_lines()[1].get_color()
+    low, high = figure.axes[0].get_ylim()
+    assert low <= 0 and high >= 1  # the line lies in the panel
+    png(curves_figure({"a": {}}, bounds={"a": (4, BLIND)}))
 
 
 def test_no_curves_and_hostile_names_are_drawn_too():

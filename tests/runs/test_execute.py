@@ -6,14 +6,28 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from bascule import atomic
 from bascule.data.faces import Faces
+from bascule.diagnostics.probe import Diagnostics
 from bascule.errors import Refusal
-from bascule.interventions import PerfectG
+from bascule.interventions import (
+    AdaptiveAugment,
+    FakeHistory,
+    InstanceNoise,
+    PerfectG,
+    PseudoAugmentation,
+    RealsAmongFakes,
+    ResetD,
+)
+from bascule.objectives import TopK
+from bascule.runs import execute as executing
 from bascule.runs.execute import execute
+from bascule.runs.fork import fork
 from bascule.runs.store import Run
 from bascule.training.loop import Probe
 
@@ -42,7 +56,6 @@ def test_stop_and_resume_equals_no_stop(tiny, make_run, store, same, stop_after)
 
 def test_augmentation_and_noise_resume_exactly_too(tiny, make_run, store, same):
     from bascule.data.augment import Affine, Flip
-    from bascule.interventions import InstanceNoise
 
     recipe = tiny.but(
         augment=(Flip(), Affine(degrees=10)), space="hsv", change=InstanceNoise(), epochs=2
@@ -51,6 +64,102 @@ def test_augmentation_and_noise_resume_exactly_too(tiny, make_run, store, same):
     execute(whole, store)
     calls = iter(range(1, 1000))
     execute(stopped, store, must_stop=lambda: next(calls) == 6)
+    execute(stopped, store)
+    assert same(final(whole), final(stopped))
+
+
+# Rules that remember, so eager that they have something to remember at every stop.
+STATEFUL = (
+    FakeHistory(size=20),
+    PseudoAugmentation(target=-1.0, speed_images=100),
+    AdaptiveAugment(target=-1.0, speed_images=100),
+    ResetD(0.5, 0.5, over_steps=2, wait=(0.5, 0.5)),
+)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [*((rule,) for rule in STATEFUL), STATEFUL],
+    ids=[*(type(rule).__name__ for rule in STATEFUL), "all of them"],
+)
+def test_rules_that_remember_resume_exactly_too(tiny, make_run, store, same, rules):
+    """Stopped within an epoch and again at the end of one."""
+    recipe = tiny.but(change=rules, lr_D=2e-3, top_k=TopK(nu=0.5, gamma=0.8), epochs=3)
+    whole, stopped = make_run(recipe, "whole"), make_run(recipe, "stopped")
+    execute(whole, store)
+    for stop_after, step in ((6, 6), (2, 8)):
+        calls = iter(range(1, 1000))
+        execute(stopped, store, must_stop=partial(lambda c, n: next(c) == n, calls, stop_after))
+        saved = stopped.load_checkpoint()
+        assert saved["step"] == step
+        assert len(saved["game"]["memory"]) >= len(rules)
+    execute(stopped, store)
+    assert same(final(whole), final(stopped))
+    memory = whole.load_checkpoint()["game"]["memory"]
+    for name, value in memory.items():  # none of the rules slept
+        if name.endswith(("/p", "/resets")):
+            assert value > 0
+            assert whole.rows()[-1][name] > 0
+
+
+@pytest.mark.parametrize("at_epoch", [2, 3])  # 2 has a kept checkpoint, 3 is replayed from it
+def test_a_fork_to_rules_that_remember_equals_the_run_that_had_them(
+    tiny, make_run, store, same, at_epoch
+):
+    plain = tiny.but(lr_D=2e-3)
+    recipe = plain.but(change=tuple(replace(rule, from_epoch=at_epoch) for rule in STATEFUL))
+    parent, scratch = make_run(plain, "parent"), make_run(recipe, "scratch")
+    execute(parent, store)
+    execute(scratch, store)
+    branch = fork(store, parent, at_epoch, recipe, "branch")
+    execute(branch, store)
+    assert same(final(branch), final(scratch))
+    assert branch.load_checkpoint()["game"]["memory"]
+    assert not same(branch.load_checkpoint()["game"], parent.load_checkpoint()["game"])
+    names = [row.keys() for row in branch.rows()]
+    assert names[0] == names[at_epoch - 1] == parent.rows()[0].keys()
+
+
+def test_a_fork_of_a_run_whose_rule_remembers_goes_on_with_its_memory(tiny, make_run, store, same):
+    history = FakeHistory(size=20)
+    parent = make_run(tiny.but(change=history), "parent")
+    execute(parent, store)
+    recipe = tiny.but(change=(history, RealsAmongFakes(t=2, from_epoch=3)))
+    scratch = make_run(recipe, "scratch")
+    execute(scratch, store)
+    branch = fork(store, parent, 3, recipe, "branch")
+    execute(branch, store)
+    assert same(final(branch), final(scratch))
+    assert not same(branch.load_checkpoint()["game"], parent.load_checkpoint()["game"])
+
+
+def test_no_diagnostics_once_D_is_shown_what_is_held_out(tiny, make_run, store, same, monkeypatch):
+    monkeypatch.setattr(executing, "Diagnostics", partial(Diagnostics, pace_images=1))
+    runs = {}
+    for of in ("other", "held_out"):
+        runs[of] = make_run(tiny.but(change=PerfectG(2, of=of)), of)
+        assert execute(runs[of], store) == "finished"
+        assert len(runs[of].rows()) == 4
+    assert [row["epoch"] for row in runs["other"].diagnostics()] == [0, 1, 2, 3]
+    assert runs["held_out"].diagnostics() == []
+
+    parent = make_run(tiny, "parent")
+    execute(parent, store)
+    branch = fork(store, parent, 2, runs["held_out"].recipe, "branch")
+    execute(branch, store)
+    assert branch.diagnostics() == parent.diagnostics()[:2]  # those of its past
+    assert same(branch.load_checkpoint()["game"], runs["held_out"].load_checkpoint()["game"])
+
+
+def test_perfect_g_resumes_exactly_whosever_pictures_it_shows(tiny, make_run, store, same):
+    changes = (PerfectG(1, of="other"), PerfectG(2, of="held_out"))
+    recipe = tiny.but(change=changes)
+    whole, stopped = make_run(recipe, "whole"), make_run(recipe, "stopped")
+    execute(whole, store)
+    calls = iter(range(1, 1000))
+    execute(stopped, store, must_stop=lambda: next(calls) in (6, 10))
+    execute(stopped, store, must_stop=lambda: next(calls) in (6, 10))
+    assert stopped.load_checkpoint()["step"] == 10
     execute(stopped, store)
     assert same(final(whole), final(stopped))
 

@@ -6,9 +6,18 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import _SpectralNorm
 
-from bascule.interventions import InstanceNoise, Intervention, PerfectG, Together
-from bascule.now import Now
+from bascule.interventions import (
+    FakesAmongReals,
+    InstanceNoise,
+    Intervention,
+    PerfectG,
+    RealsAmongFakes,
+    Together,
+)
+from bascule.now import Lent, Now
+from bascule.objectives import TopK
 from bascule.steps.gan import gan_step
 from bascule.training.state import begin
 
@@ -42,13 +51,13 @@ def reals(step: int, batch: int = 8) -> torch.Tensor:
     return torch.rand(batch, 3, 32, 32, generator=torch.Generator().manual_seed(step)) * 2 - 1
 
 
-def play(game, steps: int, change=NOTHING, concat: bool = False, seed: int = 0):
-    """``steps`` steps of the real thing; the scalars of each."""
+def play(game, steps: int, change=NOTHING, concat: bool = False, seed: int = 0, top_k=None):
+    """``steps`` steps of the real thing, all in epoch 0; the scalars of each."""
     scalars = []
     for k in range(steps):
         layout = torch.channels_last if is_channels_last(game) else torch.contiguous_format
         real = reals(k).contiguous(memory_format=layout)
-        scalars.append(gan_step(game, real, Now(seed, 0, k), change, concat))
+        scalars.append(gan_step(game, real, Now(seed, 0, k), change, concat, top_k))
     return scalars
 
 
@@ -57,7 +66,7 @@ def is_channels_last(game) -> bool:
     return not weight.is_contiguous()
 
 
-def by_hand(G, D, recipe, steps: int, concat: bool = False):
+def by_hand(G, D, recipe, steps: int, concat: bool = False, best: int | None = None):
     """The game as a tutorial writes it: trains G and D in place; the scalars of each step."""
     betas = (recipe.beta1, recipe.beta2)
     opt_G = torch.optim.Adam(G.parameters(), lr=recipe.lr_G, betas=betas, foreach=False)
@@ -85,7 +94,10 @@ def by_hand(G, D, recipe, steps: int, concat: bool = False):
         opt_D.step()
 
         opt_G.zero_grad()
-        loss_G = BCE(D(fake), ones)
+        in_turn_of_G = D(fake)
+        if best:
+            in_turn_of_G = in_turn_of_G[in_turn_of_G.argsort(descending=True)[:best]]
+        loss_G = BCE(in_turn_of_G, torch.ones(len(in_turn_of_G)))
         loss_G.backward()
         opt_G.step()
         scalars.append(
@@ -136,6 +148,42 @@ def test_the_step_is_the_one_written_by_hand(either, steps, concat):
         assert {k: v.item() for k, v in got.items()} == pytest.approx(expected, rel=1e-5)
     assert_close(state(game.G), state(G), atol=1e-6)
     assert_close(state(game.D), state(D), atol=1e-6)
+
+
+def test_with_top_k_G_learns_from_its_best_fakes_as_written_by_hand(either):
+    game = begin(either).game
+    G, D = copy.deepcopy(game.G), copy.deepcopy(game.D)
+
+    class Best3(TopK):
+        def k(self, batch, epoch):
+            assert (batch, epoch) == (8, 0)
+            return 3
+
+    ours = play(game, 3, top_k=Best3())
+    theirs = by_hand(G, D, either, 3, best=3)
+    for got, expected in zip(ours, theirs, strict=True):
+        assert {k: v.item() for k, v in got.items()} == pytest.approx(expected, rel=1e-5)
+    assert_close(state(game.G), state(G), atol=1e-6)
+    assert_close(state(game.D), state(D), atol=1e-6)
+
+
+def test_top_k_goes_by_the_epoch(plain, same):
+    """0.5^2 of 8 are 2; in epoch 0 all count, and the game is the plain one."""
+    rule, fakes = TopK(nu=0.1, gamma=0.5), []
+
+    class Note(Intervention):
+        def turn_of_G(self, own, shown, now):
+            own.register_hook(lambda g: fakes.append(int(g.flatten(1).any(1).sum())))
+            return own
+
+    spectral = plain.but(model=replace(plain.model, norm_D="spectral"))  # no norm mixes images
+    for epoch in (0, 1, 2, 5):
+        gan_step(begin(spectral).game, reals(0), Now(0, epoch, 0), Note(), top_k=rule)
+    assert fakes == [8, 4, 2, 1]
+    with_it, without = begin(plain).game, begin(plain).game
+    play(with_it, 2, top_k=TopK(nu=1.0))
+    play(without, 2)
+    assert_close(state(with_it.G), state(without.G), atol=1e-6)
 
 
 def test_the_fast_arithmetic_is_the_same_game(plain):
@@ -343,6 +391,11 @@ def test_the_seams_are_asked_in_order_each_under_its_own_name(plain):
             assert real.shape == fake.shape == (8, 3, 32, 32) and fake.abs().max() <= 1
             return real, fake
 
+        def turn_of_G(self, own, shown, now):
+            heard.append(("turn_of_G", now.scope, own.requires_grad))
+            assert torch.equal(own, shown)
+            return shown
+
         def view(self, x, now):
             learned = not torch.equal(game.D.layers[0].weight, before["layers.0.weight"])
             heard.append(("view", now.scope, x.requires_grad, learned))
@@ -354,6 +407,7 @@ def test_the_seams_are_asked_in_order_each_under_its_own_name(plain):
         ("batches", "/batches"),
         ("view", "/view/D/real", False, False),
         ("view", "/view/D/fake", False, False),
+        ("turn_of_G", "/turn_of_G", True),
         ("view", "/view/G/fake", True, True),
     ]
 
@@ -419,6 +473,95 @@ def test_the_three_views_of_a_step_get_different_noise(plain):
     assert torch.allclose(noises.std(dim=1), torch.tensor(0.5), rtol=0.05)
     off_diagonal = torch.corrcoef(noises) - torch.eye(3)
     assert off_diagonal.abs().max() < 5 / noises.shape[1] ** 0.5
+
+
+@pytest.mark.parametrize("G_sees", [False, True])
+@pytest.mark.parametrize("t", [3, 8])
+def test_in_its_turn_G_is_judged_with_or_without_the_lies(either, G_sees, t):
+    """D learns from the lies in either case; then G's gradient is autograd's, by hand."""
+    game = begin(either).game
+    G, D = copy.deepcopy(game.G), copy.deepcopy(game.D)
+    (scalars,) = play(game, 1, RealsAmongFakes(t=t, G_sees=G_sees))
+
+    fake = G(torch.randn(8, 8, generator=Now(0, 0, 0).rng("z")))
+    lied = torch.cat([reals(0)[:t], fake[t:]])
+    opt_D = torch.optim.Adam(D.parameters(), lr=either.lr_D, betas=(0.5, 0.999), foreach=False)
+    (BCE(D(reals(0)), torch.ones(8)) + BCE(D(lied.detach()), torch.zeros(8))).backward()
+    opt_D.step()
+    loss = BCE(D(lied if G_sees else fake), torch.ones(8))
+    loss.backward()
+    assert scalars["loss_G"].item() == pytest.approx(loss.item(), rel=1e-5)
+    if G_sees and t == 8:
+        assert all(p.grad.abs().max() == 0 for p in game.G.parameters())
+    else:
+        assert same_gradients(game.G, G)
+    assert_close(state(game.D), state(D), atol=1e-6)
+
+
+# what the step lends
+
+
+class Ask(Intervention):
+    """Asks D about the fakes, and notes what it said."""
+
+    def __init__(self):
+        self.said = []
+
+    def batches(self, real, fake, now):
+        self.said.append(now.judge(fake))
+        return real, fake
+
+
+def test_the_judge_is_D_as_it_plays_and_is_left_as_it_is(either, same):
+    asked, quiet, ask = begin(either).game, begin(either).game, Ask()
+    G, D = copy.deepcopy(asked.G), copy.deepcopy(asked.D)
+    with_it, without = play(asked, 3, ask), play(quiet, 3)
+    assert same(asked.state_dict(), quiet.state_dict()) and same(with_it, without)
+    if either.model.norm_D == "spectral":
+        for module in D.modules():  # as the last power iteration left it
+            module.training = not isinstance(module, _SpectralNorm)
+    expected = D(G(torch.randn(8, 8, generator=Now(0, 0, 0).rng("z"))))
+    torch.testing.assert_close(ask.said[0], expected.detach(), rtol=1e-5, atol=1e-6)
+    assert not ask.said[0].requires_grad
+
+
+def test_the_judge_sees_through_the_view(plain):
+    class Blank(Intervention):
+        def view(self, x, now):
+            return 0 * x
+
+    ask = Ask()
+    play(begin(plain).game, 1, Together((ask, Blank())))
+    assert ask.said[0].std() == 0  # to D, all fakes are one
+
+
+def test_the_favourites_of_D_are_among_its_reals(plain):
+    game, ask, shown = begin(plain).game, Ask(), []
+
+    class Note(Intervention):
+        def batches(self, real, fake, now):
+            shown.append((real, fake.detach().clone()))
+            return real, fake
+
+    play(game, 1, Together((ask, FakesAmongReals(t=3), Note())))
+    ((real, fake),) = shown
+    best = ask.said[0].argsort(descending=True)[:3]
+    assert torch.equal(real, torch.cat([fake[best], reals(0)[3:]]))
+
+
+def test_the_memory_of_the_moment_is_the_rules(plain):
+    """Also where the step puts its own judge beside it."""
+
+    class Count(Intervention):
+        def batches(self, real, fake, now):
+            now.remember("steps", now.recall("steps") + 1)
+            return real, fake
+
+    game, memory = begin(plain).game, {}
+    for step in range(3):
+        now = Now(0, 0, step, lent=Lent(memory))
+        gan_step(game, reals(step), now, Together((Count(),)))
+    assert {name: value.item() for name, value in memory.items()} == {"Count.0/steps": 3}
 
 
 # reduced precision

@@ -100,7 +100,7 @@ def test_bounds_agree_with_a_simulation(pair):
         return (squared * rng.chisquare(n, trials) / n) ** 0.5
 
     def best(level):
-        grid = np.linspace(0, level.max(), 20_001)
+        grid = np.linspace(0, level.max(), 8001)
         p, q = level_density(grid, real, n), level_density(grid, fake, n)
         return np.interp(level, grid, p / np.maximum(p + q, 1e-300))
 

@@ -1,6 +1,7 @@
 """The loop: which images, how often, what is reported; and the twins, the key promise."""
 
 import copy
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -13,14 +14,23 @@ from bascule.data.augment import Affine, Flip
 from bascule.data.faces import Faces
 from bascule.errors import Refusal
 from bascule.interventions import (
+    AdaptiveAugment,
+    DiffAugment,
+    FakeHistory,
+    FakesAmongReals,
     InstanceNoise,
     Intervention,
+    NegativeAugmentation,
     NoiseOnReals,
     PerfectG,
+    PseudoAugmentation,
+    RealsAmongFakes,
+    ResetD,
     Together,
 )
 from bascule.models.dcgan import DCGAN
 from bascule.now import Now, generator
+from bascule.objectives import TopK
 from bascule.runs.execute import execute
 from bascule.training import loop
 from bascule.training.loop import Probe, Stopped, prepare, summary, train
@@ -34,6 +44,7 @@ def random_images(n: int, size: int = 32) -> torch.Tensor:
 
 TIMINGS = ("seconds", "images_per_s")
 IMAGES = random_images(36)  # 4 steps of 8, and 4 images left over
+HELD_OUT = 255 - IMAGES[:9]
 
 
 @pytest.fixture
@@ -74,6 +85,7 @@ def history(recipe, images=IMAGES):
         images,
         [watch],
         save=lambda state: states.append(copy.deepcopy(state.state_dict())),
+        held_out=HELD_OUT,
     )
     return states, watch.rows
 
@@ -95,8 +107,21 @@ def controls():
         NoiseOnReals(from_epoch=2),
         InstanceNoise(from_epoch=2),
         [PerfectG(at_epoch=2), NoiseOnReals(from_epoch=2), InstanceNoise(from_epoch=3)],
+        [PerfectG(at_epoch=2, of="other"), PerfectG(at_epoch=3, of="held_out")],
+        [
+            RealsAmongFakes(from_epoch=2),
+            FakesAmongReals(from_epoch=2),
+            PseudoAugmentation(speed_images=80, from_epoch=2),
+            NegativeAugmentation(from_epoch=2),
+            FakeHistory(size=8, from_epoch=2),
+        ],
+        [
+            DiffAugment(from_epoch=2),
+            AdaptiveAugment(target=-1.0, speed_images=80, from_epoch=2),
+            ResetD(0.5, 0.5, over_steps=1, wait=(0.5, 0.5), from_epoch=2),
+        ],
     ],
-    ids=["PerfectG", "NoiseOnReals", "InstanceNoise", "three"],
+    ids=["PerfectG", "NoiseOnReals", "InstanceNoise", "three", "others", "lies", "augmentations"],
 )
 def test_a_treated_run_is_its_control_bit_for_bit_until_the_change(
     tiny, same, controls, change, features
@@ -115,6 +140,30 @@ def test_a_treated_run_is_its_control_bit_for_bit_until_the_change(
         twins = epoch < 2
         assert same(states[epoch]["game"], control_states[epoch]["game"]) == twins
         assert (rows[epoch] == control_rows[epoch]) == twins
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(RealsAmongFakes(from_epoch=1), RealsAmongFakes(from_epoch=1, G_sees=True)),
+        *(FakesAmongReals(from_epoch=1), NegativeAugmentation(from_epoch=1)),
+        *(PseudoAugmentation(-1.0, speed_images=8, from_epoch=1), FakeHistory(8, from_epoch=1)),
+        *(DiffAugment(from_epoch=1), AdaptiveAugment(-1.0, speed_images=8, from_epoch=1)),
+        *(ResetD(0.5, 0.5, over_steps=1, from_epoch=1), PerfectG(1, of="held_out")),
+    ],
+    ids=lambda rule: type(rule).__name__,
+)
+def test_each_rule_plays_another_game_from_its_epoch_on(tiny, same, controls, change):
+    short = tiny.but(epochs=2, lr_D=1e-3)  # D leads, so that there is something to reset
+    if short not in controls:
+        controls[short] = history(short)
+    control_states, control_rows = controls[short]
+    states, rows = history(short.but(change=change))
+    for epoch, twins in ((0, True), (1, False)):
+        ours, theirs = states[epoch]["game"], control_states[epoch]["game"]
+        assert same(ours["D"], theirs["D"]) == twins
+        assert (rows[epoch]["loss_D"] == control_rows[epoch]["loss_D"]) == twins
+    assert states[0]["game"]["memory"] == {}
 
 
 @pytest.mark.parametrize("change", [Intervention(), [Intervention()] * 3])
@@ -305,6 +354,146 @@ def test_the_step_gets_the_rules_of_the_recipe(tiny, monkeypatch, concat):
     state = begin(recipe)
     train(recipe, state, flat(36))
     assert given == [(state.game, Together(rules), concat)] * 4
+
+
+def test_the_step_gets_the_top_k_of_the_recipe(tiny, monkeypatch):
+    given = []
+
+    def step(game, real, now, change, concat, top_k):
+        given.append(top_k)
+        return {"loss_D": torch.tensor(1.0)}
+
+    monkeypatch.setattr(loop, "gan_step", step)
+    for rule in (None, TopK(nu=0.25)):
+        recipe = tiny.but(epochs=1, top_k=rule)
+        train(recipe, begin(recipe), flat(36))
+    assert given == [None] * 4 + [TopK(nu=0.25)] * 4
+
+
+# what a rule is lent
+
+
+def test_other_pictures_are_training_images_and_none_of_the_step(tiny, fed):
+    train(tiny, begin(tiny), flat(36))
+    drawn = []
+    for now, real in fed:
+        others = who(now.within("rule").pictures("other", 8))
+        assert len(set(others)) == 8 and not set(others) & set(who(real))
+        assert others == who(now.within("rule").pictures("other", 8))
+        drawn.append(tuple(others))
+    assert len(set(drawn)) == len(fed) == 16
+    assert len(set().union(*drawn)) > 30  # each of 36 is left out with probability 0.02
+    now, real = fed[0]
+    assert who(now.within("another").pictures("other", 8)) != list(drawn[0])
+    assert sorted(who(now.pictures("other", 28)) + who(real)) == list(range(36))
+
+
+def test_held_out_pictures_are_held_out_and_each_comes_as_often_as_the_next(tiny, fed):
+    held_out = flat(56)[50:]
+    train(tiny.but(epochs=1), begin(tiny), flat(36), held_out=held_out)
+    for now, _ in fed:
+        assert sorted(who(now.pictures("held_out", 6))) == [50, 51, 52, 53, 54, 55]
+        counts = np.bincount(who(now.pictures("held_out", 16)), minlength=56)[50:]
+        assert sorted(counts) == [2, 2, 3, 3, 3, 3]
+        assert len(set(who(now.pictures("held_out", 4)))) == 4
+
+
+def test_more_pictures_are_prepared_as_those_of_the_step(tiny, fed):
+    recipe = tiny.but(augment=(Affine(degrees=20),), space="hsv", epochs=1)
+    train(recipe, begin(recipe), IMAGES, held_out=HELD_OUT)
+    now = fed[0][0].within("rule")
+    shown = now.pictures("held_out", 9)
+    assert shown.is_contiguous(memory_format=torch.channels_last)
+    order = torch.randperm(9, generator=now.rng("pictures.0"))
+    by_hand = Affine(degrees=20)(HELD_OUT[order].float() / 127.5 - 1, now.rng("augment.0"))
+    assert far_from_hsv(shown, (by_hand + 1) / 2) < 1e-3
+
+
+@pytest.mark.parametrize("held_out", [None, flat(36)[:0]], ids=["none given", "none there"])
+def test_pictures_that_do_not_exist_are_refused(tiny, held_out):
+    for of, told in (("held_out", "held-out"), ("other", "other")):
+        recipe = tiny.but(change=PerfectG(0, of=of), epochs=1)
+        with pytest.raises(Refusal, match=f"a rule asks for {told} images, and there are none"):
+            train(recipe, begin(recipe), flat(8), held_out=held_out)
+
+
+def test_under_perfect_g_of_other_pictures_D_is_shown_nothing_twice(tiny):
+    shown = []
+
+    @dataclass(frozen=True)
+    class Note(Intervention):
+        def batches(self, real, fake, now):
+            shown.append((who(real), who(fake)))
+            return real, fake
+
+    for of in ("same", "other", "held_out"):
+        rules = (PerfectG(0, sigma=0.0, of=of), Note())
+        recipe = tiny.but(change=rules, epochs=1)
+        train(recipe, begin(recipe), flat(36), held_out=flat(56)[50:])
+        for real, fake in shown:
+            assert (real == fake) == (of == "same")
+            assert of == "same" or not set(real) & set(fake)
+            assert (min(fake) >= 50) == (of == "held_out")
+        shown.clear()
+
+
+def test_a_rule_sees_the_scores_of_the_step_before(tiny):
+    seen, watch = [], Watch()
+
+    @dataclass(frozen=True)
+    class Note(Intervention):
+        def batches(self, real, fake, now):
+            seen.append({name: now.seen(name) for name in ("loss_D", "D_x", "D_Gz", "r_t")})
+            assert now.seen("Note.0/steps") is None  # what rules remember is not a score
+            now.remember("steps", now.recall("steps") + 1)
+            return real, fake
+
+    train(tiny.but(change=Note(), epochs=2), begin(tiny), IMAGES, [watch])
+    assert set(seen[0].values()) == {None}
+    for before, now in zip(watch.steps, seen[1:], strict=False):
+        assert now == {name: before[name] for name in now}
+
+
+def test_single_numbers_that_a_rule_remembers_are_scalars_of_the_run(tiny):
+    @dataclass(frozen=True)
+    class Count(Intervention):
+        def batches(self, real, fake, now):
+            if now.epoch >= 1:
+                now.remember("steps", now.recall("steps") + 1)
+                now.remember("pool", real)
+            return real, fake
+
+    states, rows = history(tiny.but(change=(Count(), Count()), epochs=3))
+    assert not any("Count" in name for name in rows[0])
+    for epoch, values in ((1, [1, 2, 3, 4]), (2, [5, 6, 7, 8])):
+        for name in ("Count.0/steps", "Count.1/steps"):
+            assert rows[epoch][name] == np.mean(values)
+            assert rows[epoch][f"{name}_std"] == pytest.approx(np.std(values))
+            assert (rows[epoch][f"{name}_min"], rows[epoch][f"{name}_max"]) == (*values[::3],)
+        assert "Count.0/pool" not in rows[epoch]
+    assert set(states[2]["game"]["memory"]) == {
+        f"Count.{k}/{name}" for k in (0, 1) for name in ("steps", "pool")
+    }
+
+
+def test_while_G_waits_for_a_new_D_it_stands_still_and_then_it_learns_again(tiny, same):
+    """D begins again at the first lead, however small, and G waits for the next."""
+    rule = ResetD(0.5, 0.5, over_steps=1, wait=(0.5, 0.5), from_epoch=1)
+    told = []
+
+    class Look(Probe):
+        def step_done(self, state, seconds):
+            memory = {name: value.item() for name, value in state.game.memory.items()}
+            told.append((memory, copy.deepcopy(state.game.G.state_dict())))
+
+    recipe = tiny.but(change=rule)
+    train(recipe, begin(recipe), IMAGES, [Look()])
+    assert [memory == {} for memory, _ in told] == [True] * 4 + [False] * 12
+    stood = [same(dict(a), dict(b)) for (_, a), (_, b) in itertools.pairwise(told)]
+    waiting = [bool(memory.get("ResetD.0/waiting")) for memory, _ in told[1:]]
+    assert stood == waiting
+    assert set(waiting) == {True, False}
+    assert told[-1][0]["ResetD.0/resets"] >= 1
 
 
 # how far

@@ -6,8 +6,8 @@ import io
 import pytest
 import torch
 
-from bascule.interventions import Intervention
-from bascule.now import Now, generator
+from bascule.interventions import AdaptiveAugment, FakeHistory, Intervention, ResetD, Together
+from bascule.now import Lent, Now, generator
 from bascule.steps.gan import gan_step
 from bascule.training.state import State, begin
 
@@ -112,6 +112,63 @@ def test_the_scalars_of_an_unfinished_epoch_come_back_one_by_one(tiny):
     for name, values in state.partial.items():
         assert [v.item() for v in other.partial[name]] == [v.item() for v in values]
         assert all(v.shape == () for v in other.partial[name])
+
+
+RULES = Together(
+    (
+        FakeHistory(size=16),
+        AdaptiveAugment(target=-1.0, speed_images=50),
+        ResetD(0.5, 0.5, over_steps=2, wait=(0.5, 0.5)),
+    )
+)
+
+
+def play_by_rules(state: State, steps: int) -> None:
+    """As the loop: what is remembered and seen stands in the game."""
+    for _ in range(steps):
+        lent = Lent(state.game.memory, state.game.seen)
+        now = Now(0, state.epoch, state.step, lent=lent)
+        scalars = gan_step(state.game, real(state.step), now, RULES)
+        state.game.seen = dict(scalars)
+        memory = {name: v for name, v in state.game.memory.items() if v.ndim == 0}
+        for name, value in (scalars | memory).items():
+            state.partial.setdefault(name, []).append(value)
+        state.step += 1
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])
+def test_what_rules_remember_and_see_goes_through_a_file_bit_for_bit(tiny, same, steps):
+    recipe = tiny.but(lr_D=2e-3)
+    state, other = begin(recipe), begin(recipe.but(seed=5))
+    play_by_rules(state, steps)
+    assert {name: tuple(v.shape) for name, v in state.game.memory.items()} == {
+        "FakeHistory.0/pool": (min(8 * steps, 16), 3, 32, 32),
+        "AdaptiveAugment.0/p": (),
+        **{f"ResetD.0/{name}": () for name in ("D_x", "D_Gz", "resets", "waiting")},
+    }
+    saved = copy.deepcopy(state.state_dict())
+    other.load_state_dict(through_a_file(state.state_dict()))
+    assert same(other.state_dict(), saved)
+    assert other.game.memory["AdaptiveAugment.0/p"].dtype == torch.float64
+    play_by_rules(state, 4)
+    play_by_rules(other, 4)
+    assert same(other.state_dict(), state.state_dict())
+    assert state.game.memory["ResetD.0/resets"] > 0
+    # A state that was saved is not changed by what is played after it.
+    untouched = begin(recipe)
+    untouched.load_state_dict(saved)
+    held = untouched.state_dict()
+    play_by_rules(untouched, 2)
+    assert same(held["game"]["memory"], saved["game"]["memory"])
+    assert same(held["game"]["seen"], saved["game"]["seen"])
+
+
+def test_a_new_game_remembers_and_has_seen_nothing(tiny, same):
+    game = begin(tiny).game
+    assert game.memory == {} and game.seen == {}
+    G, D = game.fresh(generator(tiny.seed, "players"))
+    assert same(dict(G.state_dict()), dict(game.G.state_dict()))
+    assert same(dict(D.state_dict()), dict(game.D.state_dict()))
 
 
 def test_scalars_without_a_step_are_not_kept(tiny):

@@ -22,7 +22,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    from bascule.cli import data, look, measure, play, theorise
+    from bascule.cli import data, experiment, look, measure, play, theorise
 
     top = _Parser(
         prog="bascule",
@@ -37,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
         help="where runs are kept (default: $BASCULE_RUNS, or ./runs)",
     )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    experiment.add(verbs)
     play.add(verbs)
     look.add(verbs)
     measure.add(verbs)

@@ -1,47 +1,33 @@
-"""The verbs that train: run, train, resume, fork."""
+"""The verbs that train a single run: train, resume, fork."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from collections.abc import Iterable
-from pathlib import Path
 
 from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
 from bascule.data.images import ImageSet
 from bascule.data.imported import Imported
 from bascule.errors import Refusal, unknown
-from bascule.experiments import experiment as experiments
-from bascule.experiments.experiment import Experiment
-from bascule.experiments.schedule import Results, find_runs, gather, plan, run_all
 from bascule.presets import PRESETS
 from bascule.runs import codec
 from bascule.runs.brought import brought_classes
 from bascule.runs.execute import execute
 from bascule.runs.fork import fork
-from bascule.runs.store import Run, Store, slug
+from bascule.runs.store import Run, Store
 from bascule.training.machine import settle
 from bascule.training.recipe import Recipe
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
     """Add the verbs of this file to the command line."""
-    run = verbs.add_parser("run", help="run an experiment and write its lab note")
-    _experiment(run)
-    run.add_argument("--arm", action="append", default=[], metavar="ARM", help="only this arm")
-    run.set_defaults(do=do_run)
-
-    report = verbs.add_parser("report", help="write an experiment's note from the runs there are")
-    _experiment(report)
-    report.set_defaults(do=do_report, arm=[])
-
     train = verbs.add_parser("train", help="train one preset")
     train.add_argument("preset", help=", ".join(PRESETS))
     train.add_argument("--data", metavar="NAME", help="faces, fractals or an imported set")
     train.add_argument("--name", help="what to call the run")
-    _settings(train)
+    add_settings(train)
     train.set_defaults(do=do_train)
 
     resume = verbs.add_parser("resume", help="go on with a run that was stopped")
@@ -67,21 +53,12 @@ def add(verbs: argparse._SubParsersAction) -> None:
     )
     forks.add_argument("--epochs", type=int, metavar="N", help="epochs after the branch")
     forks.add_argument("--name", help="what to call the fork")
-    _settings(forks)
+    add_settings(forks)
     forks.set_defaults(do=do_fork)
 
 
-def _experiment(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument(
-        "experiment", help="a file or a folder in experiments/ by name, or a path to one"
-    )
-    verb.add_argument("--quick", action="store_true", help="the experiment's small version")
-    verb.add_argument("--seeds", type=int, nargs="+", metavar="S")
-    verb.add_argument("--note", type=Path, metavar="DIR", help="where the note goes")
-    _settings(verb)
-
-
-def _settings(verb: argparse.ArgumentParser) -> None:
+def add_settings(verb: argparse.ArgumentParser) -> None:
+    """Add ``--set`` to a verb."""
     verb.add_argument(
         "--set",
         nargs="+",
@@ -121,92 +98,6 @@ def load_images(data: Faces | Fractals | Imported) -> ImageSet:
 
     with counter("making the images") as tell:
         return data.load(tell)
-
-
-def do_run(args: argparse.Namespace) -> int:
-    return _each(args, train=True)
-
-
-def do_report(args: argparse.Namespace) -> int:
-    return _each(args, train=False)
-
-
-def _each(args: argparse.Namespace, train: bool) -> int:
-    """One experiment, or all of a folder one after the other and then their summary."""
-    paths = experiments.find_files(args.experiment)
-    known = [experiments.load(path, args.quick) for path in paths]  # refused before any runs
-    top = Path(args.experiment).name if len(known) > 1 else ""
-    told: list[Results] = []
-    credits: set[str] = set()
-    code = 0
-    for found in known:
-        folder = args.note or args.runs / "notes" / slug(top or found.name)
-        name = slug(found.name.rpartition("/")[2])
-        results, code_of_one = _one(found, args, folder / name if top else folder, credits, train)
-        if results is None:
-            return code_of_one
-        told.append(results)
-        code = code or code_of_one
-    if top:
-        from bascule.reports.summary import write_summary
-
-        folder = args.note or args.runs / "notes" / slug(top)
-        page = write_summary(told, folder, top, "\n".join(sorted(credits)))
-        print(f"summary: {page}")
-    return code
-
-
-def _one(
-    found: Experiment, args: argparse.Namespace, folder: Path, credits: set[str], train: bool
-) -> tuple[Results | None, int]:
-    """Train what is missing and write the note: the results, None when interrupted; exit code."""
-    from bascule.cli.progress import JobBars, bars
-
-    found = found.with_settings(settings(args.set))
-    seeds = args.seeds or list(found.seeds)
-    if len(set(seeds)) != len(seeds):
-        raise Refusal(f"--seeds {' '.join(map(str, seeds))}: expected different seeds")
-    jobs = plan(found, seeds, args.arm)
-    store = Store(args.runs)
-    sets: dict[object, ImageSet] = {}
-    for job in jobs:
-        if job.recipe.data not in sets:
-            sets[job.recipe.data] = load(job.recipe)
-    digests = {data: images.digest for data, images in sets.items()}
-    if train:
-        if found.measure and found.measure.attributes:
-            _learn_attributes(sets.values())
-        with bars() as progress:
-            state = run_all(jobs, found, store, digests, JobBars(progress, jobs))
-        if state == "interrupted":
-            print("interrupted: every run is saved; the same command goes on", file=sys.stderr)
-            return None, 130
-    else:
-        find_runs(jobs, found, store, digests)
-    from bascule.reports.note import write_experiment_note
-
-    results = gather(jobs, found, seeds)
-    credit = "\n".join(sorted({images.credit for images in sets.values()}))
-    credits.add(credit)
-    page = write_experiment_note(results, folder, credit, args.set)
-    for failure, message in results.failures.items():
-        print(f"failed: {failure}: {message}", file=sys.stderr)
-    print(f"{found.name}: {results.verdict.word}: {results.verdict.why}")
-    for finding in (*results.verdict.findings, *results.verdict.checks):
-        print(f"  {finding.word:12} {finding.prediction.claim()}")
-    print(f"note: {page}")
-    return results, 2 if results.failures else 0
-
-
-def _learn_attributes(sets: Iterable[ImageSet]) -> None:
-    """Learn once to read the attributes of built-in faces, before workers ask for it at once."""
-    from bascule.attributes.classifier import classifier, style_of
-    from bascule.cli.progress import counter
-
-    for images in sets:
-        if style := style_of(images):
-            with counter(f"learning to read the attributes of {style} (once)") as tell:
-                classifier(style, images.size, tell)
 
 
 def do_train(args: argparse.Namespace) -> int:

@@ -103,6 +103,8 @@ class JobBars:
             task = self.progress.tasks[0]
             left = f", about {task.time_remaining:.0f} s left" if task.time_remaining else ""
             finished = sum(job.state == "finished" for job in jobs)
+            to_measure = sum(bool(job.to_measure) and not job.unmeasured for job in jobs)
+            left += f", {to_measure} runs to measure" if to_measure else ""
             print(
                 f"{finished} of {len(jobs)} runs finished, {done:.0f} of {task.total:.0f} epochs, "
                 f"{speed:.0f} images/s{left}",

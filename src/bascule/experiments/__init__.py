@@ -1,5 +1,6 @@
 """Experiments: a question, arms, predictions that a program can check, and the verdict."""
 
+from bascule.experiments.bounds import NoiseBound
 from bascule.experiments.experiment import Experiment, Measure
 from bascule.experiments.predictions import (
     COVERAGE,
@@ -31,6 +32,7 @@ __all__ = [
     "Higher",
     "Lower",
     "Measure",
+    "NoiseBound",
     "Rises",
     "Settles",
     "Spike",

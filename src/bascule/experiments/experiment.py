@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bascule.errors import Refusal, unknown
+from bascule.experiments.bounds import NoiseBound, check_bounds
 from bascule.experiments.predictions import Prediction, check
 from bascule.interventions import Intervention
 from bascule.runs import codec
@@ -35,8 +36,9 @@ class Experiment:
     ``seeds``, so that all arms of a seed share every draw.
 
     ``predictions`` decide the verdict; ``checks`` are predictions that must hold if the program
-    is right. ``measure``: what is measured of the runs' fakes, None for nothing. ``quick`` is the
-    same question at a size for a laptop.
+    is right. ``measure``: what is measured of the runs' fakes, None for nothing. ``pictures``:
+    whether notes show them (not where the images may not be published). ``bounds``: what no D of
+    an arm can beat, drawn beside its curves. ``quick`` is the same question at a size for a laptop.
     """
 
     question: str
@@ -46,6 +48,8 @@ class Experiment:
     checks: Sequence[Prediction] = ()
     seeds: Sequence[int] = (0, 1, 2)
     measure: Measure | None = None
+    pictures: bool = True
+    bounds: Mapping[str, NoiseBound] = field(default_factory=dict)
     remarks: str = ""
     quick: Experiment | None = None
     name: str = ""
@@ -62,6 +66,7 @@ class Experiment:
         epochs = {name: recipe.epochs for name, recipe in self.arms.items()}
         for prediction in (*self.predictions, *self.checks):
             check(prediction, epochs, measured=self.measure is not None)
+        check_bounds(self.bounds, self.arms)
 
     def with_settings(self, settings: Mapping[str, str]) -> Experiment:
         """Every arm with some recipe fields set, as the command line says them."""

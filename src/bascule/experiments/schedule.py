@@ -131,7 +131,7 @@ def run_all(
         try:
             while not stopped():
                 _collect(jobs, workers)
-                _collect_measured(jobs, measuring)
+                _collect_measured(jobs, measuring, experiment.measure)
                 _start(jobs, workers, len(measuring), experiment, store)
                 more = _start_measuring(jobs, measuring, experiment.measure, store)
                 watch(jobs)
@@ -298,17 +298,17 @@ def _start_measuring(
     return bool(wanted)
 
 
-def _collect_measured(jobs: Sequence[Job], measuring: Workers) -> None:
+def _collect_measured(jobs: Sequence[Job], measuring: Workers, measure: Measure | None) -> None:
     """Take note of the measurements that have ended."""
     for place, worker in list(measuring.items()):
         if worker.poll() is None:
             continue
         job = jobs[place]
         assert job.run is not None
-        if worker.returncode == 0:
-            job.to_measure = None  # to be looked up again
-        else:
-            job.unmeasured = f"not measured: {_said(job.run) or worker.returncode}"
+        asked, job.to_measure = job.to_measure, None  # to be looked up again
+        if worker.returncode != 0 or _to_measure(job, measure) == asked:
+            why = _said(job.run) or f"ended with code {worker.returncode}"
+            job.unmeasured = f"not measured: {why}"
         del measuring[place]
 
 

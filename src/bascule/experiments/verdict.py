@@ -65,6 +65,7 @@ class Finding:
     interval: Interval
     word: Word
     refuted_strictly: bool
+    p: float  # the smallest level at which the word still stands; NaN where there is no interval
     reason: str = ""
 
 
@@ -91,9 +92,28 @@ def find(prediction: Prediction, curves: Curves, seeds: Sequence[int], m: int) -
         reason = f"{len(seeds) - len(values)} of {len(seeds)} seeds have no finished run"
     elif len(values) == 1:
         reason = "one seed cannot tell an effect from chance"
-    return Finding(
-        prediction, values, interval, word, judge(strict, prediction.region()) == "refuted", reason
-    )
+    region = prediction.region()
+    refuted_strictly = judge(strict, region) == "refuted"
+    p = p_value(list(values.values()), region)
+    return Finding(prediction, values, interval, word, refuted_strictly, p, reason)
+
+
+def p_value(values: Sequence[float], region: tuple[float, float]) -> float:
+    """The smallest 1 - level at which the t interval touches no edge of ``region``.
+
+    Two-sided p of Student's t test of the mean against the nearest edge: below 5 % exactly where
+    :func:`judge` of the 95 % interval is *supported* or *refuted*, but for a mean outside a region
+    with two sides, which is refuted by its nearest edge too.
+    """
+    x = np.asarray(values, float)
+    edges = [edge for edge in region if isfinite(edge)]
+    if len(x) < 2 or not np.isfinite(x).all() or not edges:
+        return nan
+    error = x.std(ddof=1) / len(x) ** 0.5
+    distance = min(abs(x.mean() - edge) for edge in edges)
+    if error == 0:
+        return 1.0 if distance == 0 else 0.0
+    return float(2 * stats.t.sf(distance / error, len(x) - 1))
 
 
 def verdict(

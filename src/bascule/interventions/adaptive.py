@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from bascule.errors import Refusal
 from bascule.now import Now
+
+
+def check_adaptive(owner: str, target: float, speed_images: int) -> None:
+    """Refuse a target that no r_t can meet, and a pace that is none."""
+    if not -1 <= target <= 1:
+        raise Refusal(f"{owner}(target={target}): expected a mean sign, in [-1, 1]")
+    if speed_images < 1:
+        raise Refusal(f"{owner}(speed_images={speed_images}): expected a whole number >= 1")
 
 
 def adapted(now: Now, target: float, pace: float) -> float:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from bascule.data.augment import Motions, warp
 from bascule.errors import Refusal
-from bascule.interventions.adaptive import adapted
+from bascule.interventions.adaptive import adapted, check_adaptive
 from bascule.interventions.seams import Intervention, check_epoch
 from bascule.now import Now
 from bascule.typed import check_fields
@@ -37,6 +37,10 @@ class DiffAugment(Intervention):
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if not self.kinds or len(set(self.kinds)) < len(self.kinds):
+            raise Refusal(
+                f"DiffAugment(kinds={self.kinds}): expected different kinds, at least one"
+            )
         check_epoch("DiffAugment", "from_epoch", self.from_epoch)
 
     def acts_from(self) -> int:
@@ -118,8 +122,7 @@ class AdaptiveAugment(Intervention):
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.speed_images < 1:
-            raise Refusal(f"AdaptiveAugment(speed_images={self.speed_images}): expected >= 1")
+        check_adaptive("AdaptiveAugment", self.target, self.speed_images)
         check_epoch("AdaptiveAugment", "from_epoch", self.from_epoch)
 
     def acts_from(self) -> int:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from bascule.errors import Refusal
-from bascule.interventions.adaptive import adapted
+from bascule.interventions.adaptive import adapted, check_adaptive
 from bascule.interventions.noise import add_noise
 from bascule.interventions.seams import Intervention, check_epoch
 from bascule.laws import Law, check_strength
@@ -120,7 +120,7 @@ class PseudoAugmentation(Intervention):
 
     def __post_init__(self) -> None:
         check_fields(self)
-        _check_count("PseudoAugmentation", "speed_images", self.speed_images)
+        check_adaptive("PseudoAugmentation", self.target, self.speed_images)
         check_epoch("PseudoAugmentation", "from_epoch", self.from_epoch)
 
     def acts_from(self) -> int:
@@ -215,7 +215,7 @@ class FakeHistory(Intervention):
             return real, fake
         new = fake.detach()
         pool = now.recall("pool").to(new.device, new.dtype)
-        pool = new[:0] if pool.ndim == 0 else pool
+        pool = new[:0] if pool.ndim == 0 else pool[: self.size]
         if len(pool) < self.size:
             now.remember("pool", torch.cat([pool, new])[: self.size].clone())
             return real, fake

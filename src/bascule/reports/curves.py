@@ -12,6 +12,7 @@ import numpy as np
 
 from bascule.experiments.predictions import Curve, Curves
 from bascule.reports.figures import COLOURS, INK, colours, new_figure, style
+from bascule.theory.noise import Bound
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +27,7 @@ PANELS = (  # scalar, unit, where a D that cannot tell stands
 SPIKE = 4.0  # how far above the usual values (their 90 % quantile) a peak squeezes the panel
 Stroke = dict[str, Any]  # colour and line style, as Matplotlib calls them
 STROKES = ("-", "-.", (0, (1, 1)))  # of the bold lines, when the colours come round again
+BEST: Stroke = {"ls": (0, (9, 2, 1.5, 2)), "lw": 1.2, "clip_on": False}  # whole at the edge too
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ def curves_figure(
     changes: Sequence[Change] = (),
     branches: Mapping[str, int] | None = None,
     columns: int = 2,
+    bounds: Mapping[str, tuple[int, Bound]] | None = None,
 ) -> Figure:
     """Four panels (loss_D, loss_G, D_x, D_Gz) against the epoch, counted from 0.
 
@@ -49,7 +52,8 @@ def curves_figure(
     half an epoch before the first epoch that they touch. ``branches``: an arm -> the number of
     epochs that it shares with its parent; those are not drawn again, and a dot marks the branch.
     Where a spike would flatten the rest, the panel is logarithmic above the usual values, and
-    says so. ``columns``: 2 for a desk, 1 for a phone.
+    says so. ``columns``: 2 for a desk, 1 for a phone. ``bounds``: an arm -> from which epoch it is
+    bounded, and by what; a thin dash-dot line of its colour where the best D stands.
     """
     from matplotlib.lines import Line2D
 
@@ -68,6 +72,8 @@ def curves_figure(
                 lines = [_from_branch(c, scalar, shared.get(arm, 0)) for c in seeds.values()]
                 stroke = strokes[arm]
                 _draw_arm(ax, [y for y in lines if len(y)], stroke, shared.get(arm, 0))
+                if bounds and arm in bounds:
+                    _draw_best(ax, *bounds[arm], scalar, max(map(len, lines), default=0), stroke)
             note = _scale(ax, curves, scalar, unit)
             _finish(ax, level, name)
             pad = 6 + 10 * min(len(changes), 2)  # room for their labels
@@ -114,6 +120,12 @@ def _draw_arm(ax: Axes, lines: Sequence[np.ndarray], stroke: Stroke, shared: int
     ax.plot(x, stack.mean(0), lw=2, marker=dot, solid_capstyle="round", **stroke)
     if 0 < shared <= n:
         ax.plot([shared - 1], [stack.mean(0)[shared - 1]], "o", color=colour, ms=6, zorder=5)
+
+
+def _draw_best(ax: Axes, start: int, bound: Bound, scalar: str, end: int, stroke: Stroke) -> None:
+    level = getattr(bound, scalar, None)
+    if level is not None and end > start:
+        ax.plot([start - 0.5, end - 0.5], [level, level], color=stroke["color"], **BEST)
 
 
 def _scale(ax: Axes, curves: Curves, scalar: str, unit: str) -> str:

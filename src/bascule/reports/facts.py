@@ -12,6 +12,7 @@ import numpy as np
 
 from bascule.experiments.predictions import SCALARS, Curve
 from bascule.experiments.verdict import Interval, t_interval
+from bascule.interventions import Intervention
 from bascule.reports.curves import Change
 from bascule.runs import codec
 from bascule.runs.store import Run
@@ -77,9 +78,13 @@ def finals(curves: Sequence[Curve]) -> list[str]:
 
 
 def told(value: Any) -> str:
-    """A recipe's value as Python would write it; an empty tuple is "nothing"."""
+    """A recipe's value as Python would write it; an empty tuple is "nothing".
+
+    Rules act one after the other, and are told so.
+    """
     if isinstance(value, tuple):
-        return ", ".join(told(v) for v in value) or "nothing"
+        rules = any(isinstance(v, Intervention) for v in value)
+        return (", then " if rules else ", ").join(told(v) for v in value) or "nothing"
     return value if isinstance(value, str) else repr(value)
 
 

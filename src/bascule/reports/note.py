@@ -10,9 +10,11 @@ from bascule.experiments.predictions import SCALARS
 from bascule.experiments.schedule import Results
 from bascule.experiments.verdict import Finding, Word
 from bascule.reports import facts
+from bascule.reports.bounds import BOUNDS, best_of, bounds_table
 from bascule.reports.curves import curves_figure
 from bascule.reports.figures import colours
 from bascule.reports.forest import findings_figure
+from bascule.reports.gallery import gallery
 from bascule.reports.page import (
     Answer,
     Block,
@@ -48,6 +50,12 @@ CURVES = (
 SHARED = (
     " Dot: an arm leaves the control, whose past it shares bit for bit; that past is drawn once."
 )
+MANY_ARMS = 4  # more grids than these are too many for Markdown
+SEVERAL = (
+    "{m} predictions are tested, each by a 95 % interval of its own: of those that are false, one "
+    "in 40 would be called supported by chance. The verdict is guarded against that (it needs all "
+    "of them, or one that is refuted at {level} %); the single words are not."
+)
 FINDINGS = (
     "Dots: seeds. Diamond and bar: their mean and its 95 % t interval. Shaded: the region that "
     "the claim names. Supported: the whole bar lies in it; refuted: none of it does."
@@ -66,7 +74,7 @@ def write_experiment_note(
     experiment, verdict = results.experiment, results.verdict
     sections = [
         Section("Predictions", _predictions(results)),
-        Section("Curves", [_curves(results), _last(results)]),
+        Section("Curves", _curves(results)),
         Section("Samples", _samples(results, credit)),
         Section("Protocol", protocol(results, credit)),
     ]
@@ -88,6 +96,8 @@ def write_experiment_note(
 def _predictions(results: Results) -> list[Block]:
     verdict = results.verdict
     blocks: list[Block] = [_findings("prediction", verdict.findings, results.seeds)]
+    if (m := len(verdict.findings)) > 1:
+        blocks.append(Text(SEVERAL.format(m=m, level=facts.number(100 - 5 / m))))
     if verdict.checks:
         blocks.append(
             Text("Checks must hold if the program is right; they are no part of the hypothesis.")
@@ -130,16 +140,18 @@ def _reason(finding: Finding) -> str:
     return "the interval crosses the edge"
 
 
-def _curves(results: Results) -> Drawing:
+def _curves(results: Results) -> list[Block]:
     changes = facts.changes([results.experiment.arms[arm] for arm in results.runs])
-    branches = _branches(results)
-    return Drawing(
+    branches, best = _branches(results), best_of(results)
+    drawn = Drawing(
         "curves",
-        curves_figure(results.curves, changes, branches),
-        curves_figure(results.curves, changes, branches, columns=1),
+        curves_figure(results.curves, changes, branches, bounds=best),
+        curves_figure(results.curves, changes, branches, columns=1, bounds=best),
         "Learning curves of loss_D, loss_G, D_x and D_Gz, one colour an arm",
-        CURVES + (SHARED if branches else ""),
+        CURVES + (SHARED if branches else "") + (BOUNDS if best else ""),
     )
+    tables = [_last(results), *([bounds_table(results, best)] if best else [])]
+    return [drawn, *tables]
 
 
 def _branches(results: Results) -> dict[str, int]:
@@ -164,7 +176,9 @@ def _last(results: Results) -> Table:
 
 
 def _samples(results: Results, credit: str) -> list[Block]:
-    """The grids of the first seed that finished in any arm."""
+    """The grids of the first seed that finished in any arm; of many arms a row each, too."""
+    if not results.experiment.pictures:
+        return [Text("The pictures of this image set may not be published, so none is shown.")]
     seeds = [s for s in results.seeds if any(s in by_seed for by_seed in results.runs.values())]
     if not seeds:
         return [Text("No run finished, so there are no pictures.")]
@@ -176,6 +190,8 @@ def _samples(results: Results, credit: str) -> list[Block]:
         f"Seed {seeds[0]}. Every grid shows G on the same 64 latents, so a place in one grid is "
         "the same z in every other."
     )
+    if len(runs) > MANY_ARMS and (rows := gallery(results)):
+        return [rows, told, Samples(places, drawn, [], credit)]
     return [told, Samples(places, drawn, _pictures(runs, seeds[0]), credit)]
 
 

@@ -1,0 +1,42 @@
+"""Does the negative lie help or harm over the notebook's 300 epochs of 2,000 faces?"""
+
+from bascule.data.faces import Faces
+from bascule.experiments import COVERAGE, KID, Alike, Experiment, Higher, Lower, Measure
+from bascule.interventions import RealsAmongFakes
+from bascule.laws import Uniform
+from bascule.notebook import smooth, smooth_quick
+from bascule.training.recipe import Recipe
+
+
+def lying_long(
+    plain: Recipe, t: int, measure: Measure, quick: Experiment | None = None
+) -> Experiment:
+    """The controlled pair of lying.py at one size."""
+    late = plain.epochs // 2
+    return Experiment(
+        question=__doc__,
+        hypothesis=(
+            "The negative lie slows D's lead at any length. After 300 epochs it still costs "
+            "quality, and what it does to diversity is small."
+        ),
+        arms={
+            "plain": plain,
+            "negative": plain.but(change=RealsAmongFakes(t, Uniform(0.0, 0.1))),
+        },
+        predictions=[
+            Lower("lead", "negative", than="plain", from_epoch=late),
+            Higher(KID, "negative", than="plain"),
+            Alike(COVERAGE, "negative", than="plain", by=0.05),
+        ],
+        measure=measure,
+        quick=quick,
+    )
+
+
+quick = lying_long(smooth_quick, t=2, measure=Measure(fakes=64, attributes=False))
+experiment = lying_long(
+    smooth.but(data=Faces(n=2000), epochs=300),
+    t=6,
+    measure=Measure(fakes=1000, epochs=(100, 200)),
+    quick=quick,
+)

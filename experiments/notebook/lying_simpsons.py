@@ -1,0 +1,54 @@
+"""What if we lie to D about the faces of the Simpsons?
+
+Needs the pictures: `bascule data import FOLDER --name simpsons`, or `bascule data fetch simpsons`.
+"""
+
+from bascule.data.imported import Imported
+from bascule.experiments import COVERAGE, KID, Experiment, Higher, Lower, Measure
+from bascule.interventions import FakesAmongReals, PseudoAugmentation, RealsAmongFakes
+from bascule.laws import Uniform
+from bascule.notebook import smooth, smooth_quick
+from bascule.training.recipe import Recipe
+
+sigma = Uniform(0.0, 0.1)
+
+
+def lying_simpsons(
+    plain: Recipe, t: int, measure: Measure, quick: Experiment | None = None
+) -> Experiment:
+    """The controlled arms of lying.py at one size; ``t`` pictures of a batch are lies."""
+    late = plain.epochs // 2
+    return Experiment(
+        question="What if we lie to D about the faces of the Simpsons?",
+        hypothesis=(
+            "As on the built-in faces: lies slow D's lead, but at this share they buy neither "
+            "quality nor diversity."
+        ),
+        arms={
+            "plain": plain,
+            "negative": plain.but(change=RealsAmongFakes(t, sigma)),
+            "positive": plain.but(change=FakesAmongReals(t)),
+            "pseudo augmentation (APA)": plain.but(change=PseudoAugmentation(speed_images=100_000)),
+        },
+        predictions=[
+            Lower("lead", "negative", than="plain", from_epoch=late),
+            Lower("lead", "positive", than="plain", from_epoch=late),
+            Lower("lead", "negative", than="positive", from_epoch=late),
+            Higher(KID, "negative", than="plain"),
+            Higher(KID, "positive", than="plain"),
+            Lower(COVERAGE, "positive", than="plain"),
+            Lower(KID, "pseudo augmentation (APA)", than="plain"),
+        ],
+        measure=measure,
+        pictures=False,
+        quick=quick,
+    )
+
+
+quick = lying_simpsons(smooth_quick, t=2, measure=Measure(fakes=64, attributes=False))
+experiment = lying_simpsons(
+    smooth.but(data=Imported("simpsons"), epochs=60),
+    t=6,
+    measure=Measure(fakes=1000, attributes=False),
+    quick=quick,
+)

@@ -1,0 +1,49 @@
+"""Does a D of the notebook's own width and batch see through an almost perfect G as well?"""
+
+from dataclasses import replace
+
+from bascule.experiments import Experiment, Higher, Within
+from bascule.interventions import PerfectG
+from bascule.laws import Uniform
+from bascule.models.dcgan import DCGANW9
+from bascule.notebook import sharp, sharp_quick
+from bascule.training.recipe import Recipe
+
+sigma = Uniform(0.0, 0.1)
+
+
+def full_width(base: Recipe, early: int, end: int, quick: Experiment | None = None) -> Experiment:
+    """The pair plain and early of perfect.py, with other nets and few epochs."""
+    plain = base.but(epochs=end)
+    settled = early + (end - early) // 2
+    return Experiment(
+        question=__doc__,
+        hypothesis=(
+            "The notebook's D of width 64 is fooled at the switch, and within some tens of steps "
+            "sees the noise and wins again, as the light one does."
+        ),
+        arms={"plain": plain, "early": plain.but(change=PerfectG(early, sigma))},
+        predictions=[
+            Higher("loss_D", "early", than="plain", by=0.1, from_epoch=early, to_epoch=early + 1),
+            Within("D_x", "early", 0.75, 1.0, from_epoch=settled),
+            Within("D_Gz", "early", 0.0, 0.25, from_epoch=settled),
+        ],
+        remarks=(
+            "Both players learn at 2e-4: at the notebook's rates (4e-5 for D, 4e-4 for G) D does "
+            "not lead after so few epochs, and there is nothing to be fooled."
+        ),
+        quick=quick,
+    )
+
+
+quick = full_width(
+    sharp_quick.but(data=replace(sharp_quick.data, size=64), model=DCGANW9(4)),
+    early=4,
+    end=8,
+)
+experiment = full_width(
+    sharp.but(model=DCGANW9(), sample_every_epochs=2, keep_every_epochs=8),
+    early=8,
+    end=14,
+    quick=quick,
+)

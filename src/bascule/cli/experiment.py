@@ -1,0 +1,185 @@
+"""The verbs about experiments, one or a folder of them: run, report, pack, unpack."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from bascule.cli.play import add_settings, load, settings
+from bascule.data.images import ImageSet
+from bascule.errors import Refusal
+from bascule.experiments import experiment as experiments
+from bascule.experiments.experiment import Experiment
+from bascule.experiments.schedule import Job, Results, find_runs, gather, plan, run_all
+from bascule.runs.pack import pack, unpack
+from bascule.runs.store import Run, Store, slug
+
+
+def add(verbs: argparse._SubParsersAction) -> None:
+    """Add the verbs of this file to the command line."""
+    run = verbs.add_parser("run", help="run an experiment and write its lab note")
+    _experiment(run)
+    run.add_argument("--arm", action="append", default=[], metavar="ARM", help="only this arm")
+    run.set_defaults(do=do_run)
+
+    report = verbs.add_parser("report", help="write an experiment's note from the runs there are")
+    _experiment(report)
+    report.set_defaults(do=do_report, arm=[])
+
+    packs = verbs.add_parser("pack", help="an experiment's finished runs in one small file")
+    _experiment(packs, note=False)
+    packs.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
+    packs.set_defaults(do=do_pack)
+
+    unpacks = verbs.add_parser("unpack", help="put the runs of such files among yours")
+    unpacks.add_argument("file", type=Path, nargs="+", metavar="FILE")
+    unpacks.set_defaults(do=do_unpack)
+
+
+def _experiment(verb: argparse.ArgumentParser, note: bool = True) -> None:
+    verb.add_argument(
+        "experiment", help="a file or a folder in experiments/ by name, or a path to one"
+    )
+    verb.add_argument("--quick", action="store_true", help="the experiment's small version")
+    verb.add_argument("--seeds", type=int, nargs="+", metavar="S")
+    if note:
+        verb.add_argument("--note", type=Path, metavar="DIR", help="where the note goes")
+    add_settings(verb)
+
+
+def do_run(args: argparse.Namespace) -> int:
+    return _each(args, train=True)
+
+
+def do_report(args: argparse.Namespace) -> int:
+    return _each(args, train=False)
+
+
+def do_pack(args: argparse.Namespace) -> int:
+    runs: list[Run] = []
+    shown: list[Run] = []
+    for found in _known(args):
+        jobs = _planned(found, args)
+        sets = _images(jobs)
+        find_runs(jobs, found, Store(args.runs), _digests(sets))
+        finished = {job.run: job.seed for job in jobs if job.state == "finished" and job.run}
+        runs += finished
+        if found.pictures:
+            shown += [run for run, seed in finished.items() if seed == min(finished.values())]
+        print(f"{found.name}: {len(finished)} of {len(jobs)} runs are finished")
+    if not runs:
+        raise Refusal(f"no run of {args.experiment} is finished: there is nothing to pack")
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    pack(runs, args.output, shown)
+    print(f"pack: {args.output}, {args.output.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+def do_unpack(args: argparse.Namespace) -> int:
+    new: list[Run] = []
+    old: list[Run] = []
+    for path in args.file:
+        added, known = unpack(path, Store(args.runs))
+        new += added
+        old += known
+    print(f"{len(new)} runs unpacked into {args.runs}, {len(old)} were there already")
+    return 0
+
+
+def _known(args: argparse.Namespace) -> list[Experiment]:
+    """The experiments that are asked for; refused before any of them runs."""
+    if len(set(args.seeds or ())) != len(args.seeds or ()):
+        raise Refusal(f"--seeds {' '.join(map(str, args.seeds))}: expected different seeds")
+    paths = experiments.find_files(args.experiment)
+    known = [experiments.load(path, args.quick) for path in paths]
+    return [found.with_settings(settings(args.set)) for found in known]
+
+
+def _planned(found: Experiment, args: argparse.Namespace) -> list[Job]:
+    return plan(found, args.seeds or found.seeds, getattr(args, "arm", ()))
+
+
+def _images(jobs: list[Job]) -> dict[object, ImageSet]:
+    """The images of each ``recipe.data``."""
+    sets: dict[object, ImageSet] = {}
+    for job in jobs:
+        if job.recipe.data not in sets:
+            sets[job.recipe.data] = load(job.recipe)
+    return sets
+
+
+def _digests(sets: dict[object, ImageSet]) -> dict[object, str]:
+    return {data: images.digest for data, images in sets.items()}
+
+
+def _each(args: argparse.Namespace, train: bool) -> int:
+    """One experiment, or all of a folder one after the other and then their summary."""
+    known = _known(args)
+    top = Path(args.experiment).name if len(known) > 1 else ""
+    folder = args.note or args.runs / "notes" / slug(top or known[0].name)
+    told: list[Results] = []
+    credits: dict[str, None] = {}
+    for found in known:
+        jobs = _planned(found, args)
+        try:
+            sets = _images(jobs)
+        except Refusal as refusal:
+            if not top:
+                raise
+            print(f"{found.name} is left out: {refusal}", file=sys.stderr)
+            continue
+        if train and not _train(found, jobs, sets, Store(args.runs)):
+            print("interrupted: every run is saved; the same command goes on", file=sys.stderr)
+            return 130
+        if not train:
+            find_runs(jobs, found, Store(args.runs), _digests(sets))
+        results = gather(jobs, found, args.seeds or found.seeds)
+        told.append(results)
+        credit = "\n".join(sorted({images.credit for images in sets.values()}))
+        if found.pictures:
+            credits[credit] = None
+        place = folder / slug(found.name.rpartition("/")[2]) if top else folder
+        _tell(results, place, credit, args.set)
+    if top:
+        from bascule.reports.summary import write_summary
+
+        print(f"summary: {write_summary(told, folder, top, chr(10).join(credits))}")
+    return 2 if any(results.failures for results in told) else 0
+
+
+def _train(found: Experiment, jobs: list[Job], sets: dict[object, ImageSet], store: Store) -> bool:
+    """Train and measure what is missing; False when interrupted."""
+    from bascule.cli.progress import JobBars, bars
+
+    if found.measure and found.measure.attributes:
+        _learn_attributes(sets.values())
+    with bars() as progress:
+        return run_all(jobs, found, store, _digests(sets), JobBars(progress, jobs)) == "finished"
+
+
+def _tell(results: Results, folder: Path, credit: str, settings: list[str]) -> None:
+    """Write the note, and print the verdict."""
+    from bascule.reports.note import write_experiment_note
+
+    page = write_experiment_note(results, folder, credit, settings)
+    for failure, message in results.failures.items():
+        word = "missing" if message.startswith("not ") else "failed"
+        print(f"{word}: {failure}: {message}", file=sys.stderr)
+    prefix = f"{results.experiment.name}: " if "/" in results.experiment.name else ""
+    print(f"{prefix}{results.verdict.word}: {results.verdict.why}")
+    for finding in (*results.verdict.findings, *results.verdict.checks):
+        print(f"  {finding.word:12} {finding.prediction.claim()}")
+    print(f"note: {page}")
+
+
+def _learn_attributes(sets: Iterable[ImageSet]) -> None:
+    """Learn once to read the attributes of built-in faces, before workers ask for it at once."""
+    from bascule.attributes.classifier import classifier, style_of
+    from bascule.cli.progress import counter
+
+    for images in sets:
+        if style := style_of(images):
+            with counter(f"learning to read the attributes of {style} (once)") as tell:
+                classifier(style, images.size, tell)

@@ -1,0 +1,131 @@
+"""Several experiments on one page: questions, verdicts, effects with intervals, cost, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from pathlib import Path
+
+from bascule.experiments.schedule import Results
+from bascule.reports import facts
+from bascule.reports.gallery import gallery
+from bascule.reports.page import Block, Lines, Page, Section, Table, Text
+from bascule.reports.publish import write_page
+from bascule.runs.store import Run
+
+WORDS = ("supported", "refuted", "inconclusive")
+MANY = (
+    "Every interval below is at 95 % by itself, so among {m} predictions that were all false about "
+    "{false:.1f} would be called supported by chance. The verdict of an experiment is guarded: it "
+    "is supported only when all its predictions are, and refuted only by a prediction that is "
+    "refuted at 95 % after Bonferroni's correction for the number of its predictions. The last "
+    "column corrects for all {m} of this page (Holm 1979): only “holds” is safe to be quoted alone."
+)
+EFFECTS = (
+    "Effect: the mean over seeds and its 95 % t interval, differences paired by seed. "
+    f"{facts.NUMBERS}"
+)
+
+
+def write_summary(told: Sequence[Results], folder: Path, title: str, credit: str) -> Path:
+    """Write ``summary.md`` and ``summary.html`` into ``folder``; returns the HTML file.
+
+    ``credit``: of the data whose pictures are shown.
+    """
+    finished = [results for results in told if any(results.runs.values())]
+    counts = [sum(r.verdict.word == word for r in finished) for word in WORDS]
+    answers = ", ".join(f"{n} {word}" for n, word in zip(counts, WORDS, strict=True))
+    missing = [r.experiment.name for r in told if r not in finished]
+    lead = [("Verdicts", Text(f"{len(finished)} experiments were run: {answers}."))]
+    if missing:
+        lead.append(("Not run yet", Text(", ".join(missing))))
+    runs = [run for results in finished for run in _runs(results)]
+    sections = [
+        Section("Questions", [_questions(finished)]),
+        Section("Predictions", _predictions(finished)),
+        Section("Gallery", _gallery(finished, credit)),
+        Section("Where it comes from", _origins(runs)),
+    ]
+    return write_page(Page("summary", title, lead, sections), folder, "summary")
+
+
+def _runs(results: Results) -> list[Run]:
+    return [run for by_seed in results.runs.values() for run in by_seed.values()]
+
+
+def _questions(told: Sequence[Results]) -> Table:
+    rows = []
+    for results in told:
+        experiment, runs = results.experiment, _runs(results)
+        recipe = next(iter(experiment.arms.values()))
+        scale = (
+            f"{facts.told(recipe.data)}, batch {recipe.batch}, {facts.told(recipe.model)}; "
+            f"{len(experiment.arms)} arms of at most "
+            f"{max(r.epochs for r in experiment.arms.values())} epochs, "
+            f"{len(results.seeds)} seeds"
+        )
+        time = facts.duration(sum(map(facts.training_seconds, runs)))
+        cost = f"{time}, {sum(map(facts.images_trained, runs)):,} images"
+        rows.append(
+            (
+                experiment.name.rpartition("/")[2],
+                " ".join(experiment.question.split()),
+                results.verdict.word,
+                facts.without_paths(results.verdict.why),
+                scale,
+                cost,
+            )
+        )
+    caption = "Cost: training time, summed over the runs, each on the threads of its recipe."
+    columns = ("experiment", "question", "verdict", "because", "scale", "cost")
+    return Table(columns, rows, caption)
+
+
+def _predictions(told: Sequence[Results]) -> list[Block]:
+    found = [(r.experiment.name.rpartition("/")[2], f) for r in told for f in r.verdict.findings]
+    safe = holm([f.p for _, f in found])
+    rows = [
+        (
+            name,
+            f.prediction.claim(),
+            f.word,
+            facts.interval(f.interval),
+            facts.region(*f.prediction.region()),
+            "holds" if ok and f.word != "inconclusive" else "–",
+        )
+        for (name, f), ok in zip(found, safe, strict=True)
+    ]
+    columns = ("experiment", "prediction", "word", "effect", "claimed", "after correction")
+    many = Text(MANY.format(m=len(found), false=0.025 * len(found)))
+    return [many, Table(columns, rows, EFFECTS)]
+
+
+def holm(p: Sequence[float], level: float = 0.05) -> list[bool]:
+    """Which of several findings hold at ``level`` together: Holm's step-down procedure.
+
+    S. Holm 1979: the k-th smallest p, from 0, is compared with level / (m - k), up to the first
+    that is larger. A p that is not a number never holds.
+    """
+    order = sorted(range(len(p)), key=lambda i: p[i] if isfinite(p[i]) else 1.0)
+    holds = [False] * len(p)
+    for k, i in enumerate(order):
+        if not p[i] <= level / (len(p) - k):
+            break
+        holds[i] = True
+    return holds
+
+
+def _gallery(told: Sequence[Results], credit: str) -> list[Block]:
+    blocks: list[Block] = []
+    for place, results in enumerate(told):
+        if drawn := gallery(results, f"gallery-{place}"):
+            blocks += [Text(results.experiment.name.rpartition("/")[2]), drawn]
+    return [*blocks, Lines(credit)] if blocks else [Text("No pictures.")]
+
+
+def _origins(runs: Sequence[Run]) -> list[Block]:
+    if not runs:
+        return [Text("No run is finished.")]
+    time = facts.duration(sum(map(facts.training_seconds, runs)))
+    own = [("training", f"{time}, summed over {len(runs)} runs")]
+    return [Table(("fact", "value"), [*own, *facts.provenance(runs)], plain=True)]

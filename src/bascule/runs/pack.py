@@ -1,0 +1,123 @@
+"""Finished runs in one small file: all that their notes are made of, without the networks.
+
+A pack is a .zip of run folders with recipe, origin, status, scalars, diagnostics and evaluations
+(numbers to 8 significant digits) and, where asked for, the first row of the last sample grid. An
+unpacked run is finished: experiments find it by its recipe and do not train it again, notes and
+verdicts read it. It has no checkpoint, so it draws nothing new; a fork of it replays its past.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from PIL import Image
+
+from bascule import atomic
+from bascule.errors import Refusal
+from bascule.runs.evaluations import FILE as METRICS
+from bascule.runs.store import Run, Store
+
+PLAIN = ("recipe.json", "run.json", "status.json", "experiment.py")
+ROUNDED = ("scalars.jsonl", "diagnostics.jsonl", METRICS)
+DIGITS = 8  # differences of nearly equal numbers still have four
+SAMPLE = re.compile(r"samples/epoch-\d{4,}\.png")
+MOST_BYTES = 100_000_000  # of one file: a pack with more is no pack
+
+
+def pack(runs: Iterable[Run], path: Path, pictures: Iterable[Run] = ()) -> None:
+    """Write finished ``runs`` to the file ``path``; of those in ``pictures`` a row of samples too.
+
+    Equal runs make equal files. Raises :class:`Refusal` for a run that is not finished.
+    """
+    shown = {run.id for run in pictures}
+
+    def put(to: Path) -> None:
+        with zipfile.ZipFile(to, "w", zipfile.ZIP_LZMA) as archive:
+            for run in sorted(runs, key=lambda run: run.id):
+                if run.status["state"] != "finished":
+                    raise Refusal(f"{run.id} is not finished: only finished runs are packed")
+                for name, content in _files(run, run.id in shown):
+                    archive.writestr(zipfile.ZipInfo(f"{run.id}/{name}"), content)
+
+    atomic.write(path, put)
+
+
+def _files(run: Run, picture: bool) -> Iterable[tuple[str, bytes]]:
+    for name in PLAIN:
+        if (run.folder / name).exists():
+            yield name, (run.folder / name).read_bytes()
+    for name in ROUNDED:
+        if (run.folder / name).exists():
+            yield name, _rounded((run.folder / name).read_text("utf-8"), name).encode()
+    if picture and (grids := sorted((run.folder / "samples").glob("epoch-*.png"))):
+        with Image.open(grids[-1]) as grid:
+            row = grid.crop((0, 0, grid.width, run.recipe.data.size))
+        buffer = io.BytesIO()
+        row.save(buffer, "PNG", optimize=True)
+        yield f"samples/{grids[-1].name}", buffer.getvalue()
+
+
+def _rounded(text: str, name: str) -> str:
+    if name == METRICS:
+        return json.dumps(_short(json.loads(text)), ensure_ascii=False)
+    return "".join(json.dumps(_short(json.loads(line))) + "\n" for line in text.splitlines())
+
+
+def _short(value: Any) -> Any:
+    """``value`` with every float to 8 significant digits."""
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, dict):
+        return {key: _short(inner) for key, inner in value.items()}
+    return [_short(inner) for inner in value] if isinstance(value, list) else value
+
+
+def unpack(path: Path, store: Store) -> tuple[list[Run], list[Run]]:
+    """Put the runs of a pack into ``store``: (those that are new there, those that were there).
+
+    A run that is there already, finished or not, is left alone. Raises :class:`Refusal` for
+    anything that is no pack; nothing is written then.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found = _checked(path, archive)
+    except (OSError, zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+        raise Refusal(
+            f"cannot read {path}: {error}; expected a file made by `bascule pack`"
+        ) from None
+    new, old = [], []
+    for name, files in found.items():
+        run = Run(store.root / name)
+        if (run.folder / "recipe.json").exists():
+            old.append(run)
+            continue
+        for part in ("samples", "checkpoints"):
+            (run.folder / part).mkdir(parents=True, exist_ok=True)
+        # The recipe comes last: without it a folder is no run.
+        for inner in sorted(files, key=lambda inner: inner == "recipe.json"):
+            atomic.write(run.folder / inner, files[inner])
+        new.append(run)
+    return new, old
+
+
+def _checked(path: Path, archive: zipfile.ZipFile) -> dict[str, dict[str, bytes]]:
+    """Run id -> file name -> content, of a pack in which every name is one that we write."""
+    found: dict[str, dict[str, bytes]] = {}
+    for entry in archive.infolist():
+        run, _, inner = entry.filename.partition("/")
+        known = inner in (*PLAIN, *ROUNDED) or SAMPLE.fullmatch(inner)
+        if not known or not re.fullmatch(r"\d{8}-[\w-]+", run) or ".." in PurePosixPath(run).parts:
+            raise Refusal(f"{path} is no pack of runs: it holds {entry.filename!r}")
+        if entry.file_size > MOST_BYTES:
+            raise Refusal(f"{path}: {entry.filename} unpacks to {entry.file_size:,} bytes")
+        found.setdefault(run, {})[inner] = archive.read(entry)
+    for run, files in found.items():
+        if missing := {"recipe.json", "run.json", "status.json"} - files.keys():
+            raise Refusal(f"{path} is no pack of runs: {run} lacks {', '.join(sorted(missing))}")
+    return found

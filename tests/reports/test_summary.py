@@ -1,0 +1,64 @@
+"""The page over several experiments, and Holm's correction."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fakes import ARMS, CREDIT, fake_results, judged
+from PIL import Image
+
+from bascule.reports.gallery import gallery, last_row
+from bascule.reports.note import write_experiment_note
+from bascule.reports.summary import holm, write_summary
+
+
+def test_holm_steps_down_and_stops_at_the_first_that_is_too_large():
+    """0.011 < .05/4, 0.016 < .05/3, 0.03 > .05/2: so the last, 0.001 past it, falls too."""
+    assert holm([0.03, 0.016, 0.031, 0.011]) == [False, True, False, True]
+    assert holm([0.049]) == [True]
+    assert holm([0.03, 0.03]) == [False, False]
+    assert holm([float("nan"), 0.001]) == [False, True]
+    assert holm([]) == []
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    first = fake_results(tmp_path_factory.mktemp("a"))
+    second = fake_results(tmp_path_factory.mktemp("b"), question="Is D fooled | twice?")
+    second = replace(second, experiment=replace(second.experiment, name="other"))
+    nothing = judged(replace(first.experiment, name="unborn"), (0, 1, 2), {arm: {} for arm in ARMS})
+    return [first, second, nothing]
+
+
+def test_the_page_holds_every_question_verdict_effect_and_cost(told, tmp_path):
+    page = write_summary(told, tmp_path, "notebook", CREDIT)
+    text = page.with_suffix(".md").read_text("utf-8")
+    for results in told[:2]:
+        assert results.verdict.word in text
+        for finding in results.verdict.findings:
+            assert finding.prediction.claim().replace("|", "\\|") in text
+    assert "Is D fooled \\| twice?" in text
+    assert "unborn" in text and "2 experiments were run" in text
+    assert "1 min 30 s, " in text or "min" in text
+    assert CREDIT.splitlines()[0] in text
+    assert len(list((tmp_path / "figures").glob("summary-gallery-*.png"))) == 2
+
+
+def test_the_gallery_shows_a_row_an_arm_as_the_grids_do(told):
+    drawn = gallery(told[0])
+    assert drawn is not None and "seed 0" in drawn.caption
+    run = told[0].runs["plain"][0]
+    with Image.open(run.sample(20)) as grid:
+        assert np.array_equal(last_row(run), np.asarray(grid)[:32])
+
+
+def test_pictures_that_may_not_be_published_are_nowhere(told, tmp_path):
+    hidden = replace(told[0], experiment=replace(told[0].experiment, pictures=False))
+    assert gallery(hidden) is None
+    for page in (
+        write_experiment_note(hidden, tmp_path, CREDIT),
+        write_summary([hidden], tmp_path, "one", CREDIT),
+    ):
+        assert "data:image/webp" not in page.read_text("utf-8")
+    assert not list((tmp_path / "samples").iterdir())
+    assert not list((tmp_path / "figures").glob("*gallery*"))
