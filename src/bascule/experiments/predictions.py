@@ -37,12 +37,13 @@ ASKED = (
 )
 KID = f"KID[{DEFAULT},128px]"
 COVERAGE = f"coverage[{DEFAULT},128px]"
-PRECISION = f"precision[{DEFAULT},128px]"
 MEAN_TV = "mean TV[micah,64px]"
-OUT_OF_VOCABULARY = "out of vocabulary[micah,64px]"
-MISSING = "missing categories[micah,64px]"
 OF_ATTRIBUTES = (
-    *("mean TV", "out of vocabulary", "missing categories", "joint coverage", "combinations"),
+    "mean TV",
+    "out of vocabulary",
+    "missing categories",
+    "joint coverage",
+    "combinations",
 )
 
 
@@ -228,7 +229,7 @@ class Falls(Rises):
 
 
 def _span(window: tuple[int, int]) -> str:
-    return f"epochs {window[0]} to {window[1] - 1}"
+    return _epochs(*window).removeprefix("in ")
 
 
 @dataclass(frozen=True)
