@@ -56,7 +56,8 @@ def test_a_branch_is_drawn_from_its_branch_on_with_a_dot():
     figure = curves_figure(curves(np.arange(10.0)), branches={"b": 4})
     parent, child, dot = figure.axes[1].lines[:3]
     assert np.isfinite(parent.get_ydata()).all()
-    assert np.isnan(child.get_ydata()).tolist() == [True] * 3 + [False] * 7
+    assert child.get_xdata().tolist() == [3, 4, 5, 6, 7, 8, 9]
+    assert child.get_ydata().tolist() == [3, 4, 5, 6, 7, 8, 9]
     assert dot.get_marker() == "o" and dot.get_xdata()[0] == 3
 
 
@@ -84,3 +85,18 @@ def test_more_arms_than_colours_differ_in_their_stroke():
     figure = curves_figure(curves([1.0, 2.0], arms=[f"arm {k}" for k in range(8)]))
     strokes = {(h.get_color(), str(h.get_linestyle())) for h in figure.legends[0].get_lines()}
     assert len(strokes) == 8
+
+
+def test_what_is_measured_now_and_then_is_a_line_through_its_points():
+    nan = np.nan
+    curves = {
+        "a": {
+            0: {"mmd": np.array([nan, 4.0, nan, 2.0])},
+            1: {"mmd": np.array([nan, 6.0, nan, 4.0])},
+        }
+    }
+    panels = [("mmd", "", 1.0, "floor")]
+    (ax,) = [ax for ax in curves_figure(curves, panels=panels).axes if ax.get_title("left")]
+    assert ax.get_title("left") == "mmd"
+    bold = max(ax.lines, key=lambda line: line.get_linewidth())
+    assert bold.get_xdata().tolist() == [1, 3] and bold.get_ydata().tolist() == [5.0, 3.0]

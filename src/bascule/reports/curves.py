@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PANELS = (  # scalar, unit, where a D that cannot tell stands
+Panel = tuple[str, str, float | None, str]  # scalar, unit, a level to compare it with, its name
+GAME: tuple[Panel, ...] = (  # the level is where a D that cannot tell stands
     ("loss_D", "nats", 2 * log(2), "2 ln 2"),
     ("loss_G", "nats", None, ""),
     ("D_x", "probability", 0.5, "1/2"),
@@ -44,8 +45,9 @@ def curves_figure(
     branches: Mapping[str, int] | None = None,
     columns: int = 2,
     bounds: Mapping[str, tuple[int, Bound]] | None = None,
+    panels: Sequence[Panel] = GAME,
 ) -> Figure:
-    """Four panels (loss_D, loss_G, D_x, D_Gz) against the epoch, counted from 0.
+    """Each scalar of ``panels`` (loss_D, loss_G, D_x, D_Gz) against the epoch, counted from 0.
 
     ``curves``: arm -> seed -> scalar -> one value an epoch. Each seed is a thin line, their mean
     a bold one inside the band from the lowest to the highest seed. ``changes`` are dashed lines,
@@ -64,10 +66,12 @@ def curves_figure(
         for k, arm in enumerate(curves)
     }
     with style():
-        size = (10.0, 6.6) if columns > 1 else (4.4, 11.5)
-        figure = new_figure(*size)
-        grid = figure.subplots(-(-len(PANELS) // columns), columns, squeeze=False).flat
-        for ax, (scalar, unit, level, name) in zip(grid, PANELS, strict=True):
+        rows = -(-len(panels) // columns)
+        figure = new_figure(*((10.0, 3.3 * rows) if columns > 1 else (4.4, 2.875 * rows)))
+        grid = figure.subplots(rows, columns, squeeze=False).ravel()
+        for ax in grid[len(panels) :]:
+            ax.set_axis_off()
+        for ax, (scalar, unit, level, name) in zip(grid, panels, strict=False):
             for arm, seeds in curves.items():
                 lines = [_from_branch(c, scalar, shared.get(arm, 0)) for c in seeds.values()]
                 stroke = strokes[arm]
@@ -77,7 +81,8 @@ def curves_figure(
             note = _scale(ax, curves, scalar, unit)
             _finish(ax, level, name)
             pad = 6 + 10 * min(len(changes), 2)  # room for their labels
-            ax.set_title(f"{scalar}  ({unit})", loc="left", fontsize=10.5, weight="bold", pad=pad)
+            title = f"{scalar}  ({unit})" if unit else scalar
+            ax.set_title(title, loc="left", fontsize=10.5, weight="bold", pad=pad)
             ax.set_title(note, loc="right", fontsize=8, pad=pad)
             for place, change in enumerate(changes):
                 ax.axvline(change.epoch - 0.5, ls="--", lw=1, color=INK, alpha=0.7)
@@ -111,15 +116,17 @@ def _draw_arm(ax: Axes, lines: Sequence[np.ndarray], stroke: Stroke, shared: int
     colour = stroke["color"]
     n = min(len(y) for y in lines)
     stack = np.stack([y[:n] for y in lines])
-    x = np.arange(n)
+    measured = np.isfinite(stack).all(0)  # some scalars are measured every few epochs
+    x, at_branch = np.flatnonzero(measured), 0 < shared <= n and stack[:, shared - 1].mean()
+    stack = stack[:, measured]
     if len(lines) > 1:
         ax.fill_between(x, stack.min(0), stack.max(0), color=colour, alpha=0.13, lw=0)
         for y in stack:
             ax.plot(x, y, color=colour, lw=0.6, alpha=0.6)
-    dot = "o" if n == 1 else None
+    dot = "o" if len(x) == 1 else None
     ax.plot(x, stack.mean(0), lw=2, marker=dot, solid_capstyle="round", **stroke)
     if 0 < shared <= n:
-        ax.plot([shared - 1], [stack.mean(0)[shared - 1]], "o", color=colour, ms=6, zorder=5)
+        ax.plot([shared - 1], [at_branch], "o", color=colour, ms=6, zorder=5)
 
 
 def _draw_best(ax: Axes, start: int, bound: Bound, scalar: str, end: int, stroke: Stroke) -> None:
@@ -133,6 +140,8 @@ def _scale(ax: Axes, curves: Curves, scalar: str, unit: str) -> str:
     if unit == "probability":
         ax.set_ylim(-0.02, 1.02)
         return ""
+    if unit != "nats" and not scalar.startswith("grad_norm"):
+        return ""  # what is bounded has no spikes
     found = [np.ravel(c.get(scalar, ())) for seeds in curves.values() for c in seeds.values()]
     values = np.concatenate([np.empty(0), *found])
     values = values[np.isfinite(values)]

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from bascule.experiments.predictions import SCALARS
 from bascule.experiments.schedule import Results
 from bascule.experiments.verdict import Finding, Word
@@ -55,6 +57,20 @@ SEVERAL = (
     "{m} predictions are tested, each by a 95 % interval of its own: of those that are false, one "
     "in 40 would be called supported by chance. The verdict is guarded against that (it needs all "
     "of them, or one that is refuted at {level} %); the single words are not."
+)
+ASKED = (  # of the rows of diagnostics; a level to compare with (None: its floor) and its name
+    ("mmd", None, ""),
+    ("coverage", None, ""),
+    ("auc_held_out", 0.5, "1/2"),
+    ("auc_train_vs_held_out", 0.5, "1/2"),
+    ("grad_norm_D", 0.0, ""),
+    ("grad_norm_G", 0.0, ""),
+)
+DIAGNOSED = (
+    "Asked every few epochs, as the players play: mmd and coverage of some 200 fakes (random "
+    "convolutions; dotted: held-out reals in their place), D's AUC for held-out reals against "
+    "fakes and for training against held-out reals (1/2: D knows none by heart), and the norms of "
+    "the players' gradients."
 )
 FINDINGS = (
     "Dots: seeds. Diamond and bar: their mean and its 95 % t interval. Shaded: the region that "
@@ -151,7 +167,33 @@ def _curves(results: Results) -> list[Block]:
         CURVES + (SHARED if branches else "") + (BOUNDS if best else ""),
     )
     tables = [_last(results), *([bounds_table(results, best)] if best else [])]
-    return [drawn, *tables]
+    return [drawn, *tables, *_asked(results)]
+
+
+def _asked(results: Results) -> list[Block]:
+    """What diagnostics saw in every arm, where they saw anything."""
+    every = [curve for by_seed in results.curves.values() for curve in by_seed.values()]
+
+    def floor(name: str) -> float | None:
+        found = [c[f"{name}_floor"] for c in every if f"{name}_floor" in c]
+        return float(np.nanmean(np.concatenate(found))) if found else None
+
+    panels = [
+        (name, "", floor(name) if level is None else level, "floor" if level is None else told)
+        for name, level, told in ASKED
+        if any(name in curve for curve in every)
+    ]
+    if not panels:
+        return []
+    return [
+        Drawing(
+            "diagnostics",
+            curves_figure(results.curves, panels=panels),
+            curves_figure(results.curves, panels=panels, columns=1),
+            "What diagnostics measured in every arm: " + ", ".join(name for name, *_ in panels),
+            DIAGNOSED,
+        )
+    ]
 
 
 def _branches(results: Results) -> dict[str, int]:
