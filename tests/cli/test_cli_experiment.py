@@ -63,7 +63,7 @@ def test_a_folder_is_run_summed_up_reported_and_packed(bascule, folder, tmp_path
     for page in (notes / "a-noise/note.md", notes / "b-held-out/note.html", notes / "summary.md"):
         assert page.exists()
     summary = (notes / "summary.md").read_text("utf-8")
-    assert "Is noise good?" in summary and "2 experiments were run" in summary
+    assert "Is noise good?" in summary and "Of 2 experiments that were run" in summary
     assert "KID[efficientnet-lite0,128px] of “noise” is lower" in summary
 
     runs = {run.name: run for run in Store(Path("runs")).runs()}
@@ -82,9 +82,9 @@ def test_a_folder_is_run_summed_up_reported_and_packed(bascule, folder, tmp_path
         path: path.stat().st_mtime_ns for path in Path("runs").glob("2*/scalars.jsonl")
     }
 
-    code, out, _ = bascule("pack", "small/a_noise", "-o", "kept/noise.zip")
+    code, out, _ = bascule("pack", "small/a_noise", "-o", "kept/noise.tar.xz")
     assert code == 0 and "2 of 2 runs are finished" in out
-    code, out, _ = bascule("--runs", "other", "unpack", "kept/noise.zip")
+    code, out, _ = bascule("--runs", "other", "unpack", "kept/noise.tar.xz")
     assert code == 0 and out.startswith("2 runs unpacked into other")
     code, out, err = bascule("--runs", "other", "report", "small/a-noise")
     assert code == 0, err
@@ -104,7 +104,7 @@ def test_what_is_missing_is_told_and_never_trained(bascule, folder):
     code, _, err = bascule("report", "small/a-noise")
     assert code == 2 and "plain, seed 0: not begun yet" in err
     assert not list(Path("runs").glob("2*"))
-    code, _, err = bascule("pack", "small/a-noise", "-o", "x.zip")
+    code, _, err = bascule("pack", "small/a-noise", "-o", "x.tar.xz")
     assert code == 2 and "there is nothing to pack" in err
 
 
@@ -114,7 +114,7 @@ def test_what_is_missing_is_told_and_never_trained(bascule, folder):
         (["run", "smal"], "unknown experiment 'smal'"),
         (["run", "small/b"], "unknown experiment 'small/b'"),
         (["run", "empty"], "no experiment in the folder"),
-        (["unpack", "gone.zip"], "cannot read gone.zip"),
+        (["unpack", "gone.tar.xz"], "cannot read gone.tar.xz"),
         (["run", "small", "--seeds", "1", "1"], "expected different seeds"),
     ],
 )

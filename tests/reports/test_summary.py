@@ -38,7 +38,7 @@ def test_the_page_holds_every_question_verdict_effect_and_cost(told, tmp_path):
         for finding in results.verdict.findings:
             assert finding.prediction.claim().replace("|", "\\|") in text
     assert "Is D fooled \\| twice?" in text
-    assert "unborn" in text and "2 experiments were run" in text
+    assert "unborn" in text and "Of 2 experiments that were run" in text
     assert "1 min 30 s, " in text or "min" in text
     assert CREDIT.splitlines()[0] in text
     assert len(list((tmp_path / "figures").glob("summary-gallery-*.png"))) == 2

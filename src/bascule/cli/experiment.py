@@ -137,6 +137,9 @@ def _each(args: argparse.Namespace, train: bool) -> int:
             find_runs(jobs, found, Store(args.runs), _digests(sets))
         results = gather(jobs, found, args.seeds or found.seeds)
         told.append(results)
+        if top and not any(results.runs.values()):
+            print(f"{found.name}: not run yet")
+            continue
         credit = "\n".join(sorted({images.credit for images in sets.values()}))
         if found.pictures:
             credits[credit] = None
@@ -146,7 +149,8 @@ def _each(args: argparse.Namespace, train: bool) -> int:
         from bascule.reports.summary import write_summary
 
         print(f"summary: {write_summary(told, folder, top, chr(10).join(credits))}")
-    return 2 if any(results.failures for results in told) else 0
+    begun = [results for results in told if not top or any(results.runs.values())]
+    return 2 if any(results.failures for results in begun) else 0
 
 
 def _train(found: Experiment, jobs: list[Job], sets: dict[object, ImageSet], store: Store) -> bool:

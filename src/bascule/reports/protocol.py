@@ -42,7 +42,7 @@ def protocol(results: Results, credit: str) -> list[Block]:
         blocks.append(
             Text(
                 f"{len(shared)} runs are forks: they share their past, bit for bit, "
-                "with the control of their seed and train only what follows."
+                "with an earlier arm of their seed and train only what follows."
             )
         )
         blocks.append(Table(("run", "shares"), shared))

@@ -36,7 +36,7 @@ def write_summary(told: Sequence[Results], folder: Path, title: str, credit: str
     counts = [sum(r.verdict.word == word for r in finished) for word in WORDS]
     answers = ", ".join(f"{n} {word}" for n, word in zip(counts, WORDS, strict=True))
     missing = [r.experiment.name for r in told if r not in finished]
-    lead = [("Verdicts", Text(f"{len(finished)} experiments were run: {answers}."))]
+    lead = [("Verdicts", Text(f"Of {len(finished)} experiments that were run: {answers}."))]
     if missing:
         lead.append(("Not run yet", Text(", ".join(missing))))
     runs = [run for results in finished for run in _runs(results)]

@@ -1,17 +1,19 @@
 """Finished runs in one small file: all that their notes are made of, without the networks.
 
-A pack is a .zip of run folders with recipe, origin, status, scalars, diagnostics and evaluations
-(numbers to 8 significant digits) and, where asked for, the first row of the last sample grid. An
-unpacked run is finished: experiments find it by its recipe and do not train it again, notes and
-verdicts read it. It has no checkpoint, so it draws nothing new; a fork of it replays its past.
+A pack is a .tar.xz of run folders with recipe, origin, status, scalars, diagnostics and evaluations
+(numbers to 8 significant digits) and, where asked for, the first row of the last sample grid. Left
+out are the spread and the lowest batch of an epoch's scalars, which no note reads. An unpacked run
+is finished: experiments find it by its recipe and do not train it again, notes and verdicts read
+it. It has no checkpoint, so it draws nothing new; a fork of it replays its past.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import lzma
 import re
-import zipfile
+import tarfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -38,12 +40,14 @@ def pack(runs: Iterable[Run], path: Path, pictures: Iterable[Run] = ()) -> None:
     shown = {run.id for run in pictures}
 
     def put(to: Path) -> None:
-        with zipfile.ZipFile(to, "w", zipfile.ZIP_LZMA) as archive:
+        with tarfile.open(to, "w:xz", preset=9) as archive:
             for run in sorted(runs, key=lambda run: run.id):
                 if run.status["state"] != "finished":
                     raise Refusal(f"{run.id} is not finished: only finished runs are packed")
                 for name, content in _files(run, run.id in shown):
-                    archive.writestr(zipfile.ZipInfo(f"{run.id}/{name}"), content)
+                    entry = tarfile.TarInfo(f"{run.id}/{name}")
+                    entry.size = len(content)
+                    archive.addfile(entry, io.BytesIO(content))
 
     atomic.write(path, put)
 
@@ -66,7 +70,10 @@ def _files(run: Run, picture: bool) -> Iterable[tuple[str, bytes]]:
 def _rounded(text: str, name: str) -> str:
     if name == METRICS:
         return json.dumps(_short(json.loads(text)), ensure_ascii=False)
-    return "".join(json.dumps(_short(json.loads(line))) + "\n" for line in text.splitlines())
+    rows = [json.loads(line) for line in text.splitlines()]
+    if name == "scalars.jsonl":
+        rows = [{k: v for k, v in row.items() if not k.endswith(("_std", "_min"))} for row in rows]
+    return "".join(json.dumps(_short(row)) + "\n" for row in rows)
 
 
 def _short(value: Any) -> Any:
@@ -85,9 +92,9 @@ def unpack(path: Path, store: Store) -> tuple[list[Run], list[Run]]:
     anything that is no pack; nothing is written then.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with tarfile.open(path, "r:xz") as archive:
             found = _checked(path, archive)
-    except (OSError, zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+    except (OSError, tarfile.TarError, lzma.LZMAError, EOFError) as error:
         raise Refusal(
             f"cannot read {path}: {error}; expected a file made by `bascule pack`"
         ) from None
@@ -106,17 +113,20 @@ def unpack(path: Path, store: Store) -> tuple[list[Run], list[Run]]:
     return new, old
 
 
-def _checked(path: Path, archive: zipfile.ZipFile) -> dict[str, dict[str, bytes]]:
+def _checked(path: Path, archive: tarfile.TarFile) -> dict[str, dict[str, bytes]]:
     """Run id -> file name -> content, of a pack in which every name is one that we write."""
     found: dict[str, dict[str, bytes]] = {}
-    for entry in archive.infolist():
-        run, _, inner = entry.filename.partition("/")
+    for entry in archive:
+        run, _, inner = entry.name.partition("/")
         known = inner in (*PLAIN, *ROUNDED) or SAMPLE.fullmatch(inner)
         if not known or not re.fullmatch(r"\d{8}-[\w-]+", run) or ".." in PurePosixPath(run).parts:
-            raise Refusal(f"{path} is no pack of runs: it holds {entry.filename!r}")
-        if entry.file_size > MOST_BYTES:
-            raise Refusal(f"{path}: {entry.filename} unpacks to {entry.file_size:,} bytes")
-        found.setdefault(run, {})[inner] = archive.read(entry)
+            raise Refusal(f"{path} is no pack of runs: it holds {entry.name!r}")
+        if entry.size > MOST_BYTES:
+            raise Refusal(f"{path}: {entry.name} unpacks to {entry.size:,} bytes")
+        content = archive.extractfile(entry) if entry.isreg() else None
+        if content is None:
+            raise Refusal(f"{path} is no pack of runs: {entry.name!r} is no file")
+        found.setdefault(run, {})[inner] = content.read()
     for run, files in found.items():
         if missing := {"recipe.json", "run.json", "status.json"} - files.keys():
             raise Refusal(f"{path} is no pack of runs: {run} lacks {', '.join(sorted(missing))}")
