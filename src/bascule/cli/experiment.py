@@ -143,7 +143,7 @@ def _each(args: argparse.Namespace, train: bool) -> int:
         credit = "\n".join(sorted({images.credit for images in sets.values()}))
         if found.pictures:
             credits[credit] = None
-        place = folder / slug(found.name.rpartition("/")[2]) if top else folder
+        place = folder / slug(found.title) if top else folder
         _tell(results, place, credit, args.set)
     if top:
         from bascule.reports.summary import write_summary

@@ -13,7 +13,6 @@ from bascule.cli.progress import counter
 from bascule.data.images import ImageSet
 from bascule.errors import Refusal
 from bascule.features.extractors import DEFAULT, EXTRACTORS
-from bascule.interventions import Together
 from bascule.runs.store import Run, Store
 
 
@@ -63,7 +62,7 @@ def _run(args: argparse.Namespace, run: Run) -> int:
 
     if args.all_epochs and args.epoch is not None:
         raise Refusal("--epoch and --all-epochs: give one of them")
-    if Together(run.recipe.change).shows_held_out():
+    if run.recipe.shows_held_out():
         raise Refusal(f"{run.id} shows D the held-out images: none is left to measure with")
     images = load_images(run.recipe.data)
     check_data(run, images)

@@ -68,6 +68,11 @@ class Experiment:
             check(prediction, epochs, measured=self.measure is not None)
         check_bounds(self.bounds, self.arms)
 
+    @property
+    def title(self) -> str:
+        """Its name without that of its folder."""
+        return self.name.rpartition("/")[2]
+
     def with_settings(self, settings: Mapping[str, str]) -> Experiment:
         """Every arm with some recipe fields set, as the command line says them."""
         arms = {n: codec.changed(r, settings, self.brought) for n, r in self.arms.items()}

@@ -21,7 +21,6 @@ from bascule.errors import unknown
 from bascule.experiments.experiment import Experiment, Measure
 from bascule.experiments.predictions import Curves
 from bascule.experiments.verdict import Verdict, verdict
-from bascule.interventions import Together
 from bascule.runs.evaluations import evaluations
 from bascule.runs.execute import stop_signals
 from bascule.runs.fork import fork
@@ -172,8 +171,10 @@ def curve(run: Run) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
 
     def put(name: str, epoch: int, value: float) -> None:
+        if name not in found:
+            found[name] = np.full(len(rows), np.nan)
         if 0 <= epoch < len(rows):
-            found.setdefault(name, np.full(len(rows), np.nan))[epoch] = value
+            found[name][epoch] = value
 
     for place, row in enumerate(rows):
         for name, value in row.items():
@@ -272,7 +273,7 @@ def _to_measure(job: Job, measure: Measure | None) -> list[int]:
     if job.to_measure is None:
         done = {e.epoch for e in evaluations(job.run.folder) if e.fakes == measure.fakes}
         wanted = {e for e in measure.epochs if e <= job.recipe.epochs} | {job.recipe.epochs}
-        spoilt = Together(job.recipe.change).shows_held_out()
+        spoilt = job.recipe.shows_held_out()
         job.to_measure = [] if spoilt else sorted(wanted - done)
     return job.to_measure
 

@@ -68,7 +68,7 @@ def _questions(told: Sequence[Results]) -> Table:
         cost = f"{time}, {sum(map(facts.images_trained, runs)):,} images"
         rows.append(
             (
-                experiment.name.rpartition("/")[2],
+                experiment.title,
                 " ".join(experiment.question.split()),
                 results.verdict.word,
                 facts.without_paths(results.verdict.why),
@@ -82,7 +82,7 @@ def _questions(told: Sequence[Results]) -> Table:
 
 
 def _predictions(told: Sequence[Results]) -> list[Block]:
-    found = [(r.experiment.name.rpartition("/")[2], f) for r in told for f in r.verdict.findings]
+    found = [(r.experiment.title, f) for r in told for f in r.verdict.findings]
     safe = holm([f.p for _, f in found])
     rows = [
         (
@@ -119,7 +119,7 @@ def _gallery(told: Sequence[Results], credit: str) -> list[Block]:
     blocks: list[Block] = []
     for place, results in enumerate(told):
         if drawn := gallery(results, f"gallery-{place}"):
-            blocks += [Text(results.experiment.name.rpartition("/")[2]), drawn]
+            blocks += [Text(results.experiment.title), drawn]
     return [*blocks, Lines(credit)] if blocks else [Text("No pictures.")]
 
 

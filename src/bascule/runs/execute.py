@@ -14,7 +14,6 @@ import torch
 from bascule.data.images import ImageSet
 from bascule.diagnostics.probe import Diagnostics
 from bascule.errors import Refusal
-from bascule.interventions import Together
 from bascule.runs.store import Run, Store
 from bascule.training.loop import Probe, Record, Row, Stopped, train
 from bascule.training.probes import SampleGrids, TensorBoard, tensorboard_is_installed
@@ -137,7 +136,7 @@ def _diagnostics(
 
     None where a split has fewer than two images, or a rule shows D what is held out.
     """
-    if min(len(train), len(held_out)) < 2 or Together(rule.change).shows_held_out():
+    if min(len(train), len(held_out)) < 2 or rule.shows_held_out():
         return []
     return [Diagnostics(rule, train, held_out, keeper.diagnosed.append, keeper.run.replay)]
 

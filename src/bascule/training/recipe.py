@@ -75,6 +75,10 @@ class Recipe:
         if not holds:
             raise Refusal(f"{name}={getattr(self, name)!r}: expected {expected}")
 
+    def shows_held_out(self) -> bool:
+        """Whether a rule shows D held-out images: then none is left to measure with."""
+        return any(change.shows_held_out() for change in self.change)
+
     def but(self, **differences: Any) -> Recipe:
         """The same recipe with some fields replaced."""
         known = [f.name for f in fields(self)]
