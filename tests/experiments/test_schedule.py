@@ -21,6 +21,7 @@ from bascule.runs.execute import execute
 
 @pytest.fixture
 def experiment(tiny):
+    tiny = tiny.but(keep_every_epochs=tiny.epochs)  # nothing on the way
     swap = PerfectG(at_epoch=2)
     return Experiment(
         question="?",
@@ -81,6 +82,7 @@ def test_the_scheduled_runs_equal_lone_ones_and_are_reused(experiment, store, ma
         lone = make_run(recipe.but(seed=1), f"lone {arm}")
         execute(lone, store)
         assert same(lone.load_checkpoint(), results.runs[arm][1].load_checkpoint())
+    assert results.runs["plain"][0].kept_epochs() == [2, 4]  # "swap" forks after 2
     shared = results.curves["plain"][0]["loss_D"][:2]
     assert np.array_equal(shared, results.curves["swap"][0]["loss_D"][:2])
     assert not np.array_equal(shared, results.curves["plain"][1]["loss_D"][:2])

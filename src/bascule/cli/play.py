@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 
 from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
@@ -33,6 +34,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
     resume = verbs.add_parser("resume", help="go on with a run that was stopped")
     resume.add_argument("run", help="a run's id, a part of it, or its folder")
     resume.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    resume.add_argument("--keep", type=int, nargs="+", default=(), help=argparse.SUPPRESS)
     resume.set_defaults(do=do_resume)
 
     forks = verbs.add_parser("fork", help="branch a run under a changed rule")
@@ -130,7 +132,7 @@ def named_data(name: str, size: int) -> Faces | Fractals | Imported:
 def do_resume(args: argparse.Namespace) -> int:
     store = Store(args.runs)
     run = store.find(args.run)
-    return _work(run, store) if args.worker else _train(run, store)
+    return _work(run, store, args.keep) if args.worker else _train(run, store)
 
 
 def do_fork(args: argparse.Namespace) -> int:
@@ -181,14 +183,13 @@ def _train(run: Run, store: Store) -> int:
     return 0
 
 
-def _work(run: Run, store: Store) -> int:
+def _work(run: Run, store: Store, branches: Sequence[int]) -> int:
     """Train one run for the scheduler, and stop when it is gone."""
     from bascule.cli.progress import Lines
 
     images = load(run.recipe)
     steps = len(images.indices("train")) // run.recipe.batch
     scheduler = os.getppid()
-    state = execute(
-        run, store, (Lines(run.recipe, steps),), images, lambda: os.getppid() != scheduler
-    )
+    lines, gone = (Lines(run.recipe, steps),), lambda: os.getppid() != scheduler
+    state = execute(run, store, lines, images, gone, branches)
     return 130 if state == "interrupted" else 0

@@ -39,6 +39,7 @@ class Job:
     recipe: Recipe
     trunk: Job | None = None
     shared_epochs: int = 0
+    branches: set[int] = field(default_factory=set)  # epochs where other jobs fork from this one
     run: Run | None = None
     state: str = "waiting"  # then running, finished, failed
     message: str = ""
@@ -87,6 +88,8 @@ def plan(experiment: Experiment, seeds: Sequence[int], only: Sequence[str] = ())
                     job.trunk, job.shared_epochs = trunk, shared
             if job.trunk is None:
                 trunks.append(job)
+            else:
+                job.trunk.branches.add(job.shared_epochs)
             jobs.append(job)
     return sorted(jobs, key=lambda job: job.trunk is not None)
 
@@ -250,6 +253,7 @@ def _start(
         job.state = "running"
         job.epoch = len(job.run.rows())
         words = ["resume", str(job.run.folder), "--worker"]
+        words += ["--keep", *map(str, sorted(job.branches))] if job.branches else []
         threads = job.run.recipe.threads or cores()
         worker = _worker(job.run, store, words, threads, listen=True)
         threading.Thread(target=_listen, args=(job, worker), daemon=True).start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -30,14 +30,15 @@ class Keeper(Probe):
     Rows are written before the checkpoint, so a checkpoint never knows more than they.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, branches: Iterable[int] = ()) -> None:
+        """``branches``: epochs whose checkpoint others will fork from."""
         self.run = run
         self.rows: list[Row] = []
         self.diagnosed: list[Row] = []
         self.saved_at = self.shown_at = -SAVE_EVERY_S  # the first epoch is saved at once
         recipe = run.recipe
         self.keep = {change.acts_from() for change in recipe.change}
-        self.keep |= {*range(0, recipe.epochs, recipe.keep_every_epochs), recipe.epochs}
+        self.keep |= {*range(0, recipe.epochs, recipe.keep_every_epochs), recipe.epochs, *branches}
         if run.fork:
             self.keep.add(run.fork.epoch)
 
@@ -70,10 +71,12 @@ def execute(
     probes: tuple[Probe, ...] = (),
     images: ImageSet | None = None,
     must_stop: Callable[[], bool] = lambda: False,
+    branches: Iterable[int] = (),
 ) -> str:
     """Train ``run`` to its last epoch; returns its state: "finished" or "interrupted".
 
-    ``images``: those of its recipe, where they are open already. A finished run is left alone.
+    ``images``: those of its recipe, where they are open already. ``branches``: epochs whose
+    checkpoint is kept for forks. A finished run is left alone.
     SIGINT, SIGTERM and ``must_stop()`` end it between two steps with a checkpoint of that very
     step. Raises :class:`Refusal` on bad data, a full disk or a loss that is not finite; the last
     good checkpoint stays.
@@ -86,7 +89,7 @@ def execute(
             images = recipe.data.load()
         check_data(run, images)
         pixels = torch.from_numpy(images.pixels[images.indices("train")])
-        keeper = Keeper(run)
+        keeper = Keeper(run, branches)
         saved = _newest_checkpoint(run)
         epochs_done = saved["epoch"] if saved else 0
         keeper.rows = [row for row in run.rows() if row["epoch"] < epochs_done]
