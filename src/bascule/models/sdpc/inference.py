@@ -1,0 +1,316 @@
+"""How a network settles on an image: accelerated proximal gradient steps, layer after layer.
+
+With residuals e_i = u_{i-1} - D_i^T g_i and feedback f_i = g_i - D_{i+1}^T g_{i+1} / v_i, layer i
+moves by
+
+    g_i  <-  relu( z_i - (D-gradient + lambda_i) / L_i ),   D-gradient = -D_i e_i + k_fb f_i,
+
+the exact gradient of F_i = 1/2 |e_i|^2 + k_fb/2 |f_i|^2, and z_i runs ahead of g_i by Nesterov's
+momentum (Beck and Teboulle 2009). Layers take turns, each seeing what the one below just became.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from bascule.errors import Refusal
+from bascule.models.sdpc.network import Network
+from bascule.models.sdpc.operator import Operator
+from bascule.typed import check_fields
+
+FIRST_STOP = 5  # the published rule stops at no earlier iteration
+
+
+@dataclass(frozen=True)
+class Inference:
+    """How to settle.
+
+    mode        "joint": one convex energy, E = sum_i k_fb^(i-1) (1/2 |e_i / v_{i-1}|^2 +
+                lambda_i |g_i|_1). Feedback is its gradient, its minimum is what is looked for, and
+                k_fb -> 0 is a chain of layers without feedback.
+                "published": the dynamics of Boutin et al. 2021. Each layer descends an F_i of its
+                own; F_i counts what lies between two layers with k_fb / v^2, F_{i+1} with 1, so
+                it is a game between the layers and no energy falls.
+    k_fb        strength of the feedback; 0: none.
+    tolerance   when an image has settled. "joint": its largest violation of the optimality
+                conditions, as a share of the threshold; "published": the largest relative change
+                of its energies F_i from one iteration to the next.
+    momentum    without it every step lowers the joint energy.
+    step_sizes  1 / L_i for each layer; None: from the largest eigenvalues.
+    stop        "sample", or "batch" as published: all stop when the energies of all together rest.
+    returns     "proximal", non-negative codes, or "extrapolated", z as published.
+    precision   of the convolutions; codes and energies stay fp32.
+    compile     the iteration with torch.compile (needs a C++ compiler).
+    """
+
+    mode: Literal["joint", "published"] = "joint"
+    k_fb: float = 1.0
+    tolerance: float = 1e-2
+    max_iterations: int = 1000
+    momentum: bool = True
+    step_sizes: tuple[float, ...] | None = None
+    stop: Literal["sample", "batch"] = "sample"
+    returns: Literal["proximal", "extrapolated"] = "proximal"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        self._expect("k_fb", 0 <= self.k_fb < float("inf"), "a number >= 0")
+        self._expect("tolerance", self.tolerance >= 0, "a number >= 0")
+        self._expect("max_iterations", self.max_iterations >= 1, "a whole number >= 1")
+        self._expect("step_sizes", min(self.step_sizes or (1.0,)) > 0, "numbers > 0")
+        for name, alone in (("stop", "batch"), ("returns", "extrapolated")):
+            here = self.mode == "published" or getattr(self, name) != alone
+            self._expect(name, here, f"that only with mode='published', not {self.mode!r}")
+
+    def _expect(self, name: str, holds: bool, expected: str) -> None:
+        if not holds:
+            raise Refusal(f"Inference({name}={getattr(self, name)!r}): expected {expected}")
+
+    def but(self, **differences: Any) -> Inference:
+        """The same with some fields replaced."""
+        return replace(self, **differences)
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Where a batch settled.
+
+    maps        g_i: (B, K_i, h_i, w_i), one a layer.
+    iterations  (B,), of each image.
+    settled     (B,), whether it met the tolerance before ``max_iterations``.
+    """
+
+    maps: tuple[Tensor, ...]
+    iterations: Tensor
+    settled: Tensor
+
+
+@torch.no_grad()
+def infer(
+    network: Network,
+    x: Tensor,
+    how: Inference = Inference(),
+    start: Sequence[Tensor] | None = None,
+) -> Codes:
+    """Codes of the images x: (B, C, H, W), from zero or from ``start`` (codes of such images).
+
+    An image's codes never depend on the others of its batch, unless ``stop="batch"`` asks for it.
+    Raises :class:`Refusal` for images that do not fit the network, or are not finite.
+    """
+    size = _checked(network, x, how, start)
+    operators, steps = _prepared(network, size, how)
+    rules = _Rules(
+        tuple(operators),
+        tuple(1.0 if how.mode == "joint" or not i else network.gain(i) for i in range(len(steps))),
+        tuple(steps),
+        tuple(network.thresholds()),
+        how,
+    )
+    turn = _compiled() if how.compile else _turn
+    if start is None:
+        g = [x.new_zeros(len(x), *operator.codes) for operator in operators]
+    else:
+        g = [given.to(x).clone() for given in start]
+    moving = _Moving(operators[0].folded(x), g, list(g), x.new_ones(len(x), len(g)))
+    out = [given.clone() for given in g]
+    iterations = torch.full((len(x),), how.max_iterations, device=x.device)
+    settled = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+    left = torch.arange(len(x), device=x.device)  # which images still move
+    before: Tensor | None = None
+    for iteration in range(1, how.max_iterations + 1):
+        moving, told = turn(rules, moving)
+        rests = rules.rests(told, before, iteration)
+        before = told
+        ended = rests & ~settled[left]
+        settled[left[ended]] = True
+        iterations[left[ended]] = iteration
+        if iteration == how.max_iterations:
+            ended |= ~settled[left]
+        if bool(ended.any()):
+            for kept, g_i, z_i in zip(out, moving.g, moving.z, strict=True):
+                kept[left[ended]] = (g_i if how.returns == "proximal" else z_i)[ended]
+        still = ~settled[left]
+        if not bool(still.any()):
+            break
+        if 2 * int(still.sum()) <= len(left):  # the others go on as a smaller batch
+            moving, before, left = moving.only(still), before[still], left[still]
+    return Codes(tuple(out), iterations, settled)
+
+
+@dataclass
+class _Moving:
+    """What changes while a batch settles: the codes g, the points z ahead of them, and momentum's
+    clocks t, (B, layers). ``x``: the images, folded."""
+
+    x: Tensor
+    g: list[Tensor]
+    z: list[Tensor]
+    t: Tensor
+
+    def only(self, which: Tensor) -> _Moving:
+        g, z = ([maps[which] for maps in both] for both in (self.g, self.z))
+        return _Moving(self.x[which], g, z, self.t[which])
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """What does not change. ``gains``: v of what each layer explains; ``steps``: 1 / L_i."""
+
+    operators: tuple[Operator, ...]
+    gains: tuple[Tensor | float, ...]
+    steps: tuple[float, ...]
+    thresholds: tuple[float, ...]
+    how: Inference
+
+    def rests(self, told: Tensor, before: Tensor | None, iteration: int) -> Tensor:
+        """Which images have settled, (B,). ``told``, (B, layers), as :func:`_turn` gives it."""
+        if self.how.mode == "joint":
+            # A layer without a price is held to the strictest of the others, or to 1.
+            strictest = min([lam for lam in self.thresholds if lam] or [1.0])
+            prices = [
+                step * (lam or strictest)
+                for step, lam in zip(self.steps, self.thresholds, strict=True)
+            ]
+            return (told <= self.how.tolerance * told.new_tensor(prices)).all(1)
+        if before is None or iteration < FIRST_STOP:
+            return told.new_zeros(len(told), dtype=torch.bool)
+        if self.how.stop == "batch":
+            told, before = told.sum(0, keepdim=True), before.sum(0, keepdim=True)
+        at_rest = ((told - before).abs() <= self.how.tolerance * before).all(1)
+        return at_rest.expand(len(told)) if self.how.stop == "sample" else at_rest
+
+
+def _turn(rules: _Rules, moving: _Moving) -> tuple[_Moving, Tensor]:
+    """One iteration: every layer takes a step, from the image up.
+
+    Returns what moved, and for every image and layer, (B, layers), what tells whether it rests: in
+    "published" mode the energy F_i where the step began, in "joint" mode the largest
+    |z - relu(step from z)|, which is 1 / L_i times the violation of the optimality conditions at z.
+    """
+    how, top = rules.how, len(rules.operators) - 1
+    g, z, t, told = list(moving.g), list(moving.z), [], []
+    made = [op.synthesis(z_i).to(z_i.dtype) for op, z_i in zip(rules.operators, z, strict=True)]
+    below = moving.x
+    for i, operator in enumerate(rules.operators):
+        e = below - made[i]
+        slope = operator.analysis(e).to(e.dtype).neg_()
+        F = e.square().sum((1, 2, 3)) if how.mode == "published" else None
+        if i < top and how.k_fb:
+            f = z[i] - rules.operators[i + 1].unfolded(made[i + 1]) / rules.gains[i + 1]
+            slope.add_(f, alpha=how.k_fb)
+            F = F if F is None else F + how.k_fb * f.square().sum((1, 2, 3))
+        step, clock = rules.steps[i], moving.t[:, i]
+        new = z[i].sub(slope, alpha=step).sub_(step * rules.thresholds[i]).relu_()
+        moved, faster = new - g[i], (1 + (1 + 4 * clock**2).sqrt()) / 2
+        ahead = (clock - 1) / faster if how.momentum else torch.zeros_like(clock)
+        if F is None:
+            fell_short = z[i] - new
+            told.append(fell_short.abs().amax((1, 2, 3)))
+            # Momentum begins anew where it leads uphill (O'Donoghue and Candes 2015, section 3.2).
+            uphill = (fell_short * moved).sum((1, 2, 3)) > 0
+            ahead, faster = ahead.masked_fill(uphill, 0.0), faster.masked_fill(uphill, 1.0)
+        else:
+            told.append(0.5 * F)
+        z[i] = torch.addcmul(new, ahead.reshape(-1, 1, 1, 1), moved)
+        g[i] = new
+        t.append(faster)
+        if i < top:
+            below = rules.operators[i + 1].folded(z[i] * rules.gains[i + 1])
+    return _Moving(moving.x, g, z, torch.stack(t, 1)), torch.stack(told, 1)
+
+
+@cache
+def _compiled() -> Callable[[_Rules, _Moving], tuple[_Moving, Tensor]]:
+    return torch.compile(_turn)
+
+
+@torch.no_grad()
+def energies(
+    network: Network, x: Tensor, codes: Sequence[Tensor], how: Inference = Inference()
+) -> Tensor:
+    """What the codes of images x cost, for every image: (B, layers, 3).
+
+    The last axis: 1/2 |e_i|^2, what a layer leaves unexplained of its input; k_fb/2 |f_i|^2, how
+    far it is from what the layer above expects (0 for the last); lambda_i |g_i|_1. In "joint" mode
+    the energy is :func:`joint_energy` of them.
+    """
+    operators, _ = _prepared(network, (x.shape[-2], x.shape[-1]), how)
+    made = [op.unfolded(op.synthesis(g)).to(x) for op, g in zip(operators, codes, strict=True)]
+    found, below = [], x
+    for i, (g, layer) in enumerate(zip(codes, network.layers, strict=True)):
+        left = 0.5 * (below - made[i]).square().sum((1, 2, 3))
+        back = torch.zeros_like(left)
+        if i + 1 < len(codes):
+            gain = 1.0 if how.mode == "joint" else network.gain(i + 1)
+            back = 0.5 * how.k_fb * (g - made[i + 1] / gain).square().sum((1, 2, 3))
+            below = g * gain
+        found.append(torch.stack([left, back, layer.threshold * g.abs().sum((1, 2, 3))], 1))
+    return torch.stack(found, 1)
+
+
+def joint_energy(parts: Tensor, k_fb: float) -> Tensor:
+    """E, (B,), of the ``parts`` that :func:`energies` gives in "joint" mode.
+
+    E = sum_i k_fb^(i-1) (1/2 |e_i|^2 + lambda_i |g_i|_1); what feedback costs a layer is what the
+    layer above leaves unexplained, so it is counted once.
+    """
+    weights = parts.new_tensor([k_fb**i for i in range(parts.shape[1])])
+    return ((parts[..., 0] + parts[..., 2]) * weights).sum(1)
+
+
+def _prepared(
+    network: Network, size: tuple[int, int], how: Inference
+) -> tuple[list[Operator], list[float]]:
+    """The operators of every layer and their step sizes 1 / L_i.
+
+    L_i is the largest eigenvalue of D_i D_i^T; in "joint" mode k_fb is added, the curvature of the
+    feedback, so that a step never overshoots.
+    """
+    joint = how.mode == "joint"
+    operators, steps = [], []
+    for i, shape in enumerate(network.shapes(size)[:-1]):
+        operators.append(network.operator(i, shape, joint))
+        if how.step_sizes is None:
+            feedback = how.k_fb if joint and i + 1 < len(network.layers) else 0.0
+            steps.append(1 / (network.curvature(i, shape, joint) + feedback))
+    if how.precision == "bf16":
+        operators = [operator.rounded() for operator in operators]
+    if how.step_sizes is not None:
+        if len(how.step_sizes) != len(operators):
+            raise Refusal(f"step_sizes={how.step_sizes}: expected {len(operators)}, one a layer")
+        steps = list(how.step_sizes)
+    return operators, steps
+
+
+def _checked(
+    network: Network, x: Tensor, how: Inference, start: Sequence[Tensor] | None
+) -> tuple[int, int]:
+    """The size (H, W) of images that this network can settle on."""
+    D = network.dictionaries[0]
+    if x.ndim != 4 or x.shape[1] != D.shape[1]:
+        raise Refusal(
+            f"images are {tuple(x.shape)}: expected (B, {D.shape[1]}, H, W) for this network"
+        )
+    if x.dtype != D.dtype:
+        raise Refusal(f"images are {x.dtype} and the dictionaries {D.dtype}: convert one of them")
+    if not bool(x.isfinite().all()):
+        bad = (~x.isfinite().flatten(1).all(1)).nonzero()[0].item()
+        raise Refusal(f"image {bad} of the batch has values that are not finite: remove it")
+    size = (x.shape[-2], x.shape[-1])
+    shapes = network.shapes(size)
+    if start is not None:
+        expected = [
+            (len(x), layer.atoms, *s) for layer, s in zip(network.layers, shapes[1:], strict=True)
+        ]
+        given = [tuple(g.shape) for g in start]
+        if given != expected:
+            raise Refusal(f"the start is {given}: expected {expected}, the codes of these images")
+    return size
