@@ -10,8 +10,10 @@ import torch
 from bascule.cli import main
 from bascule.data.faces import Faces
 from bascule.models.dcgan import DCGAN
+from bascule.models.sdpc import SDPC, Layer
 from bascule.runs.store import Store
-from bascule.training.recipe import Recipe
+from bascule.training.recipe import AnyRecipe, Recipe
+from bascule.training.sdpc import SDPCRecipe
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -44,6 +46,25 @@ def tiny() -> Recipe:
 
 
 @pytest.fixture
+def tiny_sdpc() -> SDPCRecipe:
+    """4 epochs of 3 steps at 32 px on CPU, one thread: about a second."""
+    layers = (
+        Layer(8, kernel=8, stride=4, padding=2, threshold=0.5),
+        Layer(12, kernel=4, stride=2, padding=1, threshold=0.5),
+    )
+    return SDPCRecipe(
+        data=Faces(n=40, size=32, held_out=0.25),
+        model=SDPC(layers, size=32),
+        epochs=4,
+        batch=10,
+        threads=1,
+        device="cpu",
+        sample_every_epochs=2,
+        keep_every_epochs=2,
+    )
+
+
+@pytest.fixture
 def store(tmp_path) -> Store:
     return Store(tmp_path / "runs")
 
@@ -52,7 +73,7 @@ def store(tmp_path) -> Store:
 def make_run(store):
     """``make_run(recipe)``: a new run folder in the store, not yet trained."""
 
-    def make(recipe: Recipe, name: str = "run"):
+    def make(recipe: AnyRecipe, name: str = "run"):
         return store.create(recipe, name, recipe.data.load().digest)
 
     return make

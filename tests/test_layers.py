@@ -14,7 +14,7 @@ LAYERS = {
     **dict.fromkeys(["interventions", "metrics", "features"], 2),
     **dict.fromkeys(["steps", "attributes"], 3),
     **dict.fromkeys(["training", "theory"], 4),
-    **dict.fromkeys(["evaluation", "diagnostics"], 5),
+    **dict.fromkeys(["coding", "evaluation", "diagnostics"], 5),
     "runs": 6,
     "experiments": 7,
     **dict.fromkeys(["reports", "presets"], 8),

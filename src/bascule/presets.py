@@ -7,8 +7,14 @@ spectral normalisation in D, the two learning rates and beta1 = 0 that go with i
 """
 
 from bascule.data.augment import Flip
+from bascule.data.local_contrast import LocalContrast
+from bascule.data.standard import Standardise
+from bascule.data.whitening import Whiten
+from bascule.data.window import Window
 from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.models.sdpc import SDPC, Inference, Layer
 from bascule.training.recipe import Recipe
+from bascule.training.sdpc import SDPCRecipe
 
 # Radford et al. 2015 at its published width and rates.
 dcgan64 = Recipe(model=DCGAN(width=64), augment=(Flip(),))
@@ -35,4 +41,23 @@ PRESETS: dict[str, Recipe] = {
     "dcgan64-tiny": dcgan64_tiny,
     "dcgan-w9": dcgan_w9,
     "dcgan-w9-light": dcgan_w9_light,
+}
+
+# Sparse deep predictive coding: colours stay in the low band, so that codes decode back to them.
+sdpc = SDPCRecipe()
+
+# The dynamics and preprocessing of Boutin et al. 2020 for grey faces, at 64 pixels and with a
+# geometry that a CPU settles quickly. Whitening is the correct filter (docs/sdpc.md).
+sdpc_published = sdpc.but(
+    model=SDPC((Layer(64, 8, 4, 2, 0.3), Layer(128, 4, 2, 1, 0.3)), channels=1),
+    space="grey",
+    preprocess=(LocalContrast(9), Whiten(0.5, 2.0), Standardise(), Window()),
+    settle=Inference("published", tolerance=5e-3),
+    lr_D=(0.01, 0.02),
+    redraw_after=None,
+)
+
+SDPC_PRESETS: dict[str, SDPCRecipe] = {
+    "sdpc": sdpc,
+    "sdpc-published": sdpc_published,
 }

@@ -32,8 +32,9 @@ from bascule.models.dcgan import DCGAN
 from bascule.now import Now, generator
 from bascule.objectives import TopK
 from bascule.runs.execute import execute
-from bascule.training import loop
-from bascule.training.loop import Probe, Stopped, prepare, summary, train
+from bascule.training import gan
+from bascule.training.gan import prepare
+from bascule.training.loop import Probe, Stopped, summary, train
 from bascule.training.state import State, begin
 
 
@@ -56,7 +57,7 @@ def fed(monkeypatch) -> list[tuple[Now, torch.Tensor]]:
         seen.append((now, real.clone()))
         return {"loss_D": torch.tensor(float(now.step))}
 
-    monkeypatch.setattr(loop, "gan_step", step)
+    monkeypatch.setattr(gan, "gan_step", step)
     return seen
 
 
@@ -348,7 +349,7 @@ def test_the_step_gets_the_rules_of_the_recipe(tiny, monkeypatch, concat):
         given.append((game, change, concat))
         return {"loss_D": torch.tensor(1.0)}
 
-    monkeypatch.setattr(loop, "gan_step", step)
+    monkeypatch.setattr(gan, "gan_step", step)
     rules = (PerfectG(0), NoiseOnReals(0.5))
     recipe = tiny.but(epochs=1, concat=concat, change=rules)
     state = begin(recipe)
@@ -363,7 +364,7 @@ def test_the_step_gets_the_top_k_of_the_recipe(tiny, monkeypatch):
         given.append(top_k)
         return {"loss_D": torch.tensor(1.0)}
 
-    monkeypatch.setattr(loop, "gan_step", step)
+    monkeypatch.setattr(gan, "gan_step", step)
     for rule in (None, TopK(nu=0.25)):
         recipe = tiny.but(epochs=1, top_k=rule)
         train(recipe, begin(recipe), flat(36))
@@ -612,7 +613,7 @@ def test_a_diverged_game_ends_the_run_and_is_not_saved(tiny, monkeypatch, stop_a
     def diverged(game, real, now, change, concat, top_k):
         return {"loss_D": torch.tensor(math.nan if now.step == 1 else 1.0)}
 
-    monkeypatch.setattr(loop, "gan_step", diverged)
+    monkeypatch.setattr(gan, "gan_step", diverged)
     saved, watch, calls = [], Watch(), iter(range(1, 100))
     with pytest.raises(Refusal, match="loss_D is not finite in epoch 0"):
         train(

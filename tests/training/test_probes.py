@@ -8,15 +8,10 @@ import torch
 from PIL import Image
 from skimage import color
 
+from bascule.training.gan import fixed_z, sample
+from bascule.training.grid import grid
 from bascule.training.loop import Record
-from bascule.training.probes import (
-    SampleGrids,
-    TensorBoard,
-    fixed_z,
-    grid,
-    sample,
-    tensorboard_is_installed,
-)
+from bascule.training.probes import SampleGrids, TensorBoard, tensorboard_is_installed
 from bascule.training.state import begin
 
 

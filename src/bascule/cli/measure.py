@@ -14,6 +14,7 @@ from bascule.data.images import ImageSet
 from bascule.errors import Refusal
 from bascule.features.extractors import DEFAULT, EXTRACTORS
 from bascule.runs.store import Run, Store
+from bascule.training.sdpc import SDPCRecipe
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -38,6 +39,12 @@ def add(verbs: argparse._SubParsersAction) -> None:
     evaluate.add_argument("--no-attributes", action="store_true", help="skip the exact attributes")
     evaluate.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
     evaluate.add_argument("-o", "--output", type=Path, metavar="DIR", help="default: the run")
+    evaluate.add_argument(
+        "--k-fb", type=float, nargs="+", metavar="K", help="of SDPC: feedback to settle with"
+    )
+    evaluate.add_argument(
+        "--sigma", type=float, nargs="+", metavar="S", help="of SDPC: noise to take away"
+    )
     evaluate.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     evaluate.set_defaults(do=do_evaluate)
 
@@ -69,7 +76,13 @@ def _run(args: argparse.Namespace, run: Run) -> int:
     epochs = run.kept_epochs() if args.all_epochs else args.epoch or [None]
     if not epochs:
         raise Refusal(f"{run.id} keeps no checkpoint yet: train it first")
+    is_sdpc = isinstance(run.recipe, SDPCRecipe)
+    if not is_sdpc and (args.k_fb or args.sigma):
+        raise Refusal(f"--k-fb and --sigma are for runs of SDPC, and {run.id} is none")
     for epoch in epochs:
+        if is_sdpc:
+            _coding(args, run, images, epoch)
+            continue
         with counter("drawing the fakes") as tell:
             fakes, done = generate(run, args.n, epoch, args.seed, tell)
         _measure(args, fakes, images, run.id, done, args.output or run.folder)
@@ -93,6 +106,43 @@ def _folder(args: argparse.Namespace, path: Path) -> int:
     images = load_images(named_data(args.data, fakes.shape[-1]))
     _measure(args, fakes, images, path.resolve().name, None, args.output or path)
     return 0
+
+
+def _coding(args: argparse.Namespace, run: Run, images: ImageSet, epoch: int | None) -> None:
+    """Measure a run of SDPC on held-out pictures, keep what was found, and print it."""
+    from bascule.coding.measure import K_FB, SIGMAS, measure_coding
+    from bascule.evaluation.evaluation import Evaluation, Scale, Value
+    from bascule.reports.coding import coding_table, title
+    from bascule.reports.terminal import console, rich_table
+    from bascule.runs.coder import coder_of
+    from bascule.runs.evaluations import keep_evaluation
+
+    coder = coder_of(run, epoch)
+    pictures = images.pixels[images.indices("held_out")][: args.n]
+    if len(pictures) < 2:
+        raise Refusal(f"{images.name} holds out {len(pictures)} pictures: at least 2 are needed")
+    with counter("settling on held-out pictures") as tell:
+        found = measure_coding(
+            coder, pictures, args.k_fb or K_FB, args.sigma or SIGMAS, args.seed, tell
+        )
+    values = tuple(
+        Value(
+            measured,
+            Scale(label, f"SDPC codes, seed {args.seed}", images.digest, measured.n, measured.m),
+            "higher" if label.startswith("SSIM") else "lower",
+        )
+        for label, measured in found.items()
+    )
+    done = coder.state.epoch if coder.state else 0
+    evaluation = Evaluation(run.id, done, len(pictures), images.name, values)
+    folder = args.output or run.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    path = keep_evaluation(folder, evaluation)
+    if args.worker:
+        return
+    print(title(evaluation))
+    console().print(rich_table(coding_table(evaluation)))
+    print(f"metrics: {path}")
 
 
 def _measure(

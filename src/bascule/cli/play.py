@@ -19,7 +19,7 @@ from bascule.runs.execute import execute
 from bascule.runs.fork import fork
 from bascule.runs.store import Run, Store
 from bascule.training.machine import settle
-from bascule.training.recipe import Recipe
+from bascule.training.recipe import AnyRecipe
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -82,7 +82,7 @@ def settings(pairs: list[str]) -> dict[str, str]:
     return found
 
 
-def load(recipe: Recipe) -> ImageSet:
+def load(recipe: AnyRecipe) -> ImageSet:
     """The images of a recipe, with a progress bar if they must be made first."""
     images = load_images(recipe.data)
     n = len(images.indices("train"))
@@ -112,7 +112,7 @@ def do_train(args: argparse.Namespace) -> int:
     images = load(recipe)
     store = Store(args.runs)
     name = args.name or f"{args.preset} {images.name} s{recipe.seed}"
-    return _train(store.create(recipe, name, images.digest), store)
+    return train_run(store.create(recipe, name, images.digest), store)
 
 
 def named_data(name: str, size: int) -> Faces | Fractals | Imported:
@@ -132,7 +132,7 @@ def named_data(name: str, size: int) -> Faces | Fractals | Imported:
 def do_resume(args: argparse.Namespace) -> int:
     store = Store(args.runs)
     run = store.find(args.run)
-    return _work(run, store, args.keep) if args.worker else _train(run, store)
+    return _work(run, store, args.keep) if args.worker else train_run(run, store)
 
 
 def do_fork(args: argparse.Namespace) -> int:
@@ -143,7 +143,9 @@ def do_fork(args: argparse.Namespace) -> int:
     added = tuple(_one_change(text, extra) for text in args.change)
     recipe = parent.recipe
     epochs = args.at_epoch + args.epochs if args.epochs else recipe.epochs
-    recipe = recipe.but(change=recipe.change + added, epochs=epochs)
+    if added:
+        recipe = recipe.but(change=recipe.change + added)
+    recipe = recipe.but(epochs=epochs)
     recipe = codec.changed(recipe, settings(args.set), extra)
     if recipe == parent.recipe:
         raise Refusal("the fork changes nothing: give --change, --set or --epochs")
@@ -152,7 +154,7 @@ def do_fork(args: argparse.Namespace) -> int:
     run = fork(
         store, parent, args.at_epoch, recipe, name, brought_file if brought_file.exists() else None
     )
-    return _train(run, store)
+    return train_run(run, store)
 
 
 def _one_change(text: str, extra):
@@ -162,7 +164,7 @@ def _one_change(text: str, extra):
     return change
 
 
-def _train(run: Run, store: Store) -> int:
+def train_run(run: Run, store: Store) -> int:
     """Train one run in the foreground, then write its note."""
     from bascule.cli.progress import Bar, bars
     from bascule.reports.run_note import write_run_note

@@ -21,14 +21,14 @@ from rich.progress import (
 
 from bascule.experiments.schedule import Job
 from bascule.training.loop import Probe
-from bascule.training.recipe import Recipe
+from bascule.training.recipe import AnyRecipe
 from bascule.training.state import State
 
 
 class Pace(Probe):
     """Measures images/s and the epoch, a few times a second."""
 
-    def __init__(self, recipe: Recipe, steps_per_epoch: int, every_s: float = 0.5) -> None:
+    def __init__(self, recipe: AnyRecipe, steps_per_epoch: int, every_s: float = 0.5) -> None:
         self.recipe, self.steps_per_epoch, self.every_s = recipe, steps_per_epoch, every_s
         self.told_at, self.step_at = 0.0, -1
 
@@ -55,7 +55,7 @@ class Lines(Pace):
 class Bar(Pace):
     """A bar over the epochs of one run; plain lines where there is no terminal."""
 
-    def __init__(self, recipe: Recipe, steps: int, progress: Progress, task: TaskID) -> None:
+    def __init__(self, recipe: AnyRecipe, steps: int, progress: Progress, task: TaskID) -> None:
         super().__init__(recipe, steps)
         self.progress, self.task = progress, task
         self.lined_at = 0.0

@@ -1,12 +1,13 @@
 """Experiments: a question, arms, predictions that a program can check, and the verdict."""
 
 from bascule.experiments.bounds import NoiseBound
-from bascule.experiments.experiment import Experiment, Measure
+from bascule.experiments.experiment import Experiment, Measure, MeasureCoding
 from bascule.experiments.predictions import (
     COVERAGE,
     KID,
     MEAN_TV,
     Alike,
+    Exceeds,
     Falls,
     Higher,
     Lower,
@@ -21,11 +22,13 @@ __all__ = [
     "KID",
     "MEAN_TV",
     "Alike",
+    "Exceeds",
     "Experiment",
     "Falls",
     "Higher",
     "Lower",
     "Measure",
+    "MeasureCoding",
     "NoiseBound",
     "Rises",
     "Settles",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bascule.errors import Refusal, unknown
 from bascule.interventions.seams import check_epoch
 from bascule.theory.noise import Bound, Noise, check_noise, known_image
-from bascule.training.recipe import Recipe
+from bascule.training.recipe import AnyRecipe, Recipe
 from bascule.typed import check_fields
 
 
@@ -32,17 +32,17 @@ class NoiseBound:
         for name in ("real", "fake"):
             check_noise("NoiseBound", name, getattr(self, name))
 
-    def best(self, recipe: Recipe) -> Bound:
+    def best(self, recipe: AnyRecipe) -> Bound:
         """The bound for the D of ``recipe``."""
         return known_image(self.real, self.fake, numbers(recipe))
 
 
-def numbers(recipe: Recipe) -> int:
+def numbers(recipe: AnyRecipe) -> int:
     """How many numbers D sees under one draw of the strength: an image, or a normalised batch."""
     return 3 * recipe.data.size**2 * (recipe.batch if _normalises_batches(recipe) else 1)
 
 
-def _normalises_batches(recipe: Recipe) -> bool:
+def _normalises_batches(recipe: AnyRecipe) -> bool:
     return getattr(recipe.model, "norm_D", "batch") == "batch"
 
 

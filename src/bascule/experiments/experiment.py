@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bascule.coding.measure import K_FB, SIGMAS, way
 from bascule.errors import Refusal, unknown
+from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.bounds import NoiseBound, check_bounds
 from bascule.experiments.predictions import Prediction, check
 from bascule.interventions import Intervention
 from bascule.runs import codec
 from bascule.runs.brought import classes_of, load_file
-from bascule.training.recipe import Recipe
+from bascule.training.recipe import AnyRecipe, Recipe
 
 FOLDER = Path("experiments")
 
@@ -29,6 +31,42 @@ class Measure:
     attributes: bool = True
     epochs: tuple[int, ...] = ()
 
+    def words(self) -> list[str]:
+        """Of the verb ``evaluate``."""
+        return ["-n", str(self.fakes), *([] if self.attributes else ["--no-attributes"])]
+
+    def is_done(self, evaluation: Evaluation) -> bool:
+        """Whether ``evaluation`` holds all of this."""
+        return evaluation.fakes == self.fakes
+
+
+@dataclass(frozen=True)
+class MeasureCoding:
+    """What is measured of every finished run of SDPC, on ``pictures`` held-out ones.
+
+    Costs and sparsity at each ``k_fb``, and what each layer makes of noise of each of ``sigmas``:
+    :func:`bascule.coding.measure.measure_coding`.
+    """
+
+    pictures: int = 128
+    k_fb: tuple[float, ...] = K_FB
+    sigmas: tuple[float, ...] = SIGMAS
+    epochs: tuple[int, ...] = ()
+    attributes = False  # nothing is learnt for it
+
+    def words(self) -> list[str]:
+        """Of the verb ``evaluate``."""
+        found = ["-n", str(self.pictures)]
+        found += ["--k-fb", *map(str, self.k_fb)] if self.k_fb else []
+        return found + (["--sigma", *map(str, self.sigmas)] if self.sigmas else [])
+
+    def is_done(self, evaluation: Evaluation) -> bool:
+        """Whether ``evaluation`` holds all of this."""
+        labels = {value.label for value in evaluation.values}
+        wanted = {f"cost[{way(k)}]" for k in self.k_fb}
+        wanted |= {f"SSIM of layer 1[{way(k, s)}]" for k in self.k_fb for s in self.sigmas}
+        return wanted <= labels
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -43,11 +81,11 @@ class Experiment:
 
     question: str
     hypothesis: str
-    arms: Mapping[str, Recipe]
+    arms: Mapping[str, AnyRecipe]
     predictions: Sequence[Prediction]
     checks: Sequence[Prediction] = ()
     seeds: Sequence[int] = (0, 1, 2)
-    measure: Measure | None = None
+    measure: Measure | MeasureCoding | None = None
     pictures: bool = True
     bounds: Mapping[str, NoiseBound] = field(default_factory=dict)
     remarks: str = ""
@@ -64,9 +102,11 @@ class Experiment:
         if not self.predictions:
             raise Refusal("an experiment needs at least one prediction")
         epochs = {name: recipe.epochs for name, recipe in self.arms.items()}
+        scalars = {name for recipe in self.arms.values() for name in recipe.scalars}
         for prediction in (*self.predictions, *self.checks):
-            check(prediction, epochs, measured=self.measure is not None)
-        check_bounds(self.bounds, self.arms)
+            check(prediction, epochs, scalars, measured=self.measure is not None)
+        games = {arm: recipe for arm, recipe in self.arms.items() if isinstance(recipe, Recipe)}
+        check_bounds(self.bounds, games)
 
     @property
     def title(self) -> str:

@@ -13,7 +13,8 @@ scalar is one of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from math import inf, nan
 from typing import Any, Protocol
@@ -45,6 +46,8 @@ OF_ATTRIBUTES = (
     "joint coverage",
     "combinations",
 )
+OF_CODES = ("cost", "iterations")
+OF_LAYER = re.compile(r"(error|active|SSIM) of layer [1-9]\d*")
 
 
 class Prediction(Protocol):
@@ -185,6 +188,39 @@ class Alike(Lower):
 
 
 @dataclass(frozen=True)
+class Exceeds:
+    """The mean of ``scalar`` is higher than that of ``other`` in the same arm, by more than ``by``.
+
+    Compared seed by seed.
+    """
+
+    scalar: str
+    other: str
+    arm: str
+    by: float = 0.0
+    from_epoch: int = 0
+    to_epoch: int | None = None
+
+    def claim(self) -> str:
+        by = f" by more than {self.by:g}" if self.by else ""
+        when = _when(self.scalar, self.from_epoch, self.to_epoch)
+        return f"{self.scalar} of “{self.arm}” exceeds its {self.other}{by} {when}"
+
+    def measured(self) -> str:
+        return f"difference of means, {self.scalar} − {self.other}"
+
+    def region(self) -> tuple[float, float]:
+        return self.by, inf
+
+    def measure(self, curves: Curves, seed: int) -> float:
+        ours, theirs = (
+            _mean(curves, self.arm, seed, scalar, self.from_epoch, self.to_epoch)
+            for scalar in (self.scalar, self.other)
+        )
+        return ours - theirs
+
+
+@dataclass(frozen=True)
 class Rises:
     """The mean of ``scalar`` in ``arm`` is higher in the later window than in the earlier one.
 
@@ -292,18 +328,26 @@ class Settles:
         return float(window.std(ddof=1))
 
 
-def check(prediction: Prediction, arms: Mapping[str, int], measured: bool = True) -> None:
+def check(
+    prediction: Prediction,
+    arms: Mapping[str, int],
+    scalars: Iterable[str] = SCALARS,
+    measured: bool = True,
+) -> None:
     """Refuse a prediction about an unknown arm or scalar, or epochs that never come.
 
-    ``arms``: the number of epochs of each arm. ``measured``: whether fakes are evaluated.
+    ``arms``: the number of epochs of each arm. ``scalars``: what their steps measure. ``measured``:
+    whether runs are evaluated.
     """
     told = {f.name: getattr(prediction, f.name) for f in fields(prediction)}  # type: ignore[arg-type]
     kind = type(prediction).__name__
     for name in ("arm", "than"):
         if name in told and told[name] not in arms:
             raise unknown(f"arm in {kind}", told[name], arms)
-    _check_scalar(kind, told["scalar"])
-    if is_evaluated(told["scalar"]) and not measured:
+    named = [told[name] for name in ("scalar", "other") if name in told]
+    for scalar in named:
+        _check_scalar(kind, scalar, scalars)
+    if any(map(is_evaluated, named)) and not measured:
         raise Refusal(f"{prediction.claim()}: nothing is measured; give measure=Measure()")
     epochs = min(arms[told[name]] for name in ("arm", "than") if name in told)
     for start, end in _windows(prediction, told):
@@ -330,11 +374,13 @@ def _windows(prediction: Prediction, told: Mapping[str, Any]) -> list[tuple[int,
     return [(start, told.get("to_epoch"))]
 
 
-def _check_scalar(kind: str, scalar: str) -> None:
-    known = (*SCALARS, *MORE_SCALARS, *ASKED)
+def _check_scalar(kind: str, scalar: str, of_steps: Iterable[str]) -> None:
+    known = dict.fromkeys((*of_steps, *MORE_SCALARS, *ASKED))
     if is_evaluated(scalar):
         stem = scalar.partition("[")[0]
-        measures = (*METRICS, *OF_ATTRIBUTES, "support at least", "SWD")
+        if OF_LAYER.fullmatch(stem):
+            return
+        measures = (*METRICS, *OF_ATTRIBUTES, *OF_CODES, "support at least", "SWD")
         if stem not in measures and not stem.startswith("TV of "):
             raise unknown(f"measure in {kind}", stem, measures)
     elif scalar not in known and "/" not in scalar:

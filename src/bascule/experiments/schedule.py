@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bascule.errors import unknown
-from bascule.experiments.experiment import Experiment, Measure
+from bascule.experiments.experiment import Experiment, Measure, MeasureCoding
 from bascule.experiments.predictions import Curves
 from bascule.experiments.verdict import Verdict, verdict
 from bascule.runs.evaluations import evaluations
@@ -26,9 +26,10 @@ from bascule.runs.execute import stop_signals
 from bascule.runs.fork import fork
 from bascule.runs.store import Run, Store
 from bascule.training.machine import cores, settle
-from bascule.training.recipe import Recipe
+from bascule.training.recipe import AnyRecipe
 
 Workers = dict[int, subprocess.Popen[str]]  # by the place of their job
+Measures = Measure | MeasureCoding | None
 
 
 @dataclass
@@ -36,7 +37,7 @@ class Job:
     """One arm on one seed. ``trunk`` and ``shared_epochs``: whose past it shares, how long."""
 
     arm: str
-    recipe: Recipe
+    recipe: AnyRecipe
     trunk: Job | None = None
     shared_epochs: int = 0
     branches: set[int] = field(default_factory=set)  # epochs where other jobs fork from this one
@@ -68,6 +69,12 @@ class Results:
     verdict: Verdict
     failures: Mapping[str, str] = field(default_factory=dict)  # "arm, seed" -> message
 
+    @property
+    def scalars(self) -> tuple[str, ...]:
+        """What the steps of the arms measure and notes show."""
+        arms = self.experiment.arms.values()
+        return tuple(dict.fromkeys(name for recipe in arms for name in recipe.scalars))
+
 
 def plan(experiment: Experiment, seeds: Sequence[int], only: Sequence[str] = ()) -> list[Job]:
     """The jobs in the order in which they start. ``only``: these arms (default: all)."""
@@ -94,15 +101,17 @@ def plan(experiment: Experiment, seeds: Sequence[int], only: Sequence[str] = ())
     return sorted(jobs, key=lambda job: job.trunk is not None)
 
 
-def shared_epochs(trunk: Recipe, other: Recipe) -> int:
+def shared_epochs(trunk: AnyRecipe, other: AnyRecipe) -> int:
     """For how many epochs the two recipes play the same game, bit for bit.
 
     Nothing but added changes may differ; an intervention promises to change nothing before its
     ``acts_from()``. Both must last longer than that.
     """
     n = len(trunk.change)
+    if len(other.change) == n:
+        return 0
     same = other.but(change=trunk.change, epochs=trunk.epochs) == trunk
-    if not same or other.change[:n] != trunk.change or len(other.change) == n:
+    if not same or other.change[:n] != trunk.change:
         return 0
     first = min(change.acts_from() for change in other.change[n:])
     return first if first < min(trunk.epochs, other.epochs) else 0
@@ -260,14 +269,14 @@ def _start(
         workers[place] = worker
 
 
-def _has_room(jobs: Sequence[Job], also_busy: int, recipe: Recipe) -> bool:
+def _has_room(jobs: Sequence[Job], also_busy: int, recipe: AnyRecipe) -> bool:
     busy = [j.recipe.threads or 1 for j in jobs if j.state == "running"]
     if not busy and not also_busy:
         return True
     return recipe.device == "cpu" and sum(busy) + also_busy + (recipe.threads or 1) <= cores()
 
 
-def _to_measure(job: Job, measure: Measure | None) -> list[int]:
+def _to_measure(job: Job, measure: Measures) -> list[int]:
     """After which epochs the fakes of a job are still to be measured.
 
     None of a run that shows D what is held out: nothing is left to measure with.
@@ -275,7 +284,7 @@ def _to_measure(job: Job, measure: Measure | None) -> list[int]:
     if measure is None or job.state != "finished" or job.run is None or job.unmeasured:
         return []
     if job.to_measure is None:
-        done = {e.epoch for e in evaluations(job.run.folder) if e.fakes == measure.fakes}
+        done = {e.epoch for e in evaluations(job.run.folder) if measure.is_done(e)}
         wanted = {e for e in measure.epochs if e <= job.recipe.epochs} | {job.recipe.epochs}
         spoilt = job.recipe.shows_held_out()
         job.to_measure = [] if spoilt else sorted(wanted - done)
@@ -283,7 +292,7 @@ def _to_measure(job: Job, measure: Measure | None) -> list[int]:
 
 
 def _start_measuring(
-    jobs: Sequence[Job], measuring: Workers, measure: Measure | None, store: Store
+    jobs: Sequence[Job], measuring: Workers, measure: Measures, store: Store
 ) -> bool:
     """Measure the fakes of finished jobs, a core each, where no training waits for it.
 
@@ -296,14 +305,13 @@ def _start_measuring(
         if not _has_room(jobs, len(measuring), job.recipe):
             break
         assert job.run is not None and measure is not None
-        words = ["evaluate", str(job.run.folder), "--worker", "-n", str(measure.fakes)]
+        words = ["evaluate", str(job.run.folder), "--worker", *measure.words()]
         words += ["--epoch", *map(str, job.to_measure or ())]
-        words += [] if measure.attributes else ["--no-attributes"]
         measuring[place] = _worker(job.run, store, words, threads=1)
     return bool(wanted)
 
 
-def _collect_measured(jobs: Sequence[Job], measuring: Workers, measure: Measure | None) -> None:
+def _collect_measured(jobs: Sequence[Job], measuring: Workers, measure: Measures) -> None:
     """Take note of the measurements that have ended."""
     for place, worker in list(measuring.items()):
         if worker.poll() is None:

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bascule.errors import Refusal
-from bascule.experiments.predictions import SCALARS
 from bascule.experiments.schedule import curve
 from bascule.reports import facts
-from bascule.reports.curves import Change, curves_figure
+from bascule.reports.curves import Change, curves_figure, panels_of
 from bascule.reports.figures import colours
 from bascule.reports.page import Block, Drawing, Page, Samples, Section, Table, Text
 from bascule.reports.paired import paired_differences, paired_table
@@ -22,7 +21,13 @@ from bascule.runs.store import Run, slug
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-NUMBERS = ("state", "epochs", *SCALARS, "images/s", "fork of")
+
+def _columns(runs: Sequence[Run]) -> tuple[str, ...]:
+    return ("state", "epochs", *_scalars(runs), "images/s", "fork of")
+
+
+def _scalars(runs: Sequence[Run]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for run in runs for name in run.recipe.scalars))
 
 
 def write_comparison(runs: Sequence[Run], folder: Path, credit: str) -> Path:
@@ -32,11 +37,13 @@ def write_comparison(runs: Sequence[Run], folder: Path, credit: str) -> Path:
     :class:`Refusal` for fewer than two runs.
     """
     names = _expect_two(runs)
-    rows = [(name, *_numbers(run), _origin(run)) for name, run in zip(names, runs, strict=True)]
+    rows = [
+        (name, *_numbers(run, runs), _origin(run)) for name, run in zip(names, runs, strict=True)
+    ]
     scale = f"Each scalar: the {facts.LAST}. {facts.NUMBERS}"
     sections = [
         Section("Differences", [_differences(runs, names)]),
-        Section("Scalars", [Table(("run", *NUMBERS), rows, scale)]),
+        Section("Scalars", [Table(("run", *_columns(runs)), rows, scale)]),
         Section("Paired differences", _paired(runs)),
         Section("Curves", [curves_of(runs, names)]),
         Section("Samples", _samples(runs, names, credit)),
@@ -61,8 +68,8 @@ def comparison_table(runs: Sequence[Run]) -> RichTable:
     names = _expect_two(runs)
     table = RichTable("", *map(escape, names))
     settings = [(field, *(_setting(run, field) for run in runs)) for field in _differing(runs)]
-    columns = zip(*((*_numbers(run), _origin(run)) for run in runs), strict=True)
-    numbers = [(name, *cells) for name, cells in zip(NUMBERS, columns, strict=True)]
+    columns = zip(*((*_numbers(run, runs), _origin(run)) for run in runs), strict=True)
+    numbers = [(name, *cells) for name, cells in zip(_columns(runs), columns, strict=True)]
     for row in (*settings, *numbers):
         table.add_row(*map(escape, row))
     return table
@@ -86,17 +93,19 @@ def curves_of(runs: Sequence[Run], names: Sequence[str]) -> Drawing:
     for epoch in set(branches.values()):
         marks[epoch] = f"branch: {marks[epoch]}" if marks.get(epoch) else "branch"
     changes = [Change(epoch, marks[epoch]) for epoch in sorted(marks)]
+    scalars = _scalars(runs)
+    panels = panels_of(scalars)
+    blind = " Dotted: where a D that cannot tell stands." if "D_x" in scalars else ""
     caption = (
         "The mean of each epoch's batches, one colour a run. Dashed: a changed rule begins to "
-        "act, or a fork leaves its parent, whose past it shares bit for bit (dot). Dotted: where "
-        "a D that cannot tell stands."
+        "act, or a fork leaves its parent, whose past it shares bit for bit (dot)."
     )
     return Drawing(
         "curves",
-        curves_figure(curves, changes, branches),
-        curves_figure(curves, changes, branches, columns=1),
-        "Learning curves of loss_D, loss_G, D_x and D_Gz, one colour a run",
-        caption,
+        curves_figure(curves, changes, branches, panels=panels),
+        curves_figure(curves, changes, branches, 1, panels=panels),
+        f"Learning curves of {', '.join(scalars)}, one colour a run",
+        caption + blind,
     )
 
 
@@ -135,9 +144,14 @@ def _differences(runs: Sequence[Run], names: Sequence[str]) -> Table | Text:
     return Table(("field", *names), rows)
 
 
-def _numbers(run: Run) -> list[str]:
+def _numbers(run: Run, among: Sequence[Run]) -> list[str]:
     epochs = f"{len(run.rows())}/{run.recipe.epochs}"
-    return [run.status["state"], epochs, *facts.finals([curve(run)]), facts.speed(run)]
+    return [
+        run.status["state"],
+        epochs,
+        *facts.finals([curve(run)], _scalars(among)),
+        facts.speed(run),
+    ]
 
 
 def _origin(run: Run) -> str:

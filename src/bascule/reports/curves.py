@@ -25,6 +25,7 @@ GAME: tuple[Panel, ...] = (  # the level is where a D that cannot tell stands
     ("D_x", "probability", 0.5, "1/2"),
     ("D_Gz", "probability", 0.5, "1/2"),
 )
+
 SPIKE = 4.0  # how far above the usual values (their 90 % quantile) a peak squeezes the panel
 Stroke = dict[str, Any]  # colour and line style, as Matplotlib calls them
 STROKES = ("-", "-.", (0, (1, 1)))  # of the bold lines, when the colours come round again
@@ -37,6 +38,12 @@ class Change:
 
     epoch: int
     label: str
+
+
+def panels_of(scalars: Sequence[str]) -> list[Panel]:
+    """A panel for each scalar; those of the game with their unit and level."""
+    known = {panel[0]: panel for panel in GAME}
+    return [known.get(scalar, (scalar, "", None, "")) for scalar in scalars]
 
 
 def curves_figure(

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from bascule.experiments.predictions import SCALARS, Curve
+from bascule.experiments.predictions import Curve
 from bascule.experiments.verdict import Interval, t_interval
 from bascule.interventions import Intervention
 from bascule.reports.curves import Change
 from bascule.runs import codec
 from bascule.runs.store import Run
-from bascule.training.recipe import Recipe
+from bascule.training.recipe import AnyRecipe
 
 NUMBERS = "Numbers are given to 4 significant digits."
 LAST_EPOCHS = 5
@@ -68,10 +68,10 @@ def final(curve: Curve, scalar: str) -> float | None:
     return float(tail.mean()) if len(tail) else None
 
 
-def finals(curves: Sequence[Curve]) -> list[str]:
+def finals(curves: Sequence[Curve], scalars: Sequence[str]) -> list[str]:
     """The last scalars of one arm over its seeds, one cell a scalar."""
     cells = []
-    for scalar in SCALARS:
+    for scalar in scalars:
         values = [final(curve, scalar) for curve in curves]
         cells.append(plus_minus([v for v in values if v is not None]))
     return cells
@@ -88,7 +88,7 @@ def told(value: Any) -> str:
     return value if isinstance(value, str) else repr(value)
 
 
-def recipe_rows(recipe: Recipe) -> list[tuple[str, str]]:
+def recipe_rows(recipe: AnyRecipe) -> list[tuple[str, str]]:
     """Every field of a recipe but its seed, with its value."""
     return [(f.name, told(getattr(recipe, f.name))) for f in fields(recipe) if f.name != "seed"]
 
@@ -98,7 +98,7 @@ def in_words(differences: Mapping[str, tuple[Any, Any]]) -> str:
     return "; ".join(f"{name} = {told(ours)}" for name, (_, ours) in differences.items())
 
 
-def changes(recipes: Sequence[Recipe]) -> list[Change]:
+def changes(recipes: Sequence[AnyRecipe]) -> list[Change]:
     """When the rules of these recipes begin to act, each epoch once; not those from the start."""
     found: dict[int, list[str]] = {}
     for recipe in recipes:
@@ -171,7 +171,7 @@ def _dates(dates: Sequence[str]) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def recipe_differences(base: Recipe, other: Recipe) -> str:
+def recipe_differences(base: AnyRecipe, other: AnyRecipe) -> str:
     """In what ``other`` differs from ``base``, its seed and name apart."""
     found = codec.differences(base, other.but(seed=base.seed))
     return in_words(found) or "nothing"

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bascule.experiments.predictions import SCALARS
 from bascule.experiments.schedule import Results
 from bascule.experiments.verdict import Finding, Word
 from bascule.reports import facts
 from bascule.reports.bounds import BOUNDS, best_of, bounds_table
-from bascule.reports.curves import curves_figure
+from bascule.reports.curves import curves_figure, panels_of
 from bascule.reports.figures import colours
 from bascule.reports.forest import findings_figure
 from bascule.reports.gallery import gallery
@@ -46,9 +45,9 @@ MEANING: Mapping[Word, str] = {
 }
 CURVES = (
     "Thin: one seed, the mean of its batches in each epoch. Bold: the mean over seeds. Band: from "
-    "the lowest seed to the highest. Dashed: a changed rule begins to act. Dotted: where a D that "
-    "cannot tell stands."
+    "the lowest seed to the highest. Dashed: a changed rule begins to act."
 )
+BLIND_D = " Dotted: where a D that cannot tell stands."
 SHARED = (
     " Dot: an arm leaves the control, whose past it shares bit for bit; that past is drawn once."
 )
@@ -159,12 +158,15 @@ def _reason(finding: Finding) -> str:
 def _curves(results: Results) -> list[Block]:
     changes = facts.changes([results.experiment.arms[arm] for arm in results.runs])
     branches, best = _branches(results), best_of(results)
+    scalars = results.scalars
+    panels = panels_of(scalars)
+    blind = BLIND_D if "D_x" in scalars else ""
     drawn = Drawing(
         "curves",
-        curves_figure(results.curves, changes, branches, bounds=best),
-        curves_figure(results.curves, changes, branches, columns=1, bounds=best),
-        "Learning curves of loss_D, loss_G, D_x and D_Gz, one colour an arm",
-        CURVES + (SHARED if branches else "") + (BOUNDS if best else ""),
+        curves_figure(results.curves, changes, branches, bounds=best, panels=panels),
+        curves_figure(results.curves, changes, branches, 1, best, panels),
+        f"Learning curves of {', '.join(scalars)}, one colour an arm",
+        CURVES + blind + (SHARED if branches else "") + (BOUNDS if best else ""),
     )
     tables = [_last(results), *([bounds_table(results, best)] if best else [])]
     return [drawn, *tables, *_asked(results)]
@@ -210,11 +212,11 @@ def _branches(results: Results) -> dict[str, int]:
 
 def _last(results: Results) -> Table:
     cells = [
-        (arm, str(len(curves)), *facts.finals(list(curves.values())))
+        (arm, str(len(curves)), *facts.finals(list(curves.values()), results.scalars))
         for arm, curves in results.curves.items()
     ]
     caption = f"Of each seed, the {facts.LAST}; over seeds, mean ± half width of its 95 % interval."
-    return Table(("arm", "seeds", *SCALARS), cells, f"{caption} {facts.NUMBERS}")
+    return Table(("arm", "seeds", *results.scalars), cells, f"{caption} {facts.NUMBERS}")
 
 
 def _samples(results: Results, credit: str) -> list[Block]:
@@ -228,10 +230,8 @@ def _samples(results: Results, credit: str) -> list[Block]:
     places, drawn = strips(runs, colours(results.curves))
     if not drawn:
         return [Text("No sample grid was kept.")]
-    told = Text(
-        f"Seed {seeds[0]}. Every grid shows G on the same 64 latents, so a place in one grid is "
-        "the same z in every other."
-    )
+    kinds = dict.fromkeys(run.recipe.drawn for run in runs.values())
+    told = Text(f"Seed {seeds[0]}. Every picture shows {'; or '.join(kinds)}.")
     if len(runs) > MANY_ARMS and (rows := gallery(results)):
         return [rows, told, Samples(places, drawn, [], credit)]
     return [told, Samples(places, drawn, _pictures(runs, seeds[0]), credit)]

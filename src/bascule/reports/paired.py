@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from bascule.errors import Refusal
 from bascule.evaluation.evaluation import Value, one_scale
 from bascule.experiments.paired import Difference, arms_of, difference
-from bascule.experiments.predictions import SCALARS
 from bascule.experiments.schedule import curve
 from bascule.reports import facts
 from bascule.reports.page import Table
@@ -30,7 +29,7 @@ def paired_differences(runs: Sequence[Run]) -> tuple[list[Difference], list[str]
         if not set(ours) & set(theirs):
             reasons[f"“{arm}” and “{base}” share no seed: nothing can be paired"] = None
             continue
-        for scalar in SCALARS:
+        for scalar in next(iter(ours.values())).recipe.scalars:
             found.append(
                 difference(scalar, arm, base, _finals(ours, scalar), _finals(theirs, scalar))
             )

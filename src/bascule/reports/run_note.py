@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bascule.diagnostics.rules import Finding, diagnose
-from bascule.experiments.predictions import SCALARS
 from bascule.experiments.schedule import curve
-from bascule.reports import facts
+from bascule.reports import coding, facts
 from bascule.reports.compare import curves_of, distinct_names
 from bascule.reports.evaluation import evaluation_table, title
 from bascule.reports.figures import colours
@@ -17,6 +16,7 @@ from bascule.reports.publish import write_page
 from bascule.reports.samples import Picture, Strip, data_uri, sampled_epochs, strips
 from bascule.runs.evaluations import evaluations, neighbour_file
 from bascule.runs.store import Run
+from bascule.training.sdpc import SDPCRecipe
 
 NEIGHBOURS = (
     "Left: random fakes, each beside its 4 nearest training images. Middle: the fakes nearest to a "
@@ -81,7 +81,7 @@ def _scalars(run: Run) -> Table | Text:
     rows = run.rows()
     if not rows:
         return Text("No epoch is complete yet.")
-    averages, last = facts.finals([curve(run)]), rows[-1]
+    averages, last = facts.finals([curve(run)], run.recipe.scalars), rows[-1]
     cells = [
         (
             scalar,
@@ -91,7 +91,7 @@ def _scalars(run: Run) -> Table | Text:
                 for name in (scalar, f"{scalar}_std", f"{scalar}_min", f"{scalar}_max")
             ),
         )
-        for place, scalar in enumerate(SCALARS)
+        for place, scalar in enumerate(run.recipe.scalars)
     ]
     columns = ("scalar", facts.LAST, "last epoch", "its deviation", "lowest batch", "highest batch")
     return Table(columns, cells, facts.NUMBERS)
@@ -104,7 +104,7 @@ def _samples(run: Run, credit: str) -> list[Samples | Text]:
     places, drawn = strips({run.name: run}, colours([run.name]))
     source = run.sample(epochs[-1])
     picture = Picture(source, source.name, f"{run.name}, after {epochs[-1]} epochs")
-    return [Samples(places, drawn, [picture], credit)]
+    return [Text(f"Shown: {run.recipe.drawn}."), Samples(places, drawn, [picture], credit)]
 
 
 def _diagnosis(run: Run, found: Sequence[Finding]) -> list[Block]:
@@ -141,6 +141,9 @@ def _measured(run: Run, credit: str) -> list[Block]:
         return [Text(f"Not evaluated yet: run `bascule evaluate {run.id}`.")]
     blocks: list[Block] = []
     for evaluation in reversed(kept):
+        if isinstance(run.recipe, SDPCRecipe):
+            blocks += [Text(coding.title(evaluation)), coding.coding_table(evaluation)]
+            continue
         blocks += [Text(title(evaluation)), evaluation_table(evaluation)]
         blocks += [Text(note) for note in evaluation.notes]
     if blocks and (picture := _neighbours(run, kept[-1].epoch, credit)):

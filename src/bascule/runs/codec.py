@@ -10,21 +10,30 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bascule.data.augment import Affine, Flip
+from bascule.data.bands import Bands
 from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
 from bascule.data.imported import Imported
+from bascule.data.local_contrast import LocalContrast
+from bascule.data.standard import Standardise
+from bascule.data.whitening import Whiten
+from bascule.data.window import Window
 from bascule.errors import Refusal, unknown
 from bascule.interventions import INTERVENTIONS, Intervention
 from bascule.laws import Anneal, Uniform
 from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.models.sdpc import SDPC, Inference, Layer
 from bascule.objectives import TopK
 from bascule.training.recipe import Recipe
+from bascule.training.sdpc import SDPCRecipe
 from bascule.typed import checked, hints
 
 CLASSES: dict[str, type] = {
     c.__name__: c
     for c in (
         *(Recipe, Faces, Fractals, Imported, Flip, Affine, DCGAN, DCGANW9, TopK, Uniform, Anneal),
+        *(SDPCRecipe, SDPC, Layer, Inference),
+        *(Bands, Whiten, LocalContrast, Standardise, Window),
         *INTERVENTIONS,
     )
 }

@@ -17,7 +17,7 @@ from bascule.errors import Refusal
 from bascule.runs.store import Run, Store
 from bascule.training.loop import Probe, Record, Row, Stopped, train
 from bascule.training.probes import SampleGrids, TensorBoard, tensorboard_is_installed
-from bascule.training.recipe import Recipe
+from bascule.training.recipe import AnyRecipe, Recipe
 from bascule.training.state import State, begin
 
 SAVE_EVERY_S = 30.0  # at most this much work is lost to a kill
@@ -133,12 +133,14 @@ def execute(
 
 
 def _diagnostics(
-    rule: Recipe, train: torch.Tensor, held_out: torch.Tensor, keeper: Keeper
+    rule: AnyRecipe, train: torch.Tensor, held_out: torch.Tensor, keeper: Keeper
 ) -> list[Probe]:
     """The probe that asks D under ``rule``.
 
-    None where a split has fewer than two images, or a rule shows D what is held out.
+    None where there is no D, a split has fewer than two images, or a rule shows D what is held out.
     """
+    if not isinstance(rule, Recipe):
+        return []
     if min(len(train), len(held_out)) < 2 or rule.shows_held_out():
         return []
     return [Diagnostics(rule, train, held_out, keeper.diagnosed.append, keeper.run.replay)]
@@ -168,7 +170,7 @@ def _newest_checkpoint(run: Run) -> dict[str, Any] | None:
     return run.load_checkpoint(kept[-1]) if kept else None
 
 
-def _rules(run: Run, store: Store, epochs_done: int) -> Iterator[tuple[Recipe, int]]:
+def _rules(run: Run, store: Store, epochs_done: int) -> Iterator[tuple[AnyRecipe, int]]:
     """The recipe to follow, and up to which epoch.
 
     A fork whose checkpoint lies before the branch replays its parent's recipe first, whole:

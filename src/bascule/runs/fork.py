@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bascule.errors import Refusal
 from bascule.runs.store import Fork, Run, Store
-from bascule.training.recipe import Recipe
+from bascule.training.recipe import AnyRecipe
 
 SAME_IN_A_FORK = ("data", "model", "seed", "space", "batch")
 
@@ -20,7 +20,7 @@ def fork(
     store: Store,
     parent: Run,
     at_epoch: int,
-    recipe: Recipe,
+    recipe: AnyRecipe,
     name: str,
     experiment_file: Path | None = None,
     same_law: bool = False,

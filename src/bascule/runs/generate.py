@@ -9,8 +9,9 @@ from bascule.data.images import Progress
 from bascule.errors import Refusal
 from bascule.now import generator
 from bascule.runs.store import Run
+from bascule.training.gan import sample
 from bascule.training.machine import settle
-from bascule.training.probes import sample
+from bascule.training.recipe import Recipe
 from bascule.training.state import begin
 
 AT_ONCE = 250
@@ -25,23 +26,27 @@ def generate(
     250 alone, so a larger sample begins with the smaller one, and every run of one z_dim draws the
     same latents. Raises :class:`Refusal` where there is no such checkpoint.
     """
-    saved = run.load_checkpoint(_place(run, epoch))
-    device = run.recipe.device
+    recipe = run.recipe
+    if not isinstance(recipe, Recipe):
+        raise Refusal(f"{run.id} has no G that draws fakes: it is a {type(recipe).__name__}")
+    saved = run.load_checkpoint(kept_epoch(run, epoch))
+    device = recipe.device
     if device.startswith("cuda") and not torch.cuda.is_available():
         device = "cpu"
-    state = begin(settle(run.recipe.but(device=device, compile=False)))
+    state = begin(settle(recipe.but(device=device, compile=False)))
     state.load_state_dict(saved)
     pictures = []
     for start in range(0, n, AT_ONCE):
         rng = generator("evaluation z", seed, start)
-        z = torch.randn(AT_ONCE, run.recipe.model.z_dim, generator=rng)
-        pictures.append(sample(state.game, z[: n - start], run.recipe.space).numpy())
+        z = torch.randn(AT_ONCE, recipe.model.z_dim, generator=rng)
+        pictures.append(sample(state.game, z[: n - start], recipe.space).numpy())
         if progress:
             progress(min(start + AT_ONCE, n), n)
     return np.concatenate(pictures), state.epoch
 
 
-def _place(run: Run, epoch: int | None) -> int | None:
+def kept_epoch(run: Run, epoch: int | None) -> int | None:
+    """``epoch`` where its checkpoint is kept; for None, None or the newest that is kept."""
     kept = run.kept_epochs()
     if epoch is None:
         if run.checkpoint().exists():

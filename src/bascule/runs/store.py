@@ -39,7 +39,7 @@ from bascule.runs import codec
 from bascule.runs.brought import brought_classes, source_of
 from bascule.training.loop import Row
 from bascule.training.machine import describe
-from bascule.training.recipe import Recipe
+from bascule.training.recipe import AnyRecipe
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Run:
         return self.about["name"]
 
     @cached_property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> AnyRecipe:
         plain = _read_json(self.folder / "recipe.json")
         return codec.decode(plain, brought_classes(self.folder / "experiment.py"))
 
@@ -181,7 +181,7 @@ class Store:
 
     def create(
         self,
-        recipe: Recipe,
+        recipe: AnyRecipe,
         name: str,
         data_digest: str,
         fork: Fork | None = None,
@@ -226,7 +226,7 @@ class Store:
         return run
 
     def same(
-        self, recipe: Recipe, name: str, data_digest: str, fork: Fork | None = None
+        self, recipe: AnyRecipe, name: str, data_digest: str, fork: Fork | None = None
     ) -> Run | None:
         """The run called ``name`` of this recipe, data and origin, where it is there."""
         for folder in self.root.glob(f"*-{_key(recipe, data_digest, fork)}"):
@@ -262,13 +262,13 @@ class Store:
         return hits[0]
 
 
-def _brought(recipe: Recipe) -> list[type]:
+def _brought(recipe: AnyRecipe) -> list[type]:
     """The classes of its rules that are not the package's own."""
     rules = [type(change) for change in recipe.change]
     return [rule for rule in rules if codec.CLASSES.get(rule.__name__) is not rule]
 
 
-def _key(recipe: Recipe, data_digest: str, fork: Fork | None) -> str:
+def _key(recipe: AnyRecipe, data_digest: str, fork: Fork | None) -> str:
     sources = [source_of(rule) for rule in _brought(recipe)]
     return codec.digest((recipe, data_digest, fork, *sources))
 

@@ -5,19 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from bascule.data.augment import Affine, Flip
-from bascule.data.batches import as_float, epoch_order
-from bascule.data.color import to_space
+from bascule.data.batches import epoch_order
 from bascule.errors import Refusal
-from bascule.game import Game
-from bascule.interventions import Intervention, Together
-from bascule.now import Lent, Now, address
-from bascule.steps.gan import gan_step
-from bascule.training.recipe import Recipe
+from bascule.training.recipe import AnyRecipe
 from bascule.training.state import State
 
 Row = dict[str, float]
@@ -29,7 +24,7 @@ class Record:
 
     epochs_done: int
     row: Row
-    game: Game
+    game: Any  # the Players of its recipe
 
 
 class Probe:
@@ -47,7 +42,7 @@ class Stopped(Exception):
 
 
 def train(
-    recipe: Recipe,
+    recipe: AnyRecipe,
     state: State,
     images: Tensor,
     probes: Sequence[Probe] = (),
@@ -64,9 +59,7 @@ def train(
     too. Raises :class:`Refusal` when a loss is not finite, at such a stop or at the end of the
     epoch; that state must not be saved.
     """
-    game = state.game
-    images = images.to(game.device)
-    change = Together(recipe.change)
+    images = images.to(state.game.device)
     steps = len(images) // recipe.batch
     began = time.perf_counter()
     until = recipe.epochs if until_epoch is None else until_epoch
@@ -74,7 +67,7 @@ def train(
         order = epoch_order(len(images), recipe.batch, recipe.seed, state.epoch)
         epoch_began, first = time.perf_counter(), state.step - state.epoch * steps
         for indices in order[first:]:
-            scalars = _one_step(recipe, state, images, indices, held_out, change)
+            scalars = recipe.play(state, images, indices, held_out)
             for name, value in scalars.items():
                 state.partial.setdefault(name, []).append(value)
             state.step += 1
@@ -89,66 +82,10 @@ def train(
         row["images_per_s"] = done / row["seconds"]
         state.partial = {}
         state.epoch += 1
-        record = Record(state.epoch, row, game)
+        record = Record(state.epoch, row, state.game)
         for probe in probes:
             probe.epoch_done(record)
         save(state)
-
-
-def _one_step(
-    recipe: Recipe,
-    state: State,
-    images: Tensor,
-    indices: Tensor,
-    held_out: Tensor | None,
-    change: Intervention,
-) -> dict[str, Tensor]:
-    game = state.game
-
-    def shown(pixels: Tensor, at: Now) -> Tensor:
-        x = prepare(pixels.to(game.device), recipe.augment, recipe.space, at)
-        return x.contiguous(memory_format=torch.channels_last) if recipe.channels_last else x
-
-    def more(split: str, n: int, at: Now) -> Tensor:
-        pool = images if split == "other" else held_out
-        others = _others(split, 0 if pool is None else len(pool), indices, n, at)
-        assert pool is not None  # _others refuses it
-        return shown(pool[others.to(pool.device)], at)
-
-    lent = Lent(game.memory, game.seen, pictures=more)
-    now = Now(recipe.seed, state.epoch, state.step, device=game.device, lent=lent)
-    torch.manual_seed(address(recipe.seed, "global", now.step))  # for dropout and the like
-    real = shown(images[indices.to(images.device)], now)
-    scalars = gan_step(game, real, now, change, recipe.concat, recipe.top_k)
-    game.seen = dict(scalars)
-    # Rules' averages, counts and probabilities stand in the rows too.
-    return scalars | {name: v for name, v in game.memory.items() if v.ndim == 0}
-
-
-def _others(split: str, size: int, indices: Tensor, n: int, now: Now) -> Tensor:
-    """``n`` places at random in a set of ``size``; of "other" training images none of ``indices``.
-
-    Each image once, unless there are fewer than ``n``: then each as often as the next.
-    """
-    places = torch.arange(size)
-    if split == "other":
-        places = places[~torch.isin(places, indices)]
-    if not len(places):
-        raise Refusal(f"a rule asks for {split.replace('_', '-')} images, and there are none")
-    rounds = -(-n // len(places))
-    draws = [
-        places[torch.randperm(len(places), generator=now.rng(f"pictures.{k}"))]
-        for k in range(rounds)
-    ]
-    return torch.cat(draws)[:n]
-
-
-def prepare(batch: Tensor, augment: Sequence[Flip | Affine], space: str, now: Now) -> Tensor:
-    """From uint8 RGB to what the players see: augmented, in the colour space, in [-1, 1]."""
-    x = as_float(batch)
-    for place, transform in enumerate(augment):
-        x = transform(x, now.rng(f"augment.{place}"))
-    return to_space(x, space)
 
 
 def summary(partial: dict[str, list[Tensor]], state: State) -> Row:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import platform
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
 from bascule.errors import Refusal
-from bascule.training.recipe import Recipe
+from bascule.training.recipe import AnyRecipe
+
+R = TypeVar("R", bound=AnyRecipe)
 
 
-def settle(recipe: Recipe) -> Recipe:
+def settle(recipe: R) -> R:
     """The recipe with every "auto" replaced by what this machine offers."""
     device = recipe.device
     if device == "auto":
@@ -28,7 +31,8 @@ def settle(recipe: Recipe) -> Recipe:
     precision = recipe.precision
     if precision == "auto":
         precision = "bf16" if fast_bf16(kind) else "fp32"
-    return recipe.but(device=device, precision=precision, threads=recipe.threads or cores())
+    settled = recipe.but(device=device, threads=recipe.threads or cores())
+    return settled if precision == recipe.precision else settled.but(precision=precision)
 
 
 def cores() -> int:

@@ -3,22 +3,96 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Self
+
+from PIL import Image
+from torch import Tensor
 
 from bascule.data.augment import Affine, Flip
 from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
 from bascule.data.imported import Imported
 from bascule.errors import Refusal, unknown
+from bascule.game import Game
 from bascule.interventions import Intervention
 from bascule.models.dcgan import DCGAN, DCGANW9
 from bascule.objectives import TopK
+from bascule.training import gan
+from bascule.training.grid import grid
+from bascule.training.state import Players, State
 from bascule.typed import check_fields
 
 
+class AnyRecipe:
+    """What a recipe of every kind tells, beside fields of its own. A kind is a frozen dataclass.
+
+    ``scalars``: the names of what its steps measure and notes show. ``drawn``: what :meth:`draw`
+    draws, in words.
+    """
+
+    drawn: ClassVar[str]
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    data: Faces | Fractals | Imported
+    model: Any
+    space: Any
+    epochs: int
+    batch: int
+    seed: int
+    change: tuple[Intervention, ...] = ()
+    precision: str
+    threads: int | None
+    device: str
+    sample_every_epochs: int
+    keep_every_epochs: int
+
+    @property
+    def scalars(self) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    def begin(self) -> Players:
+        """What learns, before the first step, drawn from the seed alone."""
+        raise NotImplementedError
+
+    def play(
+        self, state: State, images: Tensor, indices: Tensor, held_out: Tensor | None
+    ) -> dict[str, Tensor]:
+        """One step on the training images, uint8 (N, 3, H, W), at ``indices``; its scalars."""
+        raise NotImplementedError
+
+    def draw(self, players: Any) -> Image.Image:
+        """A picture of what was learnt so far."""
+        raise NotImplementedError
+
+    def shows_held_out(self) -> bool:
+        """Whether held-out images are learnt from: then none is left to measure with."""
+        return False
+
+    def but(self, **differences: Any) -> Self:
+        """The same recipe with some fields replaced."""
+        known = [f.name for f in fields(self)]
+        for name in differences:
+            if name not in known:
+                raise unknown("recipe field", name, known)
+        return replace(self, **differences)
+
+    def _expect(self, name: str, holds: bool, expected: str) -> None:
+        if not holds:
+            raise Refusal(f"{name}={getattr(self, name)!r}: expected {expected}")
+
+    def _check(self) -> None:
+        """Check the fields that every kind has; call it first in ``__post_init__``."""
+        check_fields(self)
+        for name in ("epochs", "sample_every_epochs", "keep_every_epochs"):
+            self._expect(name, getattr(self, name) >= 1, "a whole number >= 1")
+        self._expect("threads", self.threads is None or self.threads >= 1, "at least 1, or None")
+
+
 @dataclass(frozen=True)
-class Recipe:
-    """One run, whole. A variant names only its difference: ``recipe.but(epochs=60)``.
+class Recipe(AnyRecipe):
+    """One run of the adversarial game, whole.
+
+    A variant names only its difference: ``recipe.but(epochs=60)``.
 
     The fields below "arithmetic" change the result in the last bits or more, so they belong to
     the recipe: two runs are bit-identical when their recipes are equal and ``threads`` is not
@@ -53,11 +127,8 @@ class Recipe:
     keep_every_epochs: int = 20
 
     def __post_init__(self) -> None:
-        check_fields(self)
-        for name in ("epochs", "sample_every_epochs", "keep_every_epochs"):
-            self._expect(name, getattr(self, name) >= 1, "a whole number >= 1")
+        self._check()
         self._expect("batch", self.batch >= 2, "at least 2 images (BatchNorm needs them)")
-        self._expect("threads", self.threads is None or self.threads >= 1, "at least 1, or None")
         for name in ("lr_D", "lr_G"):
             self._expect(name, 0 < getattr(self, name) < 1, "a number between 0 and 1")
         for name in ("beta1", "beta2"):
@@ -71,18 +142,23 @@ class Recipe:
             if change.acts_from() >= self.epochs:
                 raise Refusal(f"{change} never acts: the run has {self.epochs} epochs")
 
-    def _expect(self, name: str, holds: bool, expected: str) -> None:
-        if not holds:
-            raise Refusal(f"{name}={getattr(self, name)!r}: expected {expected}")
+    drawn = "G on the same 64 latents, so a place in one grid is the same z in every other"
+
+    @property
+    def scalars(self) -> tuple[str, ...]:
+        return "loss_D", "loss_G", "D_x", "D_Gz"
+
+    def begin(self) -> Game:
+        return gan.players(self)
+
+    def play(
+        self, state: State, images: Tensor, indices: Tensor, held_out: Tensor | None
+    ) -> dict[str, Tensor]:
+        return gan.play(self, state, images, indices, held_out)
+
+    def draw(self, players: Game) -> Image.Image:
+        """G on the same 64 latents."""
+        return grid(gan.sample(players, gan.fixed_z(self, 64), self.space), 8)
 
     def shows_held_out(self) -> bool:
-        """Whether a rule shows D held-out images: then none is left to measure with."""
         return any(change.shows_held_out() for change in self.change)
-
-    def but(self, **differences: Any) -> Recipe:
-        """The same recipe with some fields replaced."""
-        known = [f.name for f in fields(self)]
-        for name in differences:
-            if name not in known:
-                raise unknown("recipe field", name, known)
-        return replace(self, **differences)

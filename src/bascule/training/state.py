@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from bascule.game import Game
-from bascule.now import generator
-from bascule.training.recipe import Recipe
+if TYPE_CHECKING:
+    from bascule.training.recipe import AnyRecipe
+
+
+class Players(Protocol):
+    """Whatever learns: the two players of a game, or the dictionaries of a network."""
+
+    device: torch.device
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None: ...
 
 
 @dataclass
@@ -20,7 +29,7 @@ class State:
     ``partial`` holds the scalars of the steps of the unfinished epoch, one tensor a name.
     """
 
-    game: Game
+    game: Any  # the Players that the recipe began with
     epoch: int = 0
     step: int = 0
     partial: dict[str, list[Tensor]] = field(default_factory=dict)
@@ -41,27 +50,6 @@ class State:
         }
 
 
-def begin(recipe: Recipe) -> State:
+def begin(recipe: AnyRecipe) -> State:
     """The state before the first step, drawn from the seed alone. The recipe must be settled."""
-    device = torch.device(recipe.device)
-    layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    G, D = recipe.model.players(generator(recipe.seed, "players"))
-    for player in (G, D):
-        player.to(memory_format=layout).to(device).train()
-
-    def adam(player: nn.Module, lr: float) -> torch.optim.Adam:
-        betas = (recipe.beta1, recipe.beta2)
-        return torch.optim.Adam(player.parameters(), lr, betas, fused=recipe.fused_adam)
-
-    opt_G, opt_D = adam(G, recipe.lr_G), adam(D, recipe.lr_D)
-    if recipe.compile:
-        G.compile()
-        D.compile()
-    game = Game(
-        *(G, D, opt_G, opt_D),
-        z_dim=recipe.model.z_dim,
-        device=device,
-        precision=recipe.precision,
-        fresh=recipe.model.players,
-    )
-    return State(game)
+    return State(recipe.begin())

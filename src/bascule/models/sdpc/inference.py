@@ -99,9 +99,12 @@ def infer(
     x: Tensor,
     how: Inference = Inference(),
     start: Sequence[Tensor] | None = None,
+    watch: Callable[[Sequence[Tensor]], None] | None = None,
 ) -> Codes:
     """Codes of the images x: (B, C, H, W), from zero or from ``start`` (codes of such images).
 
+    ``watch`` is shown the codes after every iteration; those of images that have settled may be
+    left out, so give it a tolerance of 0.
     An image's codes never depend on the others of its batch, unless ``stop="batch"`` asks for it.
     Raises :class:`Refusal` for images that do not fit the network, or are not finite.
     """
@@ -127,6 +130,8 @@ def infer(
     before: Tensor | None = None
     for iteration in range(1, how.max_iterations + 1):
         moving, told = turn(rules, moving)
+        if watch is not None:
+            watch(moving.g)
         rests = rules.rests(told, before, iteration)
         before = told
         ended = rests & ~settled[left]

@@ -67,8 +67,8 @@ class SDPC:
     """The layers from the image up, and the image: ``channels`` of ``size`` x ``size`` pixels."""
 
     layers: tuple[Layer, ...] = (
-        Layer(64, kernel=8, stride=4, padding=2, threshold=0.3),
-        Layer(128, kernel=4, stride=2, padding=1, threshold=0.3),
+        Layer(64, kernel=8, stride=4, padding=2, threshold=0.5),
+        Layer(128, kernel=4, stride=2, padding=1, threshold=0.5),
     )
     channels: int = 3
     size: int = 64

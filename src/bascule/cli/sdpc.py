@@ -1,0 +1,136 @@
+"""The verbs of sparse deep predictive coding: fit, show, denoise."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from bascule import atomic
+from bascule.cli.play import add_settings, load, named_data, settings, train_run
+from bascule.cli.progress import counter
+from bascule.errors import Refusal, unknown
+from bascule.presets import SDPC_PRESETS
+from bascule.runs import codec
+from bascule.runs.store import Store
+from bascule.training.machine import settle
+
+
+def add(verbs: argparse._SubParsersAction) -> None:
+    """Add the verbs of this file to the command line."""
+    sdpc = verbs.add_parser("sdpc", help="sparse deep predictive coding: fit, show, denoise")
+    parts = sdpc.add_subparsers(dest="part", required=True, metavar="VERB")
+
+    fit = parts.add_parser("fit", help="learn dictionaries of an image set")
+    fit.add_argument("data", help="faces, fractals, an imported set, or Faces(n=500)")
+    fit.add_argument("--preset", default="sdpc", help=f"{', '.join(SDPC_PRESETS)} (default: sdpc)")
+    fit.add_argument("--name", help="what to call the run")
+    add_settings(fit)
+    fit.set_defaults(do=do_fit)
+
+    show = parts.add_parser(
+        "show", help="a page: dictionaries, reconstructions, activity, convergence"
+    )
+    show.add_argument("run", help="a run's id, a part of it, or its folder")
+    show.add_argument("--epoch", type=int, metavar="E", help="a kept checkpoint (default: newest)")
+    show.set_defaults(do=do_show)
+
+    denoise = parts.add_parser("denoise", help="what the codes of noisy pictures stand for")
+    denoise.add_argument("run", help="a run's id, a part of it, or its folder")
+    denoise.add_argument("images", type=Path, help="a picture, or a folder of pictures")
+    denoise.add_argument(
+        "--sigma",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="deviation of noise to add first, in pixels of [-1, 1] (default: 0)",
+    )
+    denoise.add_argument(
+        "--k-fb", type=float, nargs="+", metavar="K", help="feedback (default: as trained)"
+    )
+    denoise.add_argument("--seed", type=int, default=0, help="of the noise (default: 0)")
+    denoise.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="where the pictures go"
+    )
+    denoise.set_defaults(do=do_denoise)
+
+
+def do_fit(args: argparse.Namespace) -> int:
+    if args.preset not in SDPC_PRESETS:
+        raise unknown("preset", args.preset, SDPC_PRESETS)
+    if Path(args.data).is_dir():
+        raise Refusal(
+            f"{args.data} is a folder: import it once with `bascule data import {args.data} "
+            "--name my-faces`, then `bascule sdpc fit my-faces`"
+        )
+    recipe = SDPC_PRESETS[args.preset]
+    data = named_data(args.data, recipe.data.size)
+    recipe = recipe.but(data=data, model=replace(recipe.model, size=data.size))
+    recipe = settle(codec.changed(recipe, settings(args.set)))
+    images = load(recipe)
+    store = Store(args.runs)
+    name = args.name or f"{args.preset} {images.name} s{recipe.seed}"
+    return train_run(store.create(recipe, name, images.digest), store)
+
+
+def do_show(args: argparse.Namespace) -> int:
+    from bascule.reports.coding import write_coding_page
+    from bascule.runs.coder import coder_of
+
+    run = Store(args.runs).find(args.run)
+    coder = coder_of(run, args.epoch)
+    images = load(run.recipe)
+    pictures = images.pixels[images.indices("held_out")]
+    if len(pictures) < 2:
+        raise Refusal(f"{images.name} holds out {len(pictures)} pictures: at least 2 are needed")
+    print(f"page: {write_coding_page(run, coder, pictures, images.credit)}")
+    return 0
+
+
+def do_denoise(args: argparse.Namespace) -> int:
+    from rich.table import Table
+
+    from bascule.coding.denoising import denoised
+    from bascule.data.decoding import decode
+    from bascule.data.sources import open_source
+    from bascule.reports.terminal import console
+    from bascule.runs.coder import coder_of
+
+    if args.sigma < 0:
+        raise Refusal(f"--sigma {args.sigma:g}: expected a number >= 0")
+    run = Store(args.runs).find(args.run)
+    coder = coder_of(run)
+    names, pictures = [], []
+    source = args.images.parent if args.images.is_file() else args.images
+    with open_source(source) as found:
+        for picture in found:
+            if args.images.is_file() and Path(picture.name).name != args.images.name:
+                continue
+            try:
+                pictures.append(decode(picture.read(), run.recipe.data.size))
+            except ValueError as error:
+                raise Refusal(f"{args.images}: {picture.name} cannot be read: {error}") from None
+            names.append(Path(picture.name).stem)
+    if not pictures:
+        raise Refusal(f"{args.images} holds no pictures: expected PNG, JPEG or WebP files")
+    ways = args.k_fb or [coder.recipe.settle.k_fb]
+    with counter("settling") as tell:
+        results = denoised(coder, np.stack(pictures), args.sigma, ways, args.seed, tell)
+    args.output.mkdir(parents=True, exist_ok=True)
+    for name, made in results.pictures.items():
+        for stem, picture in zip(names, made, strict=True):
+            _save(Image.fromarray(picture.transpose(1, 2, 0)), args.output / f"{stem}-{name}.png")
+    _save(results.sheet(), args.output / "sheet.png")
+    table = Table("picture", "SSIM with the picture given")
+    for name, value in results.ssim().items():
+        table.add_row(name, f"{value:.3f}")
+    console().print(table)
+    print(f"pictures: {args.output}; all of them side by side: {args.output / 'sheet.png'}")
+    return 0
+
+
+def _save(image: Image.Image, path: Path) -> None:
+    atomic.write(path, lambda to: image.save(to, "PNG"))

@@ -1,0 +1,136 @@
+"""Fit, encode, decode, denoise: a network of sparse deep predictive coding for pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bascule.data.batches import as_uint8
+from bascule.data.preprocess import Kept
+from bascule.errors import Refusal
+from bascule.models.sdpc import Codes, Inference, Network, infer
+from bascule.training.loop import Probe, train
+from bascule.training.machine import settle
+from bascule.training.sdpc import SDPCRecipe
+from bascule.training.state import State, begin
+
+AT_ONCE = 32  # pictures that settle together
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Codes of pictures, and what was kept of them to go back: see ``data/preprocess.py``."""
+
+    codes: Codes
+    kept: tuple[Kept, ...]
+
+
+class Coder:
+    """A network that is fitted to pictures, and what it makes of others.
+
+    Pictures are uint8 RGB arrays (N, 3, H, W), H = W = the size of the recipe. What comes back is
+    the same, grey where the recipe's space is grey.
+
+    >>> coder = Coder(SDPCRecipe(epochs=5)).fit(pictures)
+    >>> coded = coder.encode(others)
+    >>> again = coder.decode(coded, layer=2)
+    >>> clean = coder.denoise(noisy, layer=1, how=coder.recipe.settle.but(k_fb=4.0))
+    """
+
+    def __init__(self, recipe: SDPCRecipe, state: State | None = None) -> None:
+        """``state``: where its training stands; None before it."""
+        self.recipe = settle(recipe)
+        self.state = state
+
+    @property
+    def network(self) -> Network:
+        if self.state is None:
+            raise Refusal("this coder is not fitted yet: call fit(pictures) first")
+        return self.state.game.network
+
+    def fit(self, pictures: np.ndarray, probes: tuple[Probe, ...] = ()) -> Self:
+        """Learn the dictionaries of ``pictures``, for the recipe's epochs, from its seed."""
+        pixels = self._pixels(pictures)
+        if len(pixels) < self.recipe.batch:
+            raise Refusal(
+                f"{len(pixels)} pictures are fewer than one batch of {self.recipe.batch}: "
+                "give more, or a recipe with a smaller batch"
+            )
+        self.state = begin(self.recipe)
+        train(self.recipe, self.state, pixels, probes)
+        return self
+
+    def encode(
+        self, pictures: np.ndarray, how: Inference | None = None, tell: Progress | None = None
+    ) -> Coded:
+        """The codes of ``pictures``, settled as the recipe says, or as ``how`` does."""
+        maps, iterations, settled, kept = [], [], [], []
+        pixels = self._pixels(pictures)
+        for part in _parts(pixels, tell):
+            x, left = self.recipe.prepared(part.to(self.recipe.device))
+            codes = infer(self.network, x, how or self.recipe.settle)
+            maps.append(codes.maps)
+            iterations.append(codes.iterations)
+            settled.append(codes.settled)
+            kept.append(left)
+        joined = tuple(torch.cat(one) for one in zip(*maps, strict=True))
+        return Coded(
+            Codes(joined, torch.cat(iterations), torch.cat(settled)),
+            tuple(
+                {name: torch.cat([step[name] for step in steps]) for name in steps[0]}
+                for steps in zip(*kept, strict=True)
+            ),
+        )
+
+    def decode(self, coded: Coded, layer: int = 1) -> np.ndarray:
+        """The pictures that the codes of ``layer``, counted from 1, stand for.
+
+        Refuses a recipe whose preprocessing cannot be undone.
+        """
+        n = len(self.network.layers)
+        if not 1 <= layer <= n:
+            raise Refusal(f"layer={layer}: expected 1 to {n}")
+        size = (self.recipe.data.size, self.recipe.data.size)
+        found = []
+        for start in range(0, len(coded.codes.iterations), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            x = self.network.decode(coded.codes.maps[layer - 1][part], layer, size)
+            kept = tuple({name: v[part] for name, v in step.items()} for step in coded.kept)
+            found.append(as_uint8(self.recipe.restored(x, kept)).expand(-1, 3, -1, -1).cpu())
+        return torch.cat(found).numpy()
+
+    def denoise(
+        self,
+        pictures: np.ndarray,
+        layer: int = 1,
+        how: Inference | None = None,
+        tell: Progress | None = None,
+    ) -> np.ndarray:
+        """What the codes of noisy ``pictures`` stand for: noise is not worth its price.
+
+        A stronger feedback (``how.k_fb``) trusts what the layers above expect more than the
+        picture.
+        """
+        return self.decode(self.encode(pictures, how, tell), layer)
+
+    def _pixels(self, pictures: np.ndarray) -> Tensor:
+        size = self.recipe.data.size
+        if pictures.dtype != np.uint8 or pictures.shape[1:] != (3, size, size):
+            raise Refusal(
+                f"pictures are {pictures.dtype} {pictures.shape}: expected uint8 "
+                f"(N, 3, {size}, {size})"
+            )
+        return torch.from_numpy(np.require(pictures, requirements="W"))  # a copy of a read-only map
+
+
+def _parts(pixels: Tensor, tell: Progress | None) -> Iterator[Tensor]:
+    for start in range(0, len(pixels), AT_ONCE):
+        yield pixels[start : start + AT_ONCE]
+        if tell:
+            tell(min(start + AT_ONCE, len(pixels)), len(pixels))

@@ -1,0 +1,233 @@
+"""What a network of sparse deep predictive coding makes of pictures: tables and a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bascule import atomic
+from bascule.coding.coder import Coder
+from bascule.data.batches import as_uint8
+from bascule.evaluation.evaluation import Evaluation
+from bascule.models.sdpc import Codes, Inference, energies, infer
+from bascule.reports import facts
+from bascule.reports.figures import COLOURS, colours, new_figure, style
+from bascule.reports.page import Block, Drawing, Lines, Page, Samples, Section, Table, Text
+from bascule.reports.publish import write_page
+from bascule.reports.samples import Picture, Strip, data_uri
+from bascule.runs.store import Run
+from bascule.training.dictionaries import dictionaries
+from bascule.training.grid import grid
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHOWN = 8  # pictures in a row
+MEASURED = 64  # pictures behind the histograms and the convergence
+ITERATIONS = 60
+BACK_TO_COLOURS = "in the colours of the pictures"
+AS_SEEN = "as the network sees them (its preprocessing cannot be undone), each to its own contrast"
+
+
+def title(evaluation: Evaluation) -> str:
+    """ "128 held-out pictures of faces-micah, settled on by RUN after 20 epochs"."""
+    return (
+        f"{evaluation.fakes:,} held-out pictures of {evaluation.data}, settled on by "
+        f"{evaluation.subject} after {evaluation.epoch} epochs"
+    )
+
+
+def coding_table(evaluation: Evaluation) -> Table:
+    """One row a number; beside an SSIM, that of the noisy picture itself."""
+    rows = [
+        (
+            value.label,
+            facts.number(value.measured.value),
+            facts.number(value.measured.se),
+            facts.number(value.measured.floor) if value.label.startswith("SSIM") else "",
+        )
+        for value in evaluation.values
+    ]
+    caption = f"Means over the pictures and their standard errors. {facts.NUMBERS}"
+    return Table(("measure", "value", "±", "the noisy picture itself"), rows, caption)
+
+
+def write_coding_page(run: Run, coder: Coder, pictures: np.ndarray, credit: str) -> Path:
+    """Write ``show.md`` and ``show.html`` into the run's folder; returns the HTML file.
+
+    ``pictures``: held-out ones, uint8 (N, 3, H, W).
+    """
+    pixels = torch.from_numpy(np.array(pictures[:MEASURED])).to(coder.recipe.device)
+    y, kept = coder.recipe.prepared(pixels)
+    codes = infer(coder.network, y, coder.recipe.settle)
+    sections = [
+        Section("Dictionaries", _dictionaries(run, coder, credit)),
+        Section("Reconstructions", _reconstructions(run, coder, pixels, y, codes, kept, credit)),
+        Section("Activity", [_activity(coder, codes)]),
+        Section("Convergence", [_convergence(coder, y)]),
+        Section("Recipe", [Table(("field", "value"), facts.recipe_rows(run.recipe), plain=True)]),
+        Section("Data", [Lines(credit)]),
+    ]
+    settled = int(codes.settled.sum())
+    lead = [
+        ("Network", Text(facts.told(coder.recipe.model.layers))),
+        ("Settles", Text(facts.told(coder.recipe.settle))),
+        (
+            "Here",
+            Text(
+                f"{len(y)} held-out pictures; {settled} of them settled, after "
+                f"{codes.iterations.double().mean():.0f} iterations in the mean"
+            ),
+        ),
+    ]
+    return write_page(Page("network", run.name, lead, sections), run.folder, "show")
+
+
+def _picture(run: Run, name: str, image, caption: str, credit: str) -> Samples:
+    path = run.folder / "samples" / f"{name}.png"
+    atomic.write(path, lambda to: image.save(to, "PNG"))
+    strip = Strip(caption, COLOURS[0], [(0, data_uri(path))])
+    return Samples([0], [strip], [Picture(path, path.name, caption)], credit)
+
+
+def _dictionaries(run: Run, coder: Coder, credit: str) -> list[Block]:
+    image = dictionaries(coder.network)
+    drawn = f"{coder.recipe.drawn[0].upper()}{coder.recipe.drawn[1:]}. The first layer is on top."
+    return [_picture(run, "dictionaries", image, drawn, credit)]
+
+
+def _reconstructions(
+    run: Run,
+    coder: Coder,
+    pixels: Tensor,
+    y: Tensor,
+    codes: Codes,
+    kept: Sequence[Mapping[str, Tensor]],
+    credit: str,
+) -> list[Block]:
+    """A row of pictures, and under it what the codes of each layer stand for."""
+    recipe, size = coder.recipe, (y.shape[-2], y.shape[-1])
+    whole = all(step.invertible for step in recipe.preprocess)
+    few = slice(0, SHOWN)
+    part = tuple({name: v[few] for name, v in step.items()} for step in kept)
+
+    def shown(x: Tensor) -> Tensor:
+        if whole:
+            return as_uint8(recipe.restored(x, part)).expand(-1, 3, -1, -1).cpu()
+        return as_uint8(x / x.abs().amax((1, 2, 3), keepdim=True)).expand(-1, 3, -1, -1).cpu()
+
+    rows = [pixels[few].cpu() if whole else shown(y[few])]
+    rows += [
+        shown(coder.network.decode(g[few], layer, size)) for layer, g in enumerate(codes.maps, 1)
+    ]
+    names = ", ".join(f"layer {layer}" for layer, _ in enumerate(codes.maps, 1))
+    manner = BACK_TO_COLOURS if whole else AS_SEEN
+    caption = f"Held-out pictures, then what the codes of {names} stand for, {manner}."
+    share = [
+        (
+            f"layer {layer}",
+            facts.number(1 - _share(y - coder.network.decode(g, layer, size), y)),
+            facts.number((g > 0).double().mean().item()),
+        )
+        for layer, g in enumerate(codes.maps, 1)
+    ]
+    explained = Table(
+        ("decoded from", "share of the prepared pictures' energy explained", "share of codes > 0"),
+        share,
+        facts.NUMBERS,
+    )
+    return [
+        _picture(run, "reconstructions", grid(torch.cat(rows), SHOWN), caption, credit),
+        explained,
+    ]
+
+
+def _share(part: Tensor, whole: Tensor) -> float:
+    return (part.square().sum() / whole.square().sum()).item()
+
+
+def _activity(coder: Coder, codes: Codes) -> Drawing:
+    """How often the atoms are used, and how strongly."""
+
+    def figure(wide: bool) -> Figure:
+        with style():
+            made = new_figure(10.0, 3.3) if wide else new_figure(4.4, 6.0)
+            axes = made.subplots(1 if wide else 2, 2 if wide else 1, squeeze=False)
+            often, strong = axes.ravel()
+            for k, g in enumerate(codes.maps):
+                colour, name = COLOURS[k % len(COLOURS)], f"layer {k + 1}"
+                used = (g > 0).double().mean((0, 2, 3)).sort(descending=True).values.cpu()
+                often.plot(np.linspace(0, 1, len(used)), used, color=colour, label=name)
+                values = g[g > 0].cpu()
+                if len(values):
+                    strong.hist(values, bins=50, histtype="step", density=True, color=colour)
+            often.set_xlabel("atoms, the most used first (share)")
+            often.set_ylabel("share of places where it is used")
+            often.legend(frameon=False)
+            strong.set_xlabel("code, where it is above 0")
+            strong.set_ylabel("density")
+            strong.set_yscale("log")
+            strong.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
+            strong.minorticks_off()
+        return made
+
+    return Drawing(
+        "activity",
+        figure(True),
+        figure(False),
+        "Use of the atoms of each layer, and histogram of the codes above 0",
+        "Left: how often each atom is used, over pictures and places. Right: codes above 0.",
+    )
+
+
+def _convergence(coder: Coder, y: Tensor) -> Drawing:
+    """Errors of every layer against the iteration, with feedback and without."""
+    told: dict[float, list[Tensor]] = {}
+    for k in sorted({0.0, coder.recipe.settle.k_fb or 1.0}):
+        how = coder.recipe.settle.but(k_fb=k, tolerance=0.0, max_iterations=ITERATIONS)
+        told[k] = _watched(coder, y, how)
+    named = {f"k_fb={k:g}": torch.stack(seen).cpu() for k, seen in told.items()}
+    colour, layers = colours(named), len(coder.network.layers)
+
+    def figure(wide: bool) -> Figure:
+        with style():
+            made = new_figure(10.0, 3.3) if wide else new_figure(4.4, 2.9 * (layers + 1))
+            panels = layers + 1
+            axes = made.subplots(
+                1 if wide else panels, panels if wide else 1, squeeze=False
+            ).ravel()
+            for name, parts in named.items():
+                x = np.arange(1, len(parts) + 1)
+                for i in range(layers):
+                    axes[i].plot(x, parts[:, i, 0], color=colour[name], label=name)
+                axes[-1].plot(x, parts[..., [0, 2]].sum((1, 2)), color=colour[name], label=name)
+            for i, ax in enumerate(axes):
+                ax.set_title(f"error of layer {i + 1}" if i < layers else "cost", loc="left")
+                ax.set_xlabel("iteration")
+            axes[0].legend(frameon=False)
+        return made
+
+    return Drawing(
+        "convergence",
+        figure(True),
+        figure(False),
+        "Errors of every layer and the cost against the iteration, with and without feedback",
+        f"Means over {len(y)} held-out pictures. Error: 1/2 |u − D^T g|^2, what a layer leaves "
+        "unexplained; cost: errors and prices of all layers.",
+    )
+
+
+def _watched(coder: Coder, y: Tensor, how: Inference) -> list[Tensor]:
+    """What the codes cost after every iteration, in the mean over pictures: (layers, 3) each."""
+    told: list[Tensor] = []
+
+    def watch(maps: Sequence[Tensor]) -> None:
+        told.append(energies(coder.network, y, maps, how).mean(0))
+
+    infer(coder.network, y, how, watch=watch)
+    return told

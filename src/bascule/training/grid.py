@@ -1,0 +1,18 @@
+"""Pictures side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+
+def grid(images: Tensor, columns: int) -> Image.Image:
+    """Pictures uint8 (B, 3, H, W) side by side, two white pixels apart."""
+    b, _, h, w = images.shape
+    rows = -(-b // columns)
+    sheet = np.full((rows * (h + 2) - 2, columns * (w + 2) - 2, 3), 255, np.uint8)
+    for k, picture in enumerate(images.permute(0, 2, 3, 1).numpy()):
+        top, left = (k // columns) * (h + 2), (k % columns) * (w + 2)
+        sheet[top : top + h, left : left + w] = picture
+    return Image.fromarray(sheet)

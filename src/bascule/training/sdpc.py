@@ -1,0 +1,143 @@
+"""The recipe of a network of sparse deep predictive coding: images, layers, how it learns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from bascule.data.augment import Flip
+from bascule.data.bands import Bands
+from bascule.data.batches import as_float
+from bascule.data.faces import Faces
+from bascule.data.fractals import Fractals
+from bascule.data.imported import Imported
+from bascule.data.local_contrast import LocalContrast
+from bascule.data.preprocess import Kept, prepared, restored
+from bascule.data.standard import Standardise
+from bascule.data.whitening import Whiten
+from bascule.data.window import Window
+from bascule.errors import Refusal
+from bascule.models.sdpc import SDPC, Inference
+from bascule.now import Now, generator
+from bascule.steps.sdpc import Learner, sdpc_step
+from bascule.training.dictionaries import dictionaries
+from bascule.training.recipe import AnyRecipe
+from bascule.training.state import State
+
+
+@dataclass(frozen=True)
+class SDPCRecipe(AnyRecipe):
+    """One run of dictionary learning, whole.
+
+    ``preprocess``: what is done to the images (B, C, H, W) in [-1, 1], one after the other; C is 3,
+    or 1 in ``space="grey"`` (their mean over the channels). ``lr_D``: one rate a layer, or one for
+    all. ``redraw_after``: see :func:`bascule.steps.sdpc.sdpc_step`.
+    """
+
+    data: Faces | Fractals | Imported = Faces()
+    model: SDPC = SDPC()
+    epochs: int = 20
+    batch: int = 16
+    seed: int = 0
+    # what it sees
+    space: Literal["rgb", "grey"] = "rgb"
+    augment: tuple[Flip, ...] = ()
+    preprocess: tuple[Bands | Whiten | LocalContrast | Standardise | Window, ...] = (
+        Bands(),
+        Standardise(),
+    )
+    # how it settles and learns
+    settle: Inference = Inference(tolerance=0.5)
+    lr_D: tuple[float, ...] = (3e-3,)
+    momentum: float = 0.9
+    lr_v: float = 1e-3
+    redraw_after: int | None = 100
+    # arithmetic; the precision is that of ``settle``
+    threads: int | None = None
+    device: str = "auto"
+    # what is kept
+    sample_every_epochs: int = 5
+    keep_every_epochs: int = 20
+
+    def __post_init__(self) -> None:
+        self._check()
+        self._expect("batch", self.batch >= 1, "at least 1 image")
+        several = len(self.lr_D) in (1, len(self.model.layers))
+        self._expect("lr_D", several, f"one rate, or {len(self.model.layers)}, one a layer")
+        self._expect("lr_D", all(0 < lr < 10 for lr in self.lr_D), "numbers between 0 and 10")
+        self._expect("lr_v", 0 <= self.lr_v < 1, "a number in [0, 1)")
+        self._expect("momentum", 0 <= self.momentum < 1, "a number in [0, 1)")
+        late = self.redraw_after is None or self.redraw_after >= 1
+        self._expect("redraw_after", late, "at least 1 step, or None")
+        channels = 1 if self.space == "grey" else 3
+        if self.model.channels != channels:
+            raise Refusal(
+                f"the images have {channels} channels in space={self.space!r} and the model "
+                f"{self.model.channels}: set model.channels={channels}"
+            )
+        if self.data.size != self.model.size:
+            raise Refusal(
+                f"the images are {self.data.size} px and the model takes {self.model.size} px: "
+                "set data.size and model.size to the same number"
+            )
+
+    drawn = (
+        "the dictionaries, 16 atoms a row, each as the patch of the image that it draws and to its "
+        "own contrast; grey is 0"
+    )
+
+    @property
+    def precision(self) -> str:  # type: ignore[override]
+        return self.settle.precision
+
+    @property
+    def scalars(self) -> tuple[str, ...]:
+        kinds = ("error", "active", "dead", "gain")
+        layers = range(1, len(self.model.layers) + 1)
+        return ("cost", "iterations", *(f"{kind}_{i}" for kind in kinds for i in layers))
+
+    def begin(self) -> Learner:
+        device = torch.device(self.device)
+        network = self.model.network(generator(self.seed, "dictionaries")).to(device)
+        rates = self.lr_D if len(self.lr_D) > 1 else self.lr_D * len(self.model.layers)
+        groups = [
+            {"params": [D], "lr": lr} for D, lr in zip(network.dictionaries, rates, strict=True)
+        ]
+        return Learner(
+            network,
+            torch.optim.SGD(groups, momentum=self.momentum),
+            torch.optim.Adam(network.gains, lr=self.lr_v),
+            [torch.zeros(layer.atoms, dtype=torch.long, device=device) for layer in network.layers],
+            device,
+        )
+
+    def play(
+        self, state: State, images: Tensor, indices: Tensor, held_out: Tensor | None
+    ) -> dict[str, Tensor]:
+        now = Now(self.seed, state.epoch, state.step, device=state.game.device)
+        x = self.floats(images[indices.to(images.device)].to(now.device))
+        for place, transform in enumerate(self.augment):
+            x = transform(x, now.rng(f"augment.{place}"))
+        x, _ = prepared(x, self.preprocess)
+        return sdpc_step(state.game, x, now, self.settle, self.redraw_after)
+
+    def draw(self, players: Learner) -> Image.Image:
+        """The atoms of every layer, as patches of the image."""
+        return dictionaries(players.network)
+
+    def floats(self, pixels: Tensor) -> Tensor:
+        """uint8 RGB (B, 3, H, W) -> (B, C, H, W) in [-1, 1], in the space of the recipe."""
+        x = as_float(pixels)
+        return x.mean(1, keepdim=True) if self.space == "grey" else x
+
+    def prepared(self, pixels: Tensor) -> tuple[Tensor, tuple[Kept, ...]]:
+        """uint8 RGB (B, 3, H, W) -> what the network sees, and what is kept to go back."""
+        return prepared(self.floats(pixels), self.preprocess)
+
+    def restored(self, x: Tensor, kept: tuple[Kept, ...]) -> Tensor:
+        """What the network sees -> images (B, C, H, W) in [-1, 1], but for what it left out."""
+        return restored(x, kept, self.preprocess)
