@@ -110,11 +110,13 @@ def infer(
     """
     size = _checked(network, x, how, start)
     operators, steps = _prepared(network, size, how)
+    layers = zip(operators, network.layers, strict=True)
     rules = _Rules(
         tuple(operators),
-        tuple(1.0 if how.mode == "joint" or not i else network.gain(i) for i in range(len(steps))),
+        tuple(None if how.mode == "joint" or not i else network.gain(i) for i in range(len(steps))),
         tuple(steps),
         tuple(network.thresholds()),
+        tuple(op.D.new_full((op.D.shape[0],), -layer.threshold) for op, layer in layers),
         how,
     )
     turn = _compiled() if how.compile else _turn
@@ -122,7 +124,9 @@ def infer(
         g = [x.new_zeros(len(x), *operator.codes) for operator in operators]
     else:
         g = [given.to(x).clone() for given in start]
-    moving = _Moving(operators[0].folded(x), g, list(g), x.new_ones(len(x), len(g)))
+    moving = _Moving(
+        operators[0].folded(x), g, [g_i.clone() for g_i in g], x.new_ones(len(x), len(g))
+    )
     out = [given.clone() for given in g]
     iterations = torch.full((len(x),), how.max_iterations, device=x.device)
     settled = torch.zeros(len(x), dtype=torch.bool, device=x.device)
@@ -167,12 +171,18 @@ class _Moving:
 
 @dataclass(frozen=True)
 class _Rules:
-    """What does not change. ``gains``: v of what each layer explains; ``steps``: 1 / L_i."""
+    """What does not change.
+
+    gains   v of what each layer explains; None where it is 1.
+    steps   1 / L_i.
+    prices  -lambda of every atom, as a convolution adds it.
+    """
 
     operators: tuple[Operator, ...]
-    gains: tuple[Tensor | float, ...]
+    gains: tuple[Tensor | None, ...]
     steps: tuple[float, ...]
     thresholds: tuple[float, ...]
+    prices: tuple[Tensor, ...]
     how: Inference
 
     def rests(self, told: Tensor, before: Tensor | None, iteration: int) -> Tensor:
@@ -205,31 +215,40 @@ def _turn(rules: _Rules, moving: _Moving) -> tuple[_Moving, Tensor]:
     made = [op.synthesis(z_i).to(z_i.dtype) for op, z_i in zip(rules.operators, z, strict=True)]
     below = moving.x
     for i, operator in enumerate(rules.operators):
-        e = below - made[i]
-        slope = operator.analysis(e).to(e.dtype).neg_()
-        F = e.square().sum((1, 2, 3)) if how.mode == "published" else None
+        # The layer below has read made[i] already, so it may become the residual.
+        e = torch.sub(below, made[i], out=made[i])
+        uphill = operator.analysis(e, rules.prices[i]).to(e.dtype)  # D e - lambda
+        F = _squares(e) if how.mode == "published" else None
         if i < top and how.k_fb:
-            f = z[i] - rules.operators[i + 1].unfolded(made[i + 1]) / rules.gains[i + 1]
-            slope.add_(f, alpha=how.k_fb)
-            F = F if F is None else F + how.k_fb * f.square().sum((1, 2, 3))
-        step, clock = rules.steps[i], moving.t[:, i]
-        new = z[i].sub(slope, alpha=step).sub_(step * rules.thresholds[i]).relu_()
-        moved, faster = new - g[i], (1 + (1 + 4 * clock**2).sqrt()) / 2
+            f = rules.operators[i + 1].unfolded(made[i + 1])
+            gain = rules.gains[i + 1]
+            f = z[i] - f if gain is None else torch.addcmul(z[i], f, 1 / gain, value=-1)
+            uphill.sub_(f, alpha=how.k_fb)
+            F = F if F is None else F + how.k_fb * _squares(f)
+        new = torch.add(z[i], uphill, alpha=rules.steps[i], out=uphill).relu_()
+        clock = moving.t[:, i]
+        faster = (1 + (1 + 4 * clock**2).sqrt()) / 2
         ahead = (clock - 1) / faster if how.momentum else torch.zeros_like(clock)
         if F is None:
-            fell_short = z[i] - new
-            told.append(fell_short.abs().amax((1, 2, 3)))
+            short = z[i] - new
+            told.append(torch.linalg.vector_norm(short, float("inf"), dim=(1, 2, 3)))
             # Momentum begins anew where it leads uphill (O'Donoghue and Candes 2015, section 3.2).
-            uphill = (fell_short * moved).sum((1, 2, 3)) > 0
-            ahead, faster = ahead.masked_fill(uphill, 0.0), faster.masked_fill(uphill, 1.0)
+            wrong = ((new - g[i]).mul_(short)).sum((1, 2, 3)) > 0
+            ahead, faster = ahead.masked_fill(wrong, 0.0), faster.masked_fill(wrong, 1.0)
         else:
             told.append(0.5 * F)
-        z[i] = torch.addcmul(new, ahead.reshape(-1, 1, 1, 1), moved)
+        torch.lerp(g[i], new, 1 + ahead.reshape(-1, 1, 1, 1), out=z[i])
         g[i] = new
         t.append(faster)
         if i < top:
-            below = rules.operators[i + 1].folded(z[i] * rules.gains[i + 1])
+            gain = rules.gains[i + 1]
+            below = rules.operators[i + 1].folded(z[i] if gain is None else z[i] * gain)
     return _Moving(moving.x, g, z, torch.stack(t, 1)), torch.stack(told, 1)
+
+
+def _squares(x: Tensor) -> Tensor:
+    """The sum of squares of each image of the batch, (B,)."""
+    return torch.linalg.vector_norm(x, dim=(1, 2, 3)).square()
 
 
 @cache

@@ -49,8 +49,8 @@ class Operator:
         K, h, w = D.shape[0], *self.code_size(D)
         self.codes = (K, h, w)
         self.D = D.contiguous()
-        # oneDNN finds codes faster in NCHW, and makes inputs faster in NHWC.
-        self.D_last = D.contiguous(memory_format=torch.channels_last)
+        layout = torch.channels_last if self.stride > 1 else torch.contiguous_format
+        self.D_back = D.contiguous(memory_format=layout)
 
     def code_size(self, D: Tensor) -> tuple[int, int]:
         if self.fold > 1:
@@ -76,21 +76,27 @@ class Operator:
     def synthesis(self, g: Tensor) -> Tensor:
         """D^T g, (B, K, h, w) -> folded (B, C', H', W')."""
         padding = 0 if self.fold > 1 else self.padding
-        g = g.to(self.D_last.dtype).contiguous(memory_format=torch.channels_last)
-        made = F.conv_transpose2d(g, self.D_last, stride=self.stride, padding=padding)
-        return made if self.mask is None else made * self.mask
+        g = g.to(self.D.dtype)
+        if self.stride > 1:  # oneDNN is twice as fast at it in NHWC
+            g = g.contiguous(memory_format=torch.channels_last)
+        made = F.conv_transpose2d(g, self.D_back, stride=self.stride, padding=padding)
+        made = made.contiguous()
+        return made if self.mask is None else made.mul_(self.mask)
 
-    def analysis(self, u: Tensor) -> Tensor:
-        """D u, folded (B, C', H', W') -> (B, K, h, w). What is padding in ``u`` must be 0."""
+    def analysis(self, u: Tensor, more: Tensor | None = None) -> Tensor:
+        """D u + more, folded (B, C', H', W') -> (B, K, h, w); ``more``: one number an atom.
+
+        What is padding in ``u`` must be 0.
+        """
         padding = 0 if self.fold > 1 else self.padding
         return F.conv2d(
-            u.to(self.D.dtype).contiguous(), self.D, stride=self.stride, padding=padding
+            u.to(self.D.dtype).contiguous(), self.D, more, stride=self.stride, padding=padding
         )
 
     def rounded(self) -> Operator:
         """The same with its kernels in bfloat16; what it is given is rounded too."""
         other = copy(self)
-        other.D, other.D_last = self.D.bfloat16(), self.D_last.bfloat16()
+        other.D, other.D_back = self.D.bfloat16(), self.D_back.bfloat16()
         return other
 
     def leading(self, start: Tensor | None, seed: int) -> Tensor:
