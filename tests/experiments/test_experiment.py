@@ -3,9 +3,11 @@
 import pytest
 
 from bascule.errors import Refusal
-from bascule.experiments import Experiment, NoiseBound, Within
+from bascule.evaluation.evaluation import Evaluation, Scale, Value
+from bascule.experiments import Experiment, Measure, MeasureCoding, NoiseBound, Within
 from bascule.experiments.experiment import find_file, load
 from bascule.interventions import PerfectG
+from bascule.metrics.measured import Measured
 
 FILE = """
 from dataclasses import dataclass
@@ -107,3 +109,20 @@ def test_the_experiments_of_this_project_load():
     for path in (Path(__file__).parents[2] / "experiments").glob("*.py"):
         assert load(path).quick is not None, path
         load(path, quick=True)
+
+
+def test_what_is_measured_says_the_verb_and_knows_when_it_is_done():
+    def told(fakes, *labels):
+        values = [
+            Value(Measured(0, 0, 0, 0, 5, 5, 1), Scale(label, "", "", 5, 5), "lower")
+            for label in labels
+        ]
+        return Evaluation("run", 4, fakes, "faces", tuple(values))
+
+    assert Measure(7, attributes=False).words() == ["-n", "7", "--no-attributes"]
+    assert Measure(7).is_done(told(7)) and not Measure(7).is_done(told(8))
+    coding = MeasureCoding(9, k_fb=(0.0, 4.0), sigmas=(0.5,))
+    assert coding.words() == ["-n", "9", "--k-fb", "0.0", "4.0", "--sigma", "0.5"]
+    labels = ["cost[k_fb=0]", "cost[k_fb=4]", "SSIM of layer 1[k_fb=0,sigma=0.5]"]
+    assert not coding.is_done(told(9, *labels))
+    assert coding.is_done(told(9, *labels, "SSIM of layer 1[k_fb=4,sigma=0.5]"))

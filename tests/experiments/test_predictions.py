@@ -11,6 +11,7 @@ from bascule.experiments.predictions import (
     KID,
     MEAN_TV,
     Alike,
+    Exceeds,
     Falls,
     Higher,
     Lower,
@@ -140,6 +141,26 @@ def test_more_that_cannot_be_measured_is_refused(prediction, told):
 @pytest.mark.parametrize("scalar", ["lead", "r_t", "auc_held_out", "ResetD.0/resets", KID, MEAN_TV])
 def test_known_scalars(scalar):
     check(Within(scalar, "a", 0, 1), {"a": 10})
+
+
+def test_exceeds_compares_two_scalars_of_one_arm():
+    curves = {"a": {0: {"x": np.array([1.0, 5.0]), "y": np.array([2.0, 2.0])}}}
+    prediction = Exceeds("x", "y", "a", by=0.5, from_epoch=1)
+    assert prediction.measure(curves, 0) == 3
+    assert prediction.region() == (0.5, np.inf)
+    assert prediction.claim() == "x of “a” exceeds its y by more than 0.5 from epoch 1"
+    with pytest.raises(Refusal, match="unknown scalar in Exceeds 'y': known"):
+        check(Exceeds("loss_D", "y", "a"), {"a": 10})
+    with pytest.raises(Refusal, match="unknown measure in Exceeds 'SSIM of layer 0'"):
+        check(Exceeds("SSIM of layer 1[k_fb=1]", "SSIM of layer 0[k_fb=1]", "a"), {"a": 10})
+    with pytest.raises(Refusal, match="nothing is measured"):
+        check(Exceeds("cost[k_fb=1]", "cost[k_fb=0]", "a"), {"a": 10}, measured=False)
+
+
+def test_scalars_are_those_of_the_arms():
+    check(Within("error_2", "a", 0, 1), {"a": 10}, ("cost", "error_1", "error_2"))
+    with pytest.raises(Refusal, match="unknown scalar in Within 'loss_D'"):
+        check(Within("loss_D", "a", 0, 1), {"a": 10}, ("cost", "error_1", "error_2"))
 
 
 def test_without_a_measure_nothing_can_be_said_of_an_evaluation():

@@ -1,0 +1,53 @@
+"""The experiments on SDPC and its presets, in seconds: that they run, not what they say."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bascule import presets
+from bascule.coding.coder import Coder
+from bascule.experiments.experiment import load
+from bascule.presets import SDPC_PRESETS
+from bascule.training.sdpc import SDPCRecipe
+
+ROOT = Path(__file__).parent.parent
+FILES = sorted((ROOT / "experiments/sdpc").glob("*.py"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_arm_of_every_question_learns_to_its_end(file):
+    whole, quick = load(file), load(file, quick=True)
+    assert list(whole.arms) == list(quick.arms)
+    assert len(whole.seeds) >= 3
+    for arm, recipe in quick.arms.items():
+        assert isinstance(recipe, SDPCRecipe)
+        images = recipe.data.load()
+        coder = Coder(recipe).fit(np.array(images.pixels[images.indices("train")]))
+        assert coder.state.epoch == recipe.epochs, arm
+
+
+def test_one_arm_is_run_and_measured_as_its_user_would(tmp_path):
+    command = [sys.executable, "-m", "bascule", "--runs", str(tmp_path / "runs"), "run"]
+    command += ["sdpc/feedback", "--quick", "--seeds", "0", "--arm", "feedback"]
+    command += ["--note", str(tmp_path / "note")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("sdpc/feedback-quick: inconclusive: one seed")
+    note = (tmp_path / "note/note.md").read_text("utf-8")
+    assert "exceeds its active of layer 1[k_fb=0]" in note
+    assert "Seed 0. Every picture shows the dictionaries" in note
+    assert len(list((tmp_path / "runs").glob("*/metrics.json"))) == 1
+
+
+@pytest.mark.parametrize("name", SDPC_PRESETS)
+def test_a_preset_learns(name):
+    assert getattr(presets, name.replace("-", "_")) is SDPC_PRESETS[name]
+    recipe = SDPC_PRESETS[name].but(epochs=2, batch=4, threads=1, device="cpu")
+    rng = np.random.default_rng(0)
+    blobs = rng.integers(0, 255, (8, 3, 8, 8)).astype(np.uint8).repeat(8, 2).repeat(8, 3)
+    coder = Coder(recipe).fit(blobs)
+    assert coder.state.step == 4
+    assert all((g > 0).any() for g in coder.encode(blobs).codes.maps[:1])
