@@ -103,9 +103,9 @@ def infer(
 ) -> Codes:
     """Codes of the images x: (B, C, H, W), from zero or from ``start`` (codes of such images).
 
-    ``watch`` is shown the codes after every iteration; those of images that have settled may be
-    left out, so give it a tolerance of 0.
-    An image's codes never depend on the others of its batch, unless ``stop="batch"`` asks for it.
+    An image's codes never depend on the others of its batch (but for the rounding of convolutions,
+    some 1e-7), unless ``stop="batch"`` asks for it. ``watch`` is shown the codes after every
+    iteration; those of images that have settled may be left out, so give it a tolerance of 0.
     Raises :class:`Refusal` for images that do not fit the network, or are not finite.
     """
     size = _checked(network, x, how, start)
@@ -116,7 +116,10 @@ def infer(
         tuple(None if how.mode == "joint" or not i else network.gain(i) for i in range(len(steps))),
         tuple(steps),
         tuple(network.thresholds()),
-        tuple(op.D.new_full((op.D.shape[0],), -layer.threshold) for op, layer in layers),
+        tuple(
+            op.D.new_full((layer.atoms,), -layer.threshold) if op.D.dtype == x.dtype else None
+            for op, layer in layers
+        ),
         how,
     )
     turn = _compiled() if how.compile else _turn
@@ -175,14 +178,14 @@ class _Rules:
 
     gains   v of what each layer explains; None where it is 1.
     steps   1 / L_i.
-    prices  -lambda of every atom, as a convolution adds it.
+    prices  -lambda of every atom, as a convolution adds it for nothing; None where it would round.
     """
 
     operators: tuple[Operator, ...]
     gains: tuple[Tensor | None, ...]
     steps: tuple[float, ...]
     thresholds: tuple[float, ...]
-    prices: tuple[Tensor, ...]
+    prices: tuple[Tensor | None, ...]
     how: Inference
 
     def rests(self, told: Tensor, before: Tensor | None, iteration: int) -> Tensor:
@@ -190,11 +193,11 @@ class _Rules:
         if self.how.mode == "joint":
             # A layer without a price is held to the strictest of the others, or to 1.
             strictest = min([lam for lam in self.thresholds if lam] or [1.0])
-            prices = [
+            limits = [
                 step * (lam or strictest)
                 for step, lam in zip(self.steps, self.thresholds, strict=True)
             ]
-            return (told <= self.how.tolerance * told.new_tensor(prices)).all(1)
+            return (told <= self.how.tolerance * told.new_tensor(limits)).all(1)
         if before is None or iteration < FIRST_STOP:
             return told.new_zeros(len(told), dtype=torch.bool)
         if self.how.stop == "batch":
@@ -217,7 +220,9 @@ def _turn(rules: _Rules, moving: _Moving) -> tuple[_Moving, Tensor]:
     for i, operator in enumerate(rules.operators):
         # The layer below has read made[i] already, so it may become the residual.
         e = torch.sub(below, made[i], out=made[i])
-        uphill = operator.analysis(e, rules.prices[i]).to(e.dtype)  # D e - lambda
+        uphill = operator.analysis(e, rules.prices[i]).to(e.dtype)
+        if rules.prices[i] is None:
+            uphill.sub_(rules.thresholds[i])  # now it is D e - lambda
         F = _squares(e) if how.mode == "published" else None
         if i < top and how.k_fb:
             f = rules.operators[i + 1].unfolded(made[i + 1])
