@@ -2,10 +2,10 @@
 
     python benchmarks/sdpc_reference.py FOLDER
 
-FOLDER holds dictionaries.npz (dico0, dico1: dictionaries; v0, v1: gains) and fixture.npz (X: images;
-lam: thresholds; th: tolerance; stride; and for each feedback strength k: g1_bk, g2_bk, it_bk, eta_bk:
-maps, the index of the last iteration, step sizes). They belong to the authors of that program and
-are no part of this one.
+FOLDER holds dictionaries.npz (dico0, dico1: dictionaries; v0, v1: gains) and fixture.npz (X:
+images; lam: thresholds; th: tolerance; stride; for each feedback strength k: g1_bk, g2_bk, it_bk,
+eta_bk: maps, the index of the last iteration, step sizes). They belong to the authors of that
+program and are no part of this one.
 """
 
 from __future__ import annotations

@@ -42,6 +42,13 @@ def test_judge(low, high, word):
     assert judge(Interval((low + high) / 2, low, high), (0.0, 3.0)) == word
 
 
+def test_no_difference_at_all_is_neither_higher_nor_lower():
+    nothing = Interval(0.0, 0.0, 0.0)
+    assert judge(nothing, (0.0, inf)) == judge(nothing, (-inf, 0.0)) == "inconclusive"
+    assert judge(nothing, (0.0, 0.5)) == "supported"  # 0 lies in [0, 0.5]
+    assert judge(nothing, (-inf, 0.1)) == "supported"
+
+
 def test_supported_needs_every_prediction():
     near = runs({0: 0.5, 1: 0.51, 2: 0.49})
     good, wide = Within("D_x", "a", 0.4, 0.6), Within("D_x", "a", 0.5, 0.9)

@@ -46,8 +46,13 @@ def t_interval(values: Sequence[float], level: float = 0.95) -> Interval:
 
 
 def judge(interval: Interval, region: tuple[float, float]) -> Word:
-    """Where an interval stands to a claimed region."""
+    """Where an interval stands to a claimed region.
+
+    A difference of exactly 0 in every seed says neither "higher" nor "lower".
+    """
     if not (isfinite(interval.low) and isfinite(interval.high)):
+        return "inconclusive"
+    if interval.low == interval.high and interval.low in region and inf in map(abs, region):
         return "inconclusive"
     if region[0] <= interval.low and interval.high <= region[1]:
         return "supported"

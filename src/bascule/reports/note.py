@@ -152,7 +152,7 @@ def _reason(finding: Finding) -> str:
     if finding.word == "refuted":
         only = "" if finding.refuted_strictly else ", but not at the level of several predictions"
         return f"the interval lies outside{only}"
-    return "the interval crosses the edge"
+    return "the interval touches the edge"
 
 
 def _curves(results: Results) -> list[Block]:
