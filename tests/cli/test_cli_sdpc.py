@@ -51,6 +51,13 @@ def test_from_faces_to_denoised_pictures(bascule):
         "sheet.png", "a-layer1-kfb1.png", "a-layer2-kfb1.png",
     }  # fmt: skip
 
+    Path("faces/a.webp").write_bytes(Path("faces/b.jpg").read_bytes())
+    code, _, _ = bascule("sdpc", "denoise", "mine", "faces", "-o", "two")
+    assert code == 0
+    assert {p.name for p in Path("two").glob("a*layer1*")} == {
+        "a-png-layer1-kfb1.png", "a-webp-layer1-kfb1.png",
+    }  # fmt: skip
+
     code, _, err = bascule("evaluate", "mine", "--epoch", "7")
     assert code == 2 and "keeps no checkpoint of epoch 7" in err
     for images, told in (("gone", "gone"), (str(run / "checkpoints"), "no pictures")):

@@ -6,6 +6,7 @@ import torch
 
 from bascule.coding.coder import Coder
 from bascule.coding.measure import measure_coding
+from bascule.errors import Refusal
 from bascule.metrics.ssim import ssim
 from bascule.models.sdpc import energies, infer
 
@@ -43,3 +44,5 @@ def test_every_number_is_the_mean_of_what_it_says(tiny_sdpc):
     assert 0 < noised.floor < 0.8 and noised.n == 10
     assert noised.floor == found["SSIM of layer 1[k_fb=0,sigma=1]"].floor  # the same noise
     assert calls[-1] == (7, 7)
+    with pytest.raises(Refusal, match="sigma=-1: expected a number >= 0"):
+        measure_coding(coder, pixels[30:], (0.0,), (-1.0,))

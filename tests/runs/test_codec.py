@@ -31,7 +31,7 @@ from bascule.interventions import (
 from bascule.laws import Anneal, Law, Uniform
 from bascule.models.dcgan import DCGAN, DCGANW9
 from bascule.objectives import TopK
-from bascule.presets import PRESETS
+from bascule.presets import PRESETS, SDPC_PRESETS
 from bascule.runs.codec import CLASSES, build, changed, decode, differences, digest, encode, parse
 from bascule.training.recipe import Recipe
 
@@ -72,6 +72,7 @@ WHOLE = [
     PLAIN.but(data=Fractals(100), model=DCGANW9(width=9)),
     PLAIN.but(data=Imported("my-faces")),
     *PRESETS.values(),
+    *SDPC_PRESETS.values(),
 ]
 PARTS = [
     *(Faces(), Fractals(9, 32), Imported("x", 128), Flip(), Affine(translate=0.5), DCGAN(3)),
@@ -428,7 +429,7 @@ def test_a_nested_number_and_an_order_change_the_digest():
 
 def test_the_digest_is_the_same_in_another_process(printed_elsewhere):
     script = (
-        "from bascule.presets import PRESETS; from bascule.runs.codec import digest\n"
+        "from bascule.presets import PRESETS, SDPC_PRESETS; from bascule.runs.codec import digest\n"
         "print(*map(digest, PRESETS.values()))"
     )
     told = printed_elsewhere(script)

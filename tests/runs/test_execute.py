@@ -213,12 +213,12 @@ def test_a_loss_that_is_not_finite_is_refused_and_the_good_checkpoint_stays(
     calls = iter(range(1, 1000))
     execute(run, store, must_stop=lambda: next(calls) == 6)
     good = run.checkpoint().read_bytes()
-    from bascule.training import loop
+    from bascule.training import gan
 
     def broken(game, real, now, change, concat, top_k):
         return {"loss_D": real.mean() * float("nan")}
 
-    monkeypatch.setattr(loop, "gan_step", broken)
+    monkeypatch.setattr(gan, "gan_step", broken)
     with pytest.raises(Refusal, match=r"loss_D is not finite in epoch 1 .*checkpoint is kept"):
         execute(run, store)
     assert run.checkpoint().read_bytes() == good

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from bascule.cli.progress import counter
 from bascule.errors import Refusal, unknown
 from bascule.presets import SDPC_PRESETS
 from bascule.runs import codec
-from bascule.runs.store import Store
+from bascule.runs.store import Store, slug
 from bascule.training.machine import settle
 
 
@@ -99,7 +100,7 @@ def do_denoise(args: argparse.Namespace) -> int:
     from bascule.reports.terminal import console
     from bascule.runs.coder import coder_of
 
-    if args.sigma < 0:
+    if not 0 <= args.sigma < inf:
         raise Refusal(f"--sigma {args.sigma:g}: expected a number >= 0")
     run = Store(args.runs).find(args.run)
     coder = coder_of(run)
@@ -113,15 +114,18 @@ def do_denoise(args: argparse.Namespace) -> int:
                 pictures.append(decode(picture.read(), run.recipe.data.size))
             except ValueError as error:
                 raise Refusal(f"{args.images}: {picture.name} cannot be read: {error}") from None
-            names.append(Path(picture.name).stem)
+            names.append(picture.name)
     if not pictures:
         raise Refusal(f"{args.images} holds no pictures: expected PNG, JPEG or WebP files")
     ways = args.k_fb or [coder.recipe.settle.k_fb]
     with counter("settling") as tell:
         results = denoised(coder, np.stack(pictures), args.sigma, ways, args.seed, tell)
+    stems = [Path(name).stem for name in names]
+    if len(set(stems)) < len(stems):  # a.png beside a.jpg, or in another folder
+        stems = [slug(name) for name in names]
     args.output.mkdir(parents=True, exist_ok=True)
     for name, made in results.pictures.items():
-        for stem, picture in zip(names, made, strict=True):
+        for stem, picture in zip(stems, made, strict=True):
             _save(Image.fromarray(picture.transpose(1, 2, 0)), args.output / f"{stem}-{name}.png")
     _save(results.sheet(), args.output / "sheet.png")
     table = Table("picture", "SSIM with the picture given")

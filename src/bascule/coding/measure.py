@@ -8,13 +8,14 @@ layer reconstructs is compared with the clean y.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import nan
+from math import inf, nan
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bascule.coding.coder import AT_ONCE, Coder, Progress
+from bascule.errors import Refusal
 from bascule.metrics.measured import Measured
 from bascule.metrics.ssim import ssim
 from bascule.models.sdpc import Inference, energies, infer
@@ -45,6 +46,9 @@ def measure_coding(
     and each sigma: ``SSIM of layer i``; its floor is what the noisy picture itself scores. The
     noise of a picture depends on ``seed``, its place and sigma alone.
     """
+    for sigma in sigmas:
+        if not 0 <= sigma < inf:
+            raise Refusal(f"sigma={sigma:g}: expected a number >= 0")
     ways = {OWN: coder.recipe.settle}
     ways |= {way(k): coder.recipe.settle.but(k_fb=float(k)) for k in k_fb}
     steps = len(ways) + len(k_fb) * len(sigmas)
