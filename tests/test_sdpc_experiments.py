@@ -38,6 +38,9 @@ def test_one_arm_is_run_and_measured_as_its_user_would(tmp_path):
     assert done.stdout.startswith("sdpc/feedback-quick: inconclusive: one seed")
     note = (tmp_path / "note/note.md").read_text("utf-8")
     assert "exceeds its active of layer 1[k_fb=0]" in note
+    assert "## Noise" in note and "figures/note-noise-" in note
+    row = next(line for line in note.splitlines() if line.startswith("| feedback | 2 | 4 |"))
+    assert row.count("|") == 8  # a cell for each sigma
     assert "Seed 0. Every picture shows the dictionaries" in note
     assert len(list((tmp_path / "runs").glob("*/metrics.json"))) == 1
 

@@ -12,14 +12,19 @@ from torch import Tensor
 
 from bascule import atomic
 from bascule.coding.coder import Coder
+from bascule.coding.measure import way
 from bascule.data.batches import as_uint8
 from bascule.evaluation.evaluation import Evaluation
+from bascule.experiments.experiment import MeasureCoding
+from bascule.experiments.schedule import Results
+from bascule.metrics.measured import Measured
 from bascule.models.sdpc import Codes, Inference, energies, infer
 from bascule.reports import facts
-from bascule.reports.figures import COLOURS, colours, new_figure, style
+from bascule.reports.figures import COLOURS, INK, colours, new_figure, style
 from bascule.reports.page import Block, Drawing, Lines, Page, Samples, Section, Table, Text
 from bascule.reports.publish import write_page
 from bascule.reports.samples import Picture, Strip, data_uri
+from bascule.runs.evaluations import last_evaluation
 from bascule.runs.store import Run
 from bascule.training.dictionaries import dictionaries
 from bascule.training.grid import grid
@@ -231,3 +236,72 @@ def _watched(coder: Coder, y: Tensor, how: Inference) -> list[Tensor]:
 
     infer(coder.network, y, how, watch=watch)
     return told
+
+
+def denoising(results: Results) -> list[Block]:
+    """What every layer makes of noise at every feedback, in every arm; nothing unless measured."""
+    measure = results.experiment.measure
+    if not isinstance(measure, MeasureCoding) or not measure.sigmas:
+        return []
+    blocks: list[Block] = []
+    rows: list[tuple[str, ...]] = []
+    for place, (arm, by_seed) in enumerate(results.runs.items()):
+        kept = [last_evaluation(run.folder) for run in by_seed.values()]
+        told = [{v.label: v.measured for v in e.values} for e in kept if e is not None]
+        if not told:
+            continue
+        layers = len(results.experiment.arms[arm].model.layers)
+        blocks.append(_noise_figure(arm, place, told, layers, measure))
+        for layer in range(1, layers + 1):
+            for k in measure.k_fb:
+                labels = [f"SSIM of layer {layer}[{way(k, s)}]" for s in measure.sigmas]
+                cells = [facts.plus_minus([t[name].value for t in told]) for name in labels]
+                rows.append((arm, str(layer), f"{k:g}", *cells))
+    if not rows:
+        return []
+    columns = ("arm", "layer", "k_fb", *(f"sigma {s:g}" for s in measure.sigmas))
+    caption = "SSIM with the clean picture, mean over seeds ± half width of its 95 % interval."
+    return [*blocks, Table(columns, rows, f"{caption} {facts.NUMBERS}")]
+
+
+def _noise_figure(
+    arm: str,
+    place: int,
+    told: Sequence[Mapping[str, Measured]],
+    layers: int,
+    measure: MeasureCoding,
+) -> Drawing:
+    """SSIM against sigma, a panel a layer, a line a feedback; ``told``: by label, one a seed."""
+    colour = colours([f"k_fb={k:g}" for k in measure.k_fb])
+
+    def figure(wide: bool) -> Figure:
+        with style():
+            made = new_figure(10.0, 3.5) if wide else new_figure(4.4, 3.0 * layers)
+            grid_ = made.subplots(1 if wide else layers, layers if wide else 1, squeeze=False)
+            for layer, ax in enumerate(grid_.ravel(), 1):
+                itself: list[float] = []
+                for k in measure.k_fb:
+                    labels = [f"SSIM of layer {layer}[{way(k, s)}]" for s in measure.sigmas]
+                    values = np.array([[t[name].value for name in labels] for t in told])
+                    name = f"k_fb={k:g}"
+                    ax.plot(
+                        measure.sigmas, values.mean(0), "o-", ms=3, color=colour[name], label=name
+                    )
+                    low, high = values.min(0), values.max(0)
+                    ax.fill_between(measure.sigmas, low, high, color=colour[name], alpha=0.15, lw=0)
+                    itself = [told[0][label].floor for label in labels]
+                ax.plot(measure.sigmas, itself, ":", color=INK, label="the noisy picture")
+                ax.set_title(f"layer {layer}", loc="left")
+                ax.set_xlabel("deviation of the noise, in those of the picture")
+                ax.set_ylabel("SSIM")
+            grid_.ravel()[0].legend(frameon=False)
+        return made
+
+    return Drawing(
+        f"noise-{place}",
+        figure(True),
+        figure(False),
+        f"SSIM of what each layer of “{arm}” reconstructs, against the noise, for each feedback",
+        f"“{arm}”: what each layer reconstructs from noisy held-out pictures, compared with the "
+        "clean ones. Lines: means over seeds; bands: from the lowest seed to the highest.",
+    )

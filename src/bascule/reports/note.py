@@ -12,6 +12,7 @@ from bascule.experiments.schedule import Results
 from bascule.experiments.verdict import Finding, Word
 from bascule.reports import facts
 from bascule.reports.bounds import BOUNDS, best_of, bounds_table
+from bascule.reports.coding import denoising
 from bascule.reports.curves import curves_figure, panels_of
 from bascule.reports.figures import colours
 from bascule.reports.forest import findings_figure
@@ -93,6 +94,8 @@ def write_experiment_note(
         Section("Samples", _samples(results, credit)),
         Section("Protocol", protocol(results, credit)),
     ]
+    if noise := denoising(results):
+        sections.insert(2, Section("Noise", noise))
     if results.failures:
         sections.insert(0, Section("What failed", [failures(results)]))
     if experiment.remarks.strip():
