@@ -97,7 +97,7 @@ def test_bad_input_gets_one_line_and_2(bascule):
         (("evaluate", "few", "--data", DATA, *QUICK), "give more images"),
         (("evaluate", "few"), "--data"),
         (("evaluate", "few", "--data", "Flip()"), "expected faces"),
-        (("evaluate", "few", "--data", "Faces(n=600)", *QUICK), "uint8 (N, 3, 64, 64)"),
+        (("evaluate", "few", "--data", "Faces(n=40)", *QUICK), "uint8 (N, 3, 64, 64)"),
         (("evaluate", "few", "--data", DATA, "--epoch", "3"), "has no epochs"),
         (("evaluate", "few", "--data", DATA, "-n", "1"), "at least 2 fakes"),
         (("evaluate", "few", "--data", DATA, "--extractor", "incepton"), "did you mean inception"),
