@@ -59,10 +59,11 @@ def write_run_note(run: Run, credit: str, relatives: Sequence[Run] = ()) -> Path
     diagnosis = diagnose(run.diagnostics())
     if diagnosis:
         lead.append(("Diagnosis", Text(", ".join(finding.name for finding in diagnosis))))
+    is_sdpc = isinstance(run.recipe, SDPCRecipe)  # it has no D to ask
     sections = [
         Section("Curves", [curves_of([run, *relatives], names)]),
         Section("Last scalars", [_scalars(run)]),
-        Section("Diagnosis", _diagnosis(run, diagnosis)),
+        *([] if is_sdpc else [Section("Diagnosis", _diagnosis(run, diagnosis))]),
         Section("Measured", _measured(run, credit)),
         Section("Samples", _samples(run, credit)),
         Section(
