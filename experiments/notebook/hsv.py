@@ -1,7 +1,7 @@
 """Does a GAN that plays in HSV draw better faces than one that plays in RGB?"""
 
-from bascule.experiments import COVERAGE, KID, MEAN_TV, Experiment, Higher, Lower, Measure
-from bascule.notebook import smooth, smooth_quick
+from bascule.experiments import KID, MEAN_TV, Experiment, Higher, Lower, Measure
+from bascule.notebook import smooth_quick, smooth_small
 from bascule.training.recipe import Recipe
 
 
@@ -16,15 +16,18 @@ def hsv(plain: Recipe, measure: Measure, quick: Experiment | None = None) -> Exp
         arms={"rgb": plain, "hsv": plain.but(space="hsv")},
         predictions=[
             Higher(KID, "hsv", than="rgb"),
-            Lower(COVERAGE, "hsv", than="rgb"),
+            Lower("coverage", "hsv", than="rgb", from_epoch=plain.epochs // 2),
             Higher(MEAN_TV, "hsv", than="rgb"),
             Higher("lead", "hsv", than="rgb", from_epoch=plain.epochs // 2),
         ],
         measure=measure,
-        remarks="The conversion is checked against scikit-image; that of 2019 had errors.",
+        remarks=(
+            "The conversion is checked against scikit-image; that of 2019 had errors. A first run, "
+            "of 64 pixels and 800 steps, told nothing: KID and coverage were at their ends."
+        ),
         quick=quick,
     )
 
 
 quick = hsv(smooth_quick, Measure(fakes=64, attributes=False))
-experiment = hsv(smooth, Measure(fakes=1000), quick=quick)
+experiment = hsv(smooth_small, Measure(fakes=1000), quick=quick)

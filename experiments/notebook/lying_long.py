@@ -1,10 +1,10 @@
 """Does the negative lie help or harm over the notebook's 300 epochs of 2,000 faces?"""
 
 from bascule.data.faces import Faces
-from bascule.experiments import COVERAGE, KID, Alike, Experiment, Higher, Lower, Measure
+from bascule.experiments import KID, Alike, Experiment, Higher, Lower, Measure
 from bascule.interventions import RealsAmongFakes
 from bascule.laws import Uniform
-from bascule.notebook import smooth, smooth_quick
+from bascule.notebook import smooth_quick, smooth_small
 from bascule.training.recipe import Recipe
 
 
@@ -26,7 +26,7 @@ def lying_long(
         predictions=[
             Lower("lead", "negative", than="plain", from_epoch=late),
             Higher(KID, "negative", than="plain"),
-            Alike(COVERAGE, "negative", than="plain", by=0.05),
+            Alike("coverage", "negative", than="plain", by=0.05, from_epoch=late),
         ],
         measure=measure,
         quick=quick,
@@ -35,7 +35,7 @@ def lying_long(
 
 quick = lying_long(smooth_quick, t=2, measure=Measure(fakes=64, attributes=False))
 experiment = lying_long(
-    smooth.but(data=Faces(n=2000), epochs=300),
+    smooth_small.but(data=Faces(n=2000, size=32), epochs=300),
     t=6,
     measure=Measure(fakes=1000, epochs=(100, 200)),
     quick=quick,

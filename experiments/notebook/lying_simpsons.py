@@ -1,13 +1,14 @@
 """What if we lie to D about the faces of the Simpsons?
 
-Needs the pictures: `bascule data import FOLDER --name simpsons`, or `bascule data fetch simpsons`.
+Needs the pictures: `bascule data import FOLDER --name simpsons --size 32`, or
+`bascule data fetch simpsons --size 32`.
 """
 
 from bascule.data.imported import Imported
-from bascule.experiments import COVERAGE, KID, Experiment, Higher, Lower, Measure
+from bascule.experiments import KID, Experiment, Higher, Lower, Measure
 from bascule.interventions import FakesAmongReals, PseudoAugmentation, RealsAmongFakes
 from bascule.laws import Uniform
-from bascule.notebook import smooth, smooth_quick
+from bascule.notebook import smooth_quick, smooth_small
 from bascule.training.recipe import Recipe
 
 sigma = Uniform(0.0, 0.1)
@@ -28,7 +29,7 @@ def lying_simpsons(
             "plain": plain,
             "negative": plain.but(change=RealsAmongFakes(t, sigma)),
             "positive": plain.but(change=FakesAmongReals(t)),
-            "pseudo augmentation (APA)": plain.but(change=PseudoAugmentation(speed_images=100_000)),
+            "pseudo augmentation (APA)": plain.but(change=PseudoAugmentation(speed_images=50_000)),
         },
         predictions=[
             Lower("lead", "negative", than="plain", from_epoch=late),
@@ -36,7 +37,7 @@ def lying_simpsons(
             Lower("lead", "negative", than="positive", from_epoch=late),
             Higher(KID, "negative", than="plain"),
             Higher(KID, "positive", than="plain"),
-            Lower(COVERAGE, "positive", than="plain"),
+            Lower("coverage", "positive", than="plain", from_epoch=late),
             Lower(KID, "pseudo augmentation (APA)", than="plain"),
         ],
         measure=measure,
@@ -47,7 +48,7 @@ def lying_simpsons(
 
 quick = lying_simpsons(smooth_quick, t=2, measure=Measure(fakes=64, attributes=False))
 experiment = lying_simpsons(
-    smooth.but(data=Imported("simpsons"), epochs=60),
+    smooth_small.but(data=Imported("simpsons", size=32), epochs=110),
     t=6,
     measure=Measure(fakes=1000, attributes=False),
     quick=quick,

@@ -2,7 +2,7 @@
 
 from bascule.experiments import KID, Experiment, Higher, Lower, Measure
 from bascule.interventions import ResetD
-from bascule.notebook import sharp, sharp_quick
+from bascule.notebook import sharp_quick, sharp_small
 from bascule.training.recipe import Recipe
 
 
@@ -44,4 +44,4 @@ def reset_d(
 
 
 quick = reset_d(sharp_quick, 4, Measure(fakes=64, attributes=False))
-experiment = reset_d(sharp, 20, Measure(fakes=1000), quick=quick)
+experiment = reset_d(sharp_small, 20, Measure(fakes=1000), quick=quick)
