@@ -6,16 +6,15 @@ Every G maps z: (B, z_dim) to x: (B, 3, H, W) in [-1, 1]; every D maps such an x
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from bascule.errors import Refusal
+from bascule.models.layers import check_counts, drawn, spectrally_normed
 from bascule.typed import check_fields
 
 _SLOPE = 0.2  # of every LeakyReLU in both variants
@@ -46,7 +45,7 @@ class DCGAN:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        _check_counts("DCGAN", width=self.width, z_dim=self.z_dim)
+        check_counts("DCGAN", width=self.width, z_dim=self.z_dim)
         if self.size not in (32, 64, 128):
             raise Refusal(f"DCGAN(size={self.size!r}): expected 32, 64 or 128: resize the images")
 
@@ -57,9 +56,9 @@ class DCGAN:
         with torch.device("meta"):  # no memory, no draw from the global generator
             G = Generator(_dcgan_g(self.z_dim, channels[::-1]))
             D = Discriminator(_dcgan_d(channels, self.norm_D == "batch"))
-        _drawn(G, _dcgan_std, 0.02, rng)
-        _drawn(D, _dcgan_std, 0.02, rng)
-        return G, D if self.norm_D == "batch" else _spectrally_normed(D, rng)
+        drawn(G, _dcgan_std, 0.02, rng)
+        drawn(D, _dcgan_std, 0.02, rng)
+        return G, D if self.norm_D == "batch" else spectrally_normed(D, rng)
 
 
 @dataclass(frozen=True)
@@ -83,14 +82,14 @@ class DCGANW9:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        _check_counts("DCGANW9", width=self.width, z_dim=self.z_dim)
+        check_counts("DCGANW9", width=self.width, z_dim=self.z_dim)
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
         with torch.device("meta"):
             G = Generator(_w9_g(self.z_dim, self.width))
             D = Discriminator(_w9_d(self.width))
-        return _drawn(G, _mean_fan_std, 0.0, rng), _drawn(D, _mean_fan_std, 0.0, rng)
+        return drawn(G, _mean_fan_std, 0.0, rng), drawn(D, _mean_fan_std, 0.0, rng)
 
 
 class Generator(nn.Module):
@@ -183,37 +182,3 @@ def _mean_fan_std(weight: Tensor) -> float:
     area = math.prod(weight.shape[2:])
     mean_fan = (weight.shape[0] + weight.shape[1]) * area / 2
     return math.sqrt(2 / ((1 + _SLOPE**2) * mean_fan))
-
-
-def _drawn(
-    net: nn.Module, std: Callable[[Tensor], float], gain_std: float, rng: torch.Generator
-) -> nn.Module:
-    """``net`` brought from the meta device to that of ``rng``, with all its weights drawn."""
-    net.to_empty(device=rng.device)
-    with torch.no_grad():
-        for layer in net.modules():
-            if isinstance(layer, nn.BatchNorm2d):
-                layer.reset_running_stats()
-                layer.weight.normal_(1.0, gain_std, generator=rng)
-                layer.bias.zero_()
-            elif isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-                layer.weight.normal_(0.0, std(layer.weight), generator=rng)
-                if layer.bias is not None:
-                    layer.bias.zero_()
-    return net
-
-
-def _spectrally_normed(net: nn.Module, rng: torch.Generator) -> nn.Module:
-    """Spectral normalisation on every convolution, its first vectors drawn from ``rng``."""
-    for layer in net.modules():
-        if isinstance(layer, nn.Conv2d):
-            with torch.random.fork_rng(devices=[]):  # PyTorch draws them from the global one
-                torch.manual_seed(int(torch.randint(2**62, (), generator=rng)))
-                spectral_norm(layer)
-    return net
-
-
-def _check_counts(owner: str, **counts: int) -> None:
-    for name, count in counts.items():
-        if count < 1:
-            raise Refusal(f"{owner}({name}={count!r}): expected a whole number >= 1")
