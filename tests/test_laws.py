@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from bascule.errors import Refusal
-from bascule.laws import Anneal, Uniform, check_strength, draw
+from bascule.laws import Anneal, Cosine, Uniform, check_strength, draw
 from bascule.now import Now
 
 NOW = Now(seed=0, epoch=3, step=12)
@@ -53,6 +53,15 @@ def test_anneal_may_rise():
     assert Anneal(0.1, 0.3, until_epoch=2).draw(Now(0, 1, 0)) == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize(
+    ("epoch", "expected"),
+    # (1 + cos(pi/3))/2 = 3/4, (1 + cos(pi/2))/2 = 1/2
+    [(0, 1.0), (2, 0.2 + 0.8 * 0.75), (3, 0.6), (6, 0.2), (99, 0.2)],
+)
+def test_cosine_is_half_a_wave_and_then_rests(epoch, expected):
+    assert draw(Cosine(1.0, 0.2, until_epoch=6), Now(0, epoch, 7)) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("law", [0.3, 0, 2])
 def test_a_plain_number_is_its_own_law(law):
     assert draw(law, NOW) == law
@@ -75,6 +84,8 @@ def test_drawing_leaves_the_global_generator_alone():
         (lambda: Anneal(-1.0, 0.0, 3), r"Anneal\(-1.0, 0.0, until_epoch=3\): expected start, end"),
         (lambda: Anneal(0.0, -1.0, 3), r"Anneal\(0.0, -1.0"),
         (lambda: Anneal(0.1, 0.0, 0), r"until_epoch=0\): expected .* until_epoch >= 1"),
+        (lambda: Cosine(0.1, -1.0, 3), r"Cosine\(0.1, -1.0"),
+        (lambda: Cosine(0.1, 0.0, 0), r"until_epoch=0\): expected .* until_epoch >= 1"),
         (lambda: check_strength("X", "sigma", -0.1), r"X\(sigma=-0.1\): expected a number >= 0"),
         (lambda: check_strength("X", "sigma", math.nan), r"X\(sigma=nan\)"),
     ],
@@ -101,6 +112,6 @@ def test_what_is_no_finite_number_is_refused(make):
         make()
 
 
-@pytest.mark.parametrize("strength", [0, 0.0, 0.5, Uniform(0.0, 0.1), Anneal(0.1, 0.0, 5)])
+@pytest.mark.parametrize("strength", [0, 0.0, 0.5, Uniform(0.0, 0.1), Cosine(0.1, 0.0, 5)])
 def test_good_strengths_pass(strength):
     check_strength("X", "sigma", strength)

@@ -7,7 +7,7 @@ import torch
 from torch.nn import BCEWithLogitsLoss
 
 from bascule.errors import Refusal
-from bascule.objectives import TopK, loss_D, loss_G
+from bascule.objectives import Objective, TopK, loss_D, loss_G
 
 BCE = BCEWithLogitsLoss()
 RNG = torch.Generator().manual_seed(0)
@@ -130,4 +130,120 @@ def test_the_best_count_and_no_other_fake_gets_a_gradient():
 def test_top_k_refuses_what_is_no_share(bad, said):
     with pytest.raises(Refusal, match=said) as refusal:
         TopK(**bad)
+    assert "\n" not in str(refusal.value)
+
+
+# the other objectives
+
+
+def by_finite_differences(loss, x: torch.Tensor, step: float = 1e-6) -> torch.Tensor:
+    """Central differences, one logit at a time."""
+    slope = torch.empty_like(x)
+    for k in range(len(x)):
+        moved = torch.zeros_like(x)
+        moved[k] = step
+        slope[k] = (loss(x + moved) - loss(x - moved)) / (2 * step)
+    return slope
+
+
+KINDS = ["non-saturating", "minimax", "least-squares", "hinge", "wasserstein", "relativistic"]
+X, Y = torch.tensor([2.0, 0.5, -1.0]).double(), torch.tensor([-3.0, 0.25, 1.5]).double()
+
+
+def log_sigmoid(x: float) -> float:
+    return -math.log1p(math.exp(-x))
+
+
+@pytest.mark.parametrize(
+    ("kind", "d", "g"),
+    [
+        (
+            "minimax",
+            -sum(log_sigmoid(x) for x in (2, 0.5, -1)) / 3
+            - sum(log_sigmoid(-y) for y in (-3, 0.25, 1.5)) / 3,
+            sum(log_sigmoid(-y) for y in (-3, 0.25, 1.5)) / 3,
+        ),
+        (
+            "least-squares",
+            (1 + 0.25 + 4) / 6 + (9 + 0.0625 + 2.25) / 6,
+            (16 + 0.5625 + 0.25) / 6,
+        ),
+        ("hinge", (0 + 0.5 + 2) / 3 + (0 + 1.25 + 2.5) / 3, -(-3 + 0.25 + 1.5) / 3),
+        ("wasserstein", (-3 + 0.25 + 1.5) / 3 - (2 + 0.5 - 1) / 3, -(-3 + 0.25 + 1.5) / 3),
+        (
+            "relativistic",
+            -sum(map(log_sigmoid, (5, 0.25, -2.5))) / 3,
+            -sum(map(log_sigmoid, (-5, -0.25, 2.5))) / 3,
+        ),
+    ],
+)
+def test_each_objective_by_hand(kind, d, g):
+    objective = Objective(kind)
+    assert objective.D(X, Y).item() == pytest.approx(d, rel=1e-12)
+    assert objective.G(Y, X).item() == pytest.approx(g, rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_of_each_objective_are_finite_differences(kind):
+    objective = Objective(kind)
+    real, fake = X.clone().requires_grad_(), Y.clone().requires_grad_()
+    on_real, on_fake = torch.autograd.grad(objective.D(real, fake), (real, fake))
+    (g,) = torch.autograd.grad(objective.G(fake, X), fake)
+    for ours, loss, at in (
+        (on_real, lambda x: objective.D(x, Y), X),
+        (on_fake, lambda y: objective.D(X, y), Y),
+        (g, lambda y: objective.G(y, X), Y),
+    ):
+        torch.testing.assert_close(ours, by_finite_differences(loss, at), rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_D_gains_by_raising_reals_and_G_by_raising_fakes(kind):
+    objective = Objective(kind)
+    real, fake = torch.tensor([0.5]), torch.tensor([0.25])
+    assert objective.D(real + 0.1, fake) < objective.D(real, fake)
+    assert objective.D(real, fake - 0.1) < objective.D(real, fake)
+    assert objective.G(fake + 0.1, real) < objective.G(fake, real)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_D_cannot_tell_no_constant_logit_costs_less(kind):
+    level, _ = Objective(kind).blind
+    grid = torch.linspace(-3, 3, 1201, dtype=torch.float64)
+    losses = [Objective(kind).D(c[None], c[None]).item() for c in grid]
+    assert min(losses) == pytest.approx(level, abs=1e-6)
+    assert Objective("minimax", smooth=0.1).blind is None
+
+
+def test_the_default_is_the_game_of_2014():
+    assert Objective().D(X, Y) == loss_D(X, Y) and Objective().G(Y) == loss_G(Y)
+
+
+def test_only_the_relativistic_game_pairs():
+    """Of two pairs with one difference each: only there a common shift of both changes nothing."""
+    assert [kind for kind in KINDS if Objective(kind).paired] == ["relativistic"]
+    shifted = Objective("relativistic").D(X + 7, Y + 7)
+    torch.testing.assert_close(shifted, Objective("relativistic").D(X, Y))
+
+
+def test_smooth_labels_by_hand_and_as_torch_has_them():
+    labels = torch.full_like(X, 0.9)
+    expected = BCE(X, labels) + BCE(Y, torch.zeros_like(Y))
+    assert Objective("minimax", smooth=0.1).D(X, Y).item() == pytest.approx(expected.item())
+    by_hand = (1.1**2 + 0.4**2 + 1.9**2) / 6 + (9 + 0.0625 + 2.25) / 6
+    assert Objective("least-squares", smooth=0.1).D(X, Y).item() == pytest.approx(by_hand)
+    assert Objective(smooth=0.1).G(Y) == loss_G(Y)  # one-sided: G's labels stay
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ({"kind": "hinges"}, "kind='hinges' in Objective: "),
+        ({"smooth": 1.0}, r"smooth=1.0: expected a number in \[0, 1\)"),
+        ({"kind": "hinge", "smooth": 0.1}, "the hinge loss has no labels; those with labels: non-"),
+    ],
+)
+def test_an_objective_refuses_what_is_none(bad, said):
+    with pytest.raises(Refusal, match=said) as refusal:
+        Objective(**bad)
     assert "\n" not in str(refusal.value)

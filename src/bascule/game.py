@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 @dataclass
@@ -16,6 +18,7 @@ class Game:
 
     ``G`` maps z: (B, z_dim) to images (B, 3, H, W) in [-1, 1]; ``D`` maps images to logits (B,).
     ``precision`` is ``"fp32"``, or ``"bf16"`` for automatic mixed precision.
+    ``average``: a G of averaged weights, which draws in place of ``G`` where there is one.
     ``fresh(rng)`` makes a new pair of players as they were before the first step. ``memory`` holds
     what interventions remember, ``seen`` the scalars of the last step.
     """
@@ -27,6 +30,7 @@ class Game:
     z_dim: int
     device: torch.device
     precision: str = "fp32"
+    average: nn.Module | None = None
     fresh: Callable[[torch.Generator], tuple[nn.Module, nn.Module]] | None = None
     memory: dict[str, Tensor] = field(default_factory=dict)
     seen: dict[str, Tensor] = field(default_factory=dict)
@@ -37,6 +41,30 @@ class Game:
             self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"
         )
 
+    def drawing(self) -> nn.Module:
+        """The G whose pictures are shown and measured."""
+        return self.G if self.average is None else self.average
+
+    def follow(self, decay: float) -> None:
+        """Move the averaged G towards G, keeping the share ``decay`` of itself.
+
+        BatchNorm statistics are averaged as weights are; what else a layer remembers is copied.
+        """
+        if self.average is None:
+            return
+        ours: list[Tensor] = list(self.average.parameters())
+        theirs: list[Tensor] = list(self.G.parameters())
+        for mine, other in zip(self.average.modules(), self.G.modules(), strict=True):
+            for name, buffer in mine.named_buffers(recurse=False):
+                now = other.get_buffer(name)
+                if isinstance(mine, _BatchNorm) and buffer.is_floating_point():
+                    ours.append(buffer)
+                    theirs.append(now)
+                else:
+                    buffer.copy_(now)
+        with torch.no_grad():
+            get_ema_multi_avg_fn(decay)(ours, theirs, torch.tensor(0))
+
     def state_dict(self) -> dict[str, Any]:
         return {
             "G": self.G.state_dict(),
@@ -45,12 +73,14 @@ class Game:
             "opt_D": self.opt_D.state_dict(),
             "memory": dict(self.memory),
             "seen": dict(self.seen),
-        }
+        } | ({"average": self.average.state_dict()} if self.average is not None else {})
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Take weights and moments; learning rates and betas stay those of the recipe."""
         self.G.load_state_dict(saved["G"])
         self.D.load_state_dict(saved["D"])
+        if self.average is not None:
+            self.average.load_state_dict(saved.get("average", saved["G"]))
         for optimizer, name in ((self.opt_G, "opt_G"), (self.opt_D, "opt_D")):
             rates = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
             optimizer.load_state_dict(saved[name])

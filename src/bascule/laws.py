@@ -1,9 +1,9 @@
-"""Numbers that vary, at random or over time: the strengths of interventions."""
+"""Numbers that vary, at random or over time: strengths of interventions, rates, half-lives."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
+from math import cos, inf, pi
 
 import torch
 
@@ -38,28 +38,52 @@ class Anneal:
     until_epoch: int
 
     def __post_init__(self) -> None:
-        check_fields(self)
-        if min(self.start, self.end) < 0 or self.until_epoch < 1:
-            raise Refusal(
-                f"Anneal({self.start}, {self.end}, until_epoch={self.until_epoch}): "
-                "expected start, end >= 0 and until_epoch >= 1"
-            )
+        _check_ends(self)
 
     def draw(self, now: Now) -> float:
         share = min(now.epoch / self.until_epoch, 1.0)
         return self.start + (self.end - self.start) * share
 
 
-Law = float | Uniform | Anneal
+@dataclass(frozen=True)
+class Cosine:
+    """A number that goes from ``start`` at epoch 0 to ``end`` at ``until_epoch`` as a half cosine.
+
+    Loshchilov and Hutter 2017, equation 5, without restarts.
+    """
+
+    start: float
+    end: float
+    until_epoch: int
+
+    def __post_init__(self) -> None:
+        _check_ends(self)
+
+    def draw(self, now: Now) -> float:
+        share = min(now.epoch / self.until_epoch, 1.0)
+        return self.end + (self.start - self.end) * (1 + cos(pi * share)) / 2
+
+
+def _check_ends(law: Anneal | Cosine) -> None:
+    check_fields(law)
+    if min(law.start, law.end) < 0 or law.until_epoch < 1:
+        raise Refusal(
+            f"{type(law).__name__}({law.start}, {law.end}, until_epoch={law.until_epoch}): "
+            "expected start, end >= 0 and until_epoch >= 1"
+        )
+
+
+Rate = float | Anneal | Cosine  # a number that may change over time, never at random
+Law = float | Uniform | Anneal | Cosine
 
 
 def draw(law: Law, now: Now) -> float:
     """The value of ``law`` at this moment; a plain number is its own law."""
-    return law.draw(now) if isinstance(law, Uniform | Anneal) else float(law)
+    return law.draw(now) if isinstance(law, Uniform | Anneal | Cosine) else float(law)
 
 
 def check_strength(owner: str, name: str, law: Law) -> None:
     """Refuse a negative strength."""
     good = isinstance(law, int | float) and 0 <= law < inf
-    if not good and not isinstance(law, Uniform | Anneal):
+    if not good and not isinstance(law, Uniform | Anneal | Cosine):
         raise Refusal(f"{owner}({name}={law}): expected a number >= 0, or a law")

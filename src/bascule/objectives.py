@@ -2,26 +2,152 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import log
+from typing import Literal
 
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import relu, softplus
 
 from bascule.errors import Refusal
 from bascule.typed import check_fields
 
 
-def loss_D(logit_real: Tensor, logit_fake: Tensor) -> Tensor:
+def loss_D(logit_real: Tensor, logit_fake: Tensor, smooth: float = 0.0) -> Tensor:
     """Binary cross-entropy, -E log D(x) - E log(1 - D(G(z))), with D = sigmoid(logit).
 
-    Goodfellow et al. 2014, equation 1. It is 2 ln 2 where D cannot tell (D = 1/2).
+    Goodfellow et al. 2014, equation 1. It is 2 ln 2 where D cannot tell (D = 1/2). ``smooth``:
+    reals are labelled 1 - smooth (one-sided label smoothing, Salimans et al. 2016, section 3.4).
     """
-    return softplus(-logit_real).mean() + softplus(logit_fake).mean()
+    real = softplus(-logit_real)
+    if smooth:
+        real = (1 - smooth) * real + smooth * softplus(logit_real)
+    return real.mean() + softplus(logit_fake).mean()
 
 
 def loss_G(logit_fake: Tensor) -> Tensor:
     """Non-saturating loss, -E log D(G(z)). Goodfellow et al. 2014, section 3."""
     return softplus(-logit_fake).mean()
+
+
+def minimax_G(logit_fake: Tensor) -> Tensor:
+    """E log(1 - D(G(z))): G minimises what D maximises. Goodfellow et al. 2014, equation 1."""
+    return -softplus(logit_fake).mean()
+
+
+def least_squares_D(logit_real: Tensor, logit_fake: Tensor, smooth: float = 0.0) -> Tensor:
+    """E (D(x) - b)²/2 + E D(G(z))²/2, with D the logit itself and b = 1 - ``smooth``.
+
+    Mao et al. 2017, equation 2 with a = 0 and b = c = 1.
+    """
+    return ((logit_real - (1 - smooth)).square().mean() + logit_fake.square().mean()) / 2
+
+
+def least_squares_G(logit_fake: Tensor) -> Tensor:
+    """E (D(G(z)) - 1)²/2. Mao et al. 2017, equation 2."""
+    return (logit_fake - 1).square().mean() / 2
+
+
+def hinge_D(logit_real: Tensor, logit_fake: Tensor) -> Tensor:
+    """E max(0, 1 - D(x)) + E max(0, 1 + D(G(z))). Lim and Ye 2017, equation 8."""
+    return relu(1 - logit_real).mean() + relu(1 + logit_fake).mean()
+
+
+def wasserstein_D(logit_real: Tensor, logit_fake: Tensor) -> Tensor:
+    """E D(G(z)) - E D(x), for a D that something keeps Lipschitz. Arjovsky et al. 2017."""
+    return logit_fake.mean() - logit_real.mean()
+
+
+def wasserstein_G(logit_fake: Tensor) -> Tensor:
+    """-E D(G(z)), also G's part under the hinge loss."""
+    return -logit_fake.mean()
+
+
+def relativistic_D(logit_real: Tensor, logit_fake: Tensor) -> Tensor:
+    """-E log sigmoid(D(x) - D(G(z))), each real beside the fake of the same place.
+
+    Jolicoeur-Martineau 2019, section 4.1; Huang et al. 2024 (R3GAN), equation 2.
+    """
+    return softplus(logit_fake - logit_real).mean()
+
+
+def relativistic_G(logit_fake: Tensor, logit_real: Tensor) -> Tensor:
+    """The same with both sides exchanged: G learns from the reals beside its fakes."""
+    return softplus(logit_real - logit_fake).mean()
+
+
+Kind = Literal["non-saturating", "minimax", "least-squares", "hinge", "wasserstein", "relativistic"]
+_D: dict[str, Callable[..., Tensor]] = {
+    "non-saturating": loss_D,
+    "minimax": loss_D,
+    "least-squares": least_squares_D,
+    "hinge": hinge_D,
+    "wasserstein": wasserstein_D,
+    "relativistic": relativistic_D,
+}
+_G: dict[str, Callable[[Tensor], Tensor]] = {
+    "non-saturating": loss_G,
+    "minimax": minimax_G,
+    "least-squares": least_squares_G,
+    "hinge": wasserstein_G,
+    "wasserstein": wasserstein_G,
+}
+LABELLED = ("non-saturating", "minimax", "least-squares")  # whose reals have a label to smooth
+ENTROPIC = ("non-saturating", "minimax", "relativistic")  # in nats, of probabilities
+_BLIND: dict[str, tuple[float, str]] = {
+    "non-saturating": (2 * log(2), "2 ln 2"),
+    "minimax": (2 * log(2), "2 ln 2"),
+    "least-squares": (0.25, "1/4"),
+    "hinge": (2.0, "2"),
+    "wasserstein": (0.0, "0"),
+    "relativistic": (log(2), "ln 2"),
+}
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What both players minimise.
+
+    Where ``kind`` is not one of cross-entropy (non-saturating, minimax, relativistic), a logit is
+    a score and not a log odds: D_x and D_Gz, which are sigmoid(logit), then say which way it
+    points and no probability. ``smooth``: the label of reals is 1 - smooth.
+    """
+
+    kind: Kind = "non-saturating"
+    smooth: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if not 0 <= self.smooth < 1:
+            raise Refusal(f"smooth={self.smooth}: expected a number in [0, 1)")
+        if self.smooth and self.kind not in LABELLED:
+            raise Refusal(
+                f"smooth={self.smooth}: the {self.kind} loss has no labels; "
+                f"those with labels: {', '.join(LABELLED)}"
+            )
+
+    @property
+    def paired(self) -> bool:
+        """Whether G's part needs the logits of reals too."""
+        return self.kind == "relativistic"
+
+    @property
+    def blind(self) -> tuple[float, str] | None:
+        """The least loss of a D that cannot tell, as a number and in words; None: not known."""
+        return None if self.smooth else _BLIND[self.kind]
+
+    def D(self, logit_real: Tensor, logit_fake: Tensor) -> Tensor:
+        """D's loss; (B,) logits of both sides."""
+        labels = {"smooth": self.smooth} if self.kind in LABELLED else {}
+        return _D[self.kind](logit_real, logit_fake, **labels)
+
+    def G(self, logit_fake: Tensor, logit_real: Tensor | None = None) -> Tensor:
+        """G's loss; ``logit_real`` where the objective is ``paired``."""
+        if self.paired:
+            assert logit_real is not None
+            return relativistic_G(logit_fake, logit_real)
+        return _G[self.kind](logit_fake)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,14 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from bascule.errors import Refusal
 
 
+def later(default: Any) -> Any:
+    """A field that recipes did not have from the first: at ``default`` it is no part of a digest.
+
+    So runs from before it keep their names. Such a default never changes.
+    """
+    return dataclasses.field(default=default, metadata={"later": True})
+
+
 def hints(cls: type) -> dict[str, Any]:
     """The annotated types of the fields that ``cls`` takes."""
     found = get_type_hints(cls)

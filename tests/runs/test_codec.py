@@ -28,9 +28,10 @@ from bascule.interventions import (
     ResetD,
     Together,
 )
-from bascule.laws import Anneal, Law, Uniform
+from bascule.laws import Anneal, Cosine, Law, Uniform
 from bascule.models.dcgan import DCGAN, DCGANW9
-from bascule.objectives import TopK
+from bascule.objectives import Objective, TopK
+from bascule.penalties import PENALTIES, R1, LeCam
 from bascule.presets import PRESETS, SDPC_PRESETS
 from bascule.runs.codec import CLASSES, build, changed, decode, differences, digest, encode, parse
 from bascule.training.recipe import Recipe
@@ -71,6 +72,7 @@ WHOLE = [
     ),
     PLAIN.but(data=Fractals(100), model=DCGANW9(width=9)),
     PLAIN.but(data=Imported("my-faces")),
+    PLAIN.but(lr_D=Cosine(2e-4, 5e-5, 9), penalties=(R1(1.0, every=4), LeCam()), critic_steps=2),
     *PRESETS.values(),
     *SDPC_PRESETS.values(),
 ]
@@ -80,6 +82,7 @@ PARTS = [
     *(Anneal(0.0, 1.0, 9), Together((PerfectG(1, of="other"), NoiseOnReals())), TopK(0.25)),
     *(RealsAmongFakes(3, Uniform(0.0, 0.2), G_sees=True), FakesAmongReals(5), FakeHistory(99)),
     *(PseudoAugmentation(0.5), NegativeAugmentation(0.5, 4), ResetD(wait=(0.6, 0.3))),
+    *(Objective("hinge"), Cosine(1.0, 0.5, 3), *(kind() for kind in PENALTIES)),
     *(DiffAugment(("cutout",)), AdaptiveAugment(speed_images=1000)),
 ]
 
@@ -383,6 +386,9 @@ def test_build_checks_names_types_and_what_is_missing():
 
 OTHER = {
     "top_k": TopK(),
+    "objective": Objective("hinge"),
+    "penalties": (R1(),),
+    "ema_half_life": 1000.0,
     "data": Faces(n=300),
     "model": DCGAN(width=65),
     "augment": (Flip(),),
@@ -407,6 +413,18 @@ def test_the_digest_is_blake2b_of_the_canonical_encoding():
     text = '{"high": 0.5, "is": "Uniform", "low": 0.0}'
     assert digest(Uniform(0.0, 0.5)) == hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
     assert digest(Uniform(0.0, 0.5)) == "495721b1"
+
+
+def test_fields_that_came_later_leave_old_runs_their_names():
+    """As they were before objectives, penalties and averages were fields of a recipe."""
+    assert digest(PLAIN) == "a61b9b11"
+    told = encode(PLAIN, brief=True)
+    assert "objective" not in told and "penalties" not in told and "top_k" in told
+    assert encode(PLAIN)["objective"] == {
+        "is": "Objective",
+        "kind": "non-saturating",
+        "smooth": 0.0,
+    }
 
 
 @pytest.mark.parametrize("name", [f.name for f in fields(Recipe)])

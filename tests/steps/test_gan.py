@@ -18,7 +18,7 @@ from bascule.interventions import (
 )
 from bascule.now import Lent, Now
 from bascule.objectives import TopK
-from bascule.steps.gan import gan_step
+from bascule.steps.gan import Rules, gan_step
 from bascule.training.state import begin
 
 BCE = nn.BCEWithLogitsLoss()
@@ -57,7 +57,9 @@ def play(game, steps: int, change=NOTHING, concat: bool = False, seed: int = 0, 
     for k in range(steps):
         layout = torch.channels_last if is_channels_last(game) else torch.contiguous_format
         real = reals(k).contiguous(memory_format=layout)
-        scalars.append(gan_step(game, real, Now(seed, 0, k), change, concat, top_k))
+        scalars.append(
+            gan_step(game, real, Now(seed, 0, k), change, Rules(concat=concat, top_k=top_k))
+        )
     return scalars
 
 
@@ -178,7 +180,7 @@ def test_top_k_goes_by_the_epoch(plain, same):
 
     spectral = plain.but(model=replace(plain.model, norm_D="spectral"))  # no norm mixes images
     for epoch in (0, 1, 2, 5):
-        gan_step(begin(spectral).game, reals(0), Now(0, epoch, 0), Note(), top_k=rule)
+        gan_step(begin(spectral).game, reals(0), Now(0, epoch, 0), Note(), Rules(top_k=rule))
     assert fakes == [8, 4, 2, 1]
     with_it, without = begin(plain).game, begin(plain).game
     play(with_it, 2, top_k=TopK(nu=1.0))
@@ -314,7 +316,7 @@ def test_a_resting_player_keeps_weights_moments_and_what_its_norms_remember(
     play(game, 2)  # so that there are moments to keep
     nets = {"G": (game.G, game.opt_G), "D": (game.D, game.opt_D)}
     before = {p: (state(net), copy.deepcopy(opt.state_dict())) for p, (net, opt) in nets.items()}
-    scalars = gan_step(game, reals(2), Now(0, 0, 2), Rest(players), concat)
+    scalars = gan_step(game, reals(2), Now(0, 0, 2), Rest(players), Rules(concat=concat))
     assert all(value.isfinite() for value in scalars.values())
     for p, (net, opt) in nets.items():
         weights, moments = before[p]

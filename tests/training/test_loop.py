@@ -13,6 +13,7 @@ from skimage import color
 from bascule.data.augment import Affine, Flip
 from bascule.data.faces import Faces
 from bascule.errors import Refusal
+from bascule.game import Game
 from bascule.interventions import (
     AdaptiveAugment,
     DiffAugment,
@@ -28,10 +29,13 @@ from bascule.interventions import (
     ResetD,
     Together,
 )
+from bascule.laws import Anneal, Cosine
 from bascule.models.dcgan import DCGAN
 from bascule.now import Now, generator
-from bascule.objectives import TopK
+from bascule.objectives import Objective, TopK
+from bascule.penalties import R1, LeCam
 from bascule.runs.execute import execute
+from bascule.steps.gan import Rules
 from bascule.training import gan
 from bascule.training.gan import prepare
 from bascule.training.loop import Probe, Stopped, summary, train
@@ -53,7 +57,7 @@ def fed(monkeypatch) -> list[tuple[Now, torch.Tensor]]:
     """Put a step in the game's place that only notes what it is fed."""
     seen = []
 
-    def step(game, real, now, change, concat, top_k):
+    def step(game, real, now, change, rules):
         seen.append((now, real.clone()))
         return {"loss_D": torch.tensor(float(now.step))}
 
@@ -341,34 +345,88 @@ def test_the_memory_layout_is_the_recipes(tiny, fed, channels_last):
     )
 
 
-@pytest.mark.parametrize("concat", [True, False])
-def test_the_step_gets_the_rules_of_the_recipe(tiny, monkeypatch, concat):
+@pytest.mark.parametrize(
+    "rules",
+    [
+        Rules(),
+        Rules(concat=True, top_k=TopK(nu=0.25)),
+        Rules(Objective("hinge"), (R1(1.0), LeCam()), critic_steps=3),
+    ],
+    ids=["plain", "concat, top-k", "hinge"],
+)
+def test_the_step_gets_the_rules_of_the_recipe(tiny, monkeypatch, rules):
     given = []
 
-    def step(game, real, now, change, concat, top_k):
-        given.append((game, change, concat))
+    def step(game, real, now, change, rules):
+        given.append((game, change, rules))
         return {"loss_D": torch.tensor(1.0)}
 
     monkeypatch.setattr(gan, "gan_step", step)
-    rules = (PerfectG(0), NoiseOnReals(0.5))
-    recipe = tiny.but(epochs=1, concat=concat, change=rules)
+    changes = (PerfectG(0), NoiseOnReals(0.5))
+    recipe = tiny.but(epochs=1, change=changes, **vars(rules))
     state = begin(recipe)
     train(recipe, state, flat(36))
-    assert given == [(state.game, Together(rules), concat)] * 4
+    assert given == [(state.game, Together(changes), rules)] * 4
 
 
-def test_the_step_gets_the_top_k_of_the_recipe(tiny, monkeypatch):
-    given = []
+def test_rates_are_those_of_the_moment(tiny, monkeypatch):
+    seen = []
 
-    def step(game, real, now, change, concat, top_k):
-        given.append(top_k)
+    def step(game, real, now, change, rules):
+        (of_D,), (of_G,) = game.opt_D.param_groups, game.opt_G.param_groups
+        seen.append((now.epoch, of_D["lr"], of_G["lr"], of_D["betas"], of_G["betas"]))
         return {"loss_D": torch.tensor(1.0)}
 
     monkeypatch.setattr(gan, "gan_step", step)
-    for rule in (None, TopK(nu=0.25)):
-        recipe = tiny.but(epochs=1, top_k=rule)
-        train(recipe, begin(recipe), flat(36))
-    assert given == [None] * 4 + [TopK(nu=0.25)] * 4
+    falls, wave = Anneal(4e-4, 0.0, until_epoch=4), Cosine(0.9, 0.99, until_epoch=2)
+    recipe = tiny.but(lr_D=falls, lr_G=1e-4, beta2=wave, epochs=3)
+    train(recipe, begin(recipe), flat(36))
+    expected = [(0, 4e-4, 0.9), (1, 3e-4, 0.945), (2, 2e-4, 0.99)]
+    assert [row[0] for row in seen] == [0] * 4 + [1] * 4 + [2] * 4
+    for epoch, lr, beta2 in expected:
+        for _, of_D, of_G, *betas in seen[4 * epoch : 4 * epoch + 4]:
+            assert of_D == pytest.approx(lr) and of_G == 1e-4
+            assert betas == [pytest.approx((0.5, beta2))] * 2
+
+
+def test_the_average_follows_by_its_half_life_in_images(tiny, monkeypatch):
+    decays = []
+    monkeypatch.setattr(Game, "follow", lambda game, decay: decays.append(decay))
+    recipe = tiny.but(ema_half_life=Anneal(0.0, 32.0, until_epoch=2), epochs=3)
+    train(recipe, begin(recipe), IMAGES)
+    assert decays == pytest.approx([0.0] * 4 + [0.5 ** (8 / 16)] * 4 + [0.5 ** (8 / 32)] * 4)
+
+
+def test_pictures_are_drawn_by_the_average(tiny):
+    recipe = tiny.but(ema_half_life=1e9)  # it stays what G was at first
+    state, plain = begin(recipe), begin(tiny)
+    first = tiny.draw(plain.game)
+    train(recipe, state, IMAGES, until_epoch=1)
+    assert recipe.draw(state.game).tobytes() == first.tobytes()
+    state.game.average = None
+    assert recipe.draw(state.game).tobytes() != first.tobytes()
+
+
+def test_everything_later_stops_and_goes_on_bit_for_bit(tiny, same):
+    recipe = tiny.but(
+        objective=Objective("hinge"),
+        penalties=(R1(0.1, every=3), LeCam()),
+        critic_steps=3,  # no divisor of an epoch's 4 steps
+        ema_half_life=16.0,
+        lr_D=Cosine(1e-3, 1e-4, 3),
+        change=DiffAugment(),
+    )
+    halves, whole = begin(recipe), begin(recipe)
+    watched, again = Watch(), Watch()
+    train(recipe, whole, IMAGES, [watched])
+    with pytest.raises(Stopped):
+        train(recipe, halves, IMAGES, [again], must_stop=lambda: halves.step == 6)
+    resumed = begin(recipe)
+    resumed.load_state_dict(copy.deepcopy(halves.state_dict()))
+    train(recipe, resumed, IMAGES, [again])
+    assert same(resumed.state_dict(), whole.state_dict())
+    assert again.rows == watched.rows
+    assert {"R1", "LeCam", "LeCam/real", "LeCam/fake", "loss_G"} <= watched.rows[0].keys()
 
 
 # what a rule is lent
@@ -610,7 +668,7 @@ def test_a_loss_that_is_not_finite_is_refused_by_name_epoch_and_remedy(bad):
 
 @pytest.mark.parametrize("stop_after", [None, 2])
 def test_a_diverged_game_ends_the_run_and_is_not_saved(tiny, monkeypatch, stop_after):
-    def diverged(game, real, now, change, concat, top_k):
+    def diverged(game, real, now, change, rules):
         return {"loss_D": torch.tensor(math.nan if now.step == 1 else 1.0)}
 
     monkeypatch.setattr(gan, "gan_step", diverged)

@@ -198,3 +198,46 @@ def test_another_model_than_the_checkpoints_is_an_error(tiny):
     other = begin(tiny.but(model=type(tiny.model)(width=8, z_dim=8, size=32)))
     with pytest.raises(RuntimeError, match="size mismatch"):
         other.load_state_dict(saved)
+
+
+# what draws: the average of G
+
+
+def test_the_average_is_the_recursion_written_by_hand(tiny, same):
+    """p <- d p + (1 - d) G, BatchNorm statistics too; counts are copied, and G plays on as ever."""
+    game, quiet = begin(tiny.but(ema_half_life=20.0)).game, begin(tiny).game
+    expected = {k: v.clone() for k, v in game.G.state_dict().items()}
+    for step in range(3):
+        gan_step(game, real(step), Now(0, 0, step), Intervention())
+        gan_step(quiet, real(step), Now(0, 0, step), Intervention())
+        game.follow(0.75)
+        for name, value in game.G.state_dict().items():
+            whole = name.endswith("num_batches_tracked")
+            expected[name] = value.clone() if whole else 0.75 * expected[name] + 0.25 * value
+    assert same(game.G.state_dict(), quiet.G.state_dict())
+    for name, value in game.average.state_dict().items():
+        torch.testing.assert_close(value, expected[name], rtol=1e-5, atol=1e-7)
+    assert game.drawing() is game.average and quiet.drawing() is quiet.G
+
+
+def test_what_spectral_normalisation_remembers_is_copied(tiny):
+    game = begin(tiny.but(ema_half_life=20.0)).game
+    game.average, game.G = copy.deepcopy(game.D), copy.deepcopy(game.D)
+    torch.nn.utils.parametrizations.spectral_norm(game.average.layers[0])
+    torch.nn.utils.parametrizations.spectral_norm(game.G.layers[0])
+    game.G(real(0))
+    game.follow(0.5)
+    for name, buffer in game.average.layers[0].named_buffers():
+        assert torch.equal(buffer, game.G.layers[0].get_buffer(name))
+
+
+def test_an_average_goes_through_a_file_and_an_older_checkpoint_gives_G(tiny, same):
+    recipe = tiny.but(ema_half_life=20.0)
+    state, other, old = begin(recipe), begin(recipe.but(seed=5)), begin(tiny)
+    play(state, 2)
+    state.game.follow(0.5)
+    other.load_state_dict(through_a_file(state.state_dict()))
+    assert same(other.game.average.state_dict(), state.game.average.state_dict())
+    play(old, 1)
+    other.load_state_dict(through_a_file(old.state_dict()))
+    assert same(other.game.average.state_dict(), old.game.G.state_dict())

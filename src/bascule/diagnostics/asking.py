@@ -19,7 +19,6 @@ from bascule.data.color import from_space, to_space
 from bascule.game import Game
 from bascule.interventions import Together
 from bascule.now import Now
-from bascule.objectives import loss_D, loss_G
 from bascule.steps.gan import judge, norms
 from bascule.training.recipe import Recipe
 
@@ -75,8 +74,12 @@ def gradient_norms(
     with norms(game.G, learn=False), norms(game.D, learn=False), game.autocast():
         fake = game.G(z.to(game.device)).float()
         seen = view(_seen(game, real, recipe), now.within("real"))
-        d = loss_D(*judge(game.D, seen, view(fake.detach(), now.within("fake")), recipe.concat))
-        g = loss_G(game.D(view(fake, now.within("fake"))).float())
+        on_real, on_fake = judge(
+            game.D, seen, view(fake.detach(), now.within("fake")), recipe.concat
+        )
+        d = recipe.objective.D(on_real, on_fake)
+        logit = game.D(view(fake, now.within("fake"))).float()
+        g = recipe.objective.G(logit, on_real.detach())
     return _norm(d, game.D), _norm(g, game.G)
 
 

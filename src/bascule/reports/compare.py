@@ -94,7 +94,7 @@ def curves_of(runs: Sequence[Run], names: Sequence[str]) -> Drawing:
         marks[epoch] = f"branch: {marks[epoch]}" if marks.get(epoch) else "branch"
     changes = [Change(epoch, marks[epoch]) for epoch in sorted(marks)]
     scalars = _scalars(runs)
-    panels = panels_of(scalars)
+    panels = panels_of(scalars, [run.recipe for run in runs])
     blind = " Dotted: where a D that cannot tell stands." if "D_x" in scalars else ""
     caption = (
         "The mean of each epoch's batches, one colour a run. Dashed: a changed rule begins to "

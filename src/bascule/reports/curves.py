@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log, log10
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bascule.experiments.predictions import Curve, Curves
+from bascule.objectives import ENTROPIC, Objective
 from bascule.reports.figures import COLOURS, INK, colours, new_figure, style
 from bascule.theory.noise import Bound
+from bascule.training.recipe import AnyRecipe, Recipe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,9 +42,21 @@ class Change:
     label: str
 
 
-def panels_of(scalars: Sequence[str]) -> list[Panel]:
-    """A panel for each scalar; those of the game with their unit and level."""
+def panels_of(scalars: Sequence[str], recipes: Iterable[AnyRecipe] = ()) -> list[Panel]:
+    """A panel for each scalar; those of the game with their unit and level.
+
+    ``recipes``: what is drawn. Where they play for several objectives, their losses are of
+    several units and no level is that of all.
+    """
+    objectives = {recipe.objective for recipe in recipes if isinstance(recipe, Recipe)}
     known = {panel[0]: panel for panel in GAME}
+    if any(objective != Objective() for objective in objectives):
+        entropic = all(objective.kind in ENTROPIC for objective in objectives)
+        one = next(iter(objectives)) if len(objectives) == 1 else None
+        unit, sigmoid = ("nats", "probability") if entropic else ("", "sigmoid of the logit")
+        level, name = (one and one.blind) or (None, "")
+        known["loss_D"], known["loss_G"] = ("loss_D", unit, level, name), ("loss_G", unit, None, "")
+        known |= {scalar: (scalar, sigmoid, 0.5, "1/2") for scalar in ("D_x", "D_Gz")}
     return [known.get(scalar, (scalar, "", None, "")) for scalar in scalars]
 
 
@@ -85,7 +99,7 @@ def curves_figure(
                 _draw_arm(ax, [y for y in lines if len(y)], stroke, shared.get(arm, 0))
                 if bounds and arm in bounds:
                     _draw_best(ax, *bounds[arm], scalar, max(map(len, lines), default=0), stroke)
-            note = _scale(ax, curves, scalar, unit)
+            note = _scale(ax, curves, scalar)
             _finish(ax, level, name)
             pad = 6 + 10 * min(len(changes), 2)  # room for their labels
             title = f"{scalar}  ({unit})" if unit else scalar
@@ -142,12 +156,12 @@ def _draw_best(ax: Axes, start: int, bound: Bound, scalar: str, end: int, stroke
         ax.plot([start - 0.5, end - 0.5], [level, level], color=stroke["color"], **BEST)
 
 
-def _scale(ax: Axes, curves: Curves, scalar: str, unit: str) -> str:
+def _scale(ax: Axes, curves: Curves, scalar: str) -> str:
     """Choose the y axis; returns what a reader must know about it."""
-    if unit == "probability":
+    if scalar in ("D_x", "D_Gz"):
         ax.set_ylim(-0.02, 1.02)
         return ""
-    if unit != "nats" and not scalar.startswith("grad_norm"):
+    if not scalar.startswith(("loss", "grad_norm")):
         return ""  # what is bounded has no spikes
     found = [np.ravel(c.get(scalar, ())) for seeds in curves.values() for c in seeds.values()]
     values = np.concatenate([np.empty(0), *found])

@@ -162,7 +162,7 @@ def _curves(results: Results) -> list[Block]:
     changes = facts.changes([results.experiment.arms[arm] for arm in results.runs])
     branches, best = _branches(results), best_of(results)
     scalars = results.scalars
-    panels = panels_of(scalars)
+    panels = panels_of(scalars, results.experiment.arms.values())
     blind = BLIND_D if "D_x" in scalars else ""
     drawn = Drawing(
         "curves",

@@ -20,10 +20,11 @@ from bascule.data.whitening import Whiten
 from bascule.data.window import Window
 from bascule.errors import Refusal, unknown
 from bascule.interventions import INTERVENTIONS, Intervention
-from bascule.laws import Anneal, Uniform
+from bascule.laws import Anneal, Cosine, Uniform
 from bascule.models.dcgan import DCGAN, DCGANW9
 from bascule.models.sdpc import SDPC, Inference, Layer
-from bascule.objectives import TopK
+from bascule.objectives import Objective, TopK
+from bascule.penalties import PENALTIES
 from bascule.training.recipe import Recipe
 from bascule.training.sdpc import SDPCRecipe
 from bascule.typed import checked, hints
@@ -31,21 +32,43 @@ from bascule.typed import checked, hints
 CLASSES: dict[str, type] = {
     c.__name__: c
     for c in (
-        *(Recipe, Faces, Fractals, Imported, Flip, Affine, DCGAN, DCGANW9, TopK, Uniform, Anneal),
+        *(
+            Recipe,
+            Faces,
+            Fractals,
+            Imported,
+            Flip,
+            Affine,
+            DCGAN,
+            DCGANW9,
+            TopK,
+            Uniform,
+            Anneal,
+            Cosine,
+        ),
         *(SDPCRecipe, SDPC, Layer, Inference),
         *(Bands, Whiten, LocalContrast, Standardise, Window),
+        Objective,
+        *PENALTIES,
         *INTERVENTIONS,
     )
 }
 
 
-def encode(value: Any) -> Any:
-    """Plain JSON values for a recipe or any part of it."""
+def encode(value: Any, brief: bool = False) -> Any:
+    """Plain JSON values for a recipe or any part of it.
+
+    ``brief``: without fields that came :func:`bascule.typed.later` and have their default.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         told = {"is": type(value).__name__}
-        return told | {f.name: encode(getattr(value, f.name)) for f in _fields(type(value))}
+        for f in _fields(type(value)):
+            part = getattr(value, f.name)
+            if not (brief and f.metadata.get("later") and part == f.default):
+                told[f.name] = encode(part, brief)
+        return told
     if isinstance(value, tuple | list):
-        return [encode(v) for v in value]
+        return [encode(v, brief) for v in value]
     if isinstance(value, Intervention):
         raise Refusal(
             f"{type(value).__name__} cannot be kept in a file: put @dataclass(frozen=True) above it"
@@ -134,8 +157,11 @@ def parse(text: str, extra: Iterable[type] = ()) -> Any:
 
 
 def digest(value: Any) -> str:
-    """8 hexadecimal digits that stand for a recipe."""
-    canonical = json.dumps(encode(value), sort_keys=True)
+    """8 hexadecimal digits that stand for a recipe.
+
+    A field that came :func:`bascule.typed.later` is left out while it has its default.
+    """
+    canonical = json.dumps(encode(value, brief=True), sort_keys=True)
     return hashlib.blake2b(canonical.encode(), digest_size=4).hexdigest()
 
 

@@ -1,10 +1,10 @@
-"""The game of Goodfellow et al. 2014, algorithm 1 with k = 1 and the non-saturating loss."""
+"""One step of the game of Goodfellow et al. 2014, algorithm 1: D moves, then G answers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -14,71 +14,112 @@ from torch.nn.utils.parametrizations import _SpectralNorm
 from bascule.game import Game
 from bascule.interventions import Intervention
 from bascule.now import Now
-from bascule.objectives import TopK, loss_D, loss_G
+from bascule.objectives import Objective, TopK
+from bascule.penalties import Penalty, Turn
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the players play for.
+
+    ``penalties``: what D pays beside its loss. ``top_k``: G learns from its best fakes alone.
+    ``concat``: D sees reals and fakes in one forward pass. ``critic_steps``: G has a turn in every
+    n-th step only, so D has n turns, on n batches, for one of G.
+    """
+
+    objective: Objective = Objective()
+    penalties: tuple[Penalty, ...] = ()
+    top_k: TopK | None = None
+    concat: bool = False
+    critic_steps: int = 1
+
+
+PLAIN = Rules()
 
 
 def gan_step(
-    game: Game,
-    real: Tensor,
-    now: Now,
-    change: Intervention,
-    concat: bool = False,
-    top_k: TopK | None = None,
+    game: Game, real: Tensor, now: Now, change: Intervention, rules: Rules = PLAIN
 ) -> dict[str, Tensor]:
     """One step of D, then one of G, on one batch of reals (B, 3, H, W) in [-1, 1].
 
     D sees reals and fakes in two forward passes, because its BatchNorm takes its statistics from
-    each batch; ``concat`` shows them in one pass instead, which is another game. G's turn reuses
-    the fakes of D's turn; with ``top_k`` G learns from the best of them alone. A player that may
-    not learn is left as it is, its BatchNorm statistics too, and its loss is still reported.
-    Returns detached scalars; D_x and D_Gz are means of sigmoid(logit) over the batch in D's turn,
+    each batch; in one pass (``rules.concat``) it is another game. G's turn reuses the fakes of D's
+    turn. A player that may not learn is left as it is, its BatchNorm statistics too, and its loss
+    is still reported; it pays no penalty.
+    Returns detached scalars: loss_D without penalties, each penalty that was due by its name,
+    loss_G where G had a turn; D_x and D_Gz are means of sigmoid(logit) over the batch in D's turn,
     r_t is the mean sign of the reals' logits (Karras et al. 2020, equation 1).
     """
     now = replace(now, lent=replace(now.lent, judge=lambda x: _judged(game, change, x, now)))
     change.prepare(game, now.within("prepare"))
     turns = now.within("may_learn")
-    d_learns, g_learns = change.may_learn("D", turns), change.may_learn("G", turns)
+    g_plays = (now.step + 1) % rules.critic_steps == 0
+    d_learns, g_learns = change.may_learn("D", turns), g_plays and change.may_learn("G", turns)
 
     z = torch.randn(len(real), game.z_dim, generator=now.rng("z")).to(game.device)
     with game.autocast(), torch.set_grad_enabled(g_learns), norms(game.G, learn=g_learns):
         fake = game.G(z).float()
     shown_real, shown_fake = change.batches(real, fake, now.within("batches"))
 
+    due = [p for p in rules.penalties if d_learns and p.due(now)]
+    sloped = {side for p in due for side in p.differentiates}
     with game.autocast(), torch.set_grad_enabled(d_learns), norms(game.D, learn=d_learns):
-        seen_real = change.view(shown_real, now.within("view/D/real"))
-        seen_fake = change.view(shown_fake.detach(), now.within("view/D/fake"))
-        logit_real, logit_fake = judge(game.D, seen_real, seen_fake, concat)
-        d = loss_D(logit_real, logit_fake)
+        of_real = shown_real.detach().requires_grad_("real" in sloped)
+        of_fake = shown_fake.detach().requires_grad_("fake" in sloped)
+        seen_real = change.view(of_real, now.within("view/D/real"))
+        seen_fake = change.view(of_fake, now.within("view/D/fake"))
+        logit_real, logit_fake = judge(game.D, seen_real, seen_fake, rules.concat)
+        d = rules.objective.D(logit_real, logit_fake)
+        turn = Turn(
+            images={"real": of_real, "fake": of_fake},
+            logits={"real": logit_real, "fake": logit_fake},
+            judge=lambda x, name: _also_judged(game, change, x, now.within(f"view/D/{name}")),
+            now=now.within("penalties"),
+        )
+        paid = {
+            type(p).__name__: p(replace(turn, now=turn.now.owned_by(type(p).__name__))) for p in due
+        }
     if d_learns:
         game.opt_D.zero_grad()
-        d.backward()
+        sum(paid.values(), d).backward()
         game.opt_D.step()
 
-    game.D.requires_grad_(False)  # G's turn needs no gradient of D's weights
-    heard = d_learns and g_learns
-    with game.autocast(), torch.set_grad_enabled(g_learns), norms(game.D, learn=heard):
-        judged = change.turn_of_G(fake, shown_fake, now.within("turn_of_G"))
-        logit = game.D(change.view(judged, now.within("view/G/fake"))).float()
-        g = loss_G(top_k.best(logit, now.epoch) if top_k else logit)
-    if g_learns:
-        game.opt_G.zero_grad()
-        g.backward()
-        game.opt_G.step()
-    game.D.requires_grad_(True)
-
-    return {
-        "loss_D": d.detach(),
-        "loss_G": g.detach(),
-        "D_x": logit_real.detach().sigmoid().mean(),
-        "D_Gz": logit_fake.detach().sigmoid().mean(),
-        "r_t": logit_real.detach().sign().mean(),
+    scalars = {
+        "loss_D": d,
+        **paid,
+        "D_x": logit_real.sigmoid().mean(),
+        "D_Gz": logit_fake.sigmoid().mean(),
+        "r_t": logit_real.sign().mean(),
     }
+    if g_plays:
+        game.D.requires_grad_(False)  # G's turn needs no gradient of D's weights
+        heard = d_learns and g_learns
+        with game.autocast(), torch.set_grad_enabled(g_learns), norms(game.D, learn=heard):
+            judged = change.turn_of_G(fake, shown_fake, now.within("turn_of_G"))
+            logit = game.D(change.view(judged, now.within("view/G/fake"))).float()
+            logit = rules.top_k.best(logit, now.epoch) if rules.top_k else logit
+            beside = None
+            if rules.objective.paired:
+                beside = game.D(change.view(shown_real, now.within("view/G/real"))).float()
+            scalars["loss_G"] = rules.objective.G(logit, beside)
+        if g_learns:
+            game.opt_G.zero_grad()
+            scalars["loss_G"].backward()
+            game.opt_G.step()
+        game.D.requires_grad_(True)
+    return {name: value.detach() for name, value in scalars.items()}
 
 
 def _judged(game: Game, change: Intervention, x: Tensor, now: Now) -> Tensor:
     """D's logits of ``x``, (B,), as it sees it at this moment, without a trace in D."""
     with torch.no_grad(), game.autocast(), norms(game.D, learn=False):
         return game.D(change.view(x.detach(), now.within("judge"))).float()
+
+
+def _also_judged(game: Game, change: Intervention, x: Tensor, now: Now) -> Tensor:
+    """D's logits of ``x``, (B,), with their graph; what its normalisations remember stays."""
+    with norms(game.D, learn=False):
+        return game.D(change.view(x, now)).float()
 
 
 def judge(D: nn.Module, real: Tensor, fake: Tensor, concat: bool) -> tuple[Tensor, Tensor]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import log
 
 import numpy as np
 
+from bascule.objectives import hinge_D, loss_D
 from bascule.theory import gaussians
 from bascule.theory.check import Budget, Check, Section, Tell
 
@@ -53,8 +55,8 @@ def gaussian_section(budget: Budget, tell: Tell) -> Section:
             ),
         ]
     tell(0.5)
-    hinge = gaussians.learn(shift, 2, steps, "hinge", gaussians.hinge_loss_D)
-    found = gaussians.measure(hinge, shift, gaussians.hinge_loss_D)
+    hinge = gaussians.learn(shift, 2, steps, "hinge", hinge_D)
+    found = gaussians.measure(hinge, shift, hinge_D)
     checks.append(
         Check(
             "hinge loss is at least 2 - 2 TV",
@@ -67,8 +69,8 @@ def gaussian_section(budget: Budget, tell: Tell) -> Section:
     )
     tell(0.7)
     same = gaussians.measure(gaussians.learn(0.0, 2, steps, "same"), 0.0)
-    smoothed_D = gaussians.learn(0.0, 2, steps, "smoothed", gaussians.smoothed_loss_D)
-    smoothed = gaussians.measure(smoothed_D, 0.0, gaussians.smoothed_loss_D)
+    labels = partial(loss_D, smooth=0.1)
+    smoothed = gaussians.measure(gaussians.learn(0.0, 2, steps, "smoothed", labels), 0.0, labels)
     loss, d = gaussians.smoothed_equilibrium(0.9)
     checks += [
         Check("equal laws: loss_D is 2 ln 2", 2 * log(2), same.loss, 1e-3, GOODFELLOW),

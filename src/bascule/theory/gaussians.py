@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from scipy import integrate, stats
 from torch import Tensor, nn
-from torch.nn.functional import relu, softplus
 
 from bascule.now import generator
 from bascule.objectives import loss_D
@@ -52,27 +51,13 @@ def best_logit(x: np.ndarray, shift: float) -> np.ndarray:
     return (shift**2 - 2 * shift * x) / 2
 
 
-def smoothed_loss_D(logit_real: Tensor, logit_fake: Tensor, keep: float = 0.9) -> Tensor:
-    """D's cross-entropy when reals are labelled ``keep`` and fakes 0.
-
-    One-sided label smoothing, Salimans et al. 2016, section 3.4.
-    """
-    real = keep * softplus(-logit_real) + (1 - keep) * softplus(logit_real)
-    return real.mean() + softplus(logit_fake).mean()
-
-
 def smoothed_equilibrium(keep: float) -> tuple[float, float]:
-    """(loss_D, D) of the best D under :func:`smoothed_loss_D` when both laws are the same.
+    """(loss_D, D) of the best D when both laws are the same and reals are labelled ``keep``.
 
     D = keep / 2 minimises -keep ln D - (2 - keep) ln(1 - D), which is then the loss.
     """
     d = keep / 2
     return -keep * log(d) - (2 - keep) * log(1 - d), d
-
-
-def hinge_loss_D(logit_real: Tensor, logit_fake: Tensor) -> Tensor:
-    """Lim and Ye 2017, equation 8: E max(0, 1 - D(x)) + E max(0, 1 + D(G(z)))."""
-    return relu(1 - logit_real).mean() + relu(1 + logit_fake).mean()
 
 
 def draw(shift: float, batch: int = 1024) -> Draw:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from bascule.game import Game
 from bascule.interventions import Intervention
 from bascule.now import Now, generator
-from bascule.steps.gan import gan_step
+from bascule.steps.gan import Rules, gan_step
 from bascule.theory.nets import Maxout, filled
 
 POINTS = 100_000  # training points
@@ -139,7 +139,7 @@ def play(
                 optimizer.param_groups[0]["lr"] = schedule.lr * (1 - step / schedule.steps)
         batch = real[order[place * schedule.batch : (place + 1) * schedule.batch]]
         now = Now(seed, epoch, step, scope=f"theory/{mixture.name}")
-        gan_step(game, batch, now, Intervention(), concat=True)
+        gan_step(game, batch, now, Intervention(), Rules(concat=True))
         if step % 200 == 0:
             tell(step / schedule.steps)
     G.eval()

@@ -27,7 +27,7 @@ import numpy as np
 from scipy import special, stats
 
 from bascule.errors import Refusal
-from bascule.laws import Anneal, Law, Uniform, check_strength
+from bascule.laws import Anneal, Cosine, Law, Uniform, check_strength
 
 Noise = Law | tuple[Law, ...]  # the strength of one noise, or of several that are added
 Ranges = tuple[tuple[float, float], ...]
@@ -177,7 +177,7 @@ def check_noise(owner: str, name: str, noise: Noise) -> None:
     """Refuse strengths below 0, laws that move, and sums of more than two laws that vary."""
     for law in _laws(noise):
         check_strength(owner, name, law)
-        if isinstance(law, Anneal):
+        if isinstance(law, Anneal | Cosine):
             raise Refusal(f"{owner}({name}={law}): it moves; give its value at one epoch")
     if len(_parts(noise)[1]) > 2:
         raise Refusal(f"{owner}({name}={noise}): expected at most two laws that vary")
@@ -197,7 +197,7 @@ def _parts(noise: Noise) -> tuple[float, Ranges]:
 def _range(law: Law) -> tuple[float, float]:
     if isinstance(law, Uniform):
         return law.low, law.high
-    assert not isinstance(law, Anneal)  # check_noise refuses it
+    assert not isinstance(law, Anneal | Cosine)  # check_noise refuses it
     return float(law), float(law)
 
 

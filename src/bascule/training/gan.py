@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from bascule.data.color import from_space, to_space
 from bascule.errors import Refusal
 from bascule.game import Game
 from bascule.interventions import Together
+from bascule.laws import Rate, draw
 from bascule.now import Lent, Now, address, generator
 from bascule.steps.gan import gan_step
 from bascule.training.state import State
@@ -30,11 +32,16 @@ def players(recipe: Recipe) -> Game:
     for player in (G, D):
         player.to(memory_format=layout).to(device).train()
 
-    def adam(player: nn.Module, lr: float) -> torch.optim.Adam:
-        betas = (recipe.beta1, recipe.beta2)
-        return torch.optim.Adam(player.parameters(), lr, betas, fused=recipe.fused_adam)
+    first = Now(recipe.seed, epoch=0, step=0)
+
+    def adam(player: nn.Module, lr: Rate) -> torch.optim.Adam:
+        betas = (recipe.beta1, draw(recipe.beta2, first))
+        return torch.optim.Adam(
+            player.parameters(), draw(lr, first), betas, fused=recipe.fused_adam
+        )
 
     opt_G, opt_D = adam(G, recipe.lr_G), adam(D, recipe.lr_D)
+    average = None if recipe.ema_half_life is None else copy.deepcopy(G).requires_grad_(False)
     if recipe.compile:
         G.compile()
         D.compile()
@@ -43,6 +50,7 @@ def players(recipe: Recipe) -> Game:
         z_dim=recipe.model.z_dim,
         device=device,
         precision=recipe.precision,
+        average=average,
         fresh=recipe.model.players,
     )
 
@@ -72,10 +80,21 @@ def play(
     now = Now(recipe.seed, state.epoch, state.step, device=game.device, lent=lent)
     torch.manual_seed(address(recipe.seed, "global", now.step))  # for dropout and the like
     real = shown(images[indices.to(images.device)], now)
-    scalars = gan_step(game, real, now, change, recipe.concat, recipe.top_k)
+    _set_rates(recipe, game, now)
+    scalars = gan_step(game, real, now, change, recipe.rules)
     game.seen = dict(scalars)
+    if recipe.ema_half_life is not None:
+        half_life = draw(recipe.ema_half_life, now)
+        game.follow(0.5 ** (len(real) / half_life) if half_life else 0.0)
     # Rules' averages, counts and probabilities stand in the rows too.
     return scalars | {name: v for name, v in game.memory.items() if v.ndim == 0}
+
+
+def _set_rates(recipe: Recipe, game: Game, now: Now) -> None:
+    """Learning rates and beta2 as they are at this moment."""
+    for optimizer, lr in ((game.opt_G, recipe.lr_G), (game.opt_D, recipe.lr_D)):
+        for group in optimizer.param_groups:
+            group["lr"], group["betas"] = draw(lr, now), (recipe.beta1, draw(recipe.beta2, now))
 
 
 def _others(split: str, size: int, indices: Tensor, n: int, now: Now) -> Tensor:
@@ -111,11 +130,14 @@ def fixed_z(recipe: Recipe, n: int) -> Tensor:
 
 
 def sample(game: Game, z: Tensor, space: str) -> Tensor:
-    """Images of G for z, uint8 RGB (B, 3, H, W), with its running BatchNorm statistics."""
-    game.G.eval()
+    """Images of G for z, uint8 RGB (B, 3, H, W), with its running BatchNorm statistics.
+
+    Of the averaged G, where the game has one.
+    """
+    G = game.drawing().eval()
     try:
         with torch.no_grad(), game.autocast():
-            x = game.G(z.to(game.device)).float()
+            x = G(z.to(game.device)).float()
     finally:
-        game.G.train()
+        G.train()
     return as_uint8(from_space(x, space)).cpu()

@@ -15,12 +15,15 @@ from bascule.data.imported import Imported
 from bascule.errors import Refusal, unknown
 from bascule.game import Game
 from bascule.interventions import Intervention
+from bascule.laws import Anneal, Cosine, Rate
 from bascule.models.dcgan import DCGAN, DCGANW9
-from bascule.objectives import TopK
+from bascule.objectives import Objective, TopK
+from bascule.penalties import DRAGAN, R1, R2, Consistency, GradientPenalty, LeCam
+from bascule.steps.gan import Rules
 from bascule.training import gan
 from bascule.training.grid import grid
 from bascule.training.state import Players, State
-from bascule.typed import check_fields
+from bascule.typed import check_fields, later
 
 
 class AnyRecipe:
@@ -105,16 +108,20 @@ class Recipe(AnyRecipe):
     batch: int = 64
     seed: int = 0
     # optimisation (Adam)
-    lr_D: float = 2e-4
-    lr_G: float = 2e-4
+    lr_D: Rate = 2e-4
+    lr_G: Rate = 2e-4
     beta1: float = 0.5
-    beta2: float = 0.999
+    beta2: Rate = 0.999
     # what the players see
     augment: tuple[Flip | Affine, ...] = ()
     space: Literal["rgb", "hsv"] = "rgb"
     concat: bool = False  # D sees reals and fakes in one forward pass
     change: tuple[Intervention, ...] = ()
     top_k: TopK | None = None  # G learns from its best fakes alone
+    objective: Objective = later(Objective())
+    penalties: tuple[R1 | R2 | GradientPenalty | DRAGAN | LeCam | Consistency, ...] = later(())
+    critic_steps: int = later(1)  # D's turns for one of G
+    ema_half_life: Rate | None = later(None)  # in images; G's average draws the pictures
     # arithmetic
     precision: Literal["auto", "fp32", "bf16"] = "fp32"
     channels_last: bool = True
@@ -130,9 +137,21 @@ class Recipe(AnyRecipe):
         self._check()
         self._expect("batch", self.batch >= 2, "at least 2 images (BatchNorm needs them)")
         for name in ("lr_D", "lr_G"):
-            self._expect(name, 0 < getattr(self, name) < 1, "a number between 0 and 1")
+            first, last = _ends(getattr(self, name))
+            self._expect(name, 0 < first < 1 and 0 <= last < 1, "a number between 0 and 1")
         for name in ("beta1", "beta2"):
-            self._expect(name, 0 <= getattr(self, name) < 1, "a number in [0, 1)")
+            self._expect(name, max(_ends(getattr(self, name))) < 1, "a number in [0, 1)")
+            self._expect(name, min(_ends(getattr(self, name))) >= 0, "a number in [0, 1)")
+        self._expect("critic_steps", self.critic_steps >= 1, "a whole number >= 1")
+        if self.ema_half_life is not None:
+            self._expect("ema_half_life", min(_ends(self.ema_half_life)) >= 0, "images, >= 0")
+        kinds = [type(penalty).__name__ for penalty in self.penalties]
+        self._expect("penalties", len(set(kinds)) == len(kinds), "each kind once")
+        if self.top_k and self.objective.paired:
+            raise Refusal(
+                "top_k picks fakes, and the relativistic loss needs the real beside each: "
+                "use one of them"
+            )
         if self.data.size != self.model.size:
             raise Refusal(
                 f"the images are {self.data.size} px and the model draws {self.model.size} px: "
@@ -148,6 +167,11 @@ class Recipe(AnyRecipe):
     def scalars(self) -> tuple[str, ...]:
         return "loss_D", "loss_G", "D_x", "D_Gz"
 
+    @property
+    def rules(self) -> Rules:
+        """What the players play for."""
+        return Rules(self.objective, self.penalties, self.top_k, self.concat, self.critic_steps)
+
     def begin(self) -> Game:
         return gan.players(self)
 
@@ -162,3 +186,8 @@ class Recipe(AnyRecipe):
 
     def shows_held_out(self) -> bool:
         return any(change.shows_held_out() for change in self.change)
+
+
+def _ends(rate: Rate) -> tuple[float, float]:
+    """A rate at its first epoch and at its last."""
+    return (rate.start, rate.end) if isinstance(rate, Anneal | Cosine) else (rate, rate)
