@@ -11,7 +11,7 @@ ROOT = Path(bascule.__file__).parent
 LAYERS = {
     **dict.fromkeys(["errors", "now", "laws", "game", "atomic", "typed"], 0),
     **dict.fromkeys(["data", "models", "objectives"], 1),
-    **dict.fromkeys(["interventions", "metrics", "features", "penalties"], 2),
+    **dict.fromkeys(["interventions", "latents", "metrics", "features", "penalties"], 2),
     **dict.fromkeys(["steps", "attributes"], 3),
     **dict.fromkeys(["training", "theory"], 4),
     **dict.fromkeys(["coding", "evaluation", "diagnostics"], 5),

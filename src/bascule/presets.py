@@ -4,15 +4,30 @@ On 2,000 cartoon faces the published recipe ends soon: D, with its batch normali
 within an epoch, and G stays grey (notes/dcgan_on_faces.md). The light presets therefore take
 spectral normalisation in D, the two learning rates and beta1 = 0 that go with it (Zhang et al.
 2019, section 4), and a batch of 32 for more steps an epoch.
+
+Beside the preset of each paper stands a light one for CPUs. The light ones share what helps on
+few images, so that they differ in their nets and objectives: flips, DiffAugment, a batch of 32 and
+an averaged G.
 """
+
+from math import log
 
 from bascule.data.augment import Flip
 from bascule.data.local_contrast import LocalContrast
 from bascule.data.standard import Standardise
 from bascule.data.whitening import Whiten
 from bascule.data.window import Window
+from bascule.interventions import DiffAugment
+from bascule.laws import Anneal, Cosine
+from bascule.models.biggan import BigGAN, BigGANDeep
 from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.models.r3gan import R3GAN
+from bascule.models.sagan import SAGAN
 from bascule.models.sdpc import SDPC, Inference, Layer
+from bascule.models.sngan import SNGAN
+from bascule.models.wgan_gp import WGANGP
+from bascule.objectives import Objective
+from bascule.penalties import R1, R2, GradientPenalty
 from bascule.training.recipe import Recipe
 from bascule.training.sdpc import SDPCRecipe
 
@@ -35,12 +50,86 @@ dcgan64_tiny = dcgan64_light.but(model=DCGAN(width=16, norm_D="spectral"))
 dcgan_w9 = dcgan64.but(model=DCGANW9(), lr_D=4e-5, lr_G=4e-4)
 dcgan_w9_light = dcgan_w9.but(model=DCGANW9(width=24))
 
+# Miyato et al. 2018, section 4 and table 2 (row C): hinge loss, five turns of D for one of G, and
+# rates that fall to 0.
+sngan64 = dcgan64.but(
+    model=SNGAN(width=64),
+    objective=Objective("hinge"),
+    critic_steps=5,
+    lr_D=Anneal(2e-4, 0.0, until_epoch=500),
+    lr_G=Anneal(2e-4, 0.0, until_epoch=500),
+    beta1=0.0,
+    beta2=0.9,
+    epochs=500,
+)
+# Zhang et al. 2019, section 4: both nets normalised, two rates, one turn each.
+sagan64 = sngan64.but(model=SAGAN(width=64), critic_steps=1, lr_D=4e-4, lr_G=1e-4)
+# Gulrajani et al. 2017, algorithm 1 and the appendix for its ResNets.
+wgan_gp64 = sngan64.but(
+    model=WGANGP(width=64), objective=Objective("wasserstein"), penalties=(GradientPenalty(10.0),)
+)
+# Brock et al. 2019, appendix C, with a batch of 256 instead of 2048. The half-life is that of an
+# average which keeps 0.9999 at each step.
+biggan64 = sagan64.but(
+    model=BigGAN(width=64), batch=256, beta2=0.999, ema_half_life=256 * log(0.5) / log(0.9999)
+)
+biggan_deep64 = biggan64.but(model=BigGANDeep(width=128))
+# Huang et al. 2024, table of FFHQ-64, without its scheduled augmentation: 20 million images are
+# 2,000 epochs of 10,000.
+r3gan64 = sngan64.but(
+    model=R3GAN((768, 768, 768, 768, 384), blocks=2),
+    objective=Objective("relativistic"),
+    penalties=(R1(Cosine(2.0, 0.2, 2000)), R2(Cosine(2.0, 0.2, 2000))),
+    critic_steps=1,
+    batch=256,
+    lr_D=Cosine(2e-4, 5e-5, 2000),
+    lr_G=Cosine(2e-4, 5e-5, 2000),
+    beta2=Cosine(0.9, 0.99, 2000),
+    ema_half_life=Cosine(0.0, 5e5, 2000),
+    epochs=2000,
+)
+
+dcgan64_hinge = dcgan64_light.but(
+    objective=Objective("hinge"), augment=Flip(), change=DiffAugment(), ema_half_life=5000.0
+)
+sngan64_light = dcgan64_hinge.but(model=SNGAN(width=8))
+sagan64_light = dcgan64_hinge.but(model=SAGAN(width=8))
+wgan_gp64_light = dcgan64_hinge.but(
+    model=WGANGP(width=8),
+    objective=Objective("wasserstein"),
+    penalties=(GradientPenalty(10.0),),
+    critic_steps=5,
+    lr_D=2e-4,
+    lr_G=2e-4,
+)
+biggan64_light = dcgan64_hinge.but(model=BigGAN(width=8), lr_D=2e-4, lr_G=2e-4)
+# Lazy penalties depart from the paper, and so does DiffAugment.
+r3gan64_light = dcgan64_hinge.but(
+    model=R3GAN((64, 64, 64, 32, 16)),
+    objective=Objective("relativistic"),
+    penalties=(R1(1.0, every=4), R2(1.0, every=4)),
+    lr_D=2e-4,
+    lr_G=2e-4,
+)
+
 PRESETS: dict[str, Recipe] = {
     "dcgan64": dcgan64,
     "dcgan64-light": dcgan64_light,
     "dcgan64-tiny": dcgan64_tiny,
+    "dcgan64-hinge": dcgan64_hinge,
     "dcgan-w9": dcgan_w9,
     "dcgan-w9-light": dcgan_w9_light,
+    "sngan64": sngan64,
+    "sngan64-light": sngan64_light,
+    "sagan64": sagan64,
+    "sagan64-light": sagan64_light,
+    "wgan-gp64": wgan_gp64,
+    "wgan-gp64-light": wgan_gp64_light,
+    "biggan64": biggan64,
+    "biggan64-light": biggan64_light,
+    "biggan-deep64": biggan_deep64,
+    "r3gan64": r3gan64,
+    "r3gan64-light": r3gan64_light,
 }
 
 # Sparse deep predictive coding: colours stay in the low band, so that codes decode back to them.

@@ -29,7 +29,12 @@ from bascule.interventions import (
     Together,
 )
 from bascule.laws import Anneal, Cosine, Law, Uniform
+from bascule.models.biggan import BigGAN, BigGANDeep
 from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.models.r3gan import R3GAN
+from bascule.models.sagan import SAGAN
+from bascule.models.sngan import SNGAN
+from bascule.models.wgan_gp import WGANGP
 from bascule.objectives import Objective, TopK
 from bascule.penalties import PENALTIES, R1, LeCam
 from bascule.presets import PRESETS, SDPC_PRESETS
@@ -78,6 +83,7 @@ WHOLE = [
 ]
 PARTS = [
     *(Faces(), Fractals(9, 32), Imported("x", 128), Flip(), Affine(translate=0.5), DCGAN(3)),
+    *(SNGAN(3), SAGAN(3, size=32), WGANGP(z_dim=4), BigGAN(classes=2), BigGANDeep(4), R3GAN()),
     *(DCGANW9(z_dim=4), PerfectG(1), NoiseOnReals(), InstanceNoise(1.5), Uniform(0.5, 1.5)),
     *(Anneal(0.0, 1.0, 9), Together((PerfectG(1, of="other"), NoiseOnReals())), TopK(0.25)),
     *(RealsAmongFakes(3, Uniform(0.0, 0.2), G_sees=True), FakesAmongReals(5), FakeHistory(99)),

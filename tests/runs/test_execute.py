@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+import torch
 
 from bascule import atomic
 from bascule.data.faces import Faces
@@ -29,6 +30,7 @@ from bascule.runs import execute as executing
 from bascule.runs.execute import execute
 from bascule.runs.fork import fork
 from bascule.runs.store import Run
+from bascule.training import gan
 from bascule.training.loop import Probe
 
 
@@ -213,9 +215,8 @@ def test_a_loss_that_is_not_finite_is_refused_and_the_good_checkpoint_stays(
     calls = iter(range(1, 1000))
     execute(run, store, must_stop=lambda: next(calls) == 6)
     good = run.checkpoint().read_bytes()
-    from bascule.training import gan
 
-    def broken(game, real, now, change, concat, top_k):
+    def broken(game, real, now, change, rules):
         return {"loss_D": real.mean() * float("nan")}
 
     monkeypatch.setattr(gan, "gan_step", broken)
@@ -242,6 +243,38 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(tiny, make_run, store, monke
     assert run.checkpoint().read_bytes() == good
     assert not list(run.folder.rglob("*.partial"))
     execute(run, store)
+    assert same(final(whole), final(run))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("no room"),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 4 GB"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_no_memory_left_names_batch_and_model(tiny, make_run, store, same, monkeypatch, error):
+    run = make_run(tiny)
+    real_step, calls = gan.gan_step, iter(range(100))
+
+    def step(*args):
+        if next(calls) == 5:
+            raise error
+        return real_step(*args)
+
+    monkeypatch.setattr(gan, "gan_step", step)
+    with pytest.raises(
+        Refusal, match=r"out of memory with batch=8 and model=DCGAN.width=4"
+    ) as said:
+        execute(run, store)
+    assert "\n" not in str(said.value) and run.status["state"] == "failed"
+    assert run.status["message"] == str(said.value)
+    monkeypatch.setattr(gan, "gan_step", real_step)
+    assert execute(run, store) == "finished"
+    whole = make_run(tiny, "whole")
+    execute(whole, store)
     assert same(final(whole), final(run))
 
 

@@ -22,7 +22,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    from bascule.cli import data, experiment, look, measure, play, sdpc, theorise
+    from bascule.cli import data, draw, experiment, look, measure, play, sdpc, theorise
 
     top = _Parser(
         prog="bascule",
@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     play.add(verbs)
     look.add(verbs)
     measure.add(verbs)
+    draw.add(verbs)
     sdpc.add(verbs)
     theorise.add(verbs)
     data.add(verbs)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from math import inf
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from bascule import atomic
@@ -95,8 +94,7 @@ def do_denoise(args: argparse.Namespace) -> int:
     from rich.table import Table
 
     from bascule.coding.denoising import denoised
-    from bascule.data.decoding import decode
-    from bascule.data.sources import open_source
+    from bascule.data.pictures import read_pictures
     from bascule.reports.terminal import console
     from bascule.runs.coder import coder_of
 
@@ -104,22 +102,10 @@ def do_denoise(args: argparse.Namespace) -> int:
         raise Refusal(f"--sigma {args.sigma:g}: expected a number >= 0")
     run = Store(args.runs).find(args.run)
     coder = coder_of(run)
-    names, pictures = [], []
-    source = args.images.parent if args.images.is_file() else args.images
-    with open_source(source) as found:
-        for picture in found:
-            if args.images.is_file() and Path(picture.name).name != args.images.name:
-                continue
-            try:
-                pictures.append(decode(picture.read(), run.recipe.data.size))
-            except ValueError as error:
-                raise Refusal(f"{args.images}: {picture.name} cannot be read: {error}") from None
-            names.append(picture.name)
-    if not pictures:
-        raise Refusal(f"{args.images} holds no pictures: expected PNG, JPEG or WebP files")
+    names, pictures = read_pictures(args.images, run.recipe.data.size)
     ways = args.k_fb or [coder.recipe.settle.k_fb]
     with counter("settling") as tell:
-        results = denoised(coder, np.stack(pictures), args.sigma, ways, args.seed, tell)
+        results = denoised(coder, pictures, args.sigma, ways, args.seed, tell)
     stems = [Path(name).stem for name in names]
     if len(set(stems)) < len(stems):  # a.png beside a.jpg, or in another folder
         stems = [slug(name) for name in names]

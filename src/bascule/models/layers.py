@@ -1,48 +1,288 @@
-"""What the models share: how weights are drawn, spectral normalisation, and checks of sizes."""
+"""What the models share: residual blocks and other layers, how weights are drawn, checks of sizes.
+
+Blocks of G take a condition beside x, ``given``: labels (B,) int64 or vectors (B, features),
+whatever their :class:`ConditionalBatchNorm` reads; None where their norms are plain.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import pairwise, repeat
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from bascule.errors import Refusal
 
+Norm = Callable[[int], nn.Module]  # from a number of channels to the layer that normalises them
 
-def drawn(
-    net: nn.Module, std: Callable[[Tensor], float], gain_std: float, rng: torch.Generator
-) -> nn.Module:
+
+class ConditionalBatchNorm(nn.Module):
+    """BatchNorm whose gain and bias of every channel follow from a condition.
+
+    x: (B, C, H, W), given -> (1 + gain(given)) * norm(x) + bias(given), where ``learned(C)`` makes
+    each of the two maps from conditions to (B, C): an embedding of labels (de Vries et al. 2017)
+    or a linear map of vectors (Brock et al. 2019, section 3).
+    """
+
+    def __init__(self, channels: int, learned: Norm) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.gain, self.bias = learned(channels), learned(channels)
+
+    def forward(self, x: Tensor, given: Tensor) -> Tensor:
+        gain, bias = self.gain(given), self.bias(given)
+        return (1 + gain[:, :, None, None]) * self.norm(x) + bias[:, :, None, None]
+
+    def start(self) -> None:
+        """Before the first step, embeddings tell no label from another: gains 1, biases 0."""
+        for learned in (self.gain, self.bias):
+            if isinstance(learned, nn.Embedding):
+                learned.weight.zero_()
+
+
+def norm_of_labels(classes: int) -> Norm:
+    """BatchNorm with a gain and a bias for every label; the plain one where there are none."""
+    if not classes:
+        return nn.BatchNorm2d
+    return partial(ConditionalBatchNorm, learned=partial(nn.Embedding, classes))
+
+
+def norm_of_vectors(features: int) -> Norm:
+    """BatchNorm with gains and biases that are linear in vectors (B, features)."""
+    return partial(ConditionalBatchNorm, learned=partial(nn.Linear, features, bias=False))
+
+
+def normed(norm: nn.Module, x: Tensor, given: Tensor | None) -> Tensor:
+    """``norm`` of x, under the condition where there is one."""
+    return norm(x) if given is None else norm(x, given)
+
+
+def doubled(x: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, C, 2H, 2W): every pixel becomes four."""
+    return F.interpolate(x, scale_factor=2, mode="nearest")
+
+
+class UpBlock(nn.Module):
+    """Residual block of G: (B, before, H, W) -> (B, after, 2H, 2W).
+
+    Twice norm, ReLU and a 3x3 convolution, the first of which sees a doubled grid; the way round
+    them is a 1x1 convolution and the doubling (Miyato et al. 2018, appendix B). Papers double
+    first: the two commute, and this way round costs a quarter.
+    """
+
+    def __init__(self, before: int, after: int, norm: Norm = nn.BatchNorm2d) -> None:
+        super().__init__()
+        self.norm1, self.conv1 = norm(before), nn.Conv2d(before, after, 3, padding=1)
+        self.norm2, self.conv2 = norm(after), nn.Conv2d(after, after, 3, padding=1)
+        self.skip = nn.Conv2d(before, after, 1)
+
+    def forward(self, x: Tensor, given: Tensor | None = None) -> Tensor:
+        h = self.conv1(doubled(normed(self.norm1, x, given).relu()))
+        h = self.conv2(normed(self.norm2, h, given).relu())
+        return h + doubled(self.skip(x))
+
+
+class DownBlock(nn.Module):
+    """Residual block of D: (B, before, H, W) -> (B, after, H/2, W/2); same H, W without ``down``.
+
+    Twice ReLU and a 3x3 convolution, ``hidden`` channels between them (``after`` unless told),
+    then a mean over 2x2 pixels; the way round is that mean and a 1x1 convolution, or x itself
+    where nothing changes (Miyato et al. 2018, appendix B). The ``first`` block sees the image and
+    has no ReLU before its first convolution. ``norm`` stands before each ReLU, if given.
+    """
+
+    def __init__(
+        self,
+        before: int,
+        after: int,
+        *,
+        down: bool = True,
+        first: bool = False,
+        hidden: int | None = None,
+        norm: Norm | None = None,
+    ) -> None:
+        super().__init__()
+        hidden = hidden or after
+        pool = [nn.AvgPool2d(2)] if down else []
+
+        def activated(channels: int) -> list[nn.Module]:
+            return [*([norm(channels)] if norm else []), nn.ReLU()]
+
+        self.main = nn.Sequential(
+            *([] if first else activated(before)),
+            nn.Conv2d(before, hidden, 3, padding=1),
+            *activated(hidden),
+            nn.Conv2d(hidden, after, 3, padding=1),
+            *pool,
+        )
+        changed = down or before != after
+        self.skip = nn.Sequential(*pool, *([nn.Conv2d(before, after, 1)] if changed else []))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.main(x) + self.skip(x)
+
+
+class SelfAttention(nn.Module):
+    """Every position looks at the whole picture: x (B, C, H, W) -> x + gain * seen(x).
+
+    theta asks and phi answers in C/8 channels, g tells what is there in C/2; phi and g stand on
+    a grid halved by max pooling, out leads back to C channels; no biases. The gain starts at 0
+    (Zhang et al. 2019, equations 1 to 3; the pooling is that of their published program).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        asked, told = max(1, channels // 8), max(1, channels // 2)
+        self.theta = nn.Conv2d(channels, asked, 1, bias=False)
+        self.phi = nn.Conv2d(channels, asked, 1, bias=False)
+        self.g = nn.Conv2d(channels, told, 1, bias=False)
+        self.out = nn.Conv2d(told, channels, 1, bias=False)
+        self.gain = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        query = self.theta(x).flatten(2)  # (B, C/8, HW)
+        key = F.max_pool2d(self.phi(x), 2).flatten(2)  # (B, C/8, HW/4)
+        value = F.max_pool2d(self.g(x), 2).flatten(2)  # (B, C/2, HW/4)
+        weight = (query.mT @ key).softmax(-1)  # (B, HW, HW/4): from each place, over all
+        seen = (value @ weight.mT).unflatten(2, x.shape[2:])
+        return x + self.gain * self.out(seen)
+
+    def start(self) -> None:
+        """Before the first step, attention changes nothing."""
+        self.gain.zero_()
+
+
+class ResNetG(nn.Module):
+    """z: (B, z_dim) [, labels y: (B,)] -> x: (B, 3, H, W) in [-1, 1].
+
+    A linear map to a grid of 4x4, residual ``blocks`` from ``channels[0]`` to ``channels[-1]``
+    with attention between them, then BatchNorm, ReLU, a 3x3 convolution and tanh.
+    """
+
+    def __init__(self, z_dim: int, channels: list[int], blocks: list[nn.Module]) -> None:
+        super().__init__()
+        self.stem = nn.Linear(z_dim, channels[0] * 4 * 4)
+        self.blocks = nn.ModuleList(blocks)
+        self.to_image = nn.Sequential(
+            nn.BatchNorm2d(channels[-1]),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels[-1], 3, 3, padding=1),
+            nn.Tanh(),
+        )
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.image(z, repeat(y))
+
+    def image(self, z: Tensor, given: Iterable[Tensor | None]) -> Tensor:
+        """The image of z: (B, z_dim), one condition of ``given`` to each residual block."""
+        conditions = iter(given)
+        x = self.stem(z).unflatten(1, (-1, 4, 4))
+        for block in self.blocks:
+            attends = isinstance(block, SelfAttention)
+            x = block(x) if attends else block(x, next(conditions))
+        return self.to_image(x)
+
+
+def up_blocks(channels: list[int], norm: Norm) -> list[nn.Module]:
+    """A residual block from each number of ``channels`` to the next."""
+    return [UpBlock(before, after, norm) for before, after in pairwise(channels)]
+
+
+class ResNetD(nn.Module):
+    """x: (B, 3, H, W) in [-1, 1] [, labels y: (B,)] -> logits (B,), high where x looks real.
+
+    ``blocks`` to h of ``channels``, ReLU, sum over the grid, one linear logit. With ``classes``,
+    <embedding(y), h> is added to it (Miyato and Koyama 2018, equation 3).
+    """
+
+    def __init__(self, blocks: list[nn.Module], channels: int, classes: int = 0) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(*blocks)
+        self.linear = nn.Linear(channels, 1)
+        self.embedding = nn.Embedding(classes, channels) if classes else None
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        h = self.blocks(x).relu().sum((2, 3))
+        logits = self.linear(h).squeeze(1)
+        return logits if self.embedding is None else logits + (self.embedding(y) * h).sum(1)
+
+
+Fill = Callable[[Tensor, torch.Generator], object]  # draws one weight in place
+
+
+def filled(net: nn.Module, fill: Fill, rng: torch.Generator, gain_std: float = 0.0) -> nn.Module:
     """``net`` brought from the meta device to that of ``rng``, with all its weights drawn.
 
-    Weights of convolutions and linear layers ~ N(0, std(weight)²), their biases 0; BatchNorm gains
-    ~ N(1, gain_std²), its biases 0.
+    ``fill`` draws those of convolutions, linear layers and embeddings; their biases are 0. Gains
+    of norms ~ N(1, gain_std²), their biases 0; attention and embedded gains begin as they must.
     """
     net.to_empty(device=rng.device)
     with torch.no_grad():
         for layer in net.modules():
             if isinstance(layer, nn.BatchNorm2d):
                 layer.reset_running_stats()
-                layer.weight.normal_(1.0, gain_std, generator=rng)
-                layer.bias.zero_()
+            if isinstance(layer, nn.BatchNorm2d | nn.GroupNorm):
+                if layer.affine:
+                    layer.weight.normal_(1.0, gain_std, generator=rng)
+                    layer.bias.zero_()
             elif isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-                layer.weight.normal_(0.0, std(layer.weight), generator=rng)
+                fill(layer.weight, rng)
                 if layer.bias is not None:
                     layer.bias.zero_()
+            elif isinstance(layer, nn.Embedding):
+                fill(layer.weight, rng)
+        for layer in net.modules():
+            if isinstance(layer, ConditionalBatchNorm | SelfAttention):
+                layer.start()
     return net
 
 
-def spectrally_normed(net: nn.Module, rng: torch.Generator) -> nn.Module:
+def drawn(
+    net: nn.Module, std: Callable[[Tensor], float], gain_std: float, rng: torch.Generator
+) -> nn.Module:
+    """``net`` :func:`filled` with weights ~ N(0, std(weight)²)."""
+    return filled(
+        net, lambda weight, rng: weight.normal_(0.0, std(weight), generator=rng), rng, gain_std
+    )
+
+
+def glorot(net: nn.Module, rng: torch.Generator, gain: float = 1.0) -> nn.Module:
+    """``net`` :func:`filled` uniformly in ±sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010).
+
+    The 3x3 convolutions of residual blocks are ``gain`` times as wide.
+    """
+    filled(net, lambda weight, rng: nn.init.xavier_uniform_(weight, generator=rng), rng)
+    for block in net.modules():
+        if isinstance(block, UpBlock | DownBlock):
+            for layer in block.modules():
+                if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3):
+                    layer.weight.data.mul_(gain)
+    return net
+
+
+def orthogonal(net: nn.Module, rng: torch.Generator) -> nn.Module:
+    """``net`` :func:`filled` with orthogonal matrices, a row for each output (Saxe et al. 2014)."""
+    return filled(net, lambda weight, rng: nn.init.orthogonal_(weight, generator=rng), rng)
+
+
+def spectrally_normed(
+    net: nn.Module, rng: torch.Generator, *, embeddings: bool = False, eps: float = 1e-12
+) -> nn.Module:
     """Spectral normalisation on every convolution and linear layer (Miyato et al. 2018).
 
-    One power iteration a forward; its first vectors are drawn from ``rng``.
+    On ``embeddings`` too, if told. One power iteration a forward; its first vectors are drawn from
+    ``rng``, and ``eps`` is the least length by which they are divided.
     """
+    kinds = (nn.Conv2d, nn.Linear, nn.Embedding) if embeddings else (nn.Conv2d, nn.Linear)
     for layer in list(net.modules()):
-        if isinstance(layer, nn.Conv2d | nn.Linear):
+        if isinstance(layer, kinds):
             with torch.random.fork_rng(devices=[]):  # PyTorch draws them from the global one
-                torch.manual_seed(int(torch.randint(2**62, (), generator=rng)))
-                spectral_norm(layer)
+                torch.default_generator.manual_seed(int(torch.randint(2**62, (), generator=rng)))
+                spectral_norm(layer, eps=eps)
     return net
 
 
@@ -51,3 +291,16 @@ def check_counts(owner: str, **counts: int) -> None:
     for name, count in counts.items():
         if count < 1:
             raise Refusal(f"{owner}({name}={count!r}): expected a whole number >= 1")
+
+
+def check_classes(owner: str, classes: int) -> None:
+    """Refuse a number of classes below 0."""
+    if classes < 0:
+        raise Refusal(f"{owner}(classes={classes!r}): expected 0 for no labels, or their number")
+
+
+def check_size(owner: str, size: int, *known: int) -> None:
+    """Refuse a side of images for which the model has no plan."""
+    if size not in known:
+        sizes = " or ".join(map(str, known))
+        raise Refusal(f"{owner}(size={size!r}): expected {sizes}: resize the images")

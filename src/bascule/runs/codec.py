@@ -21,8 +21,13 @@ from bascule.data.window import Window
 from bascule.errors import Refusal, unknown
 from bascule.interventions import INTERVENTIONS, Intervention
 from bascule.laws import Anneal, Cosine, Uniform
+from bascule.models.biggan import BigGAN, BigGANDeep
 from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.models.r3gan import R3GAN
+from bascule.models.sagan import SAGAN
 from bascule.models.sdpc import SDPC, Inference, Layer
+from bascule.models.sngan import SNGAN
+from bascule.models.wgan_gp import WGANGP
 from bascule.objectives import Objective, TopK
 from bascule.penalties import PENALTIES
 from bascule.training.recipe import Recipe
@@ -32,24 +37,11 @@ from bascule.typed import checked, hints
 CLASSES: dict[str, type] = {
     c.__name__: c
     for c in (
-        *(
-            Recipe,
-            Faces,
-            Fractals,
-            Imported,
-            Flip,
-            Affine,
-            DCGAN,
-            DCGANW9,
-            TopK,
-            Uniform,
-            Anneal,
-            Cosine,
-        ),
+        *(Recipe, Faces, Fractals, Imported, Flip, Affine, Objective, TopK, *PENALTIES),
+        *(DCGAN, DCGANW9, SNGAN, SAGAN, WGANGP, BigGAN, BigGANDeep, R3GAN),
+        *(Uniform, Anneal, Cosine),
         *(SDPCRecipe, SDPC, Layer, Inference),
         *(Bands, Whiten, LocalContrast, Standardise, Window),
-        Objective,
-        *PENALTIES,
         *INTERVENTIONS,
     )
 }

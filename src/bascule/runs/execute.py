@@ -126,6 +126,10 @@ def execute(
             try_status(run, "failed", message=str(refusal), epoch=len(keeper.rows))
             raise
         except BaseException as error:
+            if lacks_memory(error):
+                why = out_of_memory(recipe)
+                try_status(run, "failed", message=why, epoch=len(keeper.rows))
+                raise Refusal(why) from None
             try_status(run, "failed", message=f"{type(error).__name__}: {error}")
             raise
         run.set_status("finished", epoch=len(keeper.rows))
@@ -153,6 +157,20 @@ def check_data(run: Run, images: ImageSet) -> None:
             f"{run.id} began with other images than {images.name} holds now "
             f"(digest {run.about['data_digest'][:8]}, now {images.digest[:8]}): start a new run"
         )
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether the machine had no memory left; PyTorch says so on a CPU in words alone."""
+    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return known or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+
+
+def out_of_memory(recipe: AnyRecipe) -> str:
+    """What did not fit, and what to make smaller."""
+    return (
+        f"out of memory with batch={recipe.batch} and model={recipe.model} on {recipe.device}: "
+        "the last good checkpoint is kept; try a smaller batch or a narrower model"
+    )
 
 
 def try_status(run: Run, state: str, **more: Any) -> None:

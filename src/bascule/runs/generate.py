@@ -12,7 +12,7 @@ from bascule.runs.store import Run
 from bascule.training.gan import sample
 from bascule.training.machine import settle
 from bascule.training.recipe import Recipe
-from bascule.training.state import begin
+from bascule.training.state import State, begin
 
 AT_ONCE = 250
 
@@ -26,15 +26,7 @@ def generate(
     250 alone, so a larger sample begins with the smaller one, and every run of one z_dim draws the
     same latents. Raises :class:`Refusal` where there is no such checkpoint.
     """
-    recipe = run.recipe
-    if not isinstance(recipe, Recipe):
-        raise Refusal(f"{run.id} has no G that draws fakes: it is a {type(recipe).__name__}")
-    saved = run.load_checkpoint(kept_epoch(run, epoch))
-    device = recipe.device
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        device = "cpu"
-    state = begin(settle(recipe.but(device=device, compile=False)))
-    state.load_state_dict(saved)
+    recipe, state = restored(run, epoch)
     pictures = []
     for start in range(0, n, AT_ONCE):
         rng = generator("evaluation z", seed, start)
@@ -43,6 +35,21 @@ def generate(
         if progress:
             progress(min(start + AT_ONCE, n), n)
     return np.concatenate(pictures), state.epoch
+
+
+def restored(run: Run, epoch: int | None = None) -> tuple[Recipe, State]:
+    """A run's recipe, on a device that is here, and its players as a checkpoint has them."""
+    recipe = run.recipe
+    if not isinstance(recipe, Recipe):
+        raise Refusal(f"{run.id} has no G that draws fakes: it is a {type(recipe).__name__}")
+    saved = run.load_checkpoint(kept_epoch(run, epoch))
+    device = recipe.device
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        device = "cpu"
+    recipe = settle(recipe.but(device=device, compile=False))
+    state = begin(recipe)
+    state.load_state_dict(saved)
+    return recipe, state
 
 
 def kept_epoch(run: Run, epoch: int | None) -> int | None:

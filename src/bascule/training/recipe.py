@@ -16,7 +16,12 @@ from bascule.errors import Refusal, unknown
 from bascule.game import Game
 from bascule.interventions import Intervention
 from bascule.laws import Anneal, Cosine, Rate
+from bascule.models.biggan import BigGAN, BigGANDeep
 from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.models.r3gan import R3GAN
+from bascule.models.sagan import SAGAN
+from bascule.models.sngan import SNGAN
+from bascule.models.wgan_gp import WGANGP
 from bascule.objectives import Objective, TopK
 from bascule.penalties import DRAGAN, R1, R2, Consistency, GradientPenalty, LeCam
 from bascule.steps.gan import Rules
@@ -24,6 +29,8 @@ from bascule.training import gan
 from bascule.training.grid import grid
 from bascule.training.state import Players, State
 from bascule.typed import check_fields, later
+
+Pair = DCGAN | DCGANW9 | SNGAN | SAGAN | WGANGP | BigGAN | BigGANDeep | R3GAN
 
 
 class AnyRecipe:
@@ -103,7 +110,7 @@ class Recipe(AnyRecipe):
     """
 
     data: Faces | Fractals | Imported = Faces()
-    model: DCGAN | DCGANW9 = DCGAN()
+    model: Pair = DCGAN()
     epochs: int = 100
     batch: int = 64
     seed: int = 0
@@ -157,6 +164,8 @@ class Recipe(AnyRecipe):
                 f"the images are {self.data.size} px and the model draws {self.model.size} px: "
                 "set data.size and model.size to the same number"
             )
+        if getattr(self.model, "classes", 0):
+            raise Refusal(f"model={self.model}: a recipe gives no labels to its players; classes=0")
         for change in self.change:
             if change.acts_from() >= self.epochs:
                 raise Refusal(f"{change} never acts: the run has {self.epochs} epochs")

@@ -1,0 +1,190 @@
+"""The verbs that draw with a run's G: film, walk, truncated, invert."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from bascule import atomic
+from bascule.cli.progress import counter
+from bascule.errors import Refusal
+from bascule.latents.paths import KINDS, walk
+from bascule.latents.truncation import truncated
+from bascule.now import generator
+from bascule.runs.store import Run, Store
+
+Do = Callable[[argparse.Namespace], int]
+
+
+def add(verbs: argparse._SubParsersAction) -> None:
+    """Add the verbs of this file to the command line."""
+    draw = verbs.add_parser("draw", help="with a run's G: film, walk, truncated, invert")
+    parts = draw.add_subparsers(dest="part", required=True, metavar="VERB")
+
+    film = _part(parts, "film", "how the sample grid changed in training", do_film, "film.webp")
+    film.add_argument("--fps", type=float, default=6.0, help="pictures a second (default: 6)")
+
+    path = _part(parts, "walk", "a round trip from latent to latent", do_walk, "walk.webp")
+    path.add_argument("--stops", type=int, default=5, metavar="K", help="latents (default: 5)")
+    path.add_argument(
+        "--frames", type=int, default=12, metavar="M", help="from stop to stop (default: 12)"
+    )
+    path.add_argument("--kind", choices=KINDS, default="slerp", help="(default: slerp)")
+    path.add_argument("--rows", type=int, default=4, metavar="R", help="walks (default: 4)")
+    path.add_argument("--fps", type=float, default=12.0, help="pictures a second (default: 12)")
+
+    cut = _part(parts, "truncated", "from the middle of the law", do_truncated, "truncated.png")
+    cut.add_argument(
+        "--threshold", type=float, nargs="+", default=[0.5, 1.0, 2.0], metavar="T", help="(0.5 1 2)"
+    )
+
+    invert = _part(parts, "invert", "the latents that draw given pictures", do_invert, "invert.png")
+    invert.add_argument("images", type=Path, help="a picture, or a folder of pictures")
+    invert.add_argument("--steps", type=int, default=300, metavar="N", help="(default: 300)")
+
+
+def _part(
+    parts: argparse._SubParsersAction, name: str, told: str, do: Do, file: str
+) -> argparse.ArgumentParser:
+    part = parts.add_parser(name, help=told)
+    part.add_argument("run", help="a run's id, a part of it, or its folder")
+    if name != "film":
+        part.add_argument("--epoch", type=int, metavar="E", help="a kept checkpoint (newest)")
+        part.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
+    part.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help=f"default: {file} in the run's folder"
+    )
+    part.set_defaults(do=do, file=file)
+    return part
+
+
+def do_film(args: argparse.Namespace) -> int:
+    from bascule.reports.film import check_film, write_film
+    from bascule.reports.samples import sampled_epochs
+
+    run, path = _run_and_path(args)
+    check_film(path)
+    _expect("--fps", args.fps, args.fps > 0, "a number > 0")
+    epochs = sampled_epochs(run)
+    if not epochs:
+        raise Refusal(f"{run.id} has no sample grids yet: train it first")
+    frames = [_titled(Image.open(run.sample(epoch)), f"epoch {epoch}") for epoch in epochs]
+    last = [frames[-1]] * max(1, round(args.fps))  # rest a second on the end
+    write_film([*frames, *last[1:]], path, args.fps)
+    return _said(path, f"{len(epochs)} epochs")
+
+
+def do_walk(args: argparse.Namespace) -> int:
+    from bascule.reports.film import check_film, write_film
+    from bascule.training.grid import grid
+
+    run, path = _run_and_path(args)
+    check_film(path)
+    for name, value, least in (("--stops", args.stops, 2), ("--frames", args.frames, 1)):
+        _expect(name, value, value >= least, f"a whole number >= {least}")
+    _expect("--rows", args.rows, 1 <= args.rows <= 16, "1 to 16")
+    _expect("--fps", args.fps, args.fps > 0, "a number > 0")
+    draw, z_dim = _drawing(run, args.epoch)
+    rng = generator("walk", args.seed)
+    stops = torch.randn(args.rows, args.stops, z_dim, generator=rng)
+    walks = torch.stack([draw(walk(each, args.frames, args.kind)) for each in stops])
+    write_film([grid(pictures, args.rows) for pictures in walks.unbind(1)], path, args.fps)
+    strip = path.with_suffix(".png")
+    shown = walks[:, :: max(1, args.frames // 3)]
+    _save(grid(shown.flatten(0, 1), shown.shape[1]), strip)
+    return _said(path, f"a strip of it: {strip}")
+
+
+def do_truncated(args: argparse.Namespace) -> int:
+    from bascule.training.grid import grid
+
+    run, path = _run_and_path(args)
+    draw, z_dim = _drawing(run, args.epoch)
+    rows = []
+    for threshold in args.threshold:
+        rows.append(draw(truncated(12, z_dim, threshold, generator("truncated", args.seed))))
+    _save(grid(torch.cat(rows), 12), path)
+    told = ", ".join(f"{threshold:g}" for threshold in args.threshold)
+    return _said(path, f"a row each of |z| < {told}")
+
+
+def do_invert(args: argparse.Namespace) -> int:
+    from bascule.data.batches import as_float, as_uint8
+    from bascule.data.color import from_space, to_space
+    from bascule.data.pictures import read_pictures
+    from bascule.latents.inversion import invert
+    from bascule.runs.generate import restored
+    from bascule.training.grid import grid
+
+    run, path = _run_and_path(args)
+    _expect("--steps", args.steps, args.steps >= 1, "a whole number >= 1")
+    recipe, state = restored(run, args.epoch)
+    names, pictures = read_pictures(args.images, recipe.data.size)
+    given = torch.from_numpy(pictures)
+    G = state.game.drawing().eval().requires_grad_(False)
+    target = to_space(as_float(given), recipe.space).to(state.game.device)
+    with counter("descending") as tell:
+        rng = generator("invert", args.seed)
+        z, far = invert(G, target, recipe.model.z_dim, rng, args.steps, tell=tell)
+    with torch.no_grad():
+        found = as_uint8(from_space(G(z).float(), recipe.space)).cpu()
+    _save(grid(torch.stack([given, found], 1).flatten(0, 1), 8), path)
+    latents = path.with_suffix(".npz")
+    atomic.write(latents, lambda to: _write_npz(to, names, z.cpu().numpy(), far.cpu().numpy()))
+    for name, value in zip(names, far.tolist(), strict=True):
+        print(f"{name}: distance {value:.4f}")
+    return _said(path, f"each picture beside what G draws for its latent; latents: {latents}")
+
+
+def _write_npz(to: Path, names: list[str], z: np.ndarray, far: np.ndarray) -> None:
+    with to.open("wb") as file:
+        np.savez(file, names=np.array(names), z=z, distance=far)
+
+
+def _run_and_path(args: argparse.Namespace) -> tuple[Run, Path]:
+    run = Store(args.runs).find(args.run)
+    path = args.output or run.folder / args.file
+    if not path.parent.is_dir():
+        raise Refusal(f"-o {path}: there is no folder {path.parent}")
+    return run, path
+
+
+def _drawing(run: Run, epoch: int | None) -> tuple[Callable[[Tensor], Tensor], int]:
+    """From latents (N, z_dim) to pictures uint8 (N, 3, H, W), and z_dim."""
+    from bascule.runs.generate import AT_ONCE, restored
+    from bascule.training.gan import sample
+
+    recipe, state = restored(run, epoch)
+
+    def draw(z: Tensor) -> Tensor:
+        return torch.cat([sample(state.game, part, recipe.space) for part in z.split(AT_ONCE)])
+
+    return draw, recipe.model.z_dim
+
+
+def _titled(picture: Image.Image, text: str) -> Image.Image:
+    """The picture over a line that says what it is."""
+    sheet = Image.new("RGB", (picture.width, picture.height + 16), "white")
+    sheet.paste(picture)
+    ImageDraw.Draw(sheet).text((4, picture.height + 2), text, fill="black")
+    return sheet
+
+
+def _expect(name: str, value: float, holds: bool, expected: str) -> None:
+    if not holds:
+        raise Refusal(f"{name} {value:g}: expected {expected}")
+
+
+def _save(image: Image.Image, path: Path) -> None:
+    atomic.write(path, lambda to: image.save(to, "PNG"))
+
+
+def _said(path: Path, more: str) -> int:
+    print(f"{path} ({more})")
+    return 0

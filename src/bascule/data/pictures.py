@@ -1,0 +1,31 @@
+"""A few pictures that a user names: one file, or a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from bascule.data.decoding import decode
+from bascule.data.sources import open_source
+from bascule.errors import Refusal
+
+
+def read_pictures(path: Path, size: int) -> tuple[list[str], np.ndarray]:
+    """Names and pixels, uint8 (N, 3, size, size), prepared as images of a set are.
+
+    Raises :class:`Refusal` where there is no picture, or one that cannot be read.
+    """
+    names, pictures = [], []
+    with open_source(path.parent if path.is_file() else path) as found:
+        for picture in found:
+            if path.is_file() and Path(picture.name).name != path.name:
+                continue
+            try:
+                pictures.append(decode(picture.read(), size))
+            except ValueError as error:
+                raise Refusal(f"{path}: {picture.name} cannot be read: {error}") from None
+            names.append(picture.name)
+    if not pictures:
+        raise Refusal(f"{path} holds no pictures: expected PNG, JPEG or WebP files")
+    return names, np.stack(pictures)

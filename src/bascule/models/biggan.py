@@ -1,0 +1,250 @@
+"""BigGAN and BigGAN-deep: one class embedding for all norms, and z told again to every block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise, repeat
+
+import torch
+from torch import Tensor, nn
+
+from bascule.errors import Refusal
+from bascule.models.layers import (
+    DownBlock,
+    Norm,
+    ResNetD,
+    ResNetG,
+    SelfAttention,
+    check_classes,
+    check_counts,
+    check_size,
+    doubled,
+    norm_of_vectors,
+    orthogonal,
+    spectrally_normed,
+    up_blocks,
+)
+from bascule.typed import check_fields
+
+_EPS = 1e-6  # of spectral normalisation in both variants
+
+
+@dataclass(frozen=True)
+class BigGAN:
+    """The pair of Brock, Donahue and Simonyan, 2019 (arXiv 1809.11096, appendix B, figure 15).
+
+    z is cut into equal chunks, one for the 4x4 grid and one for each block; gains and biases of a
+    block's norms are linear in its chunk and in an embedding of the label, ``shared`` numbers that
+    all blocks read. Without ``classes`` they are linear in the chunk alone (as StudioGAN has it),
+    ``shared`` means nothing, and D has no projection.
+
+    ``width`` is the paper's ch, 64 to 128 there. Size 64: G has 16, 16, 8, 4 and 2 * ``width``
+    channels, D 1, 2, 4, 8 and 16 * ``width``, its last block keeps the 4x4 grid, and both have
+    self-attention at 32x32, half the image's side as in the paper's nets for 128. Size 32:
+    4 * ``width`` throughout and no attention, as the authors' program has for CIFAR-10.
+
+    Every convolution and linear layer of both has spectral normalisation, with the linear maps to
+    gains and biases and D's embedding, but not G's embedding. Weights are orthogonal.
+    """
+
+    width: int = 8
+    z_dim: int = 100
+    size: int = 64
+    classes: int = 0
+    shared: int = 128
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        _check(self)
+        chunks = len(self._channels())
+        if self.z_dim % chunks:
+            said = f"expected a multiple of {chunks}, the number of its chunks at size {self.size}"
+            raise Refusal(f"BigGAN(z_dim={self.z_dim}): {said}")
+
+    def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
+        """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
+        with torch.device("meta"):
+            G, D = self._generator(), self._discriminator()
+        return _begun(G, D, rng)
+
+    def _channels(self) -> list[int]:
+        w = self.width
+        return [4 * w] * 4 if self.size == 32 else [16 * w, 16 * w, 8 * w, 4 * w, 2 * w]
+
+    def _generator(self) -> HierarchicalG:
+        channels = self._channels()
+        chunk = self.z_dim // len(channels)
+        blocks = up_blocks(channels, norm_of_vectors(chunk + _embedded(self)))
+        if self.size == 64:
+            blocks.insert(-1, SelfAttention(channels[-2]))
+        return HierarchicalG(chunk, channels, blocks, self.classes, self.shared)
+
+    def _discriminator(self) -> ResNetD:
+        w = self.width
+        channels = [4 * w] * 4 if self.size == 32 else [w * 2**i for i in range(5)]
+        downs = 2 if self.size == 32 else 4
+        blocks: list[nn.Module] = [DownBlock(3, channels[0], first=True)]
+        for place, (before, after) in enumerate(pairwise(channels), start=2):
+            blocks.append(DownBlock(before, after, down=place <= downs))
+        if self.size == 64:
+            blocks.insert(1, SelfAttention(channels[0]))
+        return ResNetD(blocks, channels[-1], self.classes)
+
+
+@dataclass(frozen=True)
+class BigGANDeep:
+    """The deeper pair of the same paper (figure 16, tables 7 to 9): two blocks a resolution.
+
+    Blocks are bottlenecks of a quarter of their channels. Where G's channels shrink, the way round
+    a block drops those that are too many; where D's grow, it adds those that are missing by a 1x1
+    convolution. The whole of z, beside the label's embedding, tells every norm and the 4x4 grid.
+
+    Fields, conditions, normalisation and weights are those of :class:`BigGAN`; attention is at
+    32x32 for size 64. The paper's channels for 128 are kept with one resolution less. Size 32,
+    which the paper does not have, is 4 * ``width`` throughout, without attention; D halves the
+    side twice.
+    """
+
+    width: int = 16
+    z_dim: int = 128
+    size: int = 64
+    classes: int = 0
+    shared: int = 128
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        _check(self)
+
+    def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
+        """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
+        with torch.device("meta"):
+            G, D = self._generator(), self._discriminator()
+        return _begun(G, D, rng)
+
+    def _generator(self) -> WholeG:
+        w = self.width
+        channels = [4 * w] * 4 if self.size == 32 else [16 * w, 16 * w, 8 * w, 4 * w, 2 * w]
+        told = self.z_dim + _embedded(self)
+        norm = norm_of_vectors(told)
+        blocks: list[nn.Module] = []
+        for before, after in pairwise(channels):
+            blocks += [DeepG(before, before, norm), DeepG(before, after, norm, up=True)]
+        if self.size == 64:
+            blocks.insert(-2, SelfAttention(channels[-2]))
+        return WholeG(told, channels, blocks, self.classes, self.shared)
+
+    def _discriminator(self) -> ResNetD:
+        w = self.width
+        channels = [4 * w] * 4 if self.size == 32 else [w * 2**i for i in range(5)]
+        downs = 2 if self.size == 32 else 4
+        blocks: list[nn.Module] = [nn.Conv2d(3, channels[0], 3, padding=1)]
+        for place, (before, after) in enumerate(pairwise(channels), start=1):
+            blocks += [DeepD(before, after, down=place <= downs), DeepD(after, after)]
+        if self.size == 64:
+            blocks.insert(3, SelfAttention(channels[1]))
+        return ResNetD(blocks, channels[-1], self.classes)
+
+
+class LabelledG(ResNetG):
+    """A residual G with one embedding of labels for all its blocks; without labels it has none."""
+
+    def __init__(
+        self, features: int, channels: list[int], blocks: list[nn.Module], classes: int, shared: int
+    ) -> None:
+        super().__init__(features, channels, blocks)
+        self.shared = nn.Embedding(classes, shared) if classes else None
+
+    def told(self, z: Tensor, y: Tensor | None) -> Tensor:
+        """z or a chunk of it, followed by the label's embedding."""
+        return z if self.shared is None else torch.cat([z, self.shared(y)], 1)
+
+
+class HierarchicalG(LabelledG):
+    """z: (B, z_dim) [, labels y: (B,)] -> x: (B, 3, H, W) in [-1, 1]; a chunk of z a block."""
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        first, *chunks = z.split(self.stem.in_features, dim=1)
+        return self.image(first, [self.told(chunk, y) for chunk in chunks])
+
+
+class WholeG(LabelledG):
+    """z: (B, z_dim) [, labels y: (B,)] -> x: (B, 3, H, W) in [-1, 1]; all of z to every block."""
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        told = self.told(z, y)
+        return self.image(told, repeat(told))
+
+
+class DeepG(nn.Module):
+    """Bottleneck of G: (B, before, H, W) -> (B, after, H, W), or twice the side with ``up``.
+
+    Four times norm, ReLU and a convolution, of 1, 3, 3 and 1 pixels; the grid is doubled before
+    the first of 3. The way round drops all channels after the first ``after``.
+    """
+
+    def __init__(self, before: int, after: int, norm: Norm, up: bool = False) -> None:
+        super().__init__()
+        self.after, self.up = after, up
+        hidden = max(1, before // 4)
+        self.norms = nn.ModuleList(norm(channels) for channels in (before, hidden, hidden, hidden))
+        self.convs = nn.ModuleList(_bottleneck(before, hidden, after))
+
+    def forward(self, x: Tensor, given: Tensor) -> Tensor:
+        h = x
+        for place, (norm, conv) in enumerate(zip(self.norms, self.convs, strict=True)):
+            h = norm(h, given).relu()
+            h = conv(doubled(h) if self.up and place == 1 else h)
+        kept = x[:, : self.after]
+        return h + (doubled(kept) if self.up else kept)
+
+
+class DeepD(nn.Module):
+    """Bottleneck of D: (B, before, H, W) -> (B, after, H, W), or half the side with ``down``.
+
+    Four times ReLU and a convolution, of 1, 3, 3 and 1 pixels; the mean over 2x2 pixels is taken
+    before the last. The way round takes that mean and adds channels by a 1x1 convolution.
+    """
+
+    def __init__(self, before: int, after: int, down: bool = False) -> None:
+        super().__init__()
+        *convs, last = _bottleneck(before, max(1, after // 4), after)
+        self.pool = nn.AvgPool2d(2) if down else nn.Identity()
+        body = [layer for conv in convs for layer in (nn.ReLU(), conv)]
+        self.main = nn.Sequential(*body, nn.ReLU(), self.pool, last)
+        self.added = nn.Conv2d(before, after - before, 1) if after > before else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        skip = self.pool(x)
+        if self.added is not None:
+            skip = torch.cat([skip, self.added(skip)], 1)
+        return self.main(x) + skip
+
+
+def _bottleneck(before: int, hidden: int, after: int) -> list[nn.Module]:
+    return [
+        nn.Conv2d(before, hidden, 1),
+        nn.Conv2d(hidden, hidden, 3, padding=1),
+        nn.Conv2d(hidden, hidden, 3, padding=1),
+        nn.Conv2d(hidden, after, 1),
+    ]
+
+
+def _begun(G: nn.Module, D: nn.Module, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
+    orthogonal(G, rng)
+    orthogonal(D, rng)
+    return (
+        spectrally_normed(G, rng, eps=_EPS),
+        spectrally_normed(D, rng, embeddings=True, eps=_EPS),
+    )
+
+
+def _embedded(model: BigGAN | BigGANDeep) -> int:
+    """How many numbers a label's embedding adds to z."""
+    return model.shared if model.classes else 0
+
+
+def _check(model: BigGAN | BigGANDeep) -> None:
+    owner = type(model).__name__
+    check_counts(owner, width=model.width, z_dim=model.z_dim, shared=model.shared)
+    check_classes(owner, model.classes)
+    check_size(owner, model.size, 32, 64)

@@ -1,0 +1,195 @@
+"""R3GAN: a residual pair without normalisation, styles or noise (Huang et al. 2025).
+
+G maps z: (B, z_dim) to x: (B, 3, H, W), of which reals span [-1, 1]; G ends without tanh, so its
+pictures may leave that range. D maps such an x to (B,) logits.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bascule.errors import Refusal
+from bascule.models.layers import check_classes, check_counts, drawn
+from bascule.typed import check_fields
+
+_SLOPE = 0.2  # of every LeakyReLU
+_EXPANSION = 2  # channels within a block over channels outside it
+
+
+@dataclass(frozen=True)
+class R3GAN:
+    """The pair of Huang, Gokaslan, Kuleshov and Tompkin, 2025 (arXiv 2501.05441, configuration E).
+
+    G: a learned 4x4 grid whose channels are scaled by a linear map of z, then a stage of
+    ``blocks`` residual blocks on every grid, each grid with twice the side of the one before, and
+    a 1x1 convolution to colours. D is the mirror image; a depthwise 4x4 convolution and a linear
+    map make its last 4x4 grid one logit. Where the width changes, a 1x1 convolution on the smaller
+    of the two grids adapts it. Only those convolutions have a bias that LeakyReLU(0.2) follows.
+
+    ``widths`` are the channels of every grid, from the 4x4 one to that of the image: five widths
+    make 64 px. ``group``: channels per group of the 3x3 convolutions. The defaults are small, for
+    a CPU; the paper's pair for 64 px is ``R3GAN((768, 768, 768, 768, 384), blocks=2)``.
+
+    With ``classes``, G(z, y) and D(x, y) need labels y: (B,) int64 in [0, classes); without, they
+    overlook them. G reads z and an embedding of y side by side; D's linear map makes features
+    instead of a logit, and the logit is their product with D's own embedding of y. An embedding
+    has as many dimensions as z: 64, as in the paper.
+
+    Initial weights ~ N(0, 1 / fan_in), the learned grid ~ N(0, 1), biases 0. In a block the first
+    two convolutions have gain sqrt(2 / (1 + 0.2²)) * L^(-1/4), L being the number of blocks in the
+    net, and the last one is 0: every block begins as the identity. An embedding is a linear map
+    of a one-hot y (fan_in = classes), and D's has gain 1 / sqrt(z_dim).
+
+    Departures from the authors' program: where the filter of a resampling reaches beyond the
+    border it finds the edge repeated, not zeros, so that a flat picture stays flat; and precision
+    is the recipe's, where they keep the 4x4 stage in fp32.
+    """
+
+    widths: tuple[int, ...] = (128, 128, 128, 128, 64)
+    blocks: int = 1
+    z_dim: int = 64
+    group: int = 16
+    classes: int = 0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_counts("R3GAN", blocks=self.blocks, z_dim=self.z_dim, group=self.group)
+        check_classes("R3GAN", self.classes)
+        if len(self.widths) < 2:
+            raise Refusal(
+                f"R3GAN(widths={self.widths!r}): expected two or more, the 4x4 grid's first"
+            )
+        for width in self.widths:
+            check_counts("R3GAN", widths=width)
+            inner = _EXPANSION * width
+            if inner % self.group:
+                raise Refusal(f"R3GAN(group={self.group!r}): expected a divisor of {inner}")
+
+    @property
+    def size(self) -> int:
+        """The side of the images in pixels."""
+        return 4 * 2 ** (len(self.widths) - 1)
+
+    def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
+        """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
+        with torch.device("meta"):  # no memory, no draw from the global generator
+            G, D = Generator(self), Discriminator(self)
+        for net, gain in ((G, 1.0), (D, self.z_dim**-0.5)):
+            drawn(net, _fan_in_std, 0.0, rng)
+            _settle([layer for layer in net.modules() if isinstance(layer, Block)])
+            if net.embedding is not None:
+                nn.init.normal_(net.embedding.weight, std=gain * self.classes**-0.5, generator=rng)
+        nn.init.normal_(G.grid, generator=rng)
+        return G, D
+
+
+class Generator(nn.Module):
+    """z: (B, z_dim), and y: (B,) where there are classes -> x: (B, 3, H, W), unbounded."""
+
+    def __init__(self, model: R3GAN) -> None:
+        super().__init__()
+        first, last = model.widths[0], model.widths[-1]
+        self.embedding = nn.Embedding(model.classes, model.z_dim) if model.classes else None
+        self.grid = nn.Parameter(torch.empty(1, first, 4, 4))
+        self.scale = nn.Linear(model.z_dim * (2 if model.classes else 1), first, bias=False)
+        layers = _blocks(first, model)
+        for before, after in pairwise(model.widths):
+            layers += [*_matched(before, after), Up(), *_blocks(after, model)]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(last, 3, 1, bias=False))
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        if self.embedding is not None:
+            z = torch.cat([z, self.embedding(y)], dim=1)
+        return self.layers(self.grid * self.scale(z)[:, :, None, None])
+
+
+class Discriminator(nn.Module):
+    """x: (B, 3, H, W), and y: (B,) where there are classes -> logits (B,), high where x is real."""
+
+    def __init__(self, model: R3GAN) -> None:
+        super().__init__()
+        first, last = model.widths[-1], model.widths[0]
+        self.embedding = nn.Embedding(model.classes, model.z_dim) if model.classes else None
+        layers: list[nn.Module] = [nn.Conv2d(3, first, 1, bias=False), *_blocks(first, model)]
+        for before, after in pairwise(model.widths[::-1]):
+            layers += [Down(), *_matched(before, after), *_blocks(after, model)]
+        features = model.z_dim if model.classes else 1
+        self.layers = nn.Sequential(
+            *layers,
+            nn.Conv2d(last, last, 4, groups=last, bias=False),
+            nn.Flatten(),
+            nn.Linear(last, features, bias=False),
+        )
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        features = self.layers(x)
+        if self.embedding is not None:
+            features = (features * self.embedding(y)).sum(dim=1)
+        return features.reshape(x.shape[0])
+
+
+class Block(nn.Module):
+    """x + f(x), where f widens the channels, mixes them within groups, and narrows them again."""
+
+    def __init__(self, width: int, group: int) -> None:
+        super().__init__()
+        inner = _EXPANSION * width
+        self.widen = nn.Conv2d(width, inner, 1)
+        self.mix = nn.Conv2d(inner, inner, 3, padding=1, groups=inner // group)
+        self.narrow = nn.Conv2d(inner, width, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.narrow(_leaky(self.mix(_leaky(self.widen(x)))))
+
+
+class Up(nn.Module):
+    """(B, C, H, W) -> (B, C, 2H, 2W), bilinear: [1, 3, 3, 1] / 4 along each axis."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+class Down(nn.Module):
+    """(B, C, H, W) -> (B, C, H/2, W/2): [1, 3, 3, 1] / 8 along each axis, the transpose of Up / 4.
+
+    Computed as the gradient of Up, because on a CPU a strided depthwise convolution is many times
+    slower in a double backward and in bf16. CUDA sums it in no fixed order: the last bit may vary.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, channels, high, wide = x.shape
+        small = [batch, channels, high // 2, wide // 2]
+        gathered = torch.ops.aten.upsample_bilinear2d_backward(x, [high, wide], small, False)
+        return gathered / 4
+
+
+def _blocks(width: int, model: R3GAN) -> list[nn.Module]:
+    return [Block(width, model.group) for _ in range(model.blocks)]
+
+
+def _matched(before: int, after: int) -> list[nn.Module]:
+    return [] if before == after else [nn.Conv2d(before, after, 1, bias=False)]
+
+
+def _leaky(x: Tensor) -> Tensor:
+    return F.leaky_relu(x, _SLOPE, inplace=True)
+
+
+def _fan_in_std(weight: Tensor) -> float:
+    return 1 / math.sqrt(weight[0].numel())
+
+
+def _settle(blocks: list[Block]) -> None:
+    """Give the drawn ``blocks`` of one net the gains that keep its updates bounded at any depth."""
+    gain = math.sqrt(2 / (1 + _SLOPE**2)) * len(blocks) ** -0.25
+    with torch.no_grad():
+        for block in blocks:
+            block.widen.weight.mul_(gain)
+            block.mix.weight.mul_(gain)
+            block.narrow.weight.zero_()

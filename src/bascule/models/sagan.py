@@ -1,0 +1,78 @@
+"""SAGAN: a residual pair that looks at the whole picture at once, in the middle of both nets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+from bascule.models.layers import (
+    DownBlock,
+    ResNetD,
+    ResNetG,
+    SelfAttention,
+    check_classes,
+    check_counts,
+    check_size,
+    glorot,
+    norm_of_labels,
+    spectrally_normed,
+    up_blocks,
+)
+from bascule.typed import check_fields
+
+
+@dataclass(frozen=True)
+class SAGAN:
+    """The pair of Zhang, Goodfellow, Metaxas and Odena, 2019 (arXiv 1805.08318).
+
+    The residual nets of SNGAN with spectral normalisation in both (section 4.1) and self-attention
+    where the grid has half the image's side: before G's last block, after D's first. The paper
+    has images of 128 and attention at 32; here it stands at 32 for size 64, and at 16 for size 32,
+    which is a choice of ours.
+
+    Size 64: channels halve in each of G's four blocks, from 16 * ``width`` to ``width``, and
+    double in each of D's five. Size 32: 4 * ``width`` in G, 2 * ``width`` in D, throughout.
+    ``width=64`` is that of the authors' program, whose G has one block more; as there, channels
+    grow in the first convolution of D's blocks. Weights are Glorot's. With ``classes``, both are
+    called with labels: G's norms have a gain and a bias for each, and D a projection; those gains
+    and biases have no spectral normalisation, D's embedding has.
+    """
+
+    width: int = 16
+    z_dim: int = 128
+    size: int = 64
+    classes: int = 0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_counts("SAGAN", width=self.width, z_dim=self.z_dim)
+        check_classes("SAGAN", self.classes)
+        check_size("SAGAN", self.size, 32, 64)
+
+    def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
+        """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
+        with torch.device("meta"):
+            G, D = self._generator(), self._discriminator()
+        glorot(G, rng)
+        glorot(D, rng)
+        return spectrally_normed(G, rng), spectrally_normed(D, rng, embeddings=True)
+
+    def _generator(self) -> ResNetG:
+        w = self.width
+        channels = [4 * w] * 4 if self.size == 32 else [16 * w, 8 * w, 4 * w, 2 * w, w]
+        blocks = up_blocks(channels, norm_of_labels(self.classes))
+        blocks.insert(-1, SelfAttention(channels[-2]))
+        return ResNetG(self.z_dim, channels, blocks)
+
+    def _discriminator(self) -> ResNetD:
+        w = self.width
+        channels = [2 * w] * 4 if self.size == 32 else [w * 2**i for i in range(5)]
+        downs = 2 if self.size == 32 else 5
+        blocks: list[nn.Module] = [DownBlock(3, channels[0], first=True)]
+        blocks.append(SelfAttention(channels[0]))
+        for place, (before, after) in enumerate(pairwise(channels), start=2):
+            blocks.append(DownBlock(before, after, down=place <= downs))
+        return ResNetD(blocks, channels[-1], self.classes)

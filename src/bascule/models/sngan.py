@@ -1,0 +1,82 @@
+"""SNGAN: residual players, and a D whose slope spectral normalisation bounds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+from bascule.models.layers import (
+    DownBlock,
+    ResNetD,
+    ResNetG,
+    check_classes,
+    check_counts,
+    check_size,
+    glorot,
+    norm_of_labels,
+    spectrally_normed,
+    up_blocks,
+)
+from bascule.typed import check_fields
+
+
+@dataclass(frozen=True)
+class SNGAN:
+    """The residual pair of Miyato, Kataoka, Koyama and Yoshida, 2018 (arXiv 1802.05957).
+
+    Size 32 (appendix B): G has 4 * ``width`` channels in three blocks from a 4x4 grid; D has
+    2 * ``width`` in two blocks that halve the side and two that keep it. ``width=64`` is as
+    published. Size 64 stands between the paper's tables for 48 and 128: channels halve in each of
+    G's four blocks, from 16 * ``width`` on the 4x4 grid to ``width``, and double in each of D's
+    five, down to 2x2. ``width=64`` is what mimicry calls sngan_64 (Lee and Town 2020).
+
+    D's convolutions, its linear layer and its embedding are divided by their largest singular
+    values; G has BatchNorm. Weights are Glorot's, sqrt(2) times as wide in the 3x3 convolutions
+    of residual blocks. With ``classes``, both are called with labels: G's norms have a gain and a
+    bias for each, and D a projection (Miyato and Koyama 2018).
+    """
+
+    width: int = 16
+    z_dim: int = 128
+    size: int = 64
+    classes: int = 0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_counts("SNGAN", width=self.width, z_dim=self.z_dim)
+        check_classes("SNGAN", self.classes)
+        check_size("SNGAN", self.size, 32, 64)
+
+    def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
+        """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
+        w = self.width
+        channels = [4 * w] * 4 if self.size == 32 else [16 * w, 8 * w, 4 * w, 2 * w, w]
+        with torch.device("meta"):
+            blocks = up_blocks(channels, norm_of_labels(self.classes))
+            G = ResNetG(self.z_dim, channels, blocks)
+            D = _d32(2 * w, self.classes) if self.size == 32 else _d64(w, self.classes)
+        glorot(G, rng, gain=math.sqrt(2))
+        glorot(D, rng, gain=math.sqrt(2))
+        return G, spectrally_normed(D, rng, embeddings=True)
+
+
+def _d32(channels: int, classes: int) -> ResNetD:
+    blocks = [
+        DownBlock(3, channels, first=True),
+        DownBlock(channels, channels),
+        DownBlock(channels, channels, down=False),
+        DownBlock(channels, channels, down=False),
+    ]
+    return ResNetD([*blocks], channels, classes)
+
+
+def _d64(width: int, classes: int) -> ResNetD:
+    """The channels grow in the second convolution of a block, as in the authors' program."""
+    channels = [width * 2**i for i in range(5)]
+    blocks = [DownBlock(3, width, first=True)]
+    blocks += [DownBlock(before, after, hidden=before) for before, after in pairwise(channels)]
+    return ResNetD([*blocks], channels[-1], classes)

@@ -1,0 +1,93 @@
+"""WGAN-GP: a residual pair whose critic sees each image alone, as a gradient penalty needs it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from bascule.models.layers import (
+    DownBlock,
+    ResNetG,
+    check_counts,
+    check_size,
+    glorot,
+    up_blocks,
+)
+from bascule.typed import check_fields
+
+
+@dataclass(frozen=True)
+class WGANGP:
+    """The residual pair of Gulrajani, Ahmed, Arjovsky, Dumoulin and Courville, 2017.
+
+    (arXiv 1704.00028.) The critic has no BatchNorm, which would make the penalty of one image's
+    gradient a matter of the whole batch (section 4), and no spectral normalisation: the penalty
+    itself belongs to the loss.
+
+    Size 32 (the paper's table for CIFAR-10): 2 * ``width`` channels in all blocks; the critic has
+    no norm at all, takes the mean over its last grid, then one linear logit. Size 64 (the authors'
+    program): G goes from 8 * ``width`` to ``width`` channels; the critic from ``width``, after a
+    plain 3x3 convolution, to 8 * ``width``, with LayerNorm over each image (a gain and a bias a
+    channel) before every ReLU, and ends in a linear logit of the whole 4x4 grid. ``width=64`` is
+    as published. Weights are Glorot's, sqrt(2) times as wide in the 3x3 convolutions of residual
+    blocks; unlike in the program, those before a norm have biases, which the norm makes moot.
+    """
+
+    width: int = 16
+    z_dim: int = 128
+    size: int = 64
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_counts("WGANGP", width=self.width, z_dim=self.z_dim)
+        check_size("WGANGP", self.size, 32, 64)
+
+    def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
+        """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
+        w = self.width
+        channels = [2 * w] * 4 if self.size == 32 else [8 * w, 8 * w, 4 * w, 2 * w, w]
+        with torch.device("meta"):
+            G = ResNetG(self.z_dim, channels, up_blocks(channels, nn.BatchNorm2d))
+            D = Critic(_d32(2 * w) if self.size == 32 else _d64(w))
+        return glorot(G, rng, gain=math.sqrt(2)), glorot(D, rng, gain=math.sqrt(2))
+
+
+class Critic(nn.Module):
+    """x: (B, 3, H, W) in [-1, 1] -> one number an image (B,), high where x looks real."""
+
+    def __init__(self, layers: list[nn.Module]) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x).reshape(x.shape[0])
+
+
+def _d32(channels: int) -> list[nn.Module]:
+    return [
+        DownBlock(3, channels, first=True),
+        DownBlock(channels, channels),
+        DownBlock(channels, channels, down=False),
+        DownBlock(channels, channels, down=False),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(channels, 1),
+    ]
+
+
+def _d64(width: int) -> list[nn.Module]:
+    """The channels grow in the second convolution of a block, as in the authors' program."""
+    channels = [width, 2 * width, 4 * width, 8 * width, 8 * width]
+    layer_norm = partial(nn.GroupNorm, 1)  # one group: LayerNorm over channels and grid
+    blocks = [
+        DownBlock(before, after, hidden=before, norm=layer_norm)
+        for before, after in pairwise(channels)
+    ]
+    head = [nn.Flatten(), nn.Linear(channels[-1] * 4 * 4, 1)]
+    return [nn.Conv2d(3, width, 3, padding=1), *blocks, *head]

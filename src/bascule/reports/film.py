@@ -1,0 +1,40 @@
+"""Pictures that move: WebP or GIF, whichever the file's name says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from bascule import atomic
+from bascule.errors import Refusal
+
+FORMATS = {".webp": "WEBP", ".gif": "GIF"}
+
+
+def write_film(frames: Sequence[Image.Image], path: Path, per_second: float) -> None:
+    """``frames`` one after the other, for ever; raises Refusal for a name of another kind."""
+    kind = check_film(path)
+    first, *others = frames
+    more = {"quality": 90, "method": 4} if kind == "WEBP" else {"disposal": 2}
+    atomic.write(
+        path,
+        lambda to: first.save(
+            to,
+            kind,
+            save_all=True,
+            append_images=others,
+            duration=round(1000 / per_second),
+            loop=0,
+            **more,
+        ),
+    )
+
+
+def check_film(path: Path) -> str:
+    """The format of a film of this name."""
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise Refusal(f"{path}: expected a name that ends in {' or '.join(FORMATS)}")
+    return kind
