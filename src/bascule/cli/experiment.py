@@ -62,7 +62,7 @@ def do_pack(args: argparse.Namespace) -> int:
     shown: list[Run] = []
     for found in _known(args):
         jobs = _planned(found, args)
-        sets = _images(jobs)
+        sets = images_of(jobs)
         find_runs(jobs, found, Store(args.runs), _digests(sets))
         finished = {job.run: job.seed for job in jobs if job.state == "finished" and job.run}
         runs += finished
@@ -101,7 +101,7 @@ def _planned(found: Experiment, args: argparse.Namespace) -> list[Job]:
     return plan(found, args.seeds or found.seeds, getattr(args, "arm", ()))
 
 
-def _images(jobs: list[Job]) -> dict[object, ImageSet]:
+def images_of(jobs: list[Job]) -> dict[object, ImageSet]:
     """The images of each ``recipe.data``."""
     sets: dict[object, ImageSet] = {}
     for job in jobs:
@@ -124,13 +124,13 @@ def _each(args: argparse.Namespace, train: bool) -> int:
     for found in known:
         jobs = _planned(found, args)
         try:
-            sets = _images(jobs)
+            sets = images_of(jobs)
         except Refusal as refusal:
             if not top:
                 raise
             print(f"{found.name} is left out: {refusal}", file=sys.stderr)
             continue
-        if train and not _train(found, jobs, sets, Store(args.runs)):
+        if train and not train_all(found, jobs, sets, Store(args.runs)):
             print("interrupted: every run is saved; the same command goes on", file=sys.stderr)
             return 130
         if not train:
@@ -153,7 +153,9 @@ def _each(args: argparse.Namespace, train: bool) -> int:
     return 2 if any(results.failures for results in begun) else 0
 
 
-def _train(found: Experiment, jobs: list[Job], sets: dict[object, ImageSet], store: Store) -> bool:
+def train_all(
+    found: Experiment, jobs: list[Job], sets: dict[object, ImageSet], store: Store
+) -> bool:
     """Train and measure what is missing; False when interrupted."""
     from bascule.cli.progress import JobBars, bars
 
@@ -167,7 +169,11 @@ def _tell(results: Results, folder: Path, credit: str, settings: list[str]) -> N
     """Write the note, and print the verdict."""
     from bascule.reports.note import write_experiment_note
 
-    page = write_experiment_note(results, folder, credit, settings)
+    say(results, write_experiment_note(results, folder, credit, settings))
+
+
+def say(results: Results, page: Path) -> None:
+    """Print what failed, the verdict, and where the note is."""
     for failure, message in results.failures.items():
         word = "missing" if message.startswith("not ") else "failed"
         print(f"{word}: {failure}: {message}", file=sys.stderr)

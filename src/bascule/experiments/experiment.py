@@ -25,11 +25,19 @@ class Measure:
 
     ``attributes``: the exact attributes of built-in faces too; they are learnt once, in minutes.
     ``epochs``: after how many epochs done, each kept by the recipe; empty: at the end alone.
+    ``every_kept``: after as many epochs as the recipe keeps checkpoints at its pace, too.
     """
 
     fakes: int = 1000
     attributes: bool = True
     epochs: tuple[int, ...] = ()
+    every_kept: bool = False
+
+    def when(self, recipe: AnyRecipe) -> set[int]:
+        """After how many epochs done a run of ``recipe`` is measured."""
+        found = _within(self.epochs, recipe)
+        every = recipe.keep_every_epochs
+        return found | set(range(every, recipe.epochs, every)) if self.every_kept else found
 
     def words(self) -> list[str]:
         """Of the verb ``evaluate``."""
@@ -54,6 +62,10 @@ class MeasureCoding:
     epochs: tuple[int, ...] = ()
     attributes = False  # nothing is learnt for it
 
+    def when(self, recipe: AnyRecipe) -> set[int]:
+        """After how many epochs done a run of ``recipe`` is measured."""
+        return _within(self.epochs, recipe)
+
     def words(self) -> list[str]:
         """Of the verb ``evaluate``."""
         found = ["-n", str(self.pictures)]
@@ -66,6 +78,11 @@ class MeasureCoding:
         wanted = {f"cost[{way(k)}]" for k in self.k_fb}
         wanted |= {f"SSIM of layer 1[{way(k, s)}]" for k in self.k_fb for s in self.sigmas}
         return wanted <= labels
+
+
+def _within(epochs: Sequence[int], recipe: AnyRecipe) -> set[int]:
+    """Those of ``epochs`` that a run of ``recipe`` reaches, and its end."""
+    return {epoch for epoch in epochs if epoch <= recipe.epochs} | {recipe.epochs}
 
 
 @dataclass(frozen=True)

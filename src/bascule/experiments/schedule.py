@@ -285,9 +285,8 @@ def _to_measure(job: Job, measure: Measures) -> list[int]:
         return []
     if job.to_measure is None:
         done = {e.epoch for e in evaluations(job.run.folder) if measure.is_done(e)}
-        wanted = {e for e in measure.epochs if e <= job.recipe.epochs} | {job.recipe.epochs}
         spoilt = job.recipe.shows_held_out()
-        job.to_measure = [] if spoilt else sorted(wanted - done)
+        job.to_measure = [] if spoilt else sorted(measure.when(job.recipe) - done)
     return job.to_measure
 
 

@@ -87,6 +87,12 @@ def write_experiment_note(
     ``settings``: the FIELD=VALUE pairs that the experiment was run with, for the command that
     repeats it.
     """
+    page = experiment_page(results, credit, command(results, settings))
+    return write_page(page, folder, "note")
+
+
+def experiment_page(results: Results, credit: str, repeat: str) -> Page:
+    """The note of an experiment; ``repeat``: the command line that runs it again."""
     experiment, verdict = results.experiment, results.verdict
     sections = [
         Section("Predictions", _predictions(results)),
@@ -101,14 +107,14 @@ def write_experiment_note(
     if experiment.remarks.strip():
         sections.append(Section("Remarks", [Text(experiment.remarks)]))
     sections += [
-        Section("Reproduce", [Lines(command(results, settings), code=True), REPRODUCE]),
+        Section("Reproduce", [Lines(repeat, code=True), REPRODUCE]),
         Section("Runs", origins(results)),
     ]
     lead = [("Question", Text(experiment.question)), ("Hypothesis", Text(experiment.hypothesis))]
     why = facts.without_paths(verdict.why)
     answer = Answer(verdict.word, why, MEANING[verdict.word])
     title = experiment.name or "experiment"
-    return write_page(Page("lab note", title, lead, sections, answer), folder, "note")
+    return Page("lab note", title, lead, sections, answer)
 
 
 def _predictions(results: Results) -> list[Block]:
