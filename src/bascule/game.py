@@ -81,9 +81,14 @@ class Game:
         self.D.load_state_dict(saved["D"])
         if self.average is not None:
             self.average.load_state_dict(saved.get("average", saved["G"]))
-        for optimizer, name in ((self.opt_G, "opt_G"), (self.opt_D, "opt_D")):
-            rates = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
-            optimizer.load_state_dict(saved[name])
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group.update(rate)
+        load_optimizer(self.opt_G, saved["opt_G"])
+        load_optimizer(self.opt_D, saved["opt_D"])
         self.memory, self.seen = dict(saved.get("memory", {})), dict(saved.get("seen", {}))
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
+    """Take the moments that were saved; rates and betas stay those of the recipe."""
+    rates = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
+    optimizer.load_state_dict(saved)
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group.update(rate)

@@ -19,6 +19,7 @@ from bascule.data.whitening import Whiten
 from bascule.data.window import Window
 from bascule.interventions import DiffAugment
 from bascule.laws import Anneal, Cosine
+from bascule.models.aae import AAE
 from bascule.models.biggan import BigGAN, BigGANDeep
 from bascule.models.dcgan import DCGAN, DCGANW9
 from bascule.models.r3gan import R3GAN
@@ -28,6 +29,7 @@ from bascule.models.sngan import SNGAN
 from bascule.models.wgan_gp import WGANGP
 from bascule.objectives import Objective
 from bascule.penalties import R1, R2, GradientPenalty
+from bascule.training.aae import AAERecipe
 from bascule.training.recipe import Recipe
 from bascule.training.sdpc import SDPCRecipe
 
@@ -131,6 +133,12 @@ PRESETS: dict[str, Recipe] = {
     "r3gan64": r3gan64,
     "r3gan64-light": r3gan64_light,
 }
+
+# Makhzani et al. 2015 with DCGAN's convolutions, and lighter for CPUs.
+aae64 = AAERecipe(augment=(Flip(),))
+aae64_light = aae64.but(model=AAE(width=32, z_dim=32), batch=32, lr=1e-3, lr_D=5e-4, lr_E=5e-4)
+
+AAE_PRESETS: dict[str, AAERecipe] = {"aae64": aae64, "aae64-light": aae64_light}
 
 # Sparse deep predictive coding: colours stay in the low band, so that codes decode back to them.
 sdpc = SDPCRecipe()

@@ -37,7 +37,7 @@ from bascule.models.sngan import SNGAN
 from bascule.models.wgan_gp import WGANGP
 from bascule.objectives import Objective, TopK
 from bascule.penalties import PENALTIES, R1, LeCam
-from bascule.presets import PRESETS, SDPC_PRESETS
+from bascule.presets import AAE_PRESETS, PRESETS, SDPC_PRESETS
 from bascule.runs.codec import CLASSES, build, changed, decode, differences, digest, encode, parse
 from bascule.training.recipe import Recipe
 
@@ -80,6 +80,7 @@ WHOLE = [
     PLAIN.but(lr_D=Cosine(2e-4, 5e-5, 9), penalties=(R1(1.0, every=4), LeCam()), critic_steps=2),
     *PRESETS.values(),
     *SDPC_PRESETS.values(),
+    *AAE_PRESETS.values(),
 ]
 PARTS = [
     *(Faces(), Fractals(9, 32), Imported("x", 128), Flip(), Affine(translate=0.5), DCGAN(3)),

@@ -121,10 +121,13 @@ def do_invert(args: argparse.Namespace) -> int:
     from bascule.latents.inversion import invert
     from bascule.runs.generate import restored
     from bascule.training.grid import grid
+    from bascule.training.recipe import Recipe
 
     run, path = _run_and_path(args)
     _expect("--steps", args.steps, args.steps >= 1, "a whole number >= 1")
     recipe, state = restored(run, args.epoch)
+    if not isinstance(recipe, Recipe):
+        raise Refusal(f"{run.id} is a run of {type(recipe).__name__}: expected one of a GAN")
     names, pictures = read_pictures(args.images, recipe.data.size)
     given = torch.from_numpy(pictures)
     G = state.game.drawing().eval().requires_grad_(False)
@@ -158,14 +161,13 @@ def _run_and_path(args: argparse.Namespace) -> tuple[Run, Path]:
 def _drawing(run: Run, epoch: int | None) -> tuple[Callable[[Tensor], Tensor], int]:
     """From latents (N, z_dim) to pictures uint8 (N, 3, H, W), and z_dim."""
     from bascule.runs.generate import AT_ONCE, restored
-    from bascule.training.gan import sample
 
     recipe, state = restored(run, epoch)
 
     def draw(z: Tensor) -> Tensor:
-        return torch.cat([sample(state.game, part, recipe.space) for part in z.split(AT_ONCE)])
+        return torch.cat([recipe.sample(state.game, part) for part in z.split(AT_ONCE)])
 
-    return draw, recipe.model.z_dim
+    return draw, recipe.z_dim or 0
 
 
 def _titled(picture: Image.Image, text: str) -> Image.Image:

@@ -12,7 +12,7 @@ from bascule.data.fractals import Fractals
 from bascule.data.images import ImageSet
 from bascule.data.imported import Imported
 from bascule.errors import Refusal, unknown
-from bascule.presets import PRESETS
+from bascule.presets import AAE_PRESETS, PRESETS
 from bascule.runs import codec
 from bascule.runs.brought import brought_classes
 from bascule.runs.execute import execute
@@ -21,11 +21,13 @@ from bascule.runs.store import Run, Store
 from bascule.training.machine import settle
 from bascule.training.recipe import AnyRecipe
 
+TRAINED: dict[str, AnyRecipe] = {**PRESETS, **AAE_PRESETS}
+
 
 def add(verbs: argparse._SubParsersAction) -> None:
     """Add the verbs of this file to the command line."""
     train = verbs.add_parser("train", help="train one preset")
-    train.add_argument("preset", help=", ".join(PRESETS))
+    train.add_argument("preset", help=", ".join(TRAINED))
     train.add_argument("--data", metavar="NAME", help="faces, fractals or an imported set")
     train.add_argument("--name", help="what to call the run")
     add_settings(train)
@@ -103,9 +105,9 @@ def load_images(data: Faces | Fractals | Imported) -> ImageSet:
 
 
 def do_train(args: argparse.Namespace) -> int:
-    if args.preset not in PRESETS:
-        raise unknown("preset", args.preset, PRESETS)
-    recipe = PRESETS[args.preset]
+    if args.preset not in TRAINED:
+        raise unknown("preset", args.preset, TRAINED)
+    recipe = TRAINED[args.preset]
     if args.data:
         recipe = recipe.but(data=named_data(args.data, recipe.data.size))
     recipe = settle(codec.changed(recipe, settings(args.set)))

@@ -16,6 +16,7 @@ from bascule.reports.publish import write_page
 from bascule.reports.samples import Picture, Strip, data_uri, sampled_epochs, strips
 from bascule.runs.evaluations import evaluations, neighbour_file
 from bascule.runs.store import Run
+from bascule.training.recipe import Recipe
 from bascule.training.sdpc import SDPCRecipe
 
 NEIGHBOURS = (
@@ -59,11 +60,11 @@ def write_run_note(run: Run, credit: str, relatives: Sequence[Run] = ()) -> Path
     diagnosis = diagnose(run.diagnostics())
     if diagnosis:
         lead.append(("Diagnosis", Text(", ".join(finding.name for finding in diagnosis))))
-    is_sdpc = isinstance(run.recipe, SDPCRecipe)  # it has no D to ask
+    is_gan = isinstance(run.recipe, Recipe)  # others have no D of images to ask
     sections = [
         Section("Curves", [curves_of([run, *relatives], names)]),
         Section("Last scalars", [_scalars(run)]),
-        *([] if is_sdpc else [Section("Diagnosis", _diagnosis(run, diagnosis))]),
+        *([Section("Diagnosis", _diagnosis(run, diagnosis))] if is_gan else []),
         Section("Measured", _measured(run, credit)),
         Section("Samples", _samples(run, credit)),
         Section(

@@ -21,6 +21,7 @@ from bascule.data.window import Window
 from bascule.errors import Refusal, unknown
 from bascule.interventions import INTERVENTIONS, Intervention
 from bascule.laws import Anneal, Cosine, Uniform
+from bascule.models.aae import AAE
 from bascule.models.biggan import BigGAN, BigGANDeep
 from bascule.models.dcgan import DCGAN, DCGANW9
 from bascule.models.r3gan import R3GAN
@@ -30,6 +31,7 @@ from bascule.models.sngan import SNGAN
 from bascule.models.wgan_gp import WGANGP
 from bascule.objectives import Objective, TopK
 from bascule.penalties import PENALTIES
+from bascule.training.aae import AAERecipe
 from bascule.training.recipe import Recipe
 from bascule.training.sdpc import SDPCRecipe
 from bascule.typed import checked, hints
@@ -40,7 +42,7 @@ CLASSES: dict[str, type] = {
         *(Recipe, Faces, Fractals, Imported, Flip, Affine, Objective, TopK, *PENALTIES),
         *(DCGAN, DCGANW9, SNGAN, SAGAN, WGANGP, BigGAN, BigGANDeep, R3GAN),
         *(Uniform, Anneal, Cosine),
-        *(SDPCRecipe, SDPC, Layer, Inference),
+        *(AAERecipe, AAE, SDPCRecipe, SDPC, Layer, Inference),
         *(Bands, Whiten, LocalContrast, Standardise, Window),
         *INTERVENTIONS,
     )

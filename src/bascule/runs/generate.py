@@ -9,9 +9,8 @@ from bascule.data.images import Progress
 from bascule.errors import Refusal
 from bascule.now import generator
 from bascule.runs.store import Run
-from bascule.training.gan import sample
 from bascule.training.machine import settle
-from bascule.training.recipe import Recipe
+from bascule.training.recipe import AnyRecipe, Recipe
 from bascule.training.state import State, begin
 
 AT_ONCE = 250
@@ -30,23 +29,27 @@ def generate(
     pictures = []
     for start in range(0, n, AT_ONCE):
         rng = generator("evaluation z", seed, start)
-        z = torch.randn(AT_ONCE, recipe.model.z_dim, generator=rng)
-        pictures.append(sample(state.game, z[: n - start], recipe.space).numpy())
+        z = torch.randn(AT_ONCE, recipe.z_dim or 0, generator=rng)
+        pictures.append(recipe.sample(state.game, z[: n - start]).numpy())
         if progress:
             progress(min(start + AT_ONCE, n), n)
     return np.concatenate(pictures), state.epoch
 
 
-def restored(run: Run, epoch: int | None = None) -> tuple[Recipe, State]:
-    """A run's recipe, on a device that is here, and its players as a checkpoint has them."""
+def restored(run: Run, epoch: int | None = None) -> tuple[AnyRecipe, State]:
+    """A run's recipe, on a device that is here, and its players as a checkpoint has them.
+
+    Raises :class:`Refusal` where nothing draws from latents.
+    """
     recipe = run.recipe
-    if not isinstance(recipe, Recipe):
+    if recipe.z_dim is None:
         raise Refusal(f"{run.id} has no G that draws fakes: it is a {type(recipe).__name__}")
     saved = run.load_checkpoint(kept_epoch(run, epoch))
     device = recipe.device
     if device.startswith("cuda") and not torch.cuda.is_available():
         device = "cpu"
-    recipe = settle(recipe.but(device=device, compile=False))
+    recipe = recipe.but(device=device)
+    recipe = settle(recipe.but(compile=False) if isinstance(recipe, Recipe) else recipe)
     state = begin(recipe)
     state.load_state_dict(saved)
     return recipe, state

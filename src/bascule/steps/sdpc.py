@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.grad import conv2d_weight
 
+from bascule.game import load_optimizer
 from bascule.models.sdpc import Inference, Network, energies, infer
 from bascule.models.sdpc.network import unit_norm
 from bascule.now import Now
@@ -43,11 +44,8 @@ class Learner:
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Take weights and moments; learning rates stay those of the recipe."""
         self.network.load_state_dict(saved["network"])
-        for optimizer, name in ((self.opt_D, "opt_D"), (self.opt_v, "opt_v")):
-            rates = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
-            optimizer.load_state_dict(saved[name])
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group.update(rate)
+        load_optimizer(self.opt_D, saved["opt_D"])
+        load_optimizer(self.opt_v, saved["opt_v"])
         self.silent = [silent.clone().to(self.device) for silent in saved["silent"]]
 
 

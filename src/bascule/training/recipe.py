@@ -74,6 +74,15 @@ class AnyRecipe:
         """A picture of what was learnt so far."""
         raise NotImplementedError
 
+    @property
+    def z_dim(self) -> int | None:
+        """How many numbers a latent has; None where nothing draws from latents."""
+        return None
+
+    def sample(self, players: Any, z: Tensor) -> Tensor:
+        """What is drawn for latents (N, z_dim), uint8 RGB (N, 3, H, W) on the CPU."""
+        raise NotImplementedError
+
     def shows_held_out(self) -> bool:
         """Whether held-out images are learnt from: then none is left to measure with."""
         return False
@@ -189,9 +198,16 @@ class Recipe(AnyRecipe):
     ) -> dict[str, Tensor]:
         return gan.play(self, state, images, indices, held_out)
 
+    @property
+    def z_dim(self) -> int:
+        return self.model.z_dim
+
+    def sample(self, players: Game, z: Tensor) -> Tensor:
+        return gan.sample(players, z, self.space)
+
     def draw(self, players: Game) -> Image.Image:
         """G on the same 64 latents."""
-        return grid(gan.sample(players, gan.fixed_z(self, 64), self.space), 8)
+        return grid(self.sample(players, gan.fixed_z(self, 64)), 8)
 
     def shows_held_out(self) -> bool:
         return any(change.shows_held_out() for change in self.change)
