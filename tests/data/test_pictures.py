@@ -1,0 +1,37 @@
+"""A few pictures by name: one file, or a folder, prepared as images of a set are."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bascule.data.decoding import decode
+from bascule.data.pictures import read_pictures
+from bascule.errors import Refusal
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, shape in (("a.png", (40, 30, 3)), ("b.jpg", (32, 32))):
+        Image.fromarray(rng.integers(0, 255, shape, np.uint8)).save(tmp_path / name)
+    return tmp_path
+
+
+def test_a_folder_gives_all_and_a_file_gives_itself(folder):
+    names, pixels = read_pictures(folder, 16)
+    assert names == ["a.png", "b.jpg"] and pixels.shape == (2, 3, 16, 16)
+    assert np.array_equal(pixels[0], decode((folder / "a.png").read_bytes(), 16))
+    names, one = read_pictures(folder / "b.jpg", 16)
+    assert names == ["b.jpg"] and np.array_equal(one[0], pixels[1])
+
+
+def test_what_holds_no_picture_is_refused(folder, tmp_path):
+    (folder / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(Refusal, match=r"broken.png cannot be read: not a picture"):
+        read_pictures(folder, 16)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(Refusal):
+        read_pictures(empty, 16)
+    with pytest.raises(Refusal):
+        read_pictures(tmp_path / "nowhere", 16)
