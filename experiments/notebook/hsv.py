@@ -1,6 +1,6 @@
 """Does a GAN that plays in HSV draw better faces than one that plays in RGB?"""
 
-from bascule.experiments import KID, MEAN_TV, Experiment, Higher, Lower, Measure
+from bascule.experiments import KID, Experiment, Higher, Lower, Measure, mean_tv
 from bascule.notebook import smooth_quick, smooth_small
 from bascule.training.recipe import Recipe
 
@@ -17,7 +17,7 @@ def hsv(plain: Recipe, measure: Measure, quick: Experiment | None = None) -> Exp
         predictions=[
             Higher(KID, "hsv", than="rgb"),
             Lower("coverage", "hsv", than="rgb", from_epoch=plain.epochs // 2),
-            Higher(MEAN_TV, "hsv", than="rgb"),
+            Higher(mean_tv(plain.data.size), "hsv", than="rgb"),
             Higher("lead", "hsv", than="rgb", from_epoch=plain.epochs // 2),
         ],
         measure=measure,

@@ -1,6 +1,6 @@
 """What if we lie to D: who slows its lead, and does that buy quality, diversity or both?"""
 
-from bascule.experiments import KID, MEAN_TV, Experiment, Higher, Lower, Measure
+from bascule.experiments import KID, Experiment, Higher, Lower, Measure, mean_tv
 from bascule.interventions import (
     FakeHistory,
     FakesAmongReals,
@@ -54,7 +54,7 @@ def lying(plain: Recipe, t: int, measure: Measure, quick: Experiment | None = No
             Higher(KID, "negative", than="plain"),
             Higher(KID, "positive", than="plain"),
             Lower("coverage", "positive", than="plain", from_epoch=late),
-            Higher(MEAN_TV, "positive", than="plain"),
+            Higher(mean_tv(plain.data.size), "positive", than="plain"),
             # what the field's own versions claim
             Lower(KID, "pseudo augmentation (APA)", than="plain"),
             Lower(KID, "negative augmentation (NDA)", than="plain"),

@@ -9,7 +9,6 @@ import pytest
 from bascule.errors import Refusal
 from bascule.experiments.predictions import (
     KID,
-    MEAN_TV,
     Alike,
     Exceeds,
     Falls,
@@ -20,6 +19,7 @@ from bascule.experiments.predictions import (
     Spike,
     Within,
     check,
+    mean_tv,
 )
 
 
@@ -138,7 +138,9 @@ def test_more_that_cannot_be_measured_is_refused(prediction, told):
         check(prediction, {"a": 10})
 
 
-@pytest.mark.parametrize("scalar", ["lead", "r_t", "auc_held_out", "ResetD.0/resets", KID, MEAN_TV])
+@pytest.mark.parametrize(
+    "scalar", ["lead", "r_t", "auc_held_out", "ResetD.0/resets", KID, mean_tv(32)]
+)
 def test_known_scalars(scalar):
     check(Within(scalar, "a", 0, 1), {"a": 10})
 

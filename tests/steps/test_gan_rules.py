@@ -197,7 +197,9 @@ def test_slopes_go_through_the_view_to_the_image_itself(plain):
     assert half["R1"].item() == pytest.approx(whole["R1"].item() / 4, rel=1e-5)
 
 
-@pytest.mark.parametrize("change", [NOTHING, DiffAugment(), InstanceNoise(0.1)], ids=str)
+@pytest.mark.parametrize(
+    "change", [NOTHING, DiffAugment(), InstanceNoise(0.1)], ids=["plain", "DiffAugment", "noise"]
+)
 @pytest.mark.parametrize("penalty", [R1(0.1), GradientPenalty(), Consistency(), LeCam()], ids=str)
 def test_penalties_go_with_interventions(plain, penalty, change):
     game = begin(plain).game

@@ -5,7 +5,6 @@ from bascule.experiments.experiment import Experiment, Measure, MeasureCoding
 from bascule.experiments.predictions import (
     COVERAGE,
     KID,
-    MEAN_TV,
     Alike,
     Exceeds,
     Falls,
@@ -15,12 +14,12 @@ from bascule.experiments.predictions import (
     Settles,
     Spike,
     Within,
+    mean_tv,
 )
 
 __all__ = [
     "COVERAGE",
     "KID",
-    "MEAN_TV",
     "Alike",
     "Exceeds",
     "Experiment",
@@ -34,4 +33,5 @@ __all__ = [
     "Settles",
     "Spike",
     "Within",
+    "mean_tv",
 ]

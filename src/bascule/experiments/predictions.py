@@ -38,7 +38,6 @@ ASKED = (
 )
 KID = f"KID[{DEFAULT},128px]"
 COVERAGE = f"coverage[{DEFAULT},128px]"
-MEAN_TV = "mean TV[micah,64px]"
 OF_ATTRIBUTES = (
     "mean TV",
     "out of vocabulary",
@@ -48,6 +47,11 @@ OF_ATTRIBUTES = (
 )
 OF_CODES = ("cost", "iterations")
 OF_LAYER = re.compile(r"(error|active|SSIM) of layer [1-9]\d*")
+
+
+def mean_tv(size: int = 64) -> str:
+    """The label of the mean total variation of attributes, of built-in faces of ``size`` pixels."""
+    return f"mean TV[micah,{size}px]"
 
 
 class Prediction(Protocol):
