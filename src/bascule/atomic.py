@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bascule.errors import Refusal
 
@@ -36,6 +37,11 @@ def write(path: Path, content: str | bytes | Callable[[Path], object]) -> None:
                 "free some space and resume"
             ) from error
         raise
+
+
+def write_png(path: Path, image: Any) -> None:
+    """Put a Pillow ``image`` at ``path`` as :func:`write` does."""
+    write(path, lambda to: image.save(to, "PNG"))
 
 
 def disk_is_full(error: BaseException | None) -> bool:

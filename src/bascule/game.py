@@ -50,8 +50,7 @@ class Game:
 
         BatchNorm statistics are averaged as weights are; what else a layer remembers is copied.
         """
-        if self.average is None:
-            return
+        assert self.average is not None, "a game with an averaged G"
         ours: list[Tensor] = list(self.average.parameters())
         theirs: list[Tensor] = list(self.G.parameters())
         for mine, other in zip(self.average.modules(), self.G.modules(), strict=True):

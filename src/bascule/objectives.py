@@ -77,31 +77,29 @@ def relativistic_G(logit_fake: Tensor, logit_real: Tensor) -> Tensor:
     return softplus(logit_real - logit_fake).mean()
 
 
+@dataclass(frozen=True)
+class _Losses:
+    """What one kind of objective is: both losses, and what D's is worth where it cannot tell."""
+
+    D: Callable[..., Tensor]
+    G: Callable[..., Tensor]
+    blind: tuple[float, str]  # as a number and in words
+    labelled: bool = False  # reals have a label to smooth
+    entropic: bool = False  # in nats, of probabilities
+    paired: bool = False  # G's part needs the logits of reals too
+
+
+_CROSS_ENTROPY = (2 * log(2), "2 ln 2")
 Kind = Literal["non-saturating", "minimax", "least-squares", "hinge", "wasserstein", "relativistic"]
-_D: dict[str, Callable[..., Tensor]] = {
-    "non-saturating": loss_D,
-    "minimax": loss_D,
-    "least-squares": least_squares_D,
-    "hinge": hinge_D,
-    "wasserstein": wasserstein_D,
-    "relativistic": relativistic_D,
-}
-_G: dict[str, Callable[[Tensor], Tensor]] = {
-    "non-saturating": loss_G,
-    "minimax": minimax_G,
-    "least-squares": least_squares_G,
-    "hinge": wasserstein_G,
-    "wasserstein": wasserstein_G,
-}
-LABELLED = ("non-saturating", "minimax", "least-squares")  # whose reals have a label to smooth
-ENTROPIC = ("non-saturating", "minimax", "relativistic")  # in nats, of probabilities
-_BLIND: dict[str, tuple[float, str]] = {
-    "non-saturating": (2 * log(2), "2 ln 2"),
-    "minimax": (2 * log(2), "2 ln 2"),
-    "least-squares": (0.25, "1/4"),
-    "hinge": (2.0, "2"),
-    "wasserstein": (0.0, "0"),
-    "relativistic": (log(2), "ln 2"),
+_LOSSES: dict[Kind, _Losses] = {
+    "non-saturating": _Losses(loss_D, loss_G, _CROSS_ENTROPY, labelled=True, entropic=True),
+    "minimax": _Losses(loss_D, minimax_G, _CROSS_ENTROPY, labelled=True, entropic=True),
+    "least-squares": _Losses(least_squares_D, least_squares_G, (0.25, "1/4"), labelled=True),
+    "hinge": _Losses(hinge_D, wasserstein_G, (2.0, "2")),
+    "wasserstein": _Losses(wasserstein_D, wasserstein_G, (0.0, "0")),
+    "relativistic": _Losses(
+        relativistic_D, relativistic_G, (log(2), "ln 2"), entropic=True, paired=True
+    ),
 }
 
 
@@ -121,33 +119,41 @@ class Objective:
         check_fields(self)
         if not 0 <= self.smooth < 1:
             raise Refusal(f"smooth={self.smooth}: expected a number in [0, 1)")
-        if self.smooth and self.kind not in LABELLED:
+        if self.smooth and not self._losses.labelled:
+            labelled = ", ".join(kind for kind, losses in _LOSSES.items() if losses.labelled)
             raise Refusal(
                 f"smooth={self.smooth}: the {self.kind} loss has no labels; "
-                f"those with labels: {', '.join(LABELLED)}"
+                f"those with labels: {labelled}"
             )
+
+    @property
+    def _losses(self) -> _Losses:
+        return _LOSSES[self.kind]
 
     @property
     def paired(self) -> bool:
         """Whether G's part needs the logits of reals too."""
-        return self.kind == "relativistic"
+        return self._losses.paired
+
+    @property
+    def entropic(self) -> bool:
+        """Whether losses are in nats, of probabilities."""
+        return self._losses.entropic
 
     @property
     def blind(self) -> tuple[float, str] | None:
         """The least loss of a D that cannot tell, as a number and in words; None: not known."""
-        return None if self.smooth else _BLIND[self.kind]
+        return None if self.smooth else self._losses.blind
 
     def D(self, logit_real: Tensor, logit_fake: Tensor) -> Tensor:
         """D's loss; (B,) logits of both sides."""
-        labels = {"smooth": self.smooth} if self.kind in LABELLED else {}
-        return _D[self.kind](logit_real, logit_fake, **labels)
+        labels = {"smooth": self.smooth} if self._losses.labelled else {}
+        return self._losses.D(logit_real, logit_fake, **labels)
 
     def G(self, logit_fake: Tensor, logit_real: Tensor | None = None) -> Tensor:
         """G's loss; ``logit_real`` where the objective is ``paired``."""
-        if self.paired:
-            assert logit_real is not None
-            return relativistic_G(logit_fake, logit_real)
-        return _G[self.kind](logit_fake)
+        beside = (logit_real,) if self.paired else ()
+        return self._losses.G(logit_fake, *beside)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import relu
 
-from bascule.data.augment import Motions, warp
+from bascule.data.augment import Affine, Flip
 from bascule.errors import Refusal
 from bascule.laws import Law, check_strength, draw
 from bascule.now import Now
@@ -216,12 +216,7 @@ class Consistency(Penalty):
 
 
 def _moved(x: Tensor, now: Now) -> Tensor:
-    n, _, h, w = x.shape
-    mirror = (torch.rand(n, generator=now.rng("mirror")) < 0.5).to(x.device)
-    x = torch.where(mirror[:, None, None, None], x.flip(-1), x)
-    shift = (2 * torch.rand((2, n), generator=now.rng("move")) - 1) / 8
-    still, one = torch.zeros(n), torch.ones(n)
-    return warp(x, Motions(still, (shift[0] * w).round(), (shift[1] * h).round(), one, still))
+    return Affine(translate=1 / 8)(Flip()(x, now.rng("mirror")), now.rng("move"))
 
 
 PENALTIES: tuple[type[Penalty], ...] = (R1, R2, GradientPenalty, DRAGAN, LeCam, Consistency)

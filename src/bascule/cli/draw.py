@@ -97,7 +97,7 @@ def do_walk(args: argparse.Namespace) -> int:
     write_film([grid(pictures, args.rows) for pictures in walks.unbind(1)], path, args.fps)
     strip = path.with_suffix(".png")
     shown = walks[:, :: max(1, args.frames // 3)]
-    _save(grid(shown.flatten(0, 1), shown.shape[1]), strip)
+    atomic.write_png(strip, grid(shown.flatten(0, 1), shown.shape[1]))
     return _said(path, f"a strip of it: {strip}")
 
 
@@ -109,7 +109,7 @@ def do_truncated(args: argparse.Namespace) -> int:
     rows = []
     for threshold in args.threshold:
         rows.append(draw(truncated(12, z_dim, threshold, generator("truncated", args.seed))))
-    _save(grid(torch.cat(rows), 12), path)
+    atomic.write_png(path, grid(torch.cat(rows), 12))
     told = ", ".join(f"{threshold:g}" for threshold in args.threshold)
     return _said(path, f"a row each of |z| < {told}")
 
@@ -137,7 +137,7 @@ def do_invert(args: argparse.Namespace) -> int:
         z, far = invert(G, target, recipe.model.z_dim, rng, args.steps, tell=tell)
     with torch.no_grad():
         found = as_uint8(from_space(G(z).float(), recipe.space)).cpu()
-    _save(grid(torch.stack([given, found], 1).flatten(0, 1), 8), path)
+    atomic.write_png(path, grid(torch.stack([given, found], 1).flatten(0, 1), 8))
     latents = path.with_suffix(".npz")
     atomic.write(latents, lambda to: _write_npz(to, names, z.cpu().numpy(), far.cpu().numpy()))
     for name, value in zip(names, far.tolist(), strict=True):
@@ -181,10 +181,6 @@ def _titled(picture: Image.Image, text: str) -> Image.Image:
 def _expect(name: str, value: float, holds: bool, expected: str) -> None:
     if not holds:
         raise Refusal(f"{name} {value:g}: expected {expected}")
-
-
-def _save(image: Image.Image, path: Path) -> None:
-    atomic.write(path, lambda to: image.save(to, "PNG"))
 
 
 def _said(path: Path, more: str) -> int:

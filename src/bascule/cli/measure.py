@@ -172,7 +172,7 @@ def _measure(
     folder.mkdir(parents=True, exist_ok=True)
     path = keep_evaluation(folder, found)
     name = neighbour_file(epoch)
-    atomic.write(folder / name, lambda to: picture.save(to, "PNG"))
+    atomic.write_png(folder / name, picture)
     if args.worker:
         return
     print(title(found))

@@ -112,15 +112,12 @@ def do_denoise(args: argparse.Namespace) -> int:
     args.output.mkdir(parents=True, exist_ok=True)
     for name, made in results.pictures.items():
         for stem, picture in zip(stems, made, strict=True):
-            _save(Image.fromarray(picture.transpose(1, 2, 0)), args.output / f"{stem}-{name}.png")
-    _save(results.sheet(), args.output / "sheet.png")
+            image = Image.fromarray(picture.transpose(1, 2, 0))
+            atomic.write_png(args.output / f"{stem}-{name}.png", image)
+    atomic.write_png(args.output / "sheet.png", results.sheet())
     table = Table("picture", "SSIM with the picture given")
     for name, value in results.ssim().items():
         table.add_row(name, f"{value:.3f}")
     console().print(table)
     print(f"pictures: {args.output}; all of them side by side: {args.output / 'sheet.png'}")
     return 0
-
-
-def _save(image: Image.Image, path: Path) -> None:
-    atomic.write(path, lambda to: image.save(to, "PNG"))

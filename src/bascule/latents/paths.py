@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 Kind = Literal["slerp", "linear"]
-KINDS = ("slerp", "linear")
+KINDS = get_args(Kind)
 
 
 def linear(a: Tensor, b: Tensor, t: float) -> Tensor:

@@ -95,7 +95,7 @@ def write_coding_page(run: Run, coder: Coder, pictures: np.ndarray, credit: str)
 
 def _picture(run: Run, name: str, image, caption: str, credit: str) -> Samples:
     path = run.folder / "samples" / f"{name}.png"
-    atomic.write(path, lambda to: image.save(to, "PNG"))
+    atomic.write_png(path, image)
     strip = Strip(caption, COLOURS[0], [(0, data_uri(path))])
     return Samples([0], [strip], [Picture(path, path.name, caption)], credit)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import log, log10
+from math import log10
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bascule.experiments.predictions import Curve, Curves
-from bascule.objectives import ENTROPIC, Objective
+from bascule.experiments.predictions import SCALARS, Curve, Curves
+from bascule.objectives import Objective
 from bascule.reports.figures import COLOURS, INK, colours, new_figure, style
 from bascule.theory.noise import Bound
 from bascule.training.recipe import AnyRecipe, Recipe
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Panel = tuple[str, str, float | None, str]  # scalar, unit, a level to compare it with, its name
-GAME: tuple[Panel, ...] = (  # the level is where a D that cannot tell stands
-    ("loss_D", "nats", 2 * log(2), "2 ln 2"),
-    ("loss_G", "nats", None, ""),
-    ("D_x", "probability", 0.5, "1/2"),
-    ("D_Gz", "probability", 0.5, "1/2"),
-)
-
 SPIKE = 4.0  # how far above the usual values (their 90 % quantile) a peak squeezes the panel
 Stroke = dict[str, Any]  # colour and line style, as Matplotlib calls them
 STROKES = ("-", "-.", (0, (1, 1)))  # of the bold lines, when the colours come round again
@@ -48,16 +41,21 @@ def panels_of(scalars: Sequence[str], recipes: Iterable[AnyRecipe] = ()) -> list
     ``recipes``: what is drawn. Where they play for several objectives, their losses are of
     several units and no level is that of all.
     """
-    objectives = {recipe.objective for recipe in recipes if isinstance(recipe, Recipe)}
-    known = {panel[0]: panel for panel in GAME}
-    if any(objective != Objective() for objective in objectives):
-        entropic = all(objective.kind in ENTROPIC for objective in objectives)
-        one = next(iter(objectives)) if len(objectives) == 1 else None
-        unit, sigmoid = ("nats", "probability") if entropic else ("", "sigmoid of the logit")
-        level, name = (one and one.blind) or (None, "")
-        known["loss_D"], known["loss_G"] = ("loss_D", unit, level, name), ("loss_G", unit, None, "")
-        known |= {scalar: (scalar, sigmoid, 0.5, "1/2") for scalar in ("D_x", "D_Gz")}
+    objectives = {r.objective for r in recipes if isinstance(r, Recipe)} or {Objective()}
+    entropic = all(objective.entropic for objective in objectives)
+    unit, sigmoid = ("nats", "probability") if entropic else ("", "sigmoid of the logit")
+    (one, *others) = objectives
+    level, name = (None if others else one.blind) or (None, "")
+    known: dict[str, Panel] = {  # the level is where a D that cannot tell stands
+        "loss_D": ("loss_D", unit, level, name),
+        "loss_G": ("loss_G", unit, None, ""),
+        "D_x": ("D_x", sigmoid, 0.5, "1/2"),
+        "D_Gz": ("D_Gz", sigmoid, 0.5, "1/2"),
+    }
     return [known.get(scalar, (scalar, "", None, "")) for scalar in scalars]
+
+
+GAME = tuple(panels_of(SCALARS))
 
 
 def curves_figure(

@@ -11,6 +11,7 @@ import numpy as np
 from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.predictions import KID
 from bascule.experiments.schedule import Results
+from bascule.metrics.measured import Measured
 from bascule.reports import facts
 from bascule.reports.figures import COLOURS, colours, new_figure, style
 from bascule.reports.gallery import gallery
@@ -84,7 +85,7 @@ def ladder_table(results: Results) -> Table:
     shown = [
         (start, name)
         for start, name in MEASURES
-        if any(_value(e, start) is not None for found in last.values() for e in found)
+        if any(_find(e, start) for found in last.values() for e in found)
     ]
     rows = []
     for arm, by_seed in results.runs.items():
@@ -96,10 +97,8 @@ def ladder_table(results: Results) -> Table:
             str(results.experiment.arms[arm].epochs),
             facts.plus_minus([float(np.mean(facts.images_per_s(run))) for run in runs]),
         ]
-        for start, _ in shown:
-            values = [v for e in last[arm] if (v := _value(e, start)) is not None]
-            cells.append(facts.plus_minus(values))
-        kids = [v for e in last[arm] if (v := _value(e, "KID[")) is not None]
+        cells += [facts.plus_minus(_values(last[arm], start)) for start, _ in shown]
+        kids = _values(last[arm], "KID[")
         rows.append((float(np.mean(kids)) if kids else np.inf, (arm, *cells)))
     rows.sort(key=lambda row: row[0])
     floors = [_floor(last, start) for start, _ in shown]
@@ -113,9 +112,9 @@ def kid_by_minutes(run: Run) -> list[Point]:
     seconds = np.cumsum([row.get("seconds", 0.0) for row in run.rows()])
     points = []
     for evaluation in sorted(evaluations(run.folder), key=lambda e: e.epoch or 0):
-        value, epoch = _value(evaluation, "KID["), evaluation.epoch or len(seconds)
-        if value is not None and 0 < epoch <= len(seconds):
-            points.append((float(seconds[epoch - 1]) / 60, value))
+        kid, epoch = _find(evaluation, "KID["), evaluation.epoch or len(seconds)
+        if kid and 0 < epoch <= len(seconds):
+            points.append((float(seconds[epoch - 1]) / 60, kid.value))
     return points
 
 
@@ -148,17 +147,17 @@ def _last(run: Run) -> Evaluation | None:
     return found[-1] if found else None
 
 
-def _value(evaluation: Evaluation, start: str) -> float | None:
-    for value in evaluation.values:
-        if value.label.startswith(start):
-            return value.measured.value
-    return None
+def _find(evaluation: Evaluation, start: str) -> Measured | None:
+    """What was measured under the first label that begins so."""
+    values = (v.measured for v in evaluation.values if v.label.startswith(start))
+    return next(values, None)
+
+
+def _values(found: Sequence[Evaluation], start: str) -> list[float]:
+    return [measured.value for e in found if (measured := _find(e, start))]
 
 
 def _floor(last: Mapping[str, Sequence[Evaluation]], start: str) -> str:
-    for found in last.values():
-        for evaluation in found:
-            for value in evaluation.values:
-                if value.label.startswith(start):
-                    return facts.number(value.measured.floor)
-    return "–"
+    every = [e for found in last.values() for e in found]
+    floors = (measured.floor for e in every if (measured := _find(e, start)))
+    return facts.number(next(floors))

@@ -112,8 +112,8 @@ def gan_step(
 
 def _judged(game: Game, change: Intervention, x: Tensor, now: Now) -> Tensor:
     """D's logits of ``x``, (B,), as it sees it at this moment, without a trace in D."""
-    with torch.no_grad(), game.autocast(), norms(game.D, learn=False):
-        return game.D(change.view(x.detach(), now.within("judge"))).float()
+    with torch.no_grad(), game.autocast():
+        return _also_judged(game, change, x.detach(), now.within("judge"))
 
 
 def _also_judged(game: Game, change: Intervention, x: Tensor, now: Now) -> Tensor:

@@ -20,8 +20,7 @@ class SampleGrids(Probe):
     def epoch_done(self, record: Record) -> None:
         done = record.epochs_done
         if done % self.recipe.sample_every_epochs == 0 or done in (1, self.recipe.epochs):
-            picture = self.recipe.draw(record.game)
-            atomic.write(self.path(done), lambda path: picture.save(path, "PNG"))
+            atomic.write_png(self.path(done), self.recipe.draw(record.game))
 
 
 class TensorBoard(Probe):
