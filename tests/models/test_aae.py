@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from counting import count, seeded
 from torch import Tensor, nn
 
 from bascule.errors import Refusal
@@ -13,16 +14,8 @@ from bascule.models.aae import AAE
 MODELS = [AAE(4, 6, 32, 10), AAE(4, 6, 64, 10)]
 
 
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
 def normal(*shape: int, seed: int = 1) -> Tensor:
     return torch.randn(shape, generator=seeded(seed))
-
-
-def count(net: nn.Module) -> int:
-    return sum(p.numel() for p in net.parameters())
 
 
 def counts(w: int, z: int, size: int, h: int) -> tuple[int, int, int]:

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from counting import attention, conv, count, residual, seeded
 from torch import nn
 from torch.nn.utils.parametrizations import _SpectralNorm
 from torch.nn.utils.parametrize import is_parametrized
@@ -11,29 +12,12 @@ from bascule.models.biggan import BigGAN, BigGANDeep, DeepD, DeepG
 from bascule.models.layers import SelfAttention, norm_of_vectors
 
 
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def count(net: nn.Module) -> int:
-    return sum(p.numel() for p in net.parameters())
-
-
-def conv(before: int, after: int, side: int) -> int:
-    return (before * side**2 + 1) * after
-
-
 def block(before: int, after: int) -> int:
-    return conv(before, after, 3) + conv(after, after, 3) + conv(before, after, 1)
+    return residual(before, after, after)
 
 
 def bottleneck(before: int, hidden: int, after: int) -> int:
     return conv(before, hidden, 1) + 2 * conv(hidden, hidden, 3) + conv(hidden, after, 1)
-
-
-def attention(channels: int) -> int:
-    """Without biases, and one gain; fewer than 8 channels ask in 1."""
-    return 2 * channels * max(1, channels // 8) + 2 * channels * (channels // 2) + 1
 
 
 def ups(w: int, size: int) -> list[tuple[int, int]]:

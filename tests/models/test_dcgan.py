@@ -5,19 +5,12 @@ import math
 
 import pytest
 import torch
+from counting import count, seeded
 from torch import nn
 
 from bascule.errors import Refusal
 from bascule.models.dcgan import DCGAN, DCGANW9
 from bascule.now import generator
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def count(net: nn.Module) -> int:
-    return sum(p.numel() for p in net.parameters())
 
 
 def dcgan_counts(w: int, z: int, size: int) -> tuple[int, int]:

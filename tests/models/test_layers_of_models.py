@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from counting import seeded
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -30,10 +31,6 @@ from bascule.models.layers import (
 from bascule.models.sagan import SAGAN
 from bascule.models.sngan import SNGAN
 from bascule.models.wgan_gp import WGANGP
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def noise(*shape: int, seed: int = 1) -> torch.Tensor:

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+from counting import count, seeded
 from torch import Tensor, nn
 
 from bascule.errors import Refusal
@@ -17,20 +18,12 @@ LABELLED = R3GAN((12, 12, 8), blocks=2, z_dim=5, group=8, classes=3)
 MODELS = [TINY, LABELLED]
 
 
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
 def normal(*shape: int, seed: int = 1) -> Tensor:
     return torch.randn(shape, generator=seeded(seed))
 
 
 def labels(model: R3GAN, batch: int) -> tuple[Tensor, ...]:
     return (torch.arange(batch) % model.classes,) if model.classes else ()
-
-
-def count(net: nn.Module) -> int:
-    return sum(p.numel() for p in net.parameters())
 
 
 def of(net: nn.Module, kind: type) -> list:

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from counting import attention, conv, count, residual, seeded
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
@@ -10,24 +11,8 @@ from bascule.models.layers import ConditionalBatchNorm, SelfAttention
 from bascule.models.sagan import SAGAN
 
 
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def count(net: nn.Module) -> int:
-    return sum(p.numel() for p in net.parameters())
-
-
-def conv(before: int, after: int, side: int) -> int:
-    return (before * side**2 + 1) * after
-
-
 def block(before: int, after: int) -> int:
-    return conv(before, after, 3) + conv(after, after, 3) + conv(before, after, 1)
-
-
-def attention(channels: int) -> int:
-    return 2 * channels * (channels // 8) + 2 * channels * (channels // 2) + 1
+    return residual(before, after, after)
 
 
 def counts(w: int, z: int, size: int, classes: int) -> tuple[int, int]:

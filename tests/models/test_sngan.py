@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from counting import conv, count, residual, seeded
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
@@ -12,25 +13,9 @@ from bascule.models.layers import ConditionalBatchNorm, DownBlock, UpBlock
 from bascule.models.sngan import SNGAN
 
 
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def count(net: nn.Module) -> int:
-    return sum(p.numel() for p in net.parameters())
-
-
-def conv(before: int, after: int, side: int) -> int:
-    return (before * side**2 + 1) * after
-
-
 def up(before: int, after: int, labels: int) -> int:
     norms = 2 * labels * (before + after)
     return norms + conv(before, after, 3) + conv(after, after, 3) + conv(before, after, 1)
-
-
-def down(before: int, hidden: int, after: int) -> int:
-    return conv(before, hidden, 3) + conv(hidden, after, 3) + conv(before, after, 1)
 
 
 def counts(w: int, z: int, size: int, classes: int) -> tuple[int, int]:
@@ -39,11 +24,11 @@ def counts(w: int, z: int, size: int, classes: int) -> tuple[int, int]:
     if size == 32:
         G = 3 * up(4 * w, 4 * w, labels)
         top, bottom, features = 4 * w, 4 * w, 2 * w
-        D = down(3, 2 * w, 2 * w) + down(2 * w, 2 * w, 2 * w) + 4 * conv(2 * w, 2 * w, 3)
+        D = residual(3, 2 * w, 2 * w) + residual(2 * w, 2 * w, 2 * w) + 4 * conv(2 * w, 2 * w, 3)
     else:
         G = sum(up(2 * k * w, k * w, labels) for k in (8, 4, 2, 1))
         top, bottom, features = 16 * w, w, 16 * w
-        D = down(3, w, w) + sum(down(k * w, k * w, 2 * k * w) for k in (1, 2, 4, 8))
+        D = residual(3, w, w) + sum(residual(k * w, k * w, 2 * k * w) for k in (1, 2, 4, 8))
     G += (z + 1) * 16 * top + 2 * bottom + conv(bottom, 3, 3)
     return G, D + features + 1 + classes * features
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from counting import conv, count, residual, seeded
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
@@ -9,32 +10,16 @@ from bascule.errors import Refusal
 from bascule.models.wgan_gp import WGANGP
 
 
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def count(net: nn.Module) -> int:
-    return sum(p.numel() for p in net.parameters())
-
-
-def conv(before: int, after: int, side: int) -> int:
-    return (before * side**2 + 1) * after
-
-
-def block(before: int, hidden: int, after: int) -> int:
-    return conv(before, hidden, 3) + conv(hidden, after, 3) + conv(before, after, 1)
-
-
 def counts(w: int, z: int, size: int) -> tuple[int, int]:
     """By hand; a norm, of the batch or of a layer, has two numbers a channel."""
     if size == 32:
         c = 2 * w
-        G = 3 * (block(c, c, c) + 4 * c) + (z + 1) * 16 * c + 2 * c + conv(c, 3, 3)
-        return G, block(3, c, c) + block(c, c, c) + 4 * conv(c, c, 3) + c + 1
+        G = 3 * (residual(c, c, c) + 4 * c) + (z + 1) * 16 * c + 2 * c + conv(c, 3, 3)
+        return G, residual(3, c, c) + residual(c, c, c) + 4 * conv(c, c, 3) + c + 1
     steps = [(8, 8), (8, 4), (4, 2), (2, 1)]
-    G = sum(block(a * w, b * w, b * w) + 2 * (a + b) * w for a, b in steps)
+    G = sum(residual(a * w, b * w, b * w) + 2 * (a + b) * w for a, b in steps)
     G += (z + 1) * 16 * 8 * w + 2 * w + conv(w, 3, 3)
-    D = sum(block(b * w, b * w, a * w) + 4 * b * w for a, b in steps)
+    D = sum(residual(b * w, b * w, a * w) + 4 * b * w for a, b in steps)
     return G, D + conv(3, w, 3) + 16 * 8 * w + 1
 
 

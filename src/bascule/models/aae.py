@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from bascule.models.layers import check_counts, check_size, drawn
+from bascule.models.layers import (
+    Discriminator,
+    Generator,
+    check_counts,
+    check_size,
+    dcgan_down,
+    dcgan_std,
+    dcgan_up,
+    drawn,
+)
 from bascule.typed import check_fields
-
-_SLOPE = 0.2  # of every LeakyReLU
 
 
 @dataclass(frozen=True)
@@ -51,10 +57,10 @@ class AAE:
         channels = [self.width * 2**i for i in range(stages)]
         with torch.device("meta"):  # no memory, no draw from the global generator
             E = Encoder(channels, self.z_dim)
-            G = Generator(self.z_dim, channels[::-1])
-            D = Discriminator(self.z_dim, self.hidden)
-        drawn(E, _convolution_std, 0.02, rng)
-        drawn(G, _convolution_std, 0.02, rng)
+            G = Generator(dcgan_up(self.z_dim, channels[::-1]))
+            D = Discriminator(_perceptron(self.z_dim, self.hidden))
+        drawn(E, dcgan_std, 0.02, rng)
+        drawn(G, dcgan_std, 0.02, rng)
         drawn(D, _linear_std, 0.0, rng)
         return E, G, D
 
@@ -64,63 +70,21 @@ class Encoder(nn.Module):
 
     def __init__(self, channels: list[int], z_dim: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = [
-            nn.Conv2d(3, channels[0], 4, stride=2, padding=1, bias=False),
-            nn.LeakyReLU(_SLOPE, inplace=True),
-        ]
-        for before, after in pairwise(channels):
-            layers += [
-                nn.Conv2d(before, after, 4, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(after),
-                nn.LeakyReLU(_SLOPE, inplace=True),
-            ]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(channels[-1], z_dim, 4, bias=False))
+        self.layers = nn.Sequential(*dcgan_down(channels, z_dim))
         self.z_dim = z_dim
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x).reshape(x.shape[0], self.z_dim)  # an error where x is larger
 
 
-class Generator(nn.Module):
-    """Codes (B, z_dim) -> x: (B, 3, H, W) in [-1, 1]; ``channels`` from the 4x4 grid outwards."""
-
-    def __init__(self, z_dim: int, channels: list[int]) -> None:
-        super().__init__()
-        layers: list[nn.Module] = [
-            nn.Unflatten(1, (z_dim, 1, 1)),
-            nn.ConvTranspose2d(z_dim, channels[0], 4, bias=False),
-        ]
-        for before, after in zip(channels, [*channels[1:], 3], strict=True):
-            layers += [
-                nn.BatchNorm2d(before),
-                nn.ReLU(inplace=True),
-                nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False),
-            ]
-        self.layers = nn.Sequential(*layers, nn.Tanh())
-
-    def forward(self, code: Tensor) -> Tensor:
-        return self.layers(code)
-
-
-class Discriminator(nn.Module):
-    """Codes (B, z_dim) -> logits (B,), high where a code looks drawn from N(0, I)."""
-
-    def __init__(self, z_dim: int, hidden: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(z_dim, hidden),
-            nn.ReLU(inplace=True),
-            nn.Linear(hidden, hidden),
-            nn.ReLU(inplace=True),
-            nn.Linear(hidden, 1),
-        )
-
-    def forward(self, code: Tensor) -> Tensor:
-        return self.layers(code).squeeze(1)
-
-
-def _convolution_std(weight: Tensor) -> float:
-    return 0.02
+def _perceptron(z_dim: int, hidden: int) -> list[nn.Module]:
+    return [
+        nn.Linear(z_dim, hidden),
+        nn.ReLU(inplace=True),
+        nn.Linear(hidden, hidden),
+        nn.ReLU(inplace=True),
+        nn.Linear(hidden, 1),
+    ]
 
 
 def _linear_std(weight: Tensor) -> float:

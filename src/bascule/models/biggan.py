@@ -56,7 +56,7 @@ class BigGAN:
     def __post_init__(self) -> None:
         check_fields(self)
         _check(self)
-        chunks = len(self._channels())
+        chunks = len(_channels_G(self))
         if self.z_dim % chunks:
             said = f"expected a multiple of {chunks}, the number of its chunks at size {self.size}"
             raise Refusal(f"BigGAN(z_dim={self.z_dim}): {said}")
@@ -67,12 +67,8 @@ class BigGAN:
             G, D = self._generator(), self._discriminator()
         return _begun(G, D, rng)
 
-    def _channels(self) -> list[int]:
-        w = self.width
-        return [4 * w] * 4 if self.size == 32 else [16 * w, 16 * w, 8 * w, 4 * w, 2 * w]
-
     def _generator(self) -> HierarchicalG:
-        channels = self._channels()
+        channels = _channels_G(self)
         chunk = self.z_dim // len(channels)
         blocks = up_blocks(channels, norm_of_vectors(chunk + _embedded(self)))
         if self.size == 64:
@@ -80,9 +76,7 @@ class BigGAN:
         return HierarchicalG(chunk, channels, blocks, self.classes, self.shared)
 
     def _discriminator(self) -> ResNetD:
-        w = self.width
-        channels = [4 * w] * 4 if self.size == 32 else [w * 2**i for i in range(5)]
-        downs = 2 if self.size == 32 else 4
+        channels, downs = _channels_D(self)
         blocks: list[nn.Module] = [DownBlock(3, channels[0], first=True)]
         for place, (before, after) in enumerate(pairwise(channels), start=2):
             blocks.append(DownBlock(before, after, down=place <= downs))
@@ -122,8 +116,7 @@ class BigGANDeep:
         return _begun(G, D, rng)
 
     def _generator(self) -> WholeG:
-        w = self.width
-        channels = [4 * w] * 4 if self.size == 32 else [16 * w, 16 * w, 8 * w, 4 * w, 2 * w]
+        channels = _channels_G(self)
         told = self.z_dim + _embedded(self)
         norm = norm_of_vectors(told)
         blocks: list[nn.Module] = []
@@ -134,9 +127,7 @@ class BigGANDeep:
         return WholeG(told, channels, blocks, self.classes, self.shared)
 
     def _discriminator(self) -> ResNetD:
-        w = self.width
-        channels = [4 * w] * 4 if self.size == 32 else [w * 2**i for i in range(5)]
-        downs = 2 if self.size == 32 else 4
+        channels, downs = _channels_D(self)
         blocks: list[nn.Module] = [nn.Conv2d(3, channels[0], 3, padding=1)]
         for place, (before, after) in enumerate(pairwise(channels), start=1):
             blocks += [DeepD(before, after, down=place <= downs), DeepD(after, after)]
@@ -236,6 +227,18 @@ def _begun(G: nn.Module, D: nn.Module, rng: torch.Generator) -> tuple[nn.Module,
         spectrally_normed(G, rng, eps=_EPS),
         spectrally_normed(D, rng, embeddings=True, eps=_EPS),
     )
+
+
+def _channels_G(model: BigGAN | BigGANDeep) -> list[int]:
+    """Of every grid, from the 4x4 one outwards."""
+    w = model.width
+    return [4 * w] * 4 if model.size == 32 else [16 * w, 16 * w, 8 * w, 4 * w, 2 * w]
+
+
+def _channels_D(model: BigGAN | BigGANDeep) -> tuple[list[int], int]:
+    """From the image inwards, and how many times the side is halved."""
+    w = model.width
+    return ([4 * w] * 4, 2) if model.size == 32 else ([w * 2**i for i in range(5)], 4)
 
 
 def _embedded(model: BigGAN | BigGANDeep) -> int:

@@ -7,17 +7,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from bascule.errors import Refusal
-from bascule.models.layers import check_counts, drawn, spectrally_normed
+from bascule.models.layers import (
+    SLOPE,
+    Discriminator,
+    Generator,
+    check_counts,
+    dcgan_down,
+    dcgan_std,
+    dcgan_up,
+    drawn,
+    spectrally_normed,
+)
 from bascule.typed import check_fields
-
-_SLOPE = 0.2  # of every LeakyReLU in both variants
 
 
 @dataclass(frozen=True)
@@ -54,10 +61,10 @@ class DCGAN:
         stages = int(math.log2(self.size)) - 2  # halvings of the side, down to 4
         channels = [self.width * 2**i for i in range(stages)]
         with torch.device("meta"):  # no memory, no draw from the global generator
-            G = Generator(_dcgan_g(self.z_dim, channels[::-1]))
-            D = Discriminator(_dcgan_d(channels, self.norm_D == "batch"))
-        drawn(G, _dcgan_std, 0.02, rng)
-        drawn(D, _dcgan_std, 0.02, rng)
+            G = Generator(dcgan_up(self.z_dim, channels[::-1]))
+            D = Discriminator(dcgan_down(channels, 1, self.norm_D == "batch"))
+        drawn(G, dcgan_std, 0.02, rng)
+        drawn(D, dcgan_std, 0.02, rng)
         return G, D if self.norm_D == "batch" else spectrally_normed(D, rng)
 
 
@@ -92,69 +99,17 @@ class DCGANW9:
         return drawn(G, _mean_fan_std, 0.0, rng), drawn(D, _mean_fan_std, 0.0, rng)
 
 
-class Generator(nn.Module):
-    """z: (B, z_dim) -> x: (B, 3, H, W) in [-1, 1]."""
-
-    def __init__(self, layers: list[nn.Module]) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.layers(z)
-
-
-class Discriminator(nn.Module):
-    """x: (B, 3, H, W) in [-1, 1] -> logits (B,), high where x looks real."""
-
-    def __init__(self, layers: list[nn.Module]) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x).reshape(x.shape[0])
-
-
-def _dcgan_g(z_dim: int, channels: list[int]) -> list[nn.Module]:
-    """``channels`` from the 4x4 grid outwards; BatchNorm makes the convolutions' biases moot."""
-    layers: list[nn.Module] = [
-        nn.Unflatten(1, (z_dim, 1, 1)),
-        nn.ConvTranspose2d(z_dim, channels[0], 4, bias=False),
-    ]
-    for before, after in zip(channels, [*channels[1:], 3], strict=True):
-        layers += [
-            nn.BatchNorm2d(before),
-            nn.ReLU(inplace=True),
-            nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False),
-        ]
-    return [*layers, nn.Tanh()]
-
-
-def _dcgan_d(channels: list[int], batch_norm: bool) -> list[nn.Module]:
-    """``channels`` from the image inwards, to the 4x4 grid; biases where BatchNorm has none."""
-    bias = not batch_norm
-    layers: list[nn.Module] = [
-        nn.Conv2d(3, channels[0], 4, stride=2, padding=1, bias=bias),
-        nn.LeakyReLU(_SLOPE, inplace=True),
-    ]
-    for before, after in pairwise(channels):
-        layers.append(nn.Conv2d(before, after, 4, stride=2, padding=1, bias=bias))
-        if batch_norm:
-            layers.append(nn.BatchNorm2d(after))
-        layers.append(nn.LeakyReLU(_SLOPE, inplace=True))
-    return [*layers, nn.Conv2d(channels[-1], 1, 4, bias=bias)]
-
-
 def _w9_g(z_dim: int, width: int) -> list[nn.Module]:
     layers: list[nn.Module] = [
         nn.Linear(z_dim, 8 * width * 8 * 8),
         nn.Unflatten(1, (8 * width, 8, 8)),
-        nn.LeakyReLU(_SLOPE, inplace=True),
+        nn.LeakyReLU(SLOPE, inplace=True),
     ]
     for before, after in ((8, 4), (4, 2), (2, 1)):
         layers += [
             nn.ConvTranspose2d(before * width, after * width, 4, stride=2, padding=1),
             nn.BatchNorm2d(after * width, eps=5e-5),
-            nn.LeakyReLU(_SLOPE, inplace=True),
+            nn.LeakyReLU(SLOPE, inplace=True),
         ]
     return [*layers, nn.Conv2d(width, 3, 3, padding=1), nn.Tanh()]
 
@@ -162,23 +117,19 @@ def _w9_g(z_dim: int, width: int) -> list[nn.Module]:
 def _w9_d(width: int) -> list[nn.Module]:
     layers: list[nn.Module] = [
         nn.Conv2d(3, width, 4, stride=2, padding=1),
-        nn.LeakyReLU(_SLOPE, inplace=True),
+        nn.LeakyReLU(SLOPE, inplace=True),
     ]
     for before, after, stride, padding in ((1, 2, 2, 1), (2, 4, 1, 2), (4, 8, 2, 1)):
         layers += [
             nn.Conv2d(before * width, after * width, 4, stride, padding),
-            nn.LeakyReLU(_SLOPE, inplace=True),
+            nn.LeakyReLU(SLOPE, inplace=True),
             nn.BatchNorm2d(after * width, eps=5e-5),
         ]
     return [*layers, nn.Flatten(), nn.Linear(8 * width * 8 * 8, 1)]
-
-
-def _dcgan_std(weight: Tensor) -> float:
-    return 0.02
 
 
 def _mean_fan_std(weight: Tensor) -> float:
     """The std of :class:`DCGANW9`; a convolution and its transpose have the same mean fan."""
     area = math.prod(weight.shape[2:])
     mean_fan = (weight.shape[0] + weight.shape[1]) * area / 2
-    return math.sqrt(2 / ((1 + _SLOPE**2) * mean_fan))
+    return math.sqrt(2 / ((1 + SLOPE**2) * mean_fan))

@@ -17,6 +17,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from bascule.errors import Refusal
 
+SLOPE = 0.2  # of LeakyReLU in DCGAN and its kin
 Norm = Callable[[int], nn.Module]  # from a number of channels to the layer that normalises them
 
 
@@ -209,6 +210,69 @@ class ResNetD(nn.Module):
         h = self.blocks(x).relu().sum((2, 3))
         logits = self.linear(h).squeeze(1)
         return logits if self.embedding is None else logits + (self.embedding(y) * h).sum(1)
+
+
+class Generator(nn.Module):
+    """z: (B, z_dim) -> x: (B, 3, H, W) in [-1, 1], by ``layers`` one after the other."""
+
+    def __init__(self, layers: list[nn.Module]) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layers(z)
+
+
+class Discriminator(nn.Module):
+    """x: (B, ...) -> logits (B,), high where x looks real, by ``layers`` one after the other."""
+
+    def __init__(self, layers: list[nn.Module]) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x).reshape(x.shape[0])
+
+
+def dcgan_up(z_dim: int, channels: list[int]) -> list[nn.Module]:
+    """Layers from z to an image, as DCGAN's G has them; ``channels`` from the 4x4 grid outwards.
+
+    BatchNorm makes the convolutions' biases moot.
+    """
+    layers: list[nn.Module] = [
+        nn.Unflatten(1, (z_dim, 1, 1)),
+        nn.ConvTranspose2d(z_dim, channels[0], 4, bias=False),
+    ]
+    for before, after in zip(channels, [*channels[1:], 3], strict=True):
+        layers += [
+            nn.BatchNorm2d(before),
+            nn.ReLU(inplace=True),
+            nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False),
+        ]
+    return [*layers, nn.Tanh()]
+
+
+def dcgan_down(channels: list[int], outputs: int, batch_norm: bool = True) -> list[nn.Module]:
+    """Layers from an image to ``outputs`` numbers, (B, outputs, 1, 1), as DCGAN's D has them.
+
+    ``channels`` from the image inwards, to the 4x4 grid; biases where BatchNorm has none.
+    """
+    bias = not batch_norm
+    layers: list[nn.Module] = [
+        nn.Conv2d(3, channels[0], 4, stride=2, padding=1, bias=bias),
+        nn.LeakyReLU(SLOPE, inplace=True),
+    ]
+    for before, after in pairwise(channels):
+        layers.append(nn.Conv2d(before, after, 4, stride=2, padding=1, bias=bias))
+        if batch_norm:
+            layers.append(nn.BatchNorm2d(after))
+        layers.append(nn.LeakyReLU(SLOPE, inplace=True))
+    return [*layers, nn.Conv2d(channels[-1], outputs, 4, bias=bias)]
+
+
+def dcgan_std(weight: Tensor) -> float:
+    """The std of DCGAN's initial weights (Radford et al. 2015, section 3)."""
+    return 0.02
 
 
 Fill = Callable[[Tensor, torch.Generator], object]  # draws one weight in place

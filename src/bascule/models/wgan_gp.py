@@ -8,9 +8,10 @@ from functools import partial
 from itertools import pairwise
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bascule.models.layers import (
+    Discriminator,
     DownBlock,
     ResNetG,
     check_counts,
@@ -53,19 +54,8 @@ class WGANGP:
         channels = [2 * w] * 4 if self.size == 32 else [8 * w, 8 * w, 4 * w, 2 * w, w]
         with torch.device("meta"):
             G = ResNetG(self.z_dim, channels, up_blocks(channels, nn.BatchNorm2d))
-            D = Critic(_d32(2 * w) if self.size == 32 else _d64(w))
+            D = Discriminator(_d32(2 * w) if self.size == 32 else _d64(w))
         return glorot(G, rng, gain=math.sqrt(2)), glorot(D, rng, gain=math.sqrt(2))
-
-
-class Critic(nn.Module):
-    """x: (B, 3, H, W) in [-1, 1] -> one number an image (B,), high where x looks real."""
-
-    def __init__(self, layers: list[nn.Module]) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x).reshape(x.shape[0])
 
 
 def _d32(channels: int) -> list[nn.Module]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from bascule.data.augment import Affine, Flip
@@ -13,12 +12,10 @@ from bascule.data.batches import as_uint8
 from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
 from bascule.data.imported import Imported
-from bascule.errors import Refusal
 from bascule.models.aae import AAE
 from bascule.now import Now, address, generator
 from bascule.steps.aae import Autoencoder, aae_step
-from bascule.training.gan import prepare
-from bascule.training.grid import grid
+from bascule.training.gan import evaluating, prepare
 from bascule.training.recipe import AnyRecipe
 from bascule.training.state import State
 
@@ -58,11 +55,7 @@ class AAERecipe(AnyRecipe):
             self._expect(name, 0 < getattr(self, name) < 1, "a number between 0 and 1")
         for name in ("beta1", "beta2"):
             self._expect(name, 0 <= getattr(self, name) < 1, "a number in [0, 1)")
-        if self.data.size != self.model.size:
-            raise Refusal(
-                f"the images are {self.data.size} px and the model draws {self.model.size} px: "
-                "set data.size and model.size to the same number"
-            )
+        self._check_size("draws")
 
     drawn = "G on the same 64 latents of N(0, I), which it never saw in training"
     precision = "fp32"
@@ -70,10 +63,6 @@ class AAERecipe(AnyRecipe):
     @property
     def scalars(self) -> tuple[str, ...]:
         return "reconstruction", "loss_D", "loss_E", "D_z", "D_code"
-
-    @property
-    def z_dim(self) -> int:
-        return self.model.z_dim
 
     def begin(self) -> Autoencoder:
         device = torch.device(self.device)
@@ -104,14 +93,5 @@ class AAERecipe(AnyRecipe):
 
     def sample(self, players: Autoencoder, z: Tensor) -> Tensor:
         """Pictures uint8 (N, 3, H, W) of latents (N, z_dim), with running BatchNorm statistics."""
-        players.G.eval()
-        try:
-            with torch.no_grad():
-                return as_uint8(players.G(z.to(players.device)).float()).cpu()
-        finally:
-            players.G.train()
-
-    def draw(self, players: Autoencoder) -> Image.Image:
-        """G on the same 64 latents."""
-        z = torch.randn(64, self.z_dim, generator=generator(self.seed, "fixed z"))
-        return grid(self.sample(players, z), 8)
+        with evaluating(players.G):
+            return as_uint8(players.G(z.to(players.device)).float()).cpu()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
@@ -21,7 +22,7 @@ from bascule.steps.gan import gan_step
 from bascule.training.state import State
 
 if TYPE_CHECKING:
-    from bascule.training.recipe import Recipe
+    from bascule.training.recipe import AnyRecipe, Recipe
 
 
 def players(recipe: Recipe) -> Game:
@@ -123,7 +124,7 @@ def prepare(batch: Tensor, augment: Sequence[Flip | Affine], space: str, now: No
     return to_space(x, space)
 
 
-def fixed_z(recipe: Recipe, n: int) -> Tensor:
+def fixed_z(recipe: AnyRecipe, n: int) -> Tensor:
     """The latents (n, z_dim) that every sample grid of a run shows."""
     rng = generator(recipe.seed, "fixed z")
     return torch.randn(n, recipe.model.z_dim, generator=rng)
@@ -134,10 +135,18 @@ def sample(game: Game, z: Tensor, space: str) -> Tensor:
 
     Of the averaged G, where the game has one.
     """
-    G = game.drawing().eval()
+    G = game.drawing()
+    with evaluating(G), game.autocast():
+        x = G(z.to(game.device)).float()
+    return as_uint8(from_space(x, space)).cpu()
+
+
+@contextmanager
+def evaluating(G: nn.Module) -> Iterator[None]:
+    """G draws with its running BatchNorm statistics and without gradients; then it is put back."""
+    G.eval()
     try:
-        with torch.no_grad(), game.autocast():
-            x = G(z.to(game.device)).float()
+        with torch.no_grad():
+            yield
     finally:
         G.train()
-    return as_uint8(from_space(x, space)).cpu()

@@ -71,13 +71,13 @@ class AnyRecipe:
         raise NotImplementedError
 
     def draw(self, players: Any) -> Image.Image:
-        """A picture of what was learnt so far."""
-        raise NotImplementedError
+        """A picture of what was learnt so far: what is drawn for the same 64 latents."""
+        return grid(self.sample(players, gan.fixed_z(self, 64)), 8)
 
     @property
     def z_dim(self) -> int | None:
         """How many numbers a latent has; None where nothing draws from latents."""
-        return None
+        return getattr(self.model, "z_dim", None)
 
     def sample(self, players: Any, z: Tensor) -> Tensor:
         """What is drawn for latents (N, z_dim), uint8 RGB (N, 3, H, W) on the CPU."""
@@ -105,6 +105,14 @@ class AnyRecipe:
         for name in ("epochs", "sample_every_epochs", "keep_every_epochs"):
             self._expect(name, getattr(self, name) >= 1, "a whole number >= 1")
         self._expect("threads", self.threads is None or self.threads >= 1, "at least 1, or None")
+
+    def _check_size(self, does: str) -> None:
+        """Check that the model is made for such images; ``does``: what it does with them."""
+        if self.data.size != self.model.size:
+            raise Refusal(
+                f"the images are {self.data.size} px and the model {does} {self.model.size} px: "
+                "set data.size and model.size to the same number"
+            )
 
 
 @dataclass(frozen=True)
@@ -168,11 +176,7 @@ class Recipe(AnyRecipe):
                 "top_k picks fakes, and the relativistic loss needs the real beside each: "
                 "use one of them"
             )
-        if self.data.size != self.model.size:
-            raise Refusal(
-                f"the images are {self.data.size} px and the model draws {self.model.size} px: "
-                "set data.size and model.size to the same number"
-            )
+        self._check_size("draws")
         if getattr(self.model, "classes", 0):
             raise Refusal(f"model={self.model}: a recipe gives no labels to its players; classes=0")
         for change in self.change:
@@ -198,16 +202,8 @@ class Recipe(AnyRecipe):
     ) -> dict[str, Tensor]:
         return gan.play(self, state, images, indices, held_out)
 
-    @property
-    def z_dim(self) -> int:
-        return self.model.z_dim
-
     def sample(self, players: Game, z: Tensor) -> Tensor:
         return gan.sample(players, z, self.space)
-
-    def draw(self, players: Game) -> Image.Image:
-        """G on the same 64 latents."""
-        return grid(self.sample(players, gan.fixed_z(self, 64)), 8)
 
     def shows_held_out(self) -> bool:
         return any(change.shows_held_out() for change in self.change)

@@ -79,11 +79,7 @@ class SDPCRecipe(AnyRecipe):
                 f"the images have {channels} channels in space={self.space!r} and the model "
                 f"{self.model.channels}: set model.channels={channels}"
             )
-        if self.data.size != self.model.size:
-            raise Refusal(
-                f"the images are {self.data.size} px and the model takes {self.model.size} px: "
-                "set data.size and model.size to the same number"
-            )
+        self._check_size("takes")
 
     drawn = (
         "the dictionaries, 16 atoms a row, each as the patch of the image that it draws and to its "
