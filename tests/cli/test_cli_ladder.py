@@ -6,6 +6,7 @@ import pytest
 
 from bascule.cli import ladder as verb
 from bascule.cli.ladder import DEFAULT
+from bascule.data.faces import Faces
 from bascule.experiments.ladder import Pace
 from bascule.presets import PRESETS
 
@@ -61,3 +62,7 @@ def test_it_goes_on_with_the_paces_of_its_first_day(bascule, monkeypatch, tiny):
     ]
     code, _, err = bascule("ladder", "one", "two", "--name", "mine", "--minutes", "5")
     assert code == 2 and "give another --name" in err
+    others = Faces(n=41, size=32)
+    monkeypatch.setattr(verb, "named_data", lambda text, size: others)
+    code, _, err = bascule(*words, "--name", "mine")
+    assert code == 2 and "is of Faces(n=40, size=32" in err and err.count("\n") == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bascule.cli.play import add_settings, load, settings
@@ -90,8 +90,7 @@ def do_unpack(args: argparse.Namespace) -> int:
 
 def _known(args: argparse.Namespace) -> list[Experiment]:
     """The experiments that are asked for; refused before any of them runs."""
-    if len(set(args.seeds or ())) != len(args.seeds or ()):
-        raise Refusal(f"--seeds {' '.join(map(str, args.seeds))}: expected different seeds")
+    check_seeds(args.seeds or ())
     paths = experiments.find_files(args.experiment)
     known = [experiments.load(path, args.quick) for path in paths]
     return [found.with_settings(settings(args.set)) for found in known]
@@ -131,8 +130,7 @@ def _each(args: argparse.Namespace, train: bool) -> int:
             print(f"{found.name} is left out: {refusal}", file=sys.stderr)
             continue
         if train and not train_all(found, jobs, sets, Store(args.runs)):
-            print("interrupted: every run is saved; the same command goes on", file=sys.stderr)
-            return 130
+            return interrupted()
         if not train:
             find_runs(jobs, found, Store(args.runs), _digests(sets))
         results = gather(jobs, found, args.seeds or found.seeds)
@@ -151,6 +149,18 @@ def _each(args: argparse.Namespace, train: bool) -> int:
         print(f"summary: {write_summary(told, folder, top, chr(10).join(credits))}")
     begun = [results for results in told if not top or any(results.runs.values())]
     return 2 if any(results.failures for results in begun) else 0
+
+
+def check_seeds(seeds: Sequence[int]) -> None:
+    """Refuse a seed that is given twice."""
+    if len(set(seeds)) < len(seeds):
+        raise Refusal(f"--seeds {' '.join(map(str, seeds))}: expected different seeds")
+
+
+def interrupted() -> int:
+    """Say that nothing is lost; the exit code."""
+    print("interrupted: every run is saved; the same command goes on", file=sys.stderr)
+    return 130
 
 
 def train_all(

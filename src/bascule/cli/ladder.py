@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bascule.cli.experiment import images_of, say, train_all
+from bascule.cli.experiment import check_seeds, interrupted, say, train_all
 from bascule.cli.play import load, named_data
 from bascule.cli.progress import counter
 from bascule.data.images import ImageSet
@@ -20,8 +19,7 @@ from bascule.runs.store import Store, slug
 from bascule.training.machine import settle
 from bascule.training.recipe import Recipe
 
-LIGHT = ("dcgan-w9-light", "dcgan64-light", *(n for n in PRESETS if n.endswith("-hinge")))
-DEFAULT = (*LIGHT, *(n for n in PRESETS if n.endswith("64-light") and n not in LIGHT))
+DEFAULT = ("dcgan-w9-light", *(n for n in PRESETS if n.endswith(("64-light", "64-hinge"))))
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -47,8 +45,7 @@ def do_ladder(args: argparse.Namespace) -> int:
             raise unknown("preset", name, PRESETS)
     if len(names) < 2:
         raise Refusal(f"a ladder of {names[0]} alone: give at least two presets")
-    if len(set(args.seeds)) < len(args.seeds):
-        raise Refusal(f"--seeds {' '.join(map(str, args.seeds))}: expected different seeds")
+    check_seeds(args.seeds)
     if not args.minutes > 0 or args.n < 2:
         raise Refusal(f"--minutes {args.minutes:g} -n {args.n}: expected > 0, and at least 2 fakes")
     data = named_data(args.data, 64)
@@ -58,14 +55,15 @@ def do_ladder(args: argparse.Namespace) -> int:
     store = Store(args.runs)
     path = store.root / "ladders" / f"{slug(called)}.json"
     rungs = read_plan(path, names, args.minutes)
+    if rungs is not None and rungs[names[0]].data != data:
+        raise Refusal(f"the ladder in {path} is of {rungs[names[0]].data}: give another --name")
     if rungs is None:
         rungs = _measured(recipes, images, args.minutes)
         write_plan(path, rungs, args.minutes)
     found = ladder(called, rungs, args.minutes, args.n, not args.no_attributes)
     jobs = plan(found, args.seeds)
-    if not train_all(found, jobs, images_of(jobs), store):
-        print("interrupted: every run is saved; the same command goes on", file=sys.stderr)
-        return 130
+    if not train_all(found, jobs, {data: images}, store):
+        return interrupted()
     from bascule.reports.ladder import write_ladder
 
     results = gather(jobs, found, args.seeds)
