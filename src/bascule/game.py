@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from bascule.team import Team, unite_norms
+
 
 @dataclass
 class Game:
@@ -20,7 +22,8 @@ class Game:
     ``precision`` is ``"fp32"``, or ``"bf16"`` for automatic mixed precision.
     ``average``: a G of averaged weights, which draws in place of ``G`` where there is one.
     ``fresh(rng)`` makes a new pair of players as they were before the first step. ``memory`` holds
-    what interventions remember, ``seen`` the scalars of the last step.
+    what interventions remember, ``seen`` the scalars of the last step. ``team``: the processes that
+    play it together, where there are several.
     """
 
     G: nn.Module
@@ -34,6 +37,29 @@ class Game:
     fresh: Callable[[torch.Generator], tuple[nn.Module, nn.Module]] | None = None
     memory: dict[str, Tensor] = field(default_factory=dict)
     seen: dict[str, Tensor] = field(default_factory=dict)
+    team: Team | None = None
+
+    def join(self, team: Team) -> None:
+        """Play as one of several processes from now on."""
+        self.team = team
+        for player in (self.G, self.D):
+            unite_norms(player, team)
+
+    def draws(self, z: Tensor) -> Tensor:
+        """What G draws in the game for the whole batch z (B, z_dim): (B, 3, H, W), fp32."""
+        return self.team.run(self.G, z) if self.team else self.G(z).float()
+
+    def judges(self, x: Tensor) -> Tensor:
+        """D's logits in the game, (B,) in fp32, of the whole batch x (B, 3, H, W)."""
+        return self.team.run(self.D, x) if self.team else self.D(x).float()
+
+    def learn(self, player: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+        """One step of ``optimizer`` down the slope of ``loss``, which every process computes."""
+        optimizer.zero_grad()
+        loss.backward()
+        if self.team:
+            self.team.sum_gradients(player)
+        optimizer.step()
 
     def autocast(self) -> torch.autocast:
         """The context in which the players compute."""

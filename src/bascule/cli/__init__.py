@@ -8,11 +8,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from pathlib import Path
 from typing import NoReturn
 
 from bascule import __version__
 from bascule.errors import Refusal
+from bascule.team import processes, rank
+
+SHARED = ("train", "resume", "fork")  # verbs that torchrun may start
 
 
 class _Parser(argparse.ArgumentParser):
@@ -53,8 +57,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     try:
         args = parser().parse_args(arguments)
+        if processes() > 1 and args.verb not in SHARED:
+            raise Refusal(f"torchrun with `bascule {args.verb}`: expected {', '.join(SHARED)}")
         return args.do(args)
     except Refusal as refusal:
+        if rank() > 0:  # the first process says the same, and torchrun ends all when one ends
+            time.sleep(5)
+            return 2
         print(f"bascule: {' '.join(str(refusal).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

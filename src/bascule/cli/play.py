@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
@@ -15,9 +16,10 @@ from bascule.errors import Refusal, unknown
 from bascule.presets import AAE_PRESETS, PRESETS
 from bascule.runs import codec
 from bascule.runs.brought import brought_classes
-from bascule.runs.execute import execute
+from bascule.runs.execute import check_shared, execute
 from bascule.runs.fork import fork
 from bascule.runs.store import Run, Store
+from bascule.team import Team, joined, processes
 from bascule.training.machine import settle
 from bascule.training.recipe import AnyRecipe
 
@@ -111,10 +113,15 @@ def do_train(args: argparse.Namespace) -> int:
     if args.data:
         recipe = recipe.but(data=named_data(args.data, recipe.data.size))
     recipe = settle(codec.changed(recipe, settings(args.set)))
-    images = load(recipe)
+    check_shared(recipe, processes())
     store = Store(args.runs)
-    name = args.name or f"{args.preset} {images.name} s{recipe.seed}"
-    return train_run(store.create(recipe, name, images.digest), store)
+
+    def create() -> Run:
+        images = load(recipe)
+        name = args.name or f"{args.preset} {images.name} s{recipe.seed}"
+        return store.create(recipe, name, images.digest, processes=processes())
+
+    return train_run(create, recipe, store)
 
 
 def named_data(name: str, size: int) -> Faces | Fractals | Imported:
@@ -134,7 +141,9 @@ def named_data(name: str, size: int) -> Faces | Fractals | Imported:
 def do_resume(args: argparse.Namespace) -> int:
     store = Store(args.runs)
     run = store.find(args.run)
-    return _work(run, store, args.keep) if args.worker else train_run(run, store)
+    if args.worker:
+        return _work(run, store, args.keep)
+    return train_run(lambda: run, run.recipe, store)
 
 
 def do_fork(args: argparse.Namespace) -> int:
@@ -153,10 +162,13 @@ def do_fork(args: argparse.Namespace) -> int:
         raise Refusal("the fork changes nothing: give --change, --set or --epochs")
     told = ", ".join(args.change + args.set) or f"{epochs} epochs"
     name = args.name or f"{parent.name} fork {args.at_epoch} {told}"
-    run = fork(
-        store, parent, args.at_epoch, recipe, name, brought_file if brought_file.exists() else None
-    )
-    return train_run(run, store)
+    check_shared(recipe, processes())
+
+    def create() -> Run:
+        brought = brought_file if brought_file.exists() else None
+        return fork(store, parent, args.at_epoch, recipe, name, brought, processes=processes())
+
+    return train_run(create, recipe, store)
 
 
 def _one_change(text: str, extra):
@@ -166,8 +178,23 @@ def _one_change(text: str, extra):
     return change
 
 
-def train_run(run: Run, store: Store) -> int:
-    """Train one run in the foreground, then write its note."""
+def train_run(create: Callable[[], Run], recipe: AnyRecipe, store: Store) -> int:
+    """Train the run that ``create`` makes or finds in the foreground, then write its note.
+
+    As one of several processes, where ``torchrun`` has started them: the first one does what is
+    done once, and tells.
+    """
+    with joined(recipe.device.partition(":")[0]) as team:
+        if team is None:
+            run = create()
+        else:
+            run = Run(Path(team.told(str(create().folder) if team.leads else None)))
+        if team and not team.leads:
+            return 130 if execute(run, store, team=team) == "interrupted" else 0
+        return _lead(run, store, team)
+
+
+def _lead(run: Run, store: Store, team: Team | None) -> int:
     from bascule.cli.progress import Bar, bars
     from bascule.reports.run_note import write_run_note
 
@@ -177,7 +204,7 @@ def train_run(run: Run, store: Store) -> int:
     print(f"run: {run.folder}", file=sys.stderr)
     with bars() as progress:
         task = progress.add_task(run.name, total=recipe.epochs, speed="", completed=len(run.rows()))
-        state = execute(run, store, (Bar(recipe, steps, progress, task),), images)
+        state = execute(run, store, (Bar(recipe, steps, progress, task),), images, team=team)
     relatives = [store.find(run.fork.parent)] if run.fork else []
     page = write_run_note(run, images.credit, relatives)
     if state == "interrupted":

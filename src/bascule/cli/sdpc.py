@@ -73,7 +73,7 @@ def do_fit(args: argparse.Namespace) -> int:
     images = load(recipe)
     store = Store(args.runs)
     name = args.name or f"{args.preset} {images.name} s{recipe.seed}"
-    return train_run(store.create(recipe, name, images.digest), store)
+    return train_run(lambda: store.create(recipe, name, images.digest), recipe, store)
 
 
 def do_show(args: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -15,6 +15,7 @@ from bascule.data.images import ImageSet
 from bascule.diagnostics.probe import Diagnostics
 from bascule.errors import Refusal
 from bascule.runs.store import Run, Store
+from bascule.team import Team
 from bascule.training.loop import Probe, Record, Row, Stopped, train
 from bascule.training.probes import SampleGrids, TensorBoard, tensorboard_is_installed
 from bascule.training.recipe import AnyRecipe, Recipe
@@ -72,15 +73,20 @@ def execute(
     images: ImageSet | None = None,
     must_stop: Callable[[], bool] = lambda: False,
     branches: Iterable[int] = (),
+    team: Team | None = None,
 ) -> str:
     """Train ``run`` to its last epoch; returns its state: "finished" or "interrupted".
 
     ``images``: those of its recipe, where they are open already. ``branches``: epochs whose
-    checkpoint is kept for forks. A finished run is left alone.
+    checkpoint is kept for forks. A finished run is left alone. ``team``: the processes that play
+    it together; each of them calls this, and the first alone writes.
     SIGINT, SIGTERM and ``must_stop()`` end it between two steps with a checkpoint of that very
     step. Raises :class:`Refusal` on bad data, a full disk or a loss that is not finite; the last
     good checkpoint stays.
     """
+    check_team(run, team)
+    if team and not team.leads:
+        return _follow(run, store, images, must_stop, team)
     with run.lock():
         if run.status["state"] == "finished":
             return "finished"
@@ -88,52 +94,119 @@ def execute(
         if images is None:
             images = recipe.data.load()
         check_data(run, images)
-        pixels = torch.from_numpy(images.pixels[images.indices("train")])
         keeper = Keeper(run, branches)
         saved = _newest_checkpoint(run)
         epochs_done = saved["epoch"] if saved else 0
         keeper.rows = [row for row in run.rows() if row["epoch"] < epochs_done]
         keeper.diagnosed = [row for row in run.diagnostics() if row["epoch"] < epochs_done]
-        held_out = torch.from_numpy(images.pixels[images.indices("held_out")])
         watchers: list[Probe] = [keeper, SampleGrids(recipe, run.sample), *probes]
         if tensorboard_is_installed():
             watchers.append(TensorBoard(run.folder / "tb", epochs_done))
         run.set_status("running")
         try:
-            with stop_signals() as stopped:
-                for rule, until in _rules(run, store, epochs_done):
-                    torch.set_num_threads(rule.threads or 1)
-                    state = begin(rule)
-                    if saved:
-                        state.load_state_dict(saved)
-                    asks = _diagnostics(rule, pixels, held_out, keeper)
-                    train(
-                        rule,
-                        state,
-                        pixels,
-                        [*watchers, *asks],
-                        until,
-                        keeper.save,
-                        held_out,
-                        lambda: stopped() or must_stop(),
-                    )
-                    saved = state.state_dict()
-        except Stopped:
-            keeper.save_now(state)
-            run.set_status("interrupted", epoch=state.epoch)
+            _play(run, store, images, saved, must_stop, team, watchers, keeper)
+        except _StoppedAt as stopped:
+            keeper.save_now(stopped.state)
+            run.set_status("interrupted", epoch=stopped.state.epoch)
             return "interrupted"
         except Refusal as refusal:
             try_status(run, "failed", message=str(refusal), epoch=len(keeper.rows))
             raise
         except BaseException as error:
-            if lacks_memory(error):
-                why = out_of_memory(recipe)
-                try_status(run, "failed", message=why, epoch=len(keeper.rows))
-                raise Refusal(why) from None
             try_status(run, "failed", message=f"{type(error).__name__}: {error}")
             raise
         run.set_status("finished", epoch=len(keeper.rows))
         return "finished"
+
+
+def _follow(
+    run: Run, store: Store, images: ImageSet | None, must_stop: Callable[[], bool], team: Team
+) -> str:
+    """Play a run of which another process keeps everything."""
+    if run.status["state"] == "finished":
+        return "finished"
+    try:
+        saved = _newest_checkpoint(run)
+        _play(run, store, images or run.recipe.data.load(), saved, must_stop, team)
+    except _StoppedAt:
+        return "interrupted"
+    return "finished"
+
+
+class _StoppedAt(Exception):
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+
+def _play(
+    run: Run,
+    store: Store,
+    images: ImageSet,
+    saved: dict[str, Any] | None,
+    must_stop: Callable[[], bool],
+    team: Team | None,
+    watchers: Sequence[Probe] = (),
+    keeper: Keeper | None = None,
+) -> None:
+    """Train from ``saved`` to the end. Raises :class:`_StoppedAt` where it was asked to stop."""
+    pixels, held_out = (
+        torch.from_numpy(images.pixels[images.indices(split)]) for split in ("train", "held_out")
+    )
+    with stop_signals(patient=team is not None) as stopped:
+
+        def stop() -> bool:
+            asked = stopped() or must_stop()
+            return team.any(asked) if team else asked
+
+        for rule, until in _rules(run, store, saved["epoch"] if saved else 0):
+            torch.set_num_threads(rule.threads or 1)
+            try:
+                state = begin(rule)
+                if team:
+                    state.game.join(team)
+                if saved:
+                    state.load_state_dict(saved)
+                asks = _diagnostics(rule, pixels, held_out, keeper) if keeper else []
+                save = keeper.save if keeper else _save_nothing
+                train(rule, state, pixels, [*watchers, *asks], until, save, held_out, stop)
+            except Stopped:
+                raise _StoppedAt(state) from None
+            except BaseException as error:
+                if lacks_memory(error):
+                    raise Refusal(out_of_memory(run.recipe)) from None
+                raise
+            saved = state.state_dict()
+
+
+def _save_nothing(state: State) -> None:
+    pass
+
+
+def check_team(run: Run, team: Team | None) -> None:
+    """Refuse to go on with another number of processes, or with what they cannot share."""
+    began, now = run.about.get("processes", 1), team.size if team else 1
+    if began != now:
+        raise Refusal(
+            f"{run.id} began on {began} processes and would go on on {now}, which differs in the "
+            f"last bits: start it by `torchrun --nproc-per-node {began} -m bascule`, or fork it"
+        )
+    if team:
+        check_shared(run.recipe, team.size)
+
+
+def check_shared(recipe: AnyRecipe, processes: int) -> None:
+    """Refuse a recipe that several processes cannot share."""
+    if processes == 1:
+        return
+    if not isinstance(recipe, Recipe):
+        kind = type(recipe).__name__
+        raise Refusal(f"torchrun with a {kind}: only the game of G and D runs on many processes")
+    if recipe.batch % processes:
+        raise Refusal(
+            f"batch={recipe.batch} on {processes} processes: expected a multiple of {processes}"
+        )
+    if recipe.compile:
+        raise Refusal("compile=True on several processes is not supported: set compile=False")
 
 
 def _diagnostics(
@@ -201,13 +274,17 @@ def _rules(run: Run, store: Store, epochs_done: int) -> Iterator[tuple[AnyRecipe
 
 
 @contextmanager
-def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Turn SIGINT and SIGTERM into a question; a second signal acts as usual."""
+def stop_signals(patient: bool = False) -> Iterator[Callable[[], bool]]:
+    """Turn SIGINT and SIGTERM into a question; a second signal acts as usual.
+
+    ``patient``: it does not, because ``torchrun`` passes on what the terminal has sent already.
+    """
     asked: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
         asked.append(number)
-        signal.signal(number, before[signal.Signals(number)])
+        if not patient:
+            signal.signal(number, before[signal.Signals(number)])
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:

@@ -24,11 +24,13 @@ def fork(
     name: str,
     experiment_file: Path | None = None,
     same_law: bool = False,
+    processes: int = 1,
 ) -> Run:
     """A run with ``recipe`` whose first ``at_epoch`` epochs are those of ``parent``.
 
     ``same_law``: the caller knows that ``recipe`` from its first step would have had this very
     past (its changes act from ``at_epoch`` on), so the run counts as the recipe's own.
+    ``processes``: how many train the fork together; its past may have been trained by others.
 
     It starts from the parent's nearest kept checkpoint at or before ``at_epoch`` and replays the
     parent's rule from there, bit for bit. A fork of a fork, before the latter's own branch, is a
@@ -55,7 +57,13 @@ def fork(
         parent = store.find(parent.fork.parent)  # whose past this is
     branch = Fork(parent.id, at_epoch)
     run = store.create(
-        recipe, name, parent.about["data_digest"], branch, experiment_file, keyed=not same_law
+        recipe,
+        name,
+        parent.about["data_digest"],
+        branch,
+        experiment_file,
+        keyed=not same_law,
+        processes=processes,
     )
     if run.checkpoint().exists() or run.status["state"] == "finished":
         return run

@@ -187,15 +187,18 @@ class Store:
         fork: Fork | None = None,
         experiment_file: Path | None = None,
         keyed: bool = True,
+        processes: int = 1,
     ) -> Run:
         """A new run folder for a settled recipe, or the one that holds this very run already.
 
         ``keyed``: whether a fork's origin makes it another run than its recipe from the start.
+        ``processes``: how many train it together, which is part of what a run is.
         """
-        if same := self.same(recipe, name, data_digest, fork if keyed else None):
+        origin = fork if keyed else None
+        if same := self.same(recipe, name, data_digest, origin, processes):
             return same
         brought = _brought(recipe)
-        key = _key(recipe, data_digest, fork if keyed else None)
+        key = _key(recipe, data_digest, origin, processes)
         run = Run(self.root / f"{datetime.now():%Y%m%d}-{slug(name)}-{key}")
         building = run.folder.with_name(f".{run.id}.{os.getpid()}.partial")
         try:
@@ -208,6 +211,7 @@ class Store:
                 "code": code_version(),
                 "machine": describe(),
                 "data_digest": data_digest,
+                **({"processes": processes} if processes > 1 else {}),
                 "fork": {"parent": fork.parent, "epoch": fork.epoch} if fork else None,
             }
             if experiment_file and brought:
@@ -226,10 +230,15 @@ class Store:
         return run
 
     def same(
-        self, recipe: AnyRecipe, name: str, data_digest: str, fork: Fork | None = None
+        self,
+        recipe: AnyRecipe,
+        name: str,
+        data_digest: str,
+        fork: Fork | None = None,
+        processes: int = 1,
     ) -> Run | None:
         """The run called ``name`` of this recipe, data and origin, where it is there."""
-        for folder in self.root.glob(f"*-{_key(recipe, data_digest, fork)}"):
+        for folder in self.root.glob(f"*-{_key(recipe, data_digest, fork, processes)}"):
             if Run(folder).name == name:
                 return Run(folder)
         return None
@@ -268,9 +277,10 @@ def _brought(recipe: AnyRecipe) -> list[type]:
     return [rule for rule in rules if codec.CLASSES.get(rule.__name__) is not rule]
 
 
-def _key(recipe: AnyRecipe, data_digest: str, fork: Fork | None) -> str:
+def _key(recipe: AnyRecipe, data_digest: str, fork: Fork | None, processes: int) -> str:
     sources = [source_of(rule) for rule in _brought(recipe)]
-    return codec.digest((recipe, data_digest, fork, *sources))
+    shared = [f"{processes} processes"] if processes > 1 else []
+    return codec.digest((recipe, data_digest, fork, *sources, *shared))
 
 
 def slug(text: str) -> str:

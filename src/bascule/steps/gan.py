@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -35,6 +35,7 @@ class Rules:
 
 
 PLAIN = Rules()
+Judge = Callable[[Tensor], Tensor]  # images (B, 3, H, W) to logits (B,)
 
 
 def gan_step(
@@ -58,7 +59,7 @@ def gan_step(
 
     z = torch.randn(len(real), game.z_dim, generator=now.rng("z")).to(game.device)
     with game.autocast(), torch.set_grad_enabled(g_learns), norms(game.G, learn=g_learns):
-        fake = game.G(z).float()
+        fake = game.draws(z)
     shown_real, shown_fake = change.batches(real, fake, now.within("batches"))
 
     due = [p for p in rules.penalties if d_learns and p.due(now)]
@@ -68,7 +69,7 @@ def gan_step(
         of_fake = shown_fake.detach().requires_grad_("fake" in sloped)
         seen_real = change.view(of_real, now.within("view/D/real"))
         seen_fake = change.view(of_fake, now.within("view/D/fake"))
-        logit_real, logit_fake = judge(game.D, seen_real, seen_fake, rules.concat)
+        logit_real, logit_fake = judge(game.judges, seen_real, seen_fake, rules.concat)
         d = rules.objective.D(logit_real, logit_fake)
         turn = Turn(
             images={"real": of_real, "fake": of_fake},
@@ -80,9 +81,7 @@ def gan_step(
             type(p).__name__: p(replace(turn, now=turn.now.owned_by(type(p).__name__))) for p in due
         }
     if d_learns:
-        game.opt_D.zero_grad()
-        sum(paid.values(), d).backward()
-        game.opt_D.step()
+        game.learn(game.D, game.opt_D, sum(paid.values(), d))
 
     scalars = {
         "loss_D": d,
@@ -96,16 +95,14 @@ def gan_step(
         heard = d_learns and g_learns
         with game.autocast(), torch.set_grad_enabled(g_learns), norms(game.D, learn=heard):
             judged = change.turn_of_G(fake, shown_fake, now.within("turn_of_G"))
-            logit = game.D(change.view(judged, now.within("view/G/fake"))).float()
+            logit = game.judges(change.view(judged, now.within("view/G/fake")))
             logit = rules.top_k.best(logit, now.epoch) if rules.top_k else logit
             beside = None
             if rules.objective.paired:
-                beside = game.D(change.view(shown_real, now.within("view/G/real"))).float()
+                beside = game.judges(change.view(shown_real, now.within("view/G/real")))
             scalars["loss_G"] = rules.objective.G(logit, beside)
         if g_learns:
-            game.opt_G.zero_grad()
-            scalars["loss_G"].backward()
-            game.opt_G.step()
+            game.learn(game.G, game.opt_G, scalars["loss_G"])
         game.D.requires_grad_(True)
     return {name: value.detach() for name, value in scalars.items()}
 
@@ -119,10 +116,10 @@ def _judged(game: Game, change: Intervention, x: Tensor, now: Now) -> Tensor:
 def _also_judged(game: Game, change: Intervention, x: Tensor, now: Now) -> Tensor:
     """D's logits of ``x``, (B,), with their graph; what its normalisations remember stays."""
     with norms(game.D, learn=False):
-        return game.D(change.view(x, now)).float()
+        return game.judges(change.view(x, now))
 
 
-def judge(D: nn.Module, real: Tensor, fake: Tensor, concat: bool) -> tuple[Tensor, Tensor]:
+def judge(D: Judge, real: Tensor, fake: Tensor, concat: bool) -> tuple[Tensor, Tensor]:
     """D's logits of reals and fakes, (B,) each, in fp32."""
     if concat:
         both = D(torch.cat([real, fake])).float()

@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 
 from bascule.errors import Refusal
+from bascule.team import processes_here
 from bascule.training.recipe import AnyRecipe
 
 R = TypeVar("R", bound=AnyRecipe)
@@ -36,8 +37,9 @@ def settle(recipe: R) -> R:
 
 
 def cores() -> int:
-    """The number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The number of cores this process may use: its part of them, where several play together."""
+    able = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, able // processes_here())
 
 
 def fast_bf16(kind: str) -> bool:
