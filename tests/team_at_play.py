@@ -19,7 +19,7 @@ from bascule.now import generator
 from bascule.objectives import Objective, TopK
 from bascule.penalties import R1, R2, Consistency, GradientPenalty, LeCam
 from bascule.team import joined
-from bascule.training.loop import train
+from bascule.training.loop import Probe, train
 from bascule.training.recipe import Recipe
 from bascule.training.state import begin
 
@@ -48,6 +48,16 @@ GAMES = {
 }
 
 
+class Watch(Probe):
+    """Notes the scalars of each step."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+
+    def step_done(self, state, seconds) -> None:
+        self.rows.append({name: v[-1].item() for name, v in state.partial.items()})
+
+
 def main(folder: Path) -> None:
     images = torch.randint(
         0, 256, (24, 3, 32, 32), generator=generator("images"), dtype=torch.uint8
@@ -58,18 +68,12 @@ def main(folder: Path) -> None:
             state = begin(recipe)
             if team:
                 state.game.join(team)
-            rows = []
-
-            class Watch:
-                def step_done(self, state, seconds):
-                    rows.append({k: v[-1].item() for k, v in state.partial.items()})
-
-                def epoch_done(self, record):
-                    pass
-
-            train(recipe, state, images, [Watch()])
+            watch = Watch()
+            train(recipe, state, images, [watch])
             rank = team.rank if team else "alone"
-            torch.save({"rows": rows, "game": state.state_dict()["game"]}, folder / f"{name} {rank}")
+            torch.save(
+                {"rows": watch.rows, "game": state.state_dict()["game"]}, folder / f"{name} {rank}"
+            )
         if team:
             told = team.told("the first one's word" if team.leads else None)
             asked = team.any(team.rank == 1), team.any(False)

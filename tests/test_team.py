@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from team_at_play import GAMES
 
 from bascule.cli import main
 from bascule.errors import Refusal
 from bascule.runs.execute import check_shared, check_team
 from bascule.runs.store import Store
 from bascule.team import joined, processes, rank
+from team_at_play import GAMES
 
 PLAYED = Path(__file__).with_name("team_at_play.py")
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]

@@ -1,7 +1,6 @@
 """Does a D of the notebook's own width and batch see through an almost perfect G as well?"""
 
-from dataclasses import replace
-
+from bascule.data.faces import Faces
 from bascule.experiments import Experiment, Higher, Within
 from bascule.interventions import PerfectG
 from bascule.laws import Uniform
@@ -37,7 +36,7 @@ def full_width(base: Recipe, early: int, end: int, quick: Experiment | None = No
 
 
 quick = full_width(
-    sharp_quick.but(data=replace(sharp_quick.data, size=64), model=DCGANW9(4)),
+    sharp_quick.but(data=Faces(n=128, size=64, held_out=0.5), model=DCGANW9(4)),
     early=4,
     end=8,
 )

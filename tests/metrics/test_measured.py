@@ -8,9 +8,10 @@ import pytest
 from bascule.errors import Refusal
 from bascule.metrics.frechet import frechet_distance
 from bascule.metrics.manifold import expected_coverage
-from bascule.metrics.measured import METRICS, measure
+from bascule.metrics.measured import METRICS, ON_HELD_OUT, against_held_out, measure
 from bascule.metrics.mmd import polynomial_mmd
 from bascule.metrics.vendi import vendi_score
+from bascule.now import address
 
 D = 12
 TRAIN, HELD_OUT = (np.random.default_rng(s).normal(size=(n, D)) for s, n in ((0, 600), (1, 120)))
@@ -171,3 +172,23 @@ def test_bad_input_is_refused_in_one_line():
     for said, (names, *sets) in wrong.items():
         with pytest.raises(Refusal, match=said):
             measure(names, *sets)
+
+
+def test_against_held_out_is_what_the_formulas_say_of_them():
+    fake = law(240, 2) + 0.3
+    found = against_held_out(fake, TRAIN, HELD_OUT)
+    kid, coverage = found["KID on held-out"], found["coverage of held-out"]
+    assert kid.value == pytest.approx(polynomial_mmd(fake, HELD_OUT).value)
+    assert kid.floor == pytest.approx(polynomial_mmd(TRAIN, HELD_OUT).value)
+    assert (kid.n, kid.m, coverage.n, coverage.m, coverage.repeats) == (240, 120, 120, 120, 2)
+    near = np.sort(np.linalg.norm(HELD_OUT[:, None] - HELD_OUT[None], axis=2), 1)[:, 5]
+    order = np.random.default_rng(address("sets", "fake", 0)).permutation(240)
+    apart = np.linalg.norm(HELD_OUT[:, None] - fake[order][None], axis=2)
+    shares = [(apart[:, half].min(1) < near).mean() for half in (slice(120), slice(120, 240))]
+    assert coverage.value == pytest.approx(np.mean(shares))
+    assert list(found) == list(ON_HELD_OUT)
+
+
+def test_copies_of_training_images_are_no_better_than_those_on_held_out_ones():
+    found = against_held_out(copies(600, 3), TRAIN, HELD_OUT)["KID on held-out"]
+    assert found.value == pytest.approx(found.floor, abs=2 * found.floor_se)

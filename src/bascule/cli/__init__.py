@@ -26,7 +26,18 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    from bascule.cli import data, draw, experiment, ladder, look, measure, play, sdpc, theorise
+    from bascule.cli import (
+        data,
+        draw,
+        experiment,
+        ladder,
+        look,
+        measure,
+        play,
+        sdpc,
+        theorise,
+        tune,
+    )
 
     top = _Parser(
         prog="bascule",
@@ -43,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     experiment.add(verbs)
     ladder.add(verbs)
+    tune.add(verbs)
     play.add(verbs)
     look.add(verbs)
     measure.add(verbs)

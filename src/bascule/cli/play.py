@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
 from bascule.data.images import ImageSet
 from bascule.data.imported import Imported
+from bascule.data.inner import Data
 from bascule.errors import Refusal, unknown
 from bascule.presets import AAE_PRESETS, PRESETS
 from bascule.runs import codec
@@ -29,7 +31,7 @@ TRAINED: dict[str, AnyRecipe] = {**PRESETS, **AAE_PRESETS}
 def add(verbs: argparse._SubParsersAction) -> None:
     """Add the verbs of this file to the command line."""
     train = verbs.add_parser("train", help="train one preset")
-    train.add_argument("preset", help=", ".join(TRAINED))
+    train.add_argument("preset", help=", ".join((*TRAINED, "or a recipe's .json file")))
     train.add_argument("--data", metavar="NAME", help="faces, fractals or an imported set")
     train.add_argument("--name", help="what to call the run")
     add_settings(train)
@@ -98,7 +100,7 @@ def load(recipe: AnyRecipe) -> ImageSet:
     return images
 
 
-def load_images(data: Faces | Fractals | Imported) -> ImageSet:
+def load_images(data: Data) -> ImageSet:
     """An image set, with a progress bar if it must be made first."""
     from bascule.cli.progress import counter
 
@@ -107,9 +109,7 @@ def load_images(data: Faces | Fractals | Imported) -> ImageSet:
 
 
 def do_train(args: argparse.Namespace) -> int:
-    if args.preset not in TRAINED:
-        raise unknown("preset", args.preset, TRAINED)
-    recipe = TRAINED[args.preset]
+    recipe = preset(args.preset)
     if args.data:
         recipe = recipe.but(data=named_data(args.data, recipe.data.size))
     recipe = settle(codec.changed(recipe, settings(args.set)))
@@ -118,10 +118,25 @@ def do_train(args: argparse.Namespace) -> int:
 
     def create() -> Run:
         images = load(recipe)
-        name = args.name or f"{args.preset} {images.name} s{recipe.seed}"
+        name = args.name or f"{Path(args.preset).stem} {images.name} s{recipe.seed}"
         return store.create(recipe, name, images.digest, processes=processes())
 
     return train_run(create, recipe, store)
+
+
+def preset(name: str) -> AnyRecipe:
+    """A preset by its name, or the recipe in a file: what ``tune`` found, or a run's own."""
+    if not name.endswith(".json"):
+        if name not in TRAINED:
+            raise unknown("preset", name, TRAINED)
+        return TRAINED[name]
+    try:
+        recipe = codec.decode(json.loads(Path(name).read_text("utf-8")))
+    except (OSError, ValueError) as error:
+        raise Refusal(f"cannot read {name}: {error}") from None
+    if not isinstance(recipe, AnyRecipe):
+        raise Refusal(f"{name} holds no recipe: expected a file that `bascule tune` wrote")
+    return recipe
 
 
 def named_data(name: str, size: int) -> Faces | Fractals | Imported:

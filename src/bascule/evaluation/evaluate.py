@@ -20,7 +20,7 @@ from bascule.evaluation.neighbours import ROWS, neighbour_grid
 from bascule.evaluation.patches import SPEC, has_patches, patch_distances
 from bascule.features.cache import features_of
 from bascule.features.extractor import Extractor, label
-from bascule.metrics.measured import METRICS, Measured, measure
+from bascule.metrics.measured import METRICS, ON_HELD_OUT, Measured, against_held_out, measure
 from bascule.metrics.support import birthday, near_duplicate_threshold
 
 STATISTICS = (
@@ -64,8 +64,7 @@ def evaluate(
     picture: Image.Image | None = None
 
     def keep(name: str, space: str, measured: Measured, better: Better) -> None:
-        scale = Scale(name, space, images.digest, measured.n, measured.m)
-        values.append(Value(measured, scale, better))
+        values.append(_value(name, space, images, measured, better))
 
     for extractor in extractors:
         with counter(f"features of the images by {extractor.name}") as tell:
@@ -75,6 +74,7 @@ def evaluate(
         found = measure(STATISTICS, fake, real[train], real[held_out], seed)
         for name, measured in found.items():
             keep(label(name, extractor), extractor.spec, measured, METRICS[name].better)
+        values += _held_out(images, extractor, fake, real, seed)
         twins = _support(fake, real[train])
         keep(label("support at least", extractor), extractor.spec, twins.measured, "higher")
         if picture is None:
@@ -100,6 +100,40 @@ def evaluate(
     assert picture is not None, "at least one extractor"
     found_all = Evaluation(subject, epoch, len(fakes), images.name, tuple(values), notes)
     return found_all, picture
+
+
+def look(
+    fakes: np.ndarray,
+    images: ImageSet,
+    extractor: Extractor,
+    subject: str = "fakes",
+    epoch: int | None = None,
+    seed: int = 0,
+) -> Evaluation:
+    """The numbers against held-out images alone: what a search may afford after every few epochs.
+
+    ``fakes``: uint8 (N, 3, H, W). Part of what :func:`evaluate` measures, by the same labels.
+    """
+    check_fakes(fakes, images)
+    values = _held_out(images, extractor, extractor(fakes), features_of(images, extractor), seed)
+    return Evaluation(subject, epoch, len(fakes), images.name, tuple(values))
+
+
+def _held_out(
+    images: ImageSet, extractor: Extractor, fake: np.ndarray, real: np.ndarray, seed: int
+) -> list[Value]:
+    """``fake`` and ``real``, of all images, are features."""
+    train, held_out = real[images.indices("train")], real[images.indices("held_out")]
+    found = against_held_out(fake, train, held_out, seed)
+    return [
+        _value(label(name, extractor), extractor.spec, images, measured, ON_HELD_OUT[name])
+        for name, measured in found.items()
+    ]
+
+
+def _value(name: str, space: str, images: ImageSet, measured: Measured, better: Better) -> Value:
+    scale = Scale(name, space, images.digest, measured.n, measured.m)
+    return Value(measured, scale, better)
 
 
 @dataclass(frozen=True)

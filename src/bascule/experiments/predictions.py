@@ -23,7 +23,7 @@ import numpy as np
 
 from bascule.errors import Refusal, unknown
 from bascule.features.extractors import DEFAULT
-from bascule.metrics.measured import METRICS
+from bascule.metrics.measured import METRICS, ON_HELD_OUT
 
 Curve = Mapping[str, np.ndarray]  # scalar name -> (epochs,)
 Curves = Mapping[str, Mapping[int, Curve]]  # arm -> seed -> curve
@@ -38,6 +38,8 @@ ASKED = (
 )
 KID = f"KID[{DEFAULT},128px]"
 COVERAGE = f"coverage[{DEFAULT},128px]"
+HELD_OUT_KID = f"KID on held-out[{DEFAULT},128px]"
+HELD_OUT_COVERAGE = f"coverage of held-out[{DEFAULT},128px]"
 OF_ATTRIBUTES = (
     "mean TV",
     "out of vocabulary",
@@ -384,7 +386,7 @@ def _check_scalar(kind: str, scalar: str, of_steps: Iterable[str]) -> None:
         stem = scalar.partition("[")[0]
         if OF_LAYER.fullmatch(stem):
             return
-        measures = (*METRICS, *OF_ATTRIBUTES, *OF_CODES, "support at least", "SWD")
+        measures = (*METRICS, *ON_HELD_OUT, *OF_ATTRIBUTES, *OF_CODES, "support at least", "SWD")
         if stem not in measures and not stem.startswith("TV of "):
             raise unknown(f"measure in {kind}", stem, measures)
     elif scalar not in known and "/" not in scalar:

@@ -20,7 +20,7 @@ from bascule.metrics import mmd
 from bascule.metrics.frechet import Normal
 from bascule.metrics.manifold import Manifold, manifold
 from bascule.metrics.memorisation import IN_CELL, Cells, authenticity, copying_in
-from bascule.metrics.neighbours import nearest_others
+from bascule.metrics.neighbours import nearest_others, radii
 from bascule.metrics.points import pair
 from bascule.metrics.sliced import sliced_wasserstein
 from bascule.metrics.spread import mean_pairwise_distance, ratio
@@ -138,6 +138,10 @@ METRICS: dict[str, Metric] = {
     "authenticity":   Metric(Sample.authenticity, FLOOR, "floor", 2),
 }
 # fmt: on
+ON_HELD_OUT: dict[str, Literal["lower", "higher"]] = {
+    "KID on held-out": "lower",
+    "coverage of held-out": "higher",
+}  # of against_held_out; which is better
 
 
 @dataclass(frozen=True)
@@ -207,6 +211,34 @@ def measure(
             size = len(samples[0].x)
             found[name] = Measured(value, at_floor, se, floor_se, size, len(train), len(samples))
     return {name: found[name] for name in names}
+
+
+def against_held_out(
+    fake: np.ndarray, train: np.ndarray, held_out: np.ndarray, seed: int = 0
+) -> dict[str, Measured]:
+    """How near ``fake`` comes to reals that nothing was trained on; training reals are the floor.
+
+    "KID on held-out": all fakes against all held-out reals. "coverage of held-out": the share of
+    held-out reals within whose ball (to their fifth neighbour) lies a fake, of sets of as many
+    fakes. A G that copies its training images cannot do well here beyond what they themselves do.
+    """
+    fake, held_out = pair(fake, held_out, ("fake", "held_out"), at_least=K + 1)
+    train, held_out = pair(train, held_out, ("train", "held_out"), at_least=K + 1)
+    n, reach = min(len(held_out), len(fake), len(train)), radii(held_out, K)
+    sides = []
+    for x, name in ((fake, "fake"), (train, "train")):
+        sets = _sets(x[_order(x, name, seed)], n)
+        found = [manifold(held_out, part, K, real_radii=reach).coverage for part in sets]
+        error = float(np.std(found, ddof=1) / len(found) ** 0.5) if len(found) > 1 else nan
+        sides.append((mmd.polynomial_mmd(x, held_out), float(np.mean(found)), error, len(found)))
+    (kid, covered, error, repeats), (kid_floor, floor, floor_error, _) = sides
+    m = len(held_out)
+    return {
+        "KID on held-out": Measured(
+            kid.value, kid_floor.value, kid.se, kid_floor.se, len(fake), m, 1
+        ),
+        "coverage of held-out": Measured(covered, floor, error, floor_error, n, m, repeats),
+    }
 
 
 def _order(x: np.ndarray, name: str, seed: int) -> np.ndarray:

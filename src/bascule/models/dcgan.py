@@ -24,7 +24,7 @@ from bascule.models.layers import (
     drawn,
     spectrally_normed,
 )
-from bascule.typed import check_fields
+from bascule.typed import check_fields, later
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,22 @@ class DCGAN:
     ``norm_D="spectral"`` departs from the paper: every convolution of D has a bias and its weight
     divided by its largest singular value (Miyato et al. 2018, one power iteration a forward), and
     D has no BatchNorm. Then D judges each image by itself, and it cannot run away from G.
+    ``norm_eps``: what BatchNorm adds to a variance before it divides by its root.
     """
 
     width: int = 64
     z_dim: int = 100
     size: int = 64
     norm_D: Literal["batch", "spectral"] = "batch"
+    norm_eps: float = later(1e-5)
 
     def __post_init__(self) -> None:
         check_fields(self)
         check_counts("DCGAN", width=self.width, z_dim=self.z_dim)
         if self.size not in (32, 64, 128):
             raise Refusal(f"DCGAN(size={self.size!r}): expected 32, 64 or 128: resize the images")
+        if not self.norm_eps > 0:
+            raise Refusal(f"DCGAN(norm_eps={self.norm_eps}): expected a number > 0")
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
@@ -63,8 +67,11 @@ class DCGAN:
         with torch.device("meta"):  # no memory, no draw from the global generator
             G = Generator(dcgan_up(self.z_dim, channels[::-1]))
             D = Discriminator(dcgan_down(channels, 1, self.norm_D == "batch"))
-        drawn(G, dcgan_std, 0.02, rng)
-        drawn(D, dcgan_std, 0.02, rng)
+        for net in (G, D):
+            drawn(net, dcgan_std, 0.02, rng)
+            for layer in net.modules():
+                if isinstance(layer, nn.BatchNorm2d):
+                    layer.eps = self.norm_eps
         return G, D if self.norm_D == "batch" else spectrally_normed(D, rng)
 
 

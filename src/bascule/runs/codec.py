@@ -14,6 +14,7 @@ from bascule.data.bands import Bands
 from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
 from bascule.data.imported import Imported
+from bascule.data.inner import TrainingPart
 from bascule.data.local_contrast import LocalContrast
 from bascule.data.standard import Standardise
 from bascule.data.whitening import Whiten
@@ -39,7 +40,8 @@ from bascule.typed import checked, hints
 CLASSES: dict[str, type] = {
     c.__name__: c
     for c in (
-        *(Recipe, Faces, Fractals, Imported, Flip, Affine, Objective, TopK, *PENALTIES),
+        *(Recipe, Faces, Fractals, Imported, TrainingPart),
+        *(Flip, Affine, Objective, TopK, *PENALTIES),
         *(DCGAN, DCGANW9, SNGAN, SAGAN, WGANGP, BigGAN, BigGANDeep, R3GAN),
         *(Uniform, Anneal, Cosine),
         *(AAERecipe, AAE, SDPCRecipe, SDPC, Layer, Inference),

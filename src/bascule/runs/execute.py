@@ -23,6 +23,7 @@ from bascule.training.state import State, begin
 
 SAVE_EVERY_S = 30.0  # at most this much work is lost to a kill
 SHOW_EVERY_S = 2.0
+_questions: list[list[int]] = []  # of stop_signals, the outer before the inner: all hear a signal
 
 
 class Keeper(Probe):
@@ -282,15 +283,18 @@ def stop_signals(patient: bool = False) -> Iterator[Callable[[], bool]]:
     asked: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
+        for question in _questions:
+            question.append(number)
         if not patient:
             signal.signal(number, before[signal.Signals(number)])
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    _questions.append(asked)
     for number in before:
         signal.signal(number, note)
     try:
         yield lambda: bool(asked)
     finally:
+        _questions.remove(asked)
         for number, handler in before.items():
             signal.signal(number, handler)

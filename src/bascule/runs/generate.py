@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -26,14 +28,21 @@ def generate(
     same latents. Raises :class:`Refusal` where there is no such checkpoint.
     """
     recipe, state = restored(run, epoch)
+    return drawn_fakes(recipe, state.game, n, seed, progress), state.epoch
+
+
+def drawn_fakes(
+    recipe: AnyRecipe, players: Any, n: int, seed: int = 0, progress: Progress | None = None
+) -> np.ndarray:
+    """As :func:`generate`, of players that are at hand."""
     pictures = []
     for start in range(0, n, AT_ONCE):
         rng = generator("evaluation z", seed, start)
         z = torch.randn(AT_ONCE, recipe.z_dim or 0, generator=rng)
-        pictures.append(recipe.sample(state.game, z[: n - start]).numpy())
+        pictures.append(recipe.sample(players, z[: n - start]).numpy())
         if progress:
             progress(min(start + AT_ONCE, n), n)
-    return np.concatenate(pictures), state.epoch
+    return np.concatenate(pictures)
 
 
 def restored(run: Run, epoch: int | None = None) -> tuple[AnyRecipe, State]:

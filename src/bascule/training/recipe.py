@@ -10,8 +10,7 @@ from torch import Tensor
 
 from bascule.data.augment import Affine, Flip
 from bascule.data.faces import Faces
-from bascule.data.fractals import Fractals
-from bascule.data.imported import Imported
+from bascule.data.inner import Data
 from bascule.errors import Refusal, unknown
 from bascule.game import Game
 from bascule.interventions import Intervention
@@ -43,7 +42,7 @@ class AnyRecipe:
     drawn: ClassVar[str]
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
-    data: Faces | Fractals | Imported
+    data: Data
     model: Any
     space: Any
     epochs: int
@@ -126,7 +125,7 @@ class Recipe(AnyRecipe):
     None. A run records what None and "auto" became on its machine.
     """
 
-    data: Faces | Fractals | Imported = Faces()
+    data: Data = Faces()
     model: Pair = DCGAN()
     epochs: int = 100
     batch: int = 64

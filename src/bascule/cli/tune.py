@@ -1,0 +1,259 @@
+"""The verb that searches for better settings: tune."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bascule import atomic
+from bascule.cli.experiment import images_of, interrupted, say, train_all
+from bascule.cli.play import add_settings, load_images, settings
+from bascule.cli.progress import bars, counter
+from bascule.data.images import ImageSet
+from bascule.errors import Refusal
+from bascule.experiments.experiment import find_file
+from bascule.experiments.schedule import Results, gather, plan
+from bascule.experiments.tuning import (
+    Tuning,
+    best_of,
+    counted,
+    fail,
+    load,
+    orphans,
+    put_back,
+    study_of,
+    work,
+)
+from bascule.runs import codec
+from bascule.runs.execute import stop_signals
+from bascule.runs.store import Store, slug
+from bascule.training.machine import cores
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+NEVER = 1e12
+
+
+def add(verbs: argparse._SubParsersAction) -> None:
+    """Add the verb of this file to the command line."""
+    verb = verbs.add_parser("tune", help="search for better settings, and judge them afresh")
+    verb.add_argument("tuning", help="a file in experiments/ by name, or a path to one")
+    verb.add_argument("--quick", action="store_true", help="the tuning's small version")
+    verb.add_argument("--trials", type=int, metavar="N", help="how many (default: the file's)")
+    verb.add_argument("--budget", metavar="TIME", help="begin no trial after it: 90m, 2h, 1h30m")
+    verb.add_argument("--workers", type=int, metavar="N", help="trials at once (default: cores)")
+    verb.add_argument(
+        "--storage", metavar="URL", help="a database that many machines share (postgresql://...)"
+    )
+    verb.add_argument("--name", help="what to call it (default: the file's name)")
+    verb.add_argument("--note", type=Path, metavar="DIR", help="where the note goes")
+    verb.add_argument("--worker", type=float, metavar="UNTIL", help=argparse.SUPPRESS)
+    add_settings(verb)
+    verb.set_defaults(do=do_tune)
+
+
+def do_tune(args: argparse.Namespace) -> int:
+    tuning = load(find_file(args.tuning), args.quick)
+    start = codec.changed(tuning.start, settings(args.set), tuning.brought)
+    tuning = replace(tuning, start=start, name=args.name or tuning.name)
+    trials = tuning.trials if args.trials is None else args.trials
+    workers = cores() if args.workers is None else args.workers
+    if trials < 1 or workers < 1:
+        raise Refusal(f"--trials {trials} --workers {workers}: expected at least 1 of each")
+    until = time.time() + seconds_of(args.budget) if args.budget else NEVER
+    store = Store(args.runs)
+    folder = store.root / "tuning" / slug(tuning.name)
+    storage = args.storage or str(folder / "journal.log")
+    study = study_of(tuning, storage)
+    images = load_images(tuning.trial({}).data)
+    if args.worker is not None:
+        return _work(study, tuning, store, images, folder, trials, args.worker)
+    if not _search(study, tuning, folder, images, trials, workers, until, args):
+        return interrupted()
+    best = best_of(study)
+    if best is None:
+        raise Refusal(f"none of {counted(study)} trials of {tuning.name} finished: see {folder}")
+    preset = folder / "best.json"
+    plain = codec.encode(tuning.recipe(best.params))
+    atomic.write(preset, json.dumps(plain, indent=1, ensure_ascii=False))
+    results, credit = _judge(tuning, best, store), images.credit
+    if results is None and best.params != tuning.start_params():
+        return interrupted()
+    from bascule.reports.tuning import write_tuning
+
+    place = args.note or store.root / "notes" / slug(f"tuned {tuning.name}")
+    page = write_tuning(tuning, study, results, preset, place, credit, _command(args))
+    print(f"best settings: bascule train {preset}")
+    if results is None:
+        print(f"no trial beat the start\nnote: {page}")
+        return 0
+    say(results, page)
+    return 2 if results.failures else 0
+
+
+def seconds_of(text: str) -> float:
+    """``1h30m`` in seconds."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", text)
+    if not parts or "".join(n + unit for n, unit in parts) != text.replace(" ", ""):
+        raise Refusal(f"--budget {text}: expected a time like 90m, 2h or 1h30m")
+    return sum(float(n) * UNITS[unit] for n, unit in parts)
+
+
+def _work(
+    study: Study,
+    tuning: Tuning,
+    store: Store,
+    images: ImageSet,
+    folder: Path,
+    trials: int,
+    until: float,
+) -> int:
+    """Play trials for the one who searches, and stop when that process is gone."""
+    from bascule.features.extractors import extractor
+
+    parent = os.getppid()
+    with stop_signals() as stopped:
+
+        def stop() -> bool:
+            return stopped() or os.getppid() != parent
+
+        done = work(study, tuning, store, images, extractor(), folder, trials, until, stop)
+    return 0 if done else 130
+
+
+def _search(
+    study: Study,
+    tuning: Tuning,
+    folder: Path,
+    images: ImageSet,
+    trials: int,
+    workers: int,
+    until: float,
+    args: argparse.Namespace,
+) -> bool:
+    """Let workers play trials; False when interrupted. A worker that dies costs its trial alone."""
+    from bascule.features.cache import features_of
+    from bascule.features.extractors import extractor
+
+    for orphan in orphans(study, _is_dead):  # of a process that was killed
+        put_back(study, orphan)
+    if counted(study) >= trials:
+        return True
+    with counter("features of the images") as tell:
+        features_of(images, extractor(), tell)
+    folder.mkdir(parents=True, exist_ok=True)
+    words = ["--runs", str(args.runs), *_words(args), "--worker", str(until)]
+    command = [sys.executable, "-m", "bascule", *words, "--trials", str(trials)]
+    team: list[subprocess.Popen[bytes]] = []
+    shown = _Shown(study, trials)
+    log = folder / "errors.log"
+    with log.open("ab") as errors, stop_signals() as stopped, bars() as progress:
+
+        def begin() -> subprocess.Popen[bytes]:
+            return subprocess.Popen(
+                command,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+                start_new_session=True,  # Ctrl-C is for this process, which tells its workers
+            )
+
+        task = progress.add_task(tuning.name, total=trials, speed="")
+        try:
+            team = [begin() for _ in range(min(workers, trials - counted(study)))]
+            while team and not stopped():
+                time.sleep(0.3)
+                for worker in list(team):
+                    if worker.poll() is None:
+                        continue
+                    team.remove(worker)
+                    if worker.returncode in (0, 130):
+                        continue
+                    for orphan in orphans(study, worker.pid.__eq__):
+                        fail(study, orphan, f"its worker died (exit code {worker.returncode})")
+                        team.append(begin())
+                shown(progress, task)
+        finally:
+            for worker in team:
+                worker.terminate()
+            for worker in team:
+                worker.wait()
+        if not stopped() and counted(study) == 0:
+            told = log.read_text("utf-8", "replace").strip().splitlines()
+            raise Refusal(f"no trial could begin: {told[-1] if told else 'no message'}")
+        return not stopped()
+
+
+class _Shown:
+    """How many trials have ended, the best so far, and the time left."""
+
+    def __init__(self, study: Study, trials: int) -> None:
+        self.study, self.trials = study, trials
+        self.began = self.asked_at = self.lined_at = time.monotonic()
+        self.first = self._ended()
+
+    def _ended(self) -> int:
+        found = self.study.get_trials(deepcopy=False)
+        return sum(t.state.is_finished() and not t.user_attrs.get("interrupted") for t in found)
+
+    def __call__(self, progress: Any, task: Any) -> None:
+        now = time.monotonic()
+        if now - self.asked_at < 2:
+            return
+        self.asked_at = now
+        ended, best = self._ended(), best_of(self.study)
+        told = f"lowest KID {best.values[0]:.3f}" if best else ""
+        progress.update(task, completed=ended, speed=told)
+        if not progress.console.is_terminal and now - self.lined_at > 15:
+            self.lined_at = now
+            since = ended - self.first
+            left = (self.trials - ended) * (now - self.began) / since if since else 0
+            about = f", about {left:.0f} s left" if left else ""
+            line = f"{ended} of {self.trials} trials ended" + (f", {told}" if told else "")
+            print(line + about, file=sys.stderr)
+
+
+def _is_dead(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError, ValueError):
+        return False
+    return False
+
+
+def _judge(tuning: Tuning, best: Any, store: Store) -> Results | None:
+    """The best settings and the start on fresh seeds; None when interrupted or they are one."""
+    if best.params == tuning.start_params():
+        return None
+    found = tuning.judgement(best.params)
+    jobs = plan(found, found.seeds)
+    if not train_all(found, jobs, images_of(jobs), store):
+        return None
+    return gather(jobs, found, found.seeds)
+
+
+def _words(args: argparse.Namespace) -> list[str]:
+    """The command again, without what bounds or shows it."""
+    words = ["tune", args.tuning, *(["--quick"] if args.quick else [])]
+    words += ["--storage", args.storage] if args.storage else []
+    words += ["--name", args.name] if args.name else []
+    return words + (["--set", *args.set] if args.set else [])
+
+
+def _command(args: argparse.Namespace) -> str:
+    words = ["bascule", *_words(args)]
+    words += ["--trials", str(args.trials)] if args.trials else []
+    return shlex.join(words + (["--budget", args.budget] if args.budget else []))
