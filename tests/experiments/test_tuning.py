@@ -1,5 +1,6 @@
 """A search: honest splits, trials that end early, stop, die or diverge, and a fresh judgement."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -18,6 +19,7 @@ from bascule.experiments.tuning import (
     counted,
     fail,
     importances,
+    left_behind,
     load,
     orphans,
     put_back,
@@ -156,21 +158,22 @@ def test_a_database_serves_as_well(small, search, tmp_path):
         study_of(small, "nothing://here")
 
 
-def test_trials_of_the_dead_are_found(small, tmp_path):
+def test_trials_of_the_dead_are_found(small, tmp_path, monkeypatch):
     study = study_of(small, str(tmp_path / "journal.log"))
     trial = study.ask()
     trial.set_user_attr("host", module.socket.gethostname())
-    trial.set_user_attr("pid", 123)
+    trial.set_user_attr("pid", os.getpid())
+    trial.set_user_attr("worker", "first")
     trial.suggest_float("lr_D", 1e-5, 1e-2, log=True)
     trial.suggest_categorical("batch", (4, 8))
-    assert not list(orphans(study, lambda pid: pid == 124))
-    (found,) = orphans(study, lambda pid: pid == 123)
+    assert not orphans(study, "second") and not left_behind(study)
+    monkeypatch.setattr(module, "_is_dead", lambda pid: pid == os.getpid())
+    (found,) = left_behind(study)
     put_back(study, found)
     assert states(study) == ["FAIL", "WAITING"] and counted(study) == 0
     again = study.ask()
-    again.set_user_attr("host", module.socket.gethostname())
-    again.set_user_attr("pid", 125)
-    (found,) = orphans(study, lambda pid: pid == 125)
+    again.set_user_attr("worker", "second")
+    (found,) = orphans(study, "second")
     fail(study, found, "its worker died")
     assert counted(study) == 1
     assert study.trials[1].user_attrs["why"] == "its worker died"

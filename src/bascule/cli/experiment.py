@@ -12,6 +12,7 @@ from bascule.data.images import ImageSet
 from bascule.errors import Refusal
 from bascule.experiments import experiment as experiments
 from bascule.experiments.experiment import Experiment
+from bascule.experiments.launch import Cluster, Here
 from bascule.experiments.schedule import Job, Results, find_runs, gather, plan, run_all
 from bascule.runs.pack import pack, unpack
 from bascule.runs.store import Run, Store, slug
@@ -22,6 +23,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
     run = verbs.add_parser("run", help="run an experiment and write its lab note")
     _experiment(run)
     run.add_argument("--arm", action="append", default=[], metavar="ARM", help="only this arm")
+    add_cluster(run)
     run.set_defaults(do=do_run)
 
     report = verbs.add_parser("report", help="write an experiment's note from the runs there are")
@@ -47,6 +49,30 @@ def _experiment(verb: argparse.ArgumentParser, note: bool = True) -> None:
     if note:
         verb.add_argument("--note", type=Path, metavar="DIR", help="where the note goes")
     add_settings(verb)
+
+
+def add_cluster(verb: argparse.ArgumentParser) -> None:
+    """Add to a verb where its runs are trained."""
+    verb.add_argument("--cluster", help="train as jobs of submitit: slurm, or local to try it")
+    verb.add_argument("--jobs", type=int, default=8, metavar="N", help="of a cluster, at once (8)")
+    verb.add_argument(
+        "--job-set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of submitit: slurm_partition=gpu timeout_min=120 gpus_per_node=1",
+    )
+
+
+def launcher_of(args: argparse.Namespace) -> Here | Cluster:
+    """Where the runs are trained."""
+    if not args.cluster:
+        if args.job_set:
+            raise Refusal(f"--job-set {args.job_set[0]} without --cluster: give --cluster slurm")
+        return Here()
+    folder = (args.runs / "jobs").resolve()
+    return Cluster(args.cluster, folder, args.jobs, settings(args.job_set, "--job-set"))
 
 
 def do_run(args: argparse.Namespace) -> int:
@@ -97,7 +123,8 @@ def _known(args: argparse.Namespace) -> list[Experiment]:
 
 
 def _planned(found: Experiment, args: argparse.Namespace) -> list[Job]:
-    return plan(found, args.seeds or found.seeds, getattr(args, "arm", ()))
+    here = not getattr(args, "cluster", None)
+    return plan(found, args.seeds or found.seeds, getattr(args, "arm", ()), here)
 
 
 def images_of(jobs: list[Job]) -> dict[object, ImageSet]:
@@ -116,6 +143,7 @@ def _digests(sets: dict[object, ImageSet]) -> dict[object, str]:
 def _each(args: argparse.Namespace, train: bool) -> int:
     """One experiment, or all of a folder one after the other and then their summary."""
     known = _known(args)
+    launcher = launcher_of(args) if train else Here()
     top = Path(args.experiment).name if len(known) > 1 else ""
     folder = args.note or args.runs / "notes" / slug(top or known[0].name)
     told: list[Results] = []
@@ -129,7 +157,7 @@ def _each(args: argparse.Namespace, train: bool) -> int:
                 raise
             print(f"{found.name} is left out: {refusal}", file=sys.stderr)
             continue
-        if train and not train_all(found, jobs, sets, Store(args.runs)):
+        if train and not train_all(found, jobs, sets, Store(args.runs), launcher):
             return interrupted()
         if not train:
             find_runs(jobs, found, Store(args.runs), _digests(sets))
@@ -164,7 +192,11 @@ def interrupted() -> int:
 
 
 def train_all(
-    found: Experiment, jobs: list[Job], sets: dict[object, ImageSet], store: Store
+    found: Experiment,
+    jobs: list[Job],
+    sets: dict[object, ImageSet],
+    store: Store,
+    launcher: Here | Cluster | None = None,
 ) -> bool:
     """Train and measure what is missing; False when interrupted."""
     from bascule.cli.progress import JobBars, bars
@@ -172,7 +204,8 @@ def train_all(
     if found.measure and found.measure.attributes:
         _learn_attributes(sets.values())
     with bars() as progress:
-        return run_all(jobs, found, store, _digests(sets), JobBars(progress, jobs)) == "finished"
+        watch = JobBars(progress, jobs)
+        return run_all(jobs, found, store, _digests(sets), watch, launcher) == "finished"
 
 
 def _tell(results: Results, folder: Path, credit: str, settings: list[str]) -> None:

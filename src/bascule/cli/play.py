@@ -77,13 +77,14 @@ def add_settings(verb: argparse.ArgumentParser) -> None:
     )
 
 
-def settings(pairs: list[str]) -> dict[str, str]:
-    """``["epochs=50"]`` as ``{"epochs": "50"}``."""
+def settings(pairs: list[str], option: str = "--set") -> dict[str, str]:
+    """``["epochs=50"]`` as ``{"epochs": "50"}``; ``option``: where they stood."""
     found = {}
     for pair in pairs:
         name, sign, value = pair.partition("=")
         if not sign or not name:
-            raise Refusal(f"--set {pair}: expected FIELD=VALUE, e.g. --set epochs=50")
+            example = "epochs=50" if option == "--set" else "timeout_min=60"
+            raise Refusal(f"{option} {pair}: expected NAME=VALUE, e.g. {option} {example}")
         found[name.strip()] = value
     return found
 

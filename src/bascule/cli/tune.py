@@ -7,26 +7,28 @@ import json
 import os
 import re
 import shlex
-import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from bascule import atomic
-from bascule.cli.experiment import images_of, interrupted, say, train_all
+from bascule.cli.experiment import add_cluster, images_of, interrupted, launcher_of, say, train_all
 from bascule.cli.play import add_settings, load_images, settings
 from bascule.cli.progress import bars, counter
 from bascule.data.images import ImageSet
 from bascule.errors import Refusal
 from bascule.experiments.experiment import find_file
+from bascule.experiments.launch import Cluster, Here, Process
 from bascule.experiments.schedule import Results, gather, plan
 from bascule.experiments.tuning import (
     Tuning,
     best_of,
     counted,
     fail,
+    left_behind,
     load,
     orphans,
     put_back,
@@ -58,8 +60,9 @@ def add(verbs: argparse._SubParsersAction) -> None:
     )
     verb.add_argument("--name", help="what to call it (default: the file's name)")
     verb.add_argument("--note", type=Path, metavar="DIR", help="where the note goes")
-    verb.add_argument("--worker", type=float, metavar="UNTIL", help=argparse.SUPPRESS)
+    verb.add_argument("--worker", nargs=2, metavar=("UNTIL", "NAME"), help=argparse.SUPPRESS)
     add_settings(verb)
+    add_cluster(verb)
     verb.set_defaults(do=do_tune)
 
 
@@ -78,8 +81,9 @@ def do_tune(args: argparse.Namespace) -> int:
     study = study_of(tuning, storage)
     images = load_images(tuning.trial({}).data)
     if args.worker is not None:
-        return _work(study, tuning, store, images, folder, trials, args.worker)
-    if not _search(study, tuning, folder, images, trials, workers, until, args):
+        return _work(study, tuning, store, images, folder, trials, *args.worker)
+    launcher = launcher_of(args)
+    if not _search(study, tuning, folder, images, trials, workers, until, args, launcher):
         return interrupted()
     best = best_of(study)
     if best is None:
@@ -87,7 +91,7 @@ def do_tune(args: argparse.Namespace) -> int:
     preset = folder / "best.json"
     plain = codec.encode(tuning.recipe(best.params))
     atomic.write(preset, json.dumps(plain, indent=1, ensure_ascii=False))
-    results, credit = _judge(tuning, best, store), images.credit
+    results, credit = _judge(tuning, best, store, launcher), images.credit
     if results is None and best.params != tuning.start_params():
         return interrupted()
     from bascule.reports.tuning import write_tuning
@@ -117,7 +121,8 @@ def _work(
     images: ImageSet,
     folder: Path,
     trials: int,
-    until: float,
+    until: str,
+    name: str,
 ) -> int:
     """Play trials for the one who searches, and stop when that process is gone."""
     from bascule.features.extractors import extractor
@@ -128,7 +133,8 @@ def _work(
         def stop() -> bool:
             return stopped() or os.getppid() != parent
 
-        done = work(study, tuning, store, images, extractor(), folder, trials, until, stop)
+        at, eyes = float(until), extractor()
+        done = work(study, tuning, store, images, eyes, folder, trials, at, stop, name)
     return 0 if done else 130
 
 
@@ -141,58 +147,65 @@ def _search(
     workers: int,
     until: float,
     args: argparse.Namespace,
+    launcher: Here | Cluster,
 ) -> bool:
     """Let workers play trials; False when interrupted. A worker that dies costs its trial alone."""
     from bascule.features.cache import features_of
     from bascule.features.extractors import extractor
 
-    for orphan in orphans(study, _is_dead):  # of a process that was killed
+    for orphan in left_behind(study):  # by a process that was killed
         put_back(study, orphan)
     if counted(study) >= trials:
         return True
     with counter("features of the images") as tell:
         features_of(images, extractor(), tell)
     folder.mkdir(parents=True, exist_ok=True)
-    words = ["--runs", str(args.runs), *_words(args), "--worker", str(until)]
-    command = [sys.executable, "-m", "bascule", *words, "--trials", str(trials)]
-    team: list[subprocess.Popen[bytes]] = []
+    words = ["--runs", str(args.runs.resolve()), *_words(args), "--trials", str(trials)]
+    command = [sys.executable, "-m", "bascule", *words]
+    team: dict[str, Process] = {}
     shown = _Shown(study, trials)
-    log = folder / "errors.log"
-    with log.open("ab") as errors, stop_signals() as stopped, bars() as progress:
+    last = ""
+    with stop_signals() as stopped, bars() as progress:
 
-        def begin() -> subprocess.Popen[bytes]:
-            return subprocess.Popen(
-                command,
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
-                start_new_session=True,  # Ctrl-C is for this process, which tells its workers
-            )
+        def begin() -> None:
+            name = uuid4().hex
+            words = [*command, "--worker", str(until), name]
+            team[name] = launcher.start(words, folder.resolve() / f"{name}.log", 1)
 
         task = progress.add_task(tuning.name, total=trials, speed="")
         try:
-            team = [begin() for _ in range(min(workers, trials - counted(study)))]
+            for _ in range(min(workers, trials - counted(study))):
+                begin()
             while team and not stopped():
                 time.sleep(0.3)
-                for worker in list(team):
-                    if worker.poll() is None:
-                        continue
-                    team.remove(worker)
-                    if worker.returncode in (0, 130):
-                        continue
-                    for orphan in orphans(study, worker.pid.__eq__):
-                        fail(study, orphan, f"its worker died (exit code {worker.returncode})")
-                        team.append(begin())
+                for name in [name for name, worker in team.items() if worker.poll() is not None]:
+                    code = team.pop(name).returncode
+                    last = _last_line(folder / f"{name}.log") or last
+                    lost = orphans(study, name)
+                    for orphan in lost:
+                        fail(study, orphan, f"its worker died (exit code {code})")
+                    if lost:
+                        begin()
                 shown(progress, task)
         finally:
-            for worker in team:
+            for worker in team.values():
                 worker.terminate()
-            for worker in team:
+            for name, worker in team.items():
                 worker.wait()
+                _last_line(folder / f"{name}.log")
         if not stopped() and counted(study) == 0:
-            told = log.read_text("utf-8", "replace").strip().splitlines()
-            raise Refusal(f"no trial could begin: {told[-1] if told else 'no message'}")
+            raise Refusal(f"no trial could begin: {last or 'no message'}")
         return not stopped()
+
+
+def _last_line(log: Path) -> str:
+    """What a worker complained of last; its file goes."""
+    try:
+        lines = log.read_text("utf-8", "replace").strip().splitlines()
+        log.unlink()
+    except OSError:
+        return ""
+    return lines[-1] if lines else ""
 
 
 class _Shown:
@@ -224,23 +237,13 @@ class _Shown:
             print(line + about, file=sys.stderr)
 
 
-def _is_dead(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except (PermissionError, OverflowError, ValueError):
-        return False
-    return False
-
-
-def _judge(tuning: Tuning, best: Any, store: Store) -> Results | None:
+def _judge(tuning: Tuning, best: Any, store: Store, launcher: Here | Cluster) -> Results | None:
     """The best settings and the start on fresh seeds; None when interrupted or they are one."""
     if best.params == tuning.start_params():
         return None
     found = tuning.judgement(best.params)
-    jobs = plan(found, found.seeds)
-    if not train_all(found, jobs, images_of(jobs), store):
+    jobs = plan(found, found.seeds, here=launcher.at_once is None)
+    if not train_all(found, jobs, images_of(jobs), store, launcher):
         return None
     return gather(jobs, found, found.seeds)
 

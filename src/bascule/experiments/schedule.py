@@ -7,8 +7,6 @@ to it until the first of them acts, so it is forked there instead of being train
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import threading
 import time
@@ -19,6 +17,7 @@ import numpy as np
 
 from bascule.errors import unknown
 from bascule.experiments.experiment import Experiment, Measure, MeasureCoding
+from bascule.experiments.launch import Cluster, Here, Process
 from bascule.experiments.predictions import Curves
 from bascule.experiments.verdict import Verdict, verdict
 from bascule.runs.evaluations import evaluations
@@ -28,7 +27,7 @@ from bascule.runs.store import Run, Store
 from bascule.training.machine import cores, settle
 from bascule.training.recipe import AnyRecipe
 
-Workers = dict[int, subprocess.Popen[str]]  # by the place of their job
+Workers = dict[int, Process]  # by the place of their job
 Measures = Measure | MeasureCoding | None
 
 
@@ -76,8 +75,13 @@ class Results:
         return tuple(dict.fromkeys(name for recipe in arms for name in recipe.scalars))
 
 
-def plan(experiment: Experiment, seeds: Sequence[int], only: Sequence[str] = ()) -> list[Job]:
-    """The jobs in the order in which they start. ``only``: these arms (default: all)."""
+def plan(
+    experiment: Experiment, seeds: Sequence[int], only: Sequence[str] = (), here: bool = True
+) -> list[Job]:
+    """The jobs in the order in which they start. ``only``: these arms (default: all).
+
+    ``here``: they run on this machine, which settles what recipes leave open.
+    """
     for arm in only:
         if arm not in experiment.arms:
             raise unknown("arm", arm, experiment.arms)
@@ -87,8 +91,8 @@ def plan(experiment: Experiment, seeds: Sequence[int], only: Sequence[str] = ())
         for arm, recipe in experiment.arms.items():
             if only and arm not in only:
                 continue
-            threads = recipe.threads or max(1, cores() // len(seeds))
-            job = Job(arm, settle(recipe.but(seed=seed, threads=threads)))
+            threads = recipe.threads or (max(1, cores() // len(seeds)) if here else 1)
+            job = Job(arm, settle(recipe.but(seed=seed, threads=threads), here))
             for trunk in trunks:
                 shared = shared_epochs(trunk.recipe, job.recipe)
                 if shared > job.shared_epochs:
@@ -123,9 +127,10 @@ def run_all(
     store: Store,
     data_digests: Mapping[object, str],
     watch: Callable[[list[Job]], None],
+    launcher: Here | Cluster | None = None,
 ) -> str:
     """Run every job; returns "finished" or "interrupted". ``watch`` is called a few times a second.
-    ``data_digests``: of the images of each ``recipe.data``.
+    ``data_digests``: of the images of each ``recipe.data``. ``launcher``: where they run.
 
     A job that fails does not stop the others. After SIGINT or SIGTERM every running job saves a
     checkpoint, and the same call later goes on from there.
@@ -136,6 +141,7 @@ def run_all(
             job.run = store.create(
                 job.recipe, name, data_digests[job.recipe.data], experiment_file=experiment.file
             )
+    launcher = launcher or Here()
     workers: Workers = {}
     measuring: Workers = {}
     with stop_signals() as stopped:
@@ -143,8 +149,8 @@ def run_all(
             while not stopped():
                 _collect(jobs, workers)
                 _collect_measured(jobs, measuring, experiment.measure)
-                _start(jobs, workers, len(measuring), experiment, store)
-                more = _start_measuring(jobs, measuring, experiment.measure, store)
+                _start(jobs, workers, len(measuring), experiment, store, launcher)
+                more = _start_measuring(jobs, measuring, experiment.measure, store, launcher)
                 watch(jobs)
                 if not more and not any(j.state in ("waiting", "running") for j in jobs):
                     break
@@ -231,6 +237,7 @@ def _start(
     also_busy: int,
     experiment: Experiment,
     store: Store,
+    launcher: Here | Cluster,
 ) -> None:
     """Start as many waiting jobs as the machine has room for; ``also_busy``: cores in use."""
     for place, job in enumerate(jobs):
@@ -242,7 +249,7 @@ def _start(
             continue
         if trunk is not None and trunk.state != "finished":
             continue
-        if not _has_room(jobs, also_busy, job.recipe):
+        if not _has_room(jobs, also_busy, job.recipe, launcher):
             return
         if trunk is not None and trunk.run is not None:
             job.run = fork(
@@ -264,12 +271,16 @@ def _start(
         words = ["resume", str(job.run.folder), "--worker"]
         words += ["--keep", *map(str, sorted(job.branches))] if job.branches else []
         threads = job.run.recipe.threads or cores()
-        worker = _worker(job.run, store, words, threads, listen=True)
+        worker = _worker(job.run, store, words, threads, launcher, listen=True)
         threading.Thread(target=_listen, args=(job, worker), daemon=True).start()
         workers[place] = worker
 
 
-def _has_room(jobs: Sequence[Job], also_busy: int, recipe: AnyRecipe) -> bool:
+def _has_room(
+    jobs: Sequence[Job], also_busy: int, recipe: AnyRecipe, launcher: Here | Cluster
+) -> bool:
+    if launcher.at_once:
+        return sum(j.state == "running" for j in jobs) + also_busy < launcher.at_once
     busy = [j.recipe.threads or 1 for j in jobs if j.state == "running"]
     if not busy and not also_busy:
         return True
@@ -291,7 +302,11 @@ def _to_measure(job: Job, measure: Measures) -> list[int]:
 
 
 def _start_measuring(
-    jobs: Sequence[Job], measuring: Workers, measure: Measures, store: Store
+    jobs: Sequence[Job],
+    measuring: Workers,
+    measure: Measures,
+    store: Store,
+    launcher: Here | Cluster,
 ) -> bool:
     """Measure the fakes of finished jobs, a core each, where no training waits for it.
 
@@ -301,12 +316,12 @@ def _start_measuring(
     for place, job in wanted:
         if place in measuring:
             continue
-        if not _has_room(jobs, len(measuring), job.recipe):
+        if not _has_room(jobs, len(measuring), job.recipe, launcher):
             break
         assert job.run is not None and measure is not None
         words = ["evaluate", str(job.run.folder), "--worker", *measure.words()]
         words += ["--epoch", *map(str, job.to_measure or ())]
-        measuring[place] = _worker(job.run, store, words, threads=1)
+        measuring[place] = _worker(job.run, store, words, 1, launcher)
     return bool(wanted)
 
 
@@ -331,25 +346,28 @@ def _said(run: Run) -> str:
 
 
 def _worker(
-    run: Run, store: Store, words: Sequence[str], threads: int, listen: bool = False
-) -> subprocess.Popen[str]:
+    run: Run,
+    store: Store,
+    words: Sequence[str],
+    threads: int,
+    launcher: Here | Cluster,
+    listen: bool = False,
+) -> Process:
     """A process of its own for one verb on one run; its complaints go to the run's folder."""
-    command = [sys.executable, "-m", "bascule", "--runs", str(store.root)]
-    return subprocess.Popen(
-        [*command, *words],
-        stdout=subprocess.PIPE if listen else subprocess.DEVNULL,
-        stderr=(run.folder / "errors.log").open("w"),
-        text=True,
-        encoding="utf-8",
-        # NumPy reads it when it starts, and only there
-        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
-        start_new_session=True,  # Ctrl-C is for the scheduler, which tells its workers
-    )
+    command = [sys.executable, "-m", "bascule", "--runs", str(store.root.resolve()), *words]
+    return launcher.start(command, run.folder.resolve() / "errors.log", threads, listen)
 
 
-def _listen(job: Job, worker: subprocess.Popen[str]) -> None:
-    assert worker.stdout is not None
-    for line in worker.stdout:
+def _listen(job: Job, worker: Process) -> None:
+    """Follow a worker: by what it says, or by its run's rows where it is out of hearing."""
+    stdout = getattr(worker, "stdout", None)
+    if stdout is None:
+        while worker.poll() is None and job.run is not None:
+            if rows := job.run.rows():
+                job.epoch, job.images_per_s = len(rows), rows[-1].get("images_per_s", 0.0)
+            time.sleep(2)
+        return
+    for line in stdout:
         try:
             told = json.loads(line)
         except ValueError:

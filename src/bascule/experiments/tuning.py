@@ -260,16 +260,19 @@ def work(
     trials: int,
     until: float,
     must_stop: Callable[[], bool],
+    worker: str = "",
 ) -> bool:
     """Play trials until ``trials`` were begun in all or the clock stands at ``until``.
 
-    ``folder`` holds what the workers of this machine share. False where it was asked to stop.
+    ``folder`` holds what the workers of this machine share; ``worker``: a name that no other has.
+    False where it was asked to stop.
     """
     while time.time() < until:
         with one_at_a_time(folder):
             if counted(study) >= trials:
                 break
             trial = study.ask()
+            trial.set_user_attr("worker", worker)
         if not play(study, trial, tuning, store, images, extractor, must_stop) or must_stop():
             return False
     return True
@@ -370,14 +373,35 @@ def fail(study: Study, trial: Any, why: str) -> None:
     study.tell(trial.number, state=TrialState.FAIL)
 
 
-def orphans(study: Study, dead: Callable[[int], bool]) -> Iterator[Any]:
-    """Trials that run on this machine in a process that is ``dead``."""
+def orphans(study: Study, worker: str) -> list[Any]:
+    """The trials that ``worker``, which is no more, was playing."""
+    return [trial for trial in _running(study) if trial.user_attrs.get("worker") == worker]
+
+
+def left_behind(study: Study) -> list[Any]:
+    """Trials that run on this machine in a process that is no more."""
+    return [
+        trial
+        for trial in _running(study)
+        if trial.user_attrs.get("host") == socket.gethostname()
+        and _is_dead(trial.user_attrs["pid"])
+    ]
+
+
+def _running(study: Study) -> list[Any]:
     from optuna.trial import TrialState
 
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        told = trial.user_attrs
-        if told.get("host") == socket.gethostname() and dead(told.get("pid", -1)):
-            yield trial
+    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+
+def _is_dead(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 @contextmanager
@@ -426,8 +450,8 @@ def play(
     """
     from optuna.trial import TrialState
 
-    trial.set_user_attr("host", socket.gethostname())
     trial.set_user_attr("pid", os.getpid())
+    trial.set_user_attr("host", socket.gethostname())
     params = {path: choice.suggest(trial, path) for path, choice in tuning.space.items()}
     hopeless = [False]
     seen: set[int] = set()

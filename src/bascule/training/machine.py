@@ -16,8 +16,16 @@ from bascule.training.recipe import AnyRecipe
 R = TypeVar("R", bound=AnyRecipe)
 
 
-def settle(recipe: R) -> R:
-    """The recipe with every "auto" replaced by what this machine offers."""
+def settle(recipe: R, here: bool = True) -> R:
+    """The recipe with every "auto" replaced by what this machine offers.
+
+    ``here``: it will run on this machine; if not, the recipe must leave nothing open.
+    """
+    if not here and "auto" in (recipe.device, recipe.precision):
+        raise Refusal(
+            f"device={recipe.device} precision={recipe.precision}: this machine cannot know what "
+            "those of a cluster offer; set both, e.g. --set device=cuda precision=bf16"
+        )
     device = recipe.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -27,7 +35,7 @@ def settle(recipe: R) -> R:
         raise Refusal(f"device={device!r}: expected auto, cpu, cuda or cuda:0") from None
     if kind not in ("cpu", "cuda"):
         raise Refusal(f"device={device!r}: expected auto, cpu, cuda or cuda:0")
-    if kind == "cuda" and not torch.cuda.is_available():
+    if here and kind == "cuda" and not torch.cuda.is_available():
         raise Refusal(f"device={device!r}: this machine has no CUDA device; use device=cpu")
     precision = recipe.precision
     if precision == "auto":

@@ -1,0 +1,113 @@
+"""Runs as jobs of a cluster: submitit on this machine, which needs no queue."""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bascule.errors import Refusal
+from bascule.experiments import Experiment, Within
+from bascule.experiments.launch import Cluster, Here, Work
+from bascule.experiments.schedule import gather, plan, run_all
+from bascule.training.machine import settle
+
+
+@pytest.fixture
+def experiment(tiny):
+    return Experiment(
+        question="?",
+        hypothesis="!",
+        arms={"plain": tiny.but(keep_every_epochs=tiny.epochs)},
+        predictions=[Within("D_x", "plain", 0, 1)],
+        seeds=(0, 1),
+        name="clustered",
+    )
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    return Cluster("local", tmp_path / "jobs", 2, {"timeout_min": "30"})
+
+
+def run(experiment, store, launcher, watch=lambda jobs: None):
+    jobs = plan(experiment, experiment.seeds)
+    digests = {jobs[0].recipe.data: jobs[0].recipe.data.load().digest}
+    return jobs, run_all(jobs, experiment, store, digests, watch, launcher)
+
+
+def test_jobs_train_what_processes_train(experiment, store, cluster, make_run, same):
+    jobs, word = run(experiment, store, cluster)
+    assert word == "finished"
+    results = gather(jobs, experiment, experiment.seeds)
+    assert set(results.runs["plain"]) == {0, 1} and not results.failures
+    lone = make_run(jobs[0].recipe)
+    same(results.runs["plain"][0], lone)
+
+
+def test_a_job_that_is_cancelled_saves_its_run(experiment, store, cluster, tiny):
+    """As Ctrl-C does with processes; the same call goes on from there."""
+    from dataclasses import replace
+
+    long = replace(experiment, arms={"plain": tiny.but(epochs=300)}, seeds=(0,))
+    job = plan(long, (0,))[0]
+    images = job.recipe.data.load()
+    made = store.create(job.recipe, "clustered plain s0", images.digest)
+    command = [sys.executable, "-m", "bascule", "--runs", str(store.root.resolve())]
+    process = cluster.start(
+        [*command, "resume", str(made.folder.resolve()), "--worker"],
+        made.folder.resolve() / "errors.log",
+        1,
+    )
+    deadline = time.monotonic() + 90
+    while not made.rows():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    process.terminate()
+    process.wait()
+    assert made.status["state"] == "interrupted"
+    assert 1 <= made.load_checkpoint()["epoch"] < 300
+
+
+def test_a_failing_command_is_told(cluster, tmp_path):
+    process = cluster.start([sys.executable, "-c", "raise SystemExit('no')"], tmp_path / "log", 1)
+    assert process.wait() == 1
+    assert (tmp_path / "log").read_text() == "no\n"
+
+
+def test_before_its_time_is_up_a_job_queues_itself_again(tmp_path):
+    work = Work(("true",), str(tmp_path / "log"), 1)
+    assert work.checkpoint().function is work
+    assert work() == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "at_once", "settings", "message"),
+    [
+        ("slurms", 1, {}, "unknown cluster 'slurms': did you mean slurm"),
+        ("local", 0, {}, "--jobs 0: expected at least 1"),
+        ("local", 1, {"slrm_partition": "gpu"}, "the cluster 'local' cannot be used"),
+        ("slurm", 1, {}, "the cluster 'slurm' cannot be used"),
+    ],
+)
+def test_what_is_no_cluster_is_refused_in_one_line(tmp_path, kind, at_once, settings, message):
+    with pytest.raises(Refusal) as refused:
+        Cluster(kind, tmp_path, at_once, settings)
+    assert message in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_the_command_line_says_where(bascule, tmp_path):
+    here = ("run", str(Path(__file__).parents[2] / "experiments" / "perfect_g.py"), "--quick")
+    code, _, err = bascule(*here, "--job-set", "timeout_min=5")
+    assert code == 2 and "--job-set timeout_min=5 without --cluster" in err
+    code, _, err = bascule(*here, "--cluster", "local", "--job-set", "timeout_min")
+    assert code == 2 and "expected NAME=VALUE, e.g. --job-set timeout_min=60" in err
+    code, _, err = bascule(*here, "--cluster", "local")
+    assert code == 2 and "set both, e.g. --set device=cuda precision=bf16" in err
+
+
+def test_what_a_cluster_offers_cannot_be_known_here(tiny):
+    with pytest.raises(Refusal, match="device=auto"):
+        settle(tiny.but(device="auto"), here=False)
+    assert settle(tiny.but(device="cuda"), here=False).device == "cuda"
+    assert Here().at_once is None
