@@ -49,9 +49,13 @@ class Game:
         """What G draws in the game for the whole batch z (B, z_dim): (B, 3, H, W), fp32."""
         return self.team.run(self.G, z) if self.team else self.G(z).float()
 
-    def judges(self, x: Tensor) -> Tensor:
-        """D's logits in the game, (B,) in fp32, of the whole batch x (B, 3, H, W)."""
-        return self.team.run(self.D, x) if self.team else self.D(x).float()
+    def judges(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """D's logits in the game, (B,) in fp32, of the whole batch x (B, 3, H, W).
+
+        ``y``: its labels (B,), for a D that is told them.
+        """
+        told = (x,) if y is None else (x, y)
+        return self.team.run(self.D, *told) if self.team else self.D(*told).float()
 
     def learn(self, player: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
         """One step of ``optimizer`` down the slope of ``loss``, which every process computes."""

@@ -31,13 +31,13 @@ class Turn:
 
     ``images``: what D was shown of each side, (B, 3, H, W), before any view of an intervention;
     ``logits``: (B,) of each, with a graph back to the images of the sides that a penalty
-    ``differentiates``. ``judge(x, name)``: D's logits of other images, through the views too, its
-    normalisations remembering nothing.
+    ``differentiates``. ``judge(x, name, side)``: D's logits of other images, through the views too,
+    its normalisations remembering nothing; of the labels of that side, where D is told any.
     """
 
     images: dict[Side, Tensor]
     logits: dict[Side, Tensor]
-    judge: Callable[[Tensor, str], Tensor]
+    judge: Callable[[Tensor, str, Side], Tensor]
     now: Now
 
 
@@ -128,7 +128,7 @@ class GradientPenalty(Penalty):
         real, fake = (turn.images[side].detach() for side in ("real", "fake"))
         share = torch.rand((len(real), 1, 1, 1), generator=turn.now.rng("share")).to(real.device)
         u = (share * real + (1 - share) * fake).requires_grad_()
-        return self.every * self.weight * _off_one(turn.judge(u, "between"), u)
+        return self.every * self.weight * _off_one(turn.judge(u, "between", "real"), u)
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class DRAGAN(Penalty):
         rng = turn.now.device_rng("noise")
         noise = torch.randn(real.shape, generator=rng, device=real.device)
         u = (real + self.sigma * noise).requires_grad_()
-        return self.every * self.weight * _off_one(turn.judge(u, "around"), u)
+        return self.every * self.weight * _off_one(turn.judge(u, "around", "real"), u)
 
 
 def _off_one(logits: Tensor, images: Tensor) -> Tensor:
@@ -210,7 +210,7 @@ class Consistency(Penalty):
         weights: dict[Side, float] = {"real": self.weight_real, "fake": self.weight_fake}
         for side, weight in weights.items():
             images, at = turn.images[side].detach(), turn.now.within(side)
-            again = turn.judge(_moved(images, at), f"moved/{side}")
+            again = turn.judge(_moved(images, at), f"moved/{side}", side)
             total = total + weight * (turn.logits[side] - again).square().mean()
         return self.every * total
 

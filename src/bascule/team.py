@@ -52,13 +52,15 @@ class Team:
         """Whether this is the process that writes and tells."""
         return self.rank == 0
 
-    def run(self, player: nn.Module, x: Tensor) -> Tensor:
-        """``player(x)`` in fp32 for a whole batch x (B, ...) that every process holds alike."""
-        if len(x) % self.size:
-            raise Refusal(f"a batch of {len(x)} on {self.size} processes: expected a multiple")
+    def run(self, player: nn.Module, *whole: Tensor) -> Tensor:
+        """``player(*whole)`` in fp32 for whole batches (B, ...) that every process holds alike."""
+        if len(whole[0]) % self.size:
+            told = f"a batch of {len(whole[0])} on {self.size} processes"
+            raise Refusal(f"{told}: expected a multiple")
         self.plays = True
         try:
-            return _Gather.apply(player(_Share.apply(x, self)).float(), self)
+            shares = [_Share.apply(x, self) for x in whole]
+            return _Gather.apply(player(*shares).float(), self)
         finally:
             self.plays = False
 

@@ -10,6 +10,7 @@ from bascule.errors import Refusal
 from bascule.experiments import Experiment, Within
 from bascule.experiments.launch import Cluster, Here, Work
 from bascule.experiments.schedule import gather, plan, run_all
+from bascule.runs.execute import execute
 from bascule.training.machine import settle
 
 
@@ -41,8 +42,10 @@ def test_jobs_train_what_processes_train(experiment, store, cluster, make_run, s
     assert word == "finished"
     results = gather(jobs, experiment, experiment.seeds)
     assert set(results.runs["plain"]) == {0, 1} and not results.failures
-    lone = make_run(jobs[0].recipe)
-    same(results.runs["plain"][0], lone)
+    lone = make_run(jobs[0].recipe, "lone")
+    assert execute(lone, store) == "finished"
+    ours, theirs = (r.load_checkpoint()["game"] for r in (results.runs["plain"][0], lone))
+    assert same(ours, theirs)
 
 
 def test_a_job_that_is_cancelled_saves_its_run(experiment, store, cluster, tiny):

@@ -108,7 +108,10 @@ def do_truncated(args: argparse.Namespace) -> int:
     draw, z_dim = _drawing(run, args.epoch)
     rows = []
     for threshold in args.threshold:
-        rows.append(draw(truncated(12, z_dim, threshold, generator("truncated", args.seed))))
+        z = truncated(12, z_dim, threshold, generator("truncated", args.seed))
+        if getattr(run.recipe, "labels", None):  # the last number says the label: any may come
+            z[:, -1] = torch.randn(12, generator=generator("labels", args.seed))
+        rows.append(draw(z))
     atomic.write_png(path, grid(torch.cat(rows), 12))
     told = ", ".join(f"{threshold:g}" for threshold in args.threshold)
     return _said(path, f"a row each of |z| < {told}")
@@ -134,7 +137,7 @@ def do_invert(args: argparse.Namespace) -> int:
     target = to_space(as_float(given), recipe.space).to(state.game.device)
     with counter("descending") as tell:
         rng = generator("invert", args.seed)
-        z, far = invert(G, target, recipe.model.z_dim, rng, args.steps, tell=tell)
+        z, far = invert(G, target, recipe.z_dim, rng, args.steps, tell=tell)
     with torch.no_grad():
         found = as_uint8(from_space(G(z).float(), recipe.space)).cpu()
     atomic.write_png(path, grid(torch.stack([given, found], 1).flatten(0, 1), 8))

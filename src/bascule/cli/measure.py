@@ -36,6 +36,13 @@ def add(verbs: argparse._SubParsersAction) -> None:
         metavar="NAME",
         help=f"{', '.join(EXTRACTORS)} (default: {DEFAULT}); may be repeated",
     )
+    evaluate.add_argument(
+        "--standing",
+        type=int,
+        default=0,
+        metavar="N",
+        help="first take G's BatchNorm statistics over N batches of 250 latents",
+    )
     evaluate.add_argument("--no-attributes", action="store_true", help="skip the exact attributes")
     evaluate.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
     evaluate.add_argument("-o", "--output", type=Path, metavar="DIR", help="default: the run")
@@ -52,6 +59,8 @@ def add(verbs: argparse._SubParsersAction) -> None:
 def do_evaluate(args: argparse.Namespace) -> int:
     if args.n < 2:
         raise Refusal(f"-n {args.n}: expected at least 2 fakes")
+    if args.standing < 0:
+        raise Refusal(f"--standing {args.standing}: expected a number of batches >= 0")
     store = Store(args.runs)
     path = Path(args.target)
     if path.exists() and not (path / "recipe.json").exists():
@@ -84,7 +93,7 @@ def _run(args: argparse.Namespace, run: Run) -> int:
             _coding(args, run, images, epoch)
             continue
         with counter("drawing the fakes") as tell:
-            fakes, done = generate(run, args.n, epoch, args.seed, tell)
+            fakes, done = generate(run, args.n, epoch, args.seed, tell, args.standing)
         _measure(args, fakes, images, run.id, done, args.output or run.folder)
     if not args.output and not args.worker:
         print(f"note: {write_run_note(run, images.credit)}")

@@ -50,6 +50,7 @@ def pace(recipe: Recipe, images: ImageSet, seconds: float = 6.0) -> Pace:
     pixels = torch.from_numpy(images.pixels[images.indices("train")])
     order = epoch_order(len(pixels), recipe.batch, recipe.seed, 0)
     state = begin(recipe)
+    state.labels = recipe.labels_of(images)
     round_ = lcm(recipe.critic_steps, *(penalty.every for penalty in recipe.penalties))
 
     def play() -> None:

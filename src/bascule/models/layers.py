@@ -234,6 +234,34 @@ class Discriminator(nn.Module):
         return self.layers(x).reshape(x.shape[0])
 
 
+class Labelled(nn.Module):
+    """G told labels by its latents: z (B, z_dim + 1) -> G(z[:, :-1], labels(z)): (B, 3, H, W).
+
+    The last number of a latent, ~ N(0, 1) as the others are, says which label: its quantile among
+    the labels that were seen in training, so fakes have the labels of the reals in their shares.
+    """
+
+    def __init__(self, G: nn.Module, classes: int) -> None:
+        super().__init__()
+        self.G = G
+        self.counts: Tensor
+        self.register_buffer("counts", torch.zeros(classes))
+
+    def see(self, y: Tensor) -> None:
+        """Count the labels y: (B,) of a batch of reals."""
+        self.counts += torch.bincount(y, minlength=len(self.counts))
+
+    def labels(self, z: Tensor) -> Tensor:
+        """The labels (B,) that latents (B, z_dim + 1) ask for; before any was seen, all alike."""
+        counts = self.counts if self.counts.any() else torch.ones_like(self.counts)
+        shares = counts.double().cumsum(0) / counts.double().sum()
+        asked = torch.special.ndtr(z[:, -1].double())
+        return torch.searchsorted(shares, asked).clamp(max=len(shares) - 1)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.G(z[:, :-1], self.labels(z))
+
+
 def dcgan_up(z_dim: int, channels: list[int]) -> list[nn.Module]:
     """Layers from z to an image, as DCGAN's G has them; ``channels`` from the 4x4 grid outwards.
 

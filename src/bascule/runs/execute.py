@@ -163,6 +163,7 @@ def _play(
             torch.set_num_threads(rule.threads or 1)
             try:
                 state = begin(rule)
+                state.labels = rule.labels_of(images)
                 if team:
                     state.game.join(team)
                 if saved:
@@ -215,9 +216,10 @@ def _diagnostics(
 ) -> list[Probe]:
     """The probe that asks D under ``rule``.
 
-    None where there is no D, a split has fewer than two images, or a rule shows D what is held out.
+    None where there is no D or it is told labels, a split has fewer than two images, or a rule
+    shows D what is held out.
     """
-    if not isinstance(rule, Recipe):
+    if not isinstance(rule, Recipe) or rule.labels is not None:
         return []
     if min(len(train), len(held_out)) < 2 or rule.shows_held_out():
         return []

@@ -9,6 +9,7 @@ import torch
 
 from bascule.data.images import Progress
 from bascule.errors import Refusal
+from bascule.latents.standing import stand
 from bascule.now import generator
 from bascule.runs.store import Run
 from bascule.training.machine import settle
@@ -19,15 +20,29 @@ AT_ONCE = 250
 
 
 def generate(
-    run: Run, n: int, epoch: int | None = None, seed: int = 0, progress: Progress | None = None
+    run: Run,
+    n: int,
+    epoch: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    standing: int = 0,
 ) -> tuple[np.ndarray, int]:
     """``n`` fakes of a run's G, uint8 (n, 3, H, W), and the number of epochs that were done.
 
     ``epoch``: a kept checkpoint; None: the newest. Latent i depends on ``seed`` and its block of
     250 alone, so a larger sample begins with the smaller one, and every run of one z_dim draws the
-    same latents. Raises :class:`Refusal` where there is no such checkpoint.
+    same latents. ``standing``: over how many batches of latents G's BatchNorm takes statistics
+    before it draws; 0: it has those of training. Raises :class:`Refusal` where there is no such
+    checkpoint.
     """
     recipe, state = restored(run, epoch)
+    if standing:
+        if not isinstance(recipe, Recipe):
+            raise Refusal(f"{run.id} is a run of {type(recipe).__name__}: expected one of a GAN")
+        rngs = (generator("standing z", seed, k) for k in range(standing))
+        z = (torch.randn(AT_ONCE, recipe.z_dim, generator=rng) for rng in rngs)
+        with state.game.autocast():
+            stand(state.game.drawing(), (part.to(state.game.device) for part in z))
     return drawn_fakes(recipe, state.game, n, seed, progress), state.epoch
 
 

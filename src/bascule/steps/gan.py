@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from torch.nn.utils.parametrizations import _SpectralNorm
 
 from bascule.game import Game
 from bascule.interventions import Intervention
+from bascule.models.layers import Labelled
 from bascule.now import Now
 from bascule.objectives import Objective, TopK
 from bascule.penalties import Penalty, Turn
@@ -35,18 +37,24 @@ class Rules:
 
 
 PLAIN = Rules()
-Judge = Callable[[Tensor], Tensor]  # images (B, 3, H, W) to logits (B,)
+Judge = Callable[..., Tensor]  # images (B, 3, H, W), and their labels (B,), to logits (B,)
 
 
 def gan_step(
-    game: Game, real: Tensor, now: Now, change: Intervention, rules: Rules = PLAIN
+    game: Game,
+    real: Tensor,
+    now: Now,
+    change: Intervention,
+    rules: Rules = PLAIN,
+    labels: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """One step of D, then one of G, on one batch of reals (B, 3, H, W) in [-1, 1].
 
     D sees reals and fakes in two forward passes, because its BatchNorm takes its statistics from
     each batch; in one pass (``rules.concat``) it is another game. G's turn reuses the fakes of D's
     turn. A player that may not learn is left as it is, its BatchNorm statistics too, and its loss
-    is still reported; it pays no penalty.
+    is still reported; it pays no penalty. ``labels`` (B,): of the reals, for players that are told
+    them; those of fakes stand in their latents (:class:`bascule.models.layers.Labelled`).
     Returns detached scalars: loss_D without penalties, each penalty that was due by its name,
     loss_G where G had a turn; D_x and D_Gz are means of sigmoid(logit) over the batch in D's turn,
     r_t is the mean sign of the reals' logits (Karras et al. 2020, equation 1).
@@ -60,6 +68,7 @@ def gan_step(
     z = torch.randn(len(real), game.z_dim, generator=now.rng("z")).to(game.device)
     with game.autocast(), torch.set_grad_enabled(g_learns), norms(game.G, learn=g_learns):
         fake = game.draws(z)
+    of_side = {"real": labels, "fake": None if labels is None else cast(Labelled, game.G).labels(z)}
     shown_real, shown_fake = change.batches(real, fake, now.within("batches"))
 
     due = [p for p in rules.penalties if d_learns and p.due(now)]
@@ -69,12 +78,16 @@ def gan_step(
         of_fake = shown_fake.detach().requires_grad_("fake" in sloped)
         seen_real = change.view(of_real, now.within("view/D/real"))
         seen_fake = change.view(of_fake, now.within("view/D/fake"))
-        logit_real, logit_fake = judge(game.judges, seen_real, seen_fake, rules.concat)
+        logit_real, logit_fake = judge(
+            game.judges, seen_real, seen_fake, rules.concat, of_side["real"], of_side["fake"]
+        )
         d = rules.objective.D(logit_real, logit_fake)
         turn = Turn(
             images={"real": of_real, "fake": of_fake},
             logits={"real": logit_real, "fake": logit_fake},
-            judge=lambda x, name: _also_judged(game, change, x, now.within(f"view/D/{name}")),
+            judge=lambda x, name, side: _also_judged(
+                game, change, x, now.within(f"view/D/{name}"), of_side[side]
+            ),
             now=now.within("penalties"),
         )
         paid = {
@@ -95,11 +108,12 @@ def gan_step(
         heard = d_learns and g_learns
         with game.autocast(), torch.set_grad_enabled(g_learns), norms(game.D, learn=heard):
             judged = change.turn_of_G(fake, shown_fake, now.within("turn_of_G"))
-            logit = game.judges(change.view(judged, now.within("view/G/fake")))
+            logit = game.judges(change.view(judged, now.within("view/G/fake")), of_side["fake"])
             logit = rules.top_k.best(logit, now.epoch) if rules.top_k else logit
             beside = None
             if rules.objective.paired:
-                beside = game.judges(change.view(shown_real, now.within("view/G/real")))
+                seen = change.view(shown_real, now.within("view/G/real"))
+                beside = game.judges(seen, of_side["real"])
             scalars["loss_G"] = rules.objective.G(logit, beside)
         if g_learns:
             game.learn(game.G, game.opt_G, scalars["loss_G"])
@@ -113,18 +127,30 @@ def _judged(game: Game, change: Intervention, x: Tensor, now: Now) -> Tensor:
         return _also_judged(game, change, x.detach(), now.within("judge"))
 
 
-def _also_judged(game: Game, change: Intervention, x: Tensor, now: Now) -> Tensor:
+def _also_judged(
+    game: Game, change: Intervention, x: Tensor, now: Now, y: Tensor | None = None
+) -> Tensor:
     """D's logits of ``x``, (B,), with their graph; what its normalisations remember stays."""
     with norms(game.D, learn=False):
-        return game.judges(change.view(x, now))
+        return game.judges(change.view(x, now), y)
 
 
-def judge(D: Judge, real: Tensor, fake: Tensor, concat: bool) -> tuple[Tensor, Tensor]:
-    """D's logits of reals and fakes, (B,) each, in fp32."""
+def judge(
+    D: Judge,
+    real: Tensor,
+    fake: Tensor,
+    concat: bool,
+    y_real: Tensor | None = None,
+    y_fake: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """D's logits of reals and fakes, (B,) each, in fp32; of labels, where it is told them."""
+    told_real = () if y_real is None else (y_real,)
+    told_fake = () if y_fake is None else (y_fake,)
     if concat:
-        both = D(torch.cat([real, fake])).float()
+        told = map(torch.cat, zip(told_real, told_fake, strict=True))
+        both = D(torch.cat([real, fake]), *told).float()
         return both[: len(real)], both[len(real) :]
-    return D(real).float(), D(fake).float()
+    return D(real, *told_real).float(), D(fake, *told_fake).float()
 
 
 @contextmanager

@@ -5,18 +5,21 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from bascule.data.augment import Affine, Flip
 from bascule.data.batches import as_float, as_uint8
 from bascule.data.color import from_space, to_space
-from bascule.errors import Refusal
+from bascule.data.images import ImageSet
+from bascule.errors import Refusal, unknown
 from bascule.game import Game
 from bascule.interventions import Together
 from bascule.laws import Rate, draw
+from bascule.models.layers import Labelled
 from bascule.now import Lent, Now, address, generator
 from bascule.steps.gan import gan_step
 from bascule.training.state import State
@@ -30,6 +33,8 @@ def players(recipe: Recipe) -> Game:
     device = torch.device(recipe.device)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     G, D = recipe.model.players(generator(recipe.seed, "players"))
+    if recipe.labels is not None:
+        G = Labelled(G, recipe.classes)
     for player in (G, D):
         player.to(memory_format=layout).to(device).train()
 
@@ -48,7 +53,7 @@ def players(recipe: Recipe) -> Game:
         D.compile()
     return Game(
         *(G, D, opt_G, opt_D),
-        z_dim=recipe.model.z_dim,
+        z_dim=recipe.z_dim,
         device=device,
         precision=recipe.precision,
         average=average,
@@ -82,7 +87,13 @@ def play(
     torch.manual_seed(address(recipe.seed, "global", now.step))  # for dropout and the like
     real = shown(images[indices.to(images.device)], now)
     _set_rates(recipe, game, now)
-    scalars = gan_step(game, real, now, change, recipe.rules)
+    told = None
+    if recipe.labels is not None:
+        assert state.labels is not None, "labels of the training images"
+        told = state.labels[indices].to(game.device)
+        for G in {game.G, game.drawing()}:
+            cast(Labelled, G).see(told)
+    scalars = gan_step(game, real, now, change, recipe.rules, told)
     game.seen = dict(scalars)
     if recipe.ema_half_life is not None:
         half_life = draw(recipe.ema_half_life, now)
@@ -124,10 +135,32 @@ def prepare(batch: Tensor, augment: Sequence[Flip | Affine], space: str, now: No
     return to_space(x, space)
 
 
+def label_codes(recipe: Recipe, images: ImageSet) -> Tensor | None:
+    """What the players are told of each training image, (N,) from 0; None where nothing is.
+
+    Codes follow the order of a label's values in the whole set. Raises :class:`Refusal` where the
+    set has no such label, it is a number, or the model has another number of classes.
+    """
+    if recipe.labels is None:
+        return None
+    if recipe.labels not in images.labels:
+        raise unknown(f"label of {images.name}", recipe.labels, images.labels)
+    told = images.labels[recipe.labels]
+    if told.dtype.kind == "f":
+        raise Refusal(f"labels={recipe.labels}: of {images.name} it is a number, not a category")
+    values, codes = np.unique(told, return_inverse=True)
+    if len(values) != recipe.classes:
+        raise Refusal(
+            f"labels={recipe.labels} has {len(values)} values in {images.name} and the model "
+            f"{recipe.classes} classes: set model.classes={len(values)}"
+        )
+    return torch.from_numpy(codes[images.indices("train")])
+
+
 def fixed_z(recipe: AnyRecipe, n: int) -> Tensor:
     """The latents (n, z_dim) that every sample grid of a run shows."""
     rng = generator(recipe.seed, "fixed z")
-    return torch.randn(n, recipe.model.z_dim, generator=rng)
+    return torch.randn(n, recipe.z_dim or 0, generator=rng)
 
 
 def sample(game: Game, z: Tensor, space: str) -> Tensor:

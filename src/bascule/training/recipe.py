@@ -10,6 +10,7 @@ from torch import Tensor
 
 from bascule.data.augment import Affine, Flip
 from bascule.data.faces import Faces
+from bascule.data.images import ImageSet
 from bascule.data.inner import Data
 from bascule.errors import Refusal, unknown
 from bascule.game import Game
@@ -86,6 +87,10 @@ class AnyRecipe:
         """Whether held-out images are learnt from: then none is left to measure with."""
         return False
 
+    def labels_of(self, images: ImageSet) -> Tensor | None:
+        """What players are told of each training image, (N,) from 0; None where nothing is."""
+        return None
+
     def but(self, **differences: Any) -> Self:
         """The same recipe with some fields replaced."""
         known = [f.name for f in fields(self)]
@@ -145,6 +150,7 @@ class Recipe(AnyRecipe):
     penalties: tuple[R1 | R2 | GradientPenalty | DRAGAN | LeCam | Consistency, ...] = later(())
     critic_steps: int = later(1)  # D's turns for one of G
     ema_half_life: Rate | None = later(None)  # in images; G's average draws the pictures
+    labels: str | None = later(None)  # a label of the set, which both players are told
     # arithmetic
     precision: Literal["auto", "fp32", "bf16"] = "fp32"
     channels_last: bool = True
@@ -176,9 +182,14 @@ class Recipe(AnyRecipe):
                 "use one of them"
             )
         self._check_size("draws")
-        if getattr(self.model, "classes", 0):
-            raise Refusal(f"model={self.model}: a recipe gives no labels to its players; classes=0")
+        if bool(self.classes) != (self.labels is not None):
+            raise Refusal(
+                f"labels={self.labels} and model.classes={self.classes}: expected both or neither, "
+                "e.g. labels=hairVariant model.classes=8 (SNGAN, SAGAN and BigGAN take labels)"
+            )
         for change in self.change:
+            if self.labels and type(change).batches is not Intervention.batches:
+                raise Refusal(f"{change} changes which pictures D is shown: not with labels")
             if change.acts_from() >= self.epochs:
                 raise Refusal(f"{change} never acts: the run has {self.epochs} epochs")
 
@@ -206,6 +217,19 @@ class Recipe(AnyRecipe):
 
     def shows_held_out(self) -> bool:
         return any(change.shows_held_out() for change in self.change)
+
+    @property
+    def classes(self) -> int:
+        """How many labels the players tell apart; 0: they are told none."""
+        return getattr(self.model, "classes", 0)
+
+    @property
+    def z_dim(self) -> int:
+        """How many numbers a latent has: those of the model, and one more that says the label."""
+        return self.model.z_dim + (self.labels is not None)
+
+    def labels_of(self, images: ImageSet) -> Tensor | None:
+        return gan.label_codes(self, images)
 
 
 def _ends(rate: Rate) -> tuple[float, float]:

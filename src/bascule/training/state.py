@@ -27,12 +27,15 @@ class State:
     """``epoch`` epochs are complete, and ``step`` steps of the whole run.
 
     ``partial`` holds the scalars of the steps of the unfinished epoch, one tensor a name.
+    ``labels``: what players are told of each training image, (N,), where they are; no checkpoint
+    holds them.
     """
 
     game: Any  # the Players that the recipe began with
     epoch: int = 0
     step: int = 0
     partial: dict[str, list[Tensor]] = field(default_factory=dict)
+    labels: Tensor | None = None
 
     def state_dict(self) -> dict[str, Any]:
         return {
