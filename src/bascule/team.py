@@ -102,6 +102,7 @@ def joined(kind: str) -> Iterator[Team | None]:
     dist.init_process_group("nccl" if kind == "cuda" else "gloo", timeout=WAIT)
     try:
         yield Team()
+        dist.barrier()  # nobody leaves while another still has something to do
     finally:
         dist.destroy_process_group()
 
