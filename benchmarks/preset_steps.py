@@ -194,10 +194,11 @@ def compare(
     )
 
 
-def scale(name: str, epochs: int, runs: Path) -> None:
+def scale(name: str, epochs: int, runs: Path, batch: int) -> None:
     """images/s of one run on one process and on two, a thread each, and on one of two threads."""
     tail = ["-m", "bascule", "--runs", str(runs), "train", name, "--set", f"epochs={epochs}"]
     tail += ["data=Faces(n=1000)", "device=cpu", "keep_every_epochs=99", "sample_every_epochs=99"]
+    tail += [f"batch={batch}"]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     for told, start, threads in (
         ("1 process, 1 thread", [sys.executable], 1),
@@ -226,7 +227,7 @@ def main() -> None:
     if args.scale:
         with tempfile.TemporaryDirectory() as folder:
             for name in args.preset if len(args.preset) < len(PRESETS) else ["dcgan64-light"]:
-                scale(name, 4, Path(folder) / name)
+                scale(name, 4, Path(folder) / name, args.batch or PRESETS[name].batch)
         return
     rng = generator("images of a benchmark")
     images = torch.randint(0, 256, (512, 3, 64, 64), generator=rng, dtype=torch.uint8)

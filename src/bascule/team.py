@@ -129,20 +129,25 @@ class _TeamBatchNorm(_BatchNorm):
         over = [d for d in range(x.ndim) if d != 1]
         shape = [1, -1, *[1] * (x.ndim - 2)]
         h = x.float()
-        n = x.numel() // x.shape[1] * self.team.size
-        mean = _Sum.apply(h.sum(over)) / n
-        centred = h - mean.view(shape)
-        var = _Sum.apply(centred.square().sum(over)) / n
+        var, mean = torch.var_mean(h, over, correction=0)  # of this share; all are of one size
+        own = torch.stack([mean, var])
+        places = torch.zeros(self.team.size, *own.shape, device=x.device)
+        places[self.team.rank] = own
+        means, variances = _Sum.apply(places).unbind(1)
+        mean = means.mean(0)
+        var = variances.mean(0) + (means - mean).square().mean(0)
         if self.track_running_stats and self.running_mean is not None:
             assert self.running_var is not None and self.num_batches_tracked is not None
             assert self.momentum is not None, "a moving average"
+            n = x.numel() // x.shape[1] * self.team.size
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean.detach(), self.momentum)
             self.running_var.lerp_(var.detach() * n / (n - 1), self.momentum)
-        y = centred * (var + self.eps).rsqrt().view(shape)
+        scale = (var + self.eps).rsqrt()
+        shift = -mean * scale
         if self.affine:
-            y = y * self.weight.view(shape) + self.bias.view(shape)
-        return y.to(x.dtype)
+            scale, shift = scale * self.weight, shift * self.weight + self.bias
+        return torch.addcmul(shift.view(shape), h, scale.view(shape)).to(x.dtype)
 
 
 class _Share(torch.autograd.Function):
