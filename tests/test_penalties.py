@@ -58,7 +58,7 @@ def turn(D: nn.Module, now: Now = NOW, asked: list | None = None) -> Turn:
     """D's turn on two batches, its view being none."""
     shown = {"real": images(0).requires_grad_(), "fake": (images(1) * 0.5).requires_grad_()}
 
-    def judge(x, name):
+    def judge(x, name, side):
         if asked is not None:
             asked.append((name, x.detach()))
         return D(x)
@@ -206,7 +206,7 @@ def test_consistency_costs_what_a_move_changes():
     here = Turn(
         {"real": flat, "fake": flat},
         {s: whole(flat) for s in ("real", "fake")},
-        lambda x, name: whole(x),
+        lambda x, name, side: whole(x),
         NOW,
     )
     assert Consistency()(here).item() == pytest.approx(0, abs=1e-9)

@@ -12,6 +12,7 @@ from bascule.data.augment import Affine, Flip
 from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
 from bascule.data.imported import Imported
+from bascule.data.inner import TrainingPart
 from bascule.errors import Refusal
 from bascule.interventions import (
     AdaptiveAugment,
@@ -77,6 +78,8 @@ WHOLE = [
     ),
     PLAIN.but(data=Fractals(100), model=DCGANW9(width=9)),
     PLAIN.but(data=Imported("my-faces")),
+    PLAIN.but(data=TrainingPart(Faces(n=100), 0.3)),
+    PLAIN.but(model=SNGAN(3, classes=4), labels="hair"),
     PLAIN.but(lr_D=Cosine(2e-4, 5e-5, 9), penalties=(R1(1.0, every=4), LeCam()), critic_steps=2),
     *PRESETS.values(),
     *SDPC_PRESETS.values(),
@@ -396,6 +399,7 @@ OTHER = {
     "objective": Objective("hinge"),
     "penalties": (R1(),),
     "ema_half_life": 1000.0,
+    "labels": "eyesVariant",
     "data": Faces(n=300),
     "model": DCGAN(width=65),
     "augment": (Flip(),),
@@ -436,9 +440,12 @@ def test_fields_that_came_later_leave_old_runs_their_names():
 
 @pytest.mark.parametrize("name", [f.name for f in fields(Recipe)])
 def test_every_field_changes_the_digest_and_is_a_difference(name):
-    changed_one = replace(PLAIN, **{name: other(name)})
-    assert digest(changed_one) != digest(PLAIN)
-    found = differences(PLAIN, changed_one)
+    plain = PLAIN
+    if name == "labels":  # which go with a model that is told labels
+        plain = PLAIN.but(model=SNGAN(3, size=PLAIN.model.size, classes=4), labels="hairVariant")
+    changed_one = replace(plain, **{name: other(name)})
+    assert digest(changed_one) != digest(plain)
+    found = differences(plain, changed_one)
     assert len(found) == 1
     assert next(iter(found)).split(".")[0] == name
 

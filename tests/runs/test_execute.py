@@ -216,7 +216,7 @@ def test_a_loss_that_is_not_finite_is_refused_and_the_good_checkpoint_stays(
     execute(run, store, must_stop=lambda: next(calls) == 6)
     good = run.checkpoint().read_bytes()
 
-    def broken(game, real, now, change, rules):
+    def broken(game, real, now, change, rules, labels):
         return {"loss_D": real.mean() * float("nan")}
 
     monkeypatch.setattr(gan, "gan_step", broken)

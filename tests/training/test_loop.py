@@ -57,7 +57,7 @@ def fed(monkeypatch) -> list[tuple[Now, torch.Tensor]]:
     """Put a step in the game's place that only notes what it is fed."""
     seen = []
 
-    def step(game, real, now, change, rules):
+    def step(game, real, now, change, rules, labels):
         seen.append((now, real.clone()))
         return {"loss_D": torch.tensor(float(now.step))}
 
@@ -357,7 +357,7 @@ def test_the_memory_layout_is_the_recipes(tiny, fed, channels_last):
 def test_the_step_gets_the_rules_of_the_recipe(tiny, monkeypatch, rules):
     given = []
 
-    def step(game, real, now, change, rules):
+    def step(game, real, now, change, rules, labels):
         given.append((game, change, rules))
         return {"loss_D": torch.tensor(1.0)}
 
@@ -372,7 +372,7 @@ def test_the_step_gets_the_rules_of_the_recipe(tiny, monkeypatch, rules):
 def test_rates_are_those_of_the_moment(tiny, monkeypatch):
     seen = []
 
-    def step(game, real, now, change, rules):
+    def step(game, real, now, change, rules, labels):
         (of_D,), (of_G,) = game.opt_D.param_groups, game.opt_G.param_groups
         seen.append((now.epoch, of_D["lr"], of_G["lr"], of_D["betas"], of_G["betas"]))
         return {"loss_D": torch.tensor(1.0)}
@@ -668,7 +668,7 @@ def test_a_loss_that_is_not_finite_is_refused_by_name_epoch_and_remedy(bad):
 
 @pytest.mark.parametrize("stop_after", [None, 2])
 def test_a_diverged_game_ends_the_run_and_is_not_saved(tiny, monkeypatch, stop_after):
-    def diverged(game, real, now, change, rules):
+    def diverged(game, real, now, change, rules, labels):
         return {"loss_D": torch.tensor(math.nan if now.step == 1 else 1.0)}
 
     monkeypatch.setattr(gan, "gan_step", diverged)

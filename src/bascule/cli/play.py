@@ -83,8 +83,9 @@ def settings(pairs: list[str], option: str = "--set") -> dict[str, str]:
     for pair in pairs:
         name, sign, value = pair.partition("=")
         if not sign or not name:
-            example = "epochs=50" if option == "--set" else "timeout_min=60"
-            raise Refusal(f"{option} {pair}: expected NAME=VALUE, e.g. {option} {example}")
+            usual = "FIELD=VALUE, e.g. --set epochs=50"
+            told = usual if option == "--set" else f"NAME=VALUE, e.g. {option} timeout_min=60"
+            raise Refusal(f"{option} {pair}: expected {told}")
         found[name.strip()] = value
     return found
 

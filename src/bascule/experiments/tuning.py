@@ -512,11 +512,17 @@ def best_of(study: Study) -> Any:
 
 
 def importances(study: Study) -> dict[str, float]:
-    """How much of KID's spread each field explains (PED-ANOVA), the largest first; may be empty."""
+    """How much of KID's spread each field explains (PED-ANOVA), the largest first.
+
+    Empty where fewer than 4 trials finished, or all of them alike.
+    """
     optuna = _optuna()
+    done = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    if len(done) < 4:
+        return {}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it says that low values are taken for good: they are
             return optuna.importance.get_param_importances(study, target=lambda t: t.values[0])
-    except (RuntimeError, ValueError):  # too few trials, or all of them alike
+    except (RuntimeError, ValueError):
         return {}

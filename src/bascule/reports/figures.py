@@ -10,9 +10,10 @@ import io
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Okabe and Ito 2008: told apart by colour-blind readers, and readable on white and on black.
@@ -85,3 +86,20 @@ def style(salt: str = "bascule") -> Iterator[None]:
     with matplotlib.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
+
+
+def logarithmic(ax: Axes, side: Literal["x", "y"], values: Iterable[float]) -> None:
+    """A logarithmic axis with plain numbers at 1, 2 and 5 of each decade.
+
+    It stays as it is where ``values`` are not all above 0, or span less than a factor of 3.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    found = list(values)
+    if not found or min(found) <= 0 or max(found) < 3 * min(found):
+        return
+    axis = ax.xaxis if side == "x" else ax.yaxis
+    (ax.set_xscale if side == "x" else ax.set_yscale)("log")
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())

@@ -13,7 +13,7 @@ from bascule.experiments.predictions import KID
 from bascule.experiments.schedule import Results
 from bascule.metrics.measured import Measured
 from bascule.reports import facts
-from bascule.reports.figures import COLOURS, colours, new_figure, style
+from bascule.reports.figures import COLOURS, colours, logarithmic, new_figure, style
 from bascule.reports.gallery import gallery
 from bascule.reports.note import experiment_page
 from bascule.reports.page import Block, Drawing, Page, Section, Table
@@ -70,7 +70,7 @@ def _ladder(results: Results) -> list[Block]:
                 ladder_figure(way),
                 ladder_figure(way, wide=False),
                 f"{KID} against minutes of training, one colour a recipe",
-                "Mean over seeds, each seed a thin line; lower is better; both axes logarithmic.",
+                "Mean over seeds, each seed a thin line; lower is better.",
             )
         )
     return blocks
@@ -131,8 +131,9 @@ def ladder_figure(way: Mapping[str, Sequence[Sequence[Point]]], wide: bool = Tru
                 ax.plot(*points.T, color=colour[arm], lw=0.6, alpha=0.6)
             stroke = STROKES[place // len(COLOURS) % len(STROKES)]
             ax.plot(*stack.mean(0).T, stroke, color=colour[arm], lw=2, marker="o", ms=4, label=arm)
-        ax.set_xscale("log")
-        ax.set_yscale("log")
+        every = [point for seeds in way.values() for points in seeds for point in points]
+        logarithmic(ax, "x", [minutes for minutes, _ in every])
+        logarithmic(ax, "y", [kid for _, kid in every])
         ax.set_xlabel("minutes of training")
         ax.set_ylabel(KID)
         ax.spines[["top", "right"]].set_visible(False)

@@ -13,7 +13,7 @@ from bascule.experiments.predictions import HELD_OUT_COVERAGE, HELD_OUT_KID
 from bascule.experiments.schedule import Results
 from bascule.experiments.tuning import INTERRUPTED, Tuning, best_of, importances
 from bascule.reports import facts
-from bascule.reports.figures import new_figure, style
+from bascule.reports.figures import logarithmic, new_figure, style
 from bascule.reports.note import experiment_page
 from bascule.reports.page import Block, Drawing, Lines, Page, Section, Table, Text
 from bascule.reports.publish import write_page
@@ -172,12 +172,16 @@ def front_figure(trials: Sequence[FrozenTrial], wide: bool = True) -> Figure:
 
 
 def _figure(x: Any, y: Any, line_x: Any, line_y: Any, told: str, wide: bool) -> Figure:
+    from matplotlib.ticker import MaxNLocator
+
     with style():
         figure = new_figure(*((8.2, 3.6) if wide else (4.4, 3.8)))
         ax = figure.subplots()
         ax.plot(x, y, "o", ms=4, color=PALE)
         ax.step(line_x, line_y, where="post", color=COLOUR, lw=1.6)
-        ax.set_yscale("log" if min(y) > 0 else "linear")
+        logarithmic(ax, "y", y)
+        if told == "trial":
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_xlabel(told)
         ax.set_ylabel("KID, images that choose")
         ax.spines[["top", "right"]].set_visible(False)
