@@ -21,6 +21,7 @@ LAYERS = {
     "notebook": 9,
     **dict.fromkeys(["cli", "__main__"], 10),
 }
+SHARED_BY_MODELS = ("bascule.models.layers", "bascule.models.translators")
 FREE_WITHIN = {0, 10}  # the foundations know each other, and __main__ calls cli
 
 
@@ -87,8 +88,8 @@ def between(module: str, imported: str) -> str:
     if not here:
         return "the package's __init__ imports nothing of it"
     if here == there == "models" and paper(module) != paper(imported):
-        alone = imported != "bascule.models.layers" and imported != "bascule.models"
-        return "models know only models/layers.py of each other" if alone else ""
+        alone = imported not in ("bascule.models", *SHARED_BY_MODELS)
+        return "models know only models/layers.py and translators.py of each other" if alone else ""
     if here == there:
         return ""
     if not {here, there} <= set(LAYERS):

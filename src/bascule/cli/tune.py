@@ -38,7 +38,7 @@ from bascule.experiments.tuning import (
 from bascule.runs import codec
 from bascule.runs.execute import stop_signals
 from bascule.runs.store import Store, slug
-from bascule.training.machine import cores
+from bascule.training.machine import cores, settle
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -83,6 +83,7 @@ def do_tune(args: argparse.Namespace) -> int:
     if args.worker is not None:
         return _work(study, tuning, store, images, folder, trials, *args.worker)
     launcher = launcher_of(args)
+    settle(tuning.start, here=not args.cluster)  # refuses now what the judgement would later
     if not _search(study, tuning, folder, images, trials, workers, until, args, launcher):
         return interrupted()
     best = best_of(study)

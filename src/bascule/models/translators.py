@@ -1,0 +1,226 @@
+"""Nets that turn pictures into pictures, and those that judge them patch by patch.
+
+Pictures are (B, 3, H, W) in [-1, 1]. InstanceNorm has no weights and remembers nothing, so a
+picture's translation does not depend on those beside it, and training and use are alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bascule.errors import Refusal
+
+Up = Literal["transposed", "nearest", "blurred"]
+
+
+class ResidualBlock(nn.Module):
+    """x + norm(conv(relu(norm(conv(x))))), 3x3 by reflection; nothing after the sum."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            *(_conv(channels, channels, 3), nn.InstanceNorm2d(channels), nn.ReLU(inplace=True)),
+            *(_conv(channels, channels, 3), nn.InstanceNorm2d(channels)),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x)
+
+
+class Blur(nn.Module):
+    """(B, C, H, W) -> (B, C, H/2, W/2), binomially blurred first (Zhang 2019)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        c = x.shape[1]
+        kernel = _binomial((1.0, 2.0, 1.0), c, x)
+        return F.conv2d(F.pad(x, (1, 1, 1, 1), "reflect"), kernel, stride=2, groups=c)
+
+
+class BlurUp(nn.Module):
+    """(B, C, H, W) -> (B, C, 2H, 2W) by a transposed binomial kernel (Zhang 2019)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        c = x.shape[1]
+        kernel = 4 * _binomial((1.0, 3.0, 3.0, 1.0), c, x)
+        x = F.pad(x, (1, 1, 1, 1), "replicate")
+        return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=c)[:, :, 2:-2, 2:-2]
+
+
+def _binomial(row: Sequence[float], channels: int, like: Tensor) -> Tensor:
+    line = torch.tensor(row, dtype=like.dtype, device=like.device)
+    kernel = torch.outer(line, line)
+    return (kernel / kernel.sum()).expand(channels, 1, -1, -1)
+
+
+class ResNetTranslator(nn.Module):
+    """x: (B, 3, H, W) -> (B, 3, H, W), H and W multiples of 4; the net of Johnson et al. 2016.
+
+    7x7 to ``width`` channels, two halvings of the side, residual ``blocks`` at 4 * ``width``
+    channels, two doublings, 7x7 to 3 and tanh; InstanceNorm and ReLU between, biases everywhere
+    (Zhu et al. 2017, appendix). ``up``: "transposed" convolutions as published; "nearest", a
+    doubled grid before a 3x3 convolution, as many weights and no checkerboards; "blurred",
+    anti-aliased halvings and doublings around 3x3 convolutions, as CUT has it.
+
+    Its places have names, for losses that look inside: "rgb" (the input, padded by 3), "down1" and
+    "down2" (after the convolution that leads to 2 and 4 times ``width``), "res0", "res1", ...
+    """
+
+    def __init__(self, width: int, blocks: int, up: Up = "transposed") -> None:
+        super().__init__()
+        self.pad = nn.ReflectionPad2d(3)
+        self.first = nn.Sequential(nn.Conv2d(3, width, 7), *_normed(width))
+        self.down1, self.down2 = (_down(width * k, up == "blurred") for k in (1, 2))
+        self.blocks = nn.ModuleList(ResidualBlock(4 * width) for _ in range(blocks))
+        self.up = nn.Sequential(*_up(4 * width, up), *_up(2 * width, up))
+        self.last = nn.Sequential(_conv(width, 3, 7), nn.Tanh())
+
+    def forward(self, x: Tensor) -> Tensor:
+        _check_sides(x, 4)
+        h = self.down2(self.down1(self.first(self.pad(x))))
+        for block in self.blocks:
+            h = block(h)
+        return self.last(self.up(h))
+
+    def features(self, x: Tensor, taps: Iterable[str]) -> list[Tensor]:
+        """What stands at the places ``taps``, (B, C, H', W') each, in their order there."""
+        wanted, found = set(taps), {}
+        _check_sides(x, 4)
+
+        def keep(name: str, h: Tensor) -> bool:
+            """Note a place; whether anything behind it is still wanted."""
+            if name in wanted:
+                found[name] = h
+            return len(found) < len(wanted)
+
+        h = self.pad(x)
+        more = keep("rgb", h)
+        if more:
+            h = self.first(h)
+        for name, half in (("down1", self.down1), ("down2", self.down2)):
+            if more:
+                h = half[0](h)
+                more = keep(name, h)
+                h = half[1:](h) if more else h
+        for place, block in enumerate(self.blocks):
+            if more:
+                h = block(h)
+                more = keep(f"res{place}", h)
+        if more:
+            raise Refusal(f"taps {sorted(wanted - found.keys())}: expected {', '.join(self.taps)}")
+        return [found[name] for name in self.taps if name in found]
+
+    @property
+    def taps(self) -> tuple[str, ...]:
+        """The names of its places, from the input inwards."""
+        return ("rgb", "down1", "down2", *(f"res{place}" for place in range(len(self.blocks))))
+
+
+def _conv(before: int, after: int, side: int) -> nn.Conv2d:
+    return nn.Conv2d(before, after, side, padding=side // 2, padding_mode="reflect")
+
+
+def _normed(channels: int) -> tuple[nn.Module, nn.Module]:
+    return nn.InstanceNorm2d(channels), nn.ReLU(inplace=True)
+
+
+def _down(channels: int, blurred: bool) -> nn.Sequential:
+    stride = 1 if blurred else 2
+    conv = nn.Conv2d(channels, 2 * channels, 3, stride=stride, padding=1)
+    return nn.Sequential(conv, *_normed(2 * channels), *([Blur()] if blurred else []))
+
+
+def _up(channels: int, up: Up) -> list[nn.Module]:
+    half = channels // 2
+    if up == "transposed":
+        wider = nn.ConvTranspose2d(channels, half, 3, stride=2, padding=1, output_padding=1)
+        return [wider, *_normed(half)]
+    bigger = nn.Upsample(scale_factor=2, mode="nearest") if up == "nearest" else BlurUp()
+    return [bigger, nn.Conv2d(channels, half, 3, padding=1), *_normed(half)]
+
+
+class UNetTranslator(nn.Module):
+    """x: (B, 3, H, W) -> (B, 3, H, W), sides multiples of 2**``downs`` (Isola et al. 2017).
+
+    ``downs`` halvings by 4x4 convolutions to at most 8 * ``width`` channels, as many doublings,
+    each told what the halving of its side has seen. Skips make it nearly copy its input, so it
+    suits tasks in which things stay where they are. ``norm``: "instance", or "batch" as pix2pix
+    has it.
+    """
+
+    def __init__(self, width: int, downs: int, norm: Literal["instance", "batch"]) -> None:
+        super().__init__()
+        made = nn.InstanceNorm2d if norm == "instance" else nn.BatchNorm2d
+        bias = norm == "instance"
+        channels = [min(8, 2**k) * width for k in range(downs)]
+        self.downs, self.ups = nn.ModuleList(), nn.ModuleList()
+        self.side = 2**downs
+        for place, (before, after) in enumerate(zip([3, *channels], channels, strict=False)):
+            inner = place == downs - 1
+            down: list[nn.Module] = [] if place == 0 else [nn.LeakyReLU(0.2)]
+            down.append(nn.Conv2d(before, after, 4, 2, 1, bias=bias))
+            down += [] if inner or place == 0 else [made(after)]
+            self.downs.append(nn.Sequential(*down))
+            told = after if inner else 2 * after
+            back = 3 if place == 0 else before
+            up: list[nn.Module] = [nn.ReLU()]
+            up.append(nn.ConvTranspose2d(told, back, 4, 2, 1, bias=bias or place == 0))
+            up.append(nn.Tanh() if place == 0 else made(back))
+            self.ups.insert(0, nn.Sequential(*up))
+
+    def forward(self, x: Tensor) -> Tensor:
+        _check_sides(x, self.side)
+        seen, h = [], x
+        for down in self.downs:
+            h = down(h)
+            seen.append(h)
+        h = self.ups[0](seen.pop())
+        for up in self.ups[1:]:
+            h = up(torch.cat([seen.pop(), h], 1))
+        return h
+
+
+class PatchD(nn.Module):
+    """x: (B, C, H, W) -> a map of logits (B, H', W'), high where a patch looks real.
+
+    4x4 convolutions with LeakyReLU(0.2), InstanceNorm on all but the first and the last:
+    ``halvings`` of stride 2, then two of stride 1 (PatchGAN, Isola et al. 2017).
+    :func:`receptive_field` says how large a patch is; at 64 pixels 70 of them are the whole
+    picture.
+    """
+
+    def __init__(self, width: int, halvings: int = 3, channels: int = 3) -> None:
+        super().__init__()
+        wide = [min(8, 2**k) * width for k in range(halvings + 1)]
+        layers: list[nn.Module] = [nn.Conv2d(channels, wide[0], 4, 2, 1), nn.LeakyReLU(0.2, True)]
+        for place in range(1, halvings + 1):
+            stride = 2 if place < halvings else 1
+            layers += [
+                nn.Conv2d(wide[place - 1], wide[place], 4, stride, 1),
+                nn.InstanceNorm2d(wide[place]),
+                nn.LeakyReLU(0.2, True),
+            ]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(wide[-1], 1, 4, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x).squeeze(1)
+
+
+def receptive_field(halvings: int) -> int:
+    """Side in pixels of the patch that one logit of :class:`PatchD` sees: 16, 34, 70, 142, ..."""
+    side = 1
+    for stride in (1, 1, *[2] * halvings):
+        side = (side - 1) * stride + 4
+    return side
+
+
+def _check_sides(x: Tensor, multiple: int) -> None:
+    height, width = x.shape[-2:]
+    if height % multiple or width % multiple:
+        raise Refusal(
+            f"pictures of {width} x {height}: expected sides that are multiples of {multiple}"
+        )
