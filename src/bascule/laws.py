@@ -9,7 +9,7 @@ import torch
 
 from bascule.errors import Refusal
 from bascule.now import Now
-from bascule.typed import check_fields
+from bascule.typed import check_fields, later
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,23 @@ class Uniform:
 
 @dataclass(frozen=True)
 class Anneal:
-    """A number that goes linearly from ``start`` at epoch 0 to ``end`` at ``until_epoch``."""
+    """A number that goes linearly from ``start`` (``from_epoch``) to ``end`` (``until_epoch``)."""
 
     start: float
     end: float
     until_epoch: int
+    from_epoch: int = later(0)
 
     def __post_init__(self) -> None:
         _check_ends(self)
+        if not 0 <= self.from_epoch < self.until_epoch:
+            raise Refusal(
+                f"Anneal(from_epoch={self.from_epoch}): expected an epoch before {self.until_epoch}"
+            )
 
     def draw(self, now: Now) -> float:
-        share = min(now.epoch / self.until_epoch, 1.0)
-        return self.start + (self.end - self.start) * share
+        share = (now.epoch - self.from_epoch) / (self.until_epoch - self.from_epoch)
+        return self.start + (self.end - self.start) * min(max(share, 0.0), 1.0)
 
 
 @dataclass(frozen=True)

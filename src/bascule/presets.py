@@ -13,6 +13,8 @@ an averaged G.
 from math import log
 
 from bascule.data.augment import Flip
+from bascule.data.domains import TwoSets
+from bascule.data.faces import Faces
 from bascule.data.local_contrast import LocalContrast
 from bascule.data.standard import Standardise
 from bascule.data.whitening import Whiten
@@ -21,6 +23,7 @@ from bascule.interventions import DiffAugment
 from bascule.laws import Anneal, Cosine
 from bascule.models.aae import AAE
 from bascule.models.biggan import BigGAN, BigGANDeep
+from bascule.models.cyclegan import CycleGAN
 from bascule.models.dcgan import DCGAN, DCGANW9
 from bascule.models.r3gan import R3GAN
 from bascule.models.sagan import SAGAN
@@ -30,6 +33,7 @@ from bascule.models.wgan_gp import WGANGP
 from bascule.objectives import Objective
 from bascule.penalties import R1, R2, GradientPenalty
 from bascule.training.aae import AAERecipe
+from bascule.training.cycle import CycleRecipe
 from bascule.training.recipe import Recipe
 from bascule.training.sdpc import SDPCRecipe
 
@@ -139,6 +143,21 @@ aae64 = AAERecipe(augment=(Flip(),))
 aae64_light = aae64.but(model=AAE(width=32, z_dim=32), batch=32, lr=1e-3, lr_D=5e-4, lr_E=5e-4)
 
 AAE_PRESETS: dict[str, AAERecipe] = {"aae64": aae64, "aae64-light": aae64_light}
+
+# Zhu et al. 2017: 9 residual blocks at 256 pixels; 100 epochs at one rate and 100 down to 0.
+cyclegan256 = CycleRecipe(
+    data=TwoSets(Faces(style="adventurer", size=256), Faces(size=256)),
+    model=CycleGAN(),
+    lr=Anneal(2e-4, 0.0, until_epoch=200, from_epoch=100),
+    epochs=200,
+)
+# A ninth of its weights, at 64 pixels, where D's patch of 34 pixels is half a face.
+cyclegan64_light = CycleRecipe(lr=Anneal(2e-4, 0.0, until_epoch=6, from_epoch=3), epochs=6)
+
+CYCLE_PRESETS: dict[str, CycleRecipe] = {
+    "cyclegan256": cyclegan256,
+    "cyclegan64-light": cyclegan64_light,
+}
 
 # Sparse deep predictive coding: colours stay in the low band, so that codes decode back to them.
 sdpc = SDPCRecipe()

@@ -1,4 +1,4 @@
-"""Nets from picture to picture: as many weights as published, the patches they see, their places."""
+"""Nets from picture to picture: their weights as published, what they see, their places."""
 
 import pytest
 import torch

@@ -9,13 +9,13 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bascule.data.domains import Data
 from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
 from bascule.data.images import ImageSet
 from bascule.data.imported import Imported
-from bascule.data.inner import Data
 from bascule.errors import Refusal, unknown
-from bascule.presets import AAE_PRESETS, PRESETS
+from bascule.presets import AAE_PRESETS, CYCLE_PRESETS, PRESETS
 from bascule.runs import codec
 from bascule.runs.brought import brought_classes
 from bascule.runs.execute import check_shared, execute
@@ -25,7 +25,7 @@ from bascule.team import Team, joined, processes
 from bascule.training.machine import settle
 from bascule.training.recipe import AnyRecipe
 
-TRAINED: dict[str, AnyRecipe] = {**PRESETS, **AAE_PRESETS}
+TRAINED: dict[str, AnyRecipe] = {**PRESETS, **AAE_PRESETS, **CYCLE_PRESETS}
 
 
 def add(verbs: argparse._SubParsersAction) -> None:

@@ -53,4 +53,4 @@ class TrainingPart:
         )
 
 
-Data = Faces | Fractals | Imported | TrainingPart
+OneSet = Faces | Fractals | Imported | TrainingPart

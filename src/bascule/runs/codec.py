@@ -11,6 +11,7 @@ from typing import Any
 
 from bascule.data.augment import Affine, Flip
 from bascule.data.bands import Bands
+from bascule.data.domains import TwoSets
 from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
 from bascule.data.imported import Imported
@@ -24,6 +25,7 @@ from bascule.interventions import INTERVENTIONS, Intervention
 from bascule.laws import Anneal, Cosine, Uniform
 from bascule.models.aae import AAE
 from bascule.models.biggan import BigGAN, BigGANDeep
+from bascule.models.cyclegan import CycleGAN
 from bascule.models.dcgan import DCGAN, DCGANW9
 from bascule.models.r3gan import R3GAN
 from bascule.models.sagan import SAGAN
@@ -33,6 +35,7 @@ from bascule.models.wgan_gp import WGANGP
 from bascule.objectives import Objective, TopK
 from bascule.penalties import PENALTIES
 from bascule.training.aae import AAERecipe
+from bascule.training.cycle import CycleRecipe
 from bascule.training.recipe import Recipe
 from bascule.training.sdpc import SDPCRecipe
 from bascule.typed import checked, hints
@@ -40,7 +43,8 @@ from bascule.typed import checked, hints
 CLASSES: dict[str, type] = {
     c.__name__: c
     for c in (
-        *(Recipe, Faces, Fractals, Imported, TrainingPart),
+        *(Recipe, Faces, Fractals, Imported, TrainingPart, TwoSets),
+        *(CycleRecipe, CycleGAN),
         *(Flip, Affine, Objective, TopK, *PENALTIES),
         *(DCGAN, DCGANW9, SNGAN, SAGAN, WGANGP, BigGAN, BigGANDeep, R3GAN),
         *(Uniform, Anneal, Cosine),

@@ -9,9 +9,10 @@ from PIL import Image
 from torch import Tensor
 
 from bascule.data.augment import Affine, Flip
+from bascule.data.domains import Data
 from bascule.data.faces import Faces
 from bascule.data.images import ImageSet
-from bascule.data.inner import Data
+from bascule.data.inner import OneSet
 from bascule.errors import Refusal, unknown
 from bascule.game import Game
 from bascule.interventions import Intervention
@@ -130,7 +131,7 @@ class Recipe(AnyRecipe):
     None. A run records what None and "auto" became on its machine.
     """
 
-    data: Data = Faces()
+    data: OneSet = Faces()
     model: Pair = DCGAN()
     epochs: int = 100
     batch: int = 64

@@ -1,0 +1,54 @@
+"""Two image sets as one: two kinds of pictures, for nets that turn one into the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bascule.data.faces import Faces
+from bascule.data.fractals import Fractals
+from bascule.data.images import ImageSet, Progress, digest_of, in_chunks
+from bascule.data.imported import Imported
+from bascule.data.inner import OneSet
+from bascule.errors import Refusal
+from bascule.typed import check_fields
+
+DOMAIN = "domain"  # the label that says of which set an image is: "a" or "b"
+
+
+@dataclass(frozen=True)
+class TwoSets:
+    """The images of ``a``, then those of ``b``, of one size; no image belongs to another."""
+
+    a: Faces | Fractals | Imported
+    b: Faces | Fractals | Imported
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.a.size != self.b.size:
+            raise Refusal(f"TwoSets of {self.a.size} and {self.b.size} px: give both the same size")
+
+    @property
+    def size(self) -> int:
+        return self.a.size
+
+    def load(self, progress: Progress | None = None) -> ImageSet:
+        """Both, in memory; each keeps its own held-out images. Its only label is ``domain``."""
+        sets = [self.a.load(progress), self.b.load(progress)]
+        for images in sets:
+            if len(images.indices("train")) < 2:
+                raise Refusal(f"{images.name} has a single training image: give at least 2")
+        pixels = np.concatenate([images.pixels for images in sets])
+        names = np.repeat(["a", "b"], [len(images) for images in sets])
+        return ImageSet(
+            name=f"{sets[0].name} and {sets[1].name}",
+            pixels=pixels,
+            held_out=np.concatenate([images.held_out for images in sets]),
+            labels={DOMAIN: names},
+            digest=digest_of(in_chunks(pixels), pixels.shape),
+            credit="\n".join(dict.fromkeys(images.credit for images in sets)),
+        )
+
+
+Data = OneSet | TwoSets

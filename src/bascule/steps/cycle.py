@@ -1,0 +1,156 @@
+"""One step of CycleGAN (Zhu et al. 2017): both translators learn, then both judges.
+
+A translator must fool the judge of the other kind, lead back to where a picture came from, and
+leave alone what is of the other kind already.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import l1_loss, softplus
+
+from bascule.game import load_optimizer
+from bascule.now import Now
+
+
+@dataclass(frozen=True)
+class CycleRules:
+    """What the players play for.
+
+    ``cycle``: weight of the way there and back; ``identity``: of pictures that are of the other
+    kind already, in units of ``cycle``; 0: not asked, which saves a third of G's work. ``pool``:
+    how many earlier translations D is shown some of; 0: those of the step.
+    """
+
+    objective: Literal["least-squares", "non-saturating"] = "least-squares"
+    cycle: float = 10.0
+    identity: float = 0.5
+    pool: int = 50
+
+    def real(self, logits: Tensor) -> Tensor:
+        """How far logits (...) are from "real", a mean over all places."""
+        far = (logits - 1).square() if self.objective == "least-squares" else softplus(-logits)
+        return far.mean()
+
+    def fake(self, logits: Tensor) -> Tensor:
+        """How far logits (...) are from "fake", a mean over all places."""
+        far = logits.square() if self.objective == "least-squares" else softplus(logits)
+        return far.mean()
+
+
+@dataclass
+class Translation:
+    """Two translators and two judges, with an optimiser for either pair.
+
+    ``pools``: earlier translations by the kind that they pretend to be, (n, 3, H, W). ``shown``:
+    pictures (2, n, 3, H, W), uint8, that every sample grid shows; None before the first step.
+    """
+
+    G_AB: nn.Module
+    G_BA: nn.Module
+    D_A: nn.Module
+    D_B: nn.Module
+    opt_G: torch.optim.Optimizer
+    opt_D: torch.optim.Optimizer
+    device: torch.device
+    pools: dict[str, Tensor]
+    shown: Tensor | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        parts = {name: getattr(self, name).state_dict() for name in (*_NETS, *_OPTIMIZERS)}
+        shown = {} if self.shown is None else {"shown": self.shown}
+        return parts | {"pools": dict(self.pools)} | shown
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Take weights and moments; learning rates stay those of the recipe."""
+        for name in _NETS:
+            getattr(self, name).load_state_dict(saved[name])
+        for name in _OPTIMIZERS:
+            load_optimizer(getattr(self, name), saved[name])
+        self.pools = {kind: pool.to(self.device) for kind, pool in saved["pools"].items()}
+        self.shown = saved.get("shown")
+
+
+_NETS, _OPTIMIZERS = ("G_AB", "G_BA", "D_A", "D_B"), ("opt_G", "opt_D")
+
+
+def cycle_step(
+    game: Translation, a: Tensor, b: Tensor, now: Now, rules: CycleRules
+) -> dict[str, Tensor]:
+    """One step on as many pictures of either kind, a and b: (B, 3, H, W) in [-1, 1].
+
+    InstanceNorm looks at one picture at a time, so pictures that do not wait for each other go
+    through a net together: three calls of translators where the equations have six, and one of each
+    judge. Returns detached scalars: loss_G_AB and loss_G_BA (fooling the judge), cycle_A, cycle_B
+    and, where asked, identity_A and identity_B (mean absolute differences of pixels, without their
+    weights), loss_D_A and loss_D_B (the mean of reals' and fakes' parts).
+    """
+    n = len(a)
+    same = rules.identity > 0
+    there = game.G_AB(torch.cat([a, b]) if same else a).float()
+    fake_b = there[:n]
+    back = game.G_BA(torch.cat([b, fake_b, *([a] if same else [])])).float()
+    fake_a, again_a = back[:n], back[n : 2 * n]
+    again_b = game.G_AB(fake_a).float()
+    scalars = {}
+    for D in (game.D_A, game.D_B):
+        D.requires_grad_(False)
+    scalars["loss_G_AB"] = rules.real(game.D_B(fake_b).float())
+    scalars["loss_G_BA"] = rules.real(game.D_A(fake_a).float())
+    scalars["cycle_A"], scalars["cycle_B"] = l1_loss(again_a, a), l1_loss(again_b, b)
+    weights = {"cycle_A": rules.cycle, "cycle_B": rules.cycle}
+    if same:
+        scalars["identity_A"] = l1_loss(back[2 * n :], a)
+        scalars["identity_B"] = l1_loss(there[n:], b)
+        weights |= dict.fromkeys(("identity_A", "identity_B"), rules.identity * rules.cycle)
+    total = sum(weights.get(name, 1.0) * value for name, value in scalars.items())
+    assert isinstance(total, Tensor)
+    _descend(game.opt_G, total)
+
+    for D in (game.D_A, game.D_B):
+        D.requires_grad_(True)
+    losses = []
+    for kind, D, real, fake in (("A", game.D_A, a, fake_a), ("B", game.D_B, b, fake_b)):
+        shown = _pooled(game, kind, fake.detach(), rules.pool, now.within(f"pool {kind}"))
+        logits = D(torch.cat([real, shown])).float()
+        loss = (rules.real(logits[:n]) + rules.fake(logits[n:])) / 2
+        scalars[f"loss_D_{kind}"] = loss
+        losses.append(loss)
+    _descend(game.opt_D, losses[0] + losses[1])
+    return {name: value.detach() for name, value in scalars.items()}
+
+
+def _pooled(game: Translation, kind: str, fakes: Tensor, size: int, now: Now) -> Tensor:
+    """What D is shown as fake: until the pool is full those of the step, which go into it.
+
+    Then each with chance 1/2 itself, or one of the pool at random, whose place it takes
+    (Shrivastava et al. 2017, as Zhu et al. 2017 use it).
+    """
+    if not size:
+        return fakes
+    pool = game.pools.get(kind, fakes[:0])
+    shown = []
+    for k, fake in enumerate(fakes):
+        if len(pool) < size:
+            pool = torch.cat([pool, fake[None]])
+            shown.append(fake)
+            continue
+        swap, place = torch.rand(2, generator=now.rng(f"image {k}"), dtype=torch.float64).tolist()
+        if swap < 0.5:
+            shown.append(fake)
+        else:
+            at = int(place * size)
+            shown.append(pool[at].clone())
+            pool[at] = fake
+    game.pools[kind] = pool
+    return torch.stack(shown)
+
+
+def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
