@@ -10,7 +10,7 @@ from bascule.errors import Refusal
 from bascule.experiments import Experiment, Within
 from bascule.experiments.launch import Cluster, Here, Work
 from bascule.experiments.schedule import gather, plan, run_all
-from bascule.runs.execute import execute
+from bascule.runs.execute import execute, stop_signals
 from bascule.training.machine import settle
 
 
@@ -57,11 +57,12 @@ def test_a_job_that_is_cancelled_saves_its_run(experiment, store, cluster, tiny)
     images = job.recipe.data.load()
     made = store.create(job.recipe, "clustered plain s0", images.digest)
     command = [sys.executable, "-m", "bascule", "--runs", str(store.root.resolve())]
-    process = cluster.start(
-        [*command, "resume", str(made.folder.resolve()), "--worker"],
-        made.folder.resolve() / "errors.log",
-        1,
-    )
+    with stop_signals():  # as a scheduler: what ignores SIGINT would hand that down to its jobs
+        process = cluster.start(
+            [*command, "resume", str(made.folder.resolve()), "--worker"],
+            made.folder.resolve() / "errors.log",
+            1,
+        )
     deadline = time.monotonic() + 90
     while not made.rows():
         assert process.poll() is None and time.monotonic() < deadline

@@ -84,6 +84,7 @@ def test_it_is_trained_and_listed_on_the_command_line(bascule, tmp_path, tiny_cy
     code, out, err = bascule("train", str(file))
     assert code == 0 and "note: " in out, err
     (run,) = (tmp_path / "runs").glob("*mine*")
+    assert "cannot be measured yet" in (run / "note.md").read_text("utf-8")
     code, _, err = bascule("evaluate", run.name)
     assert code == 2 and "has no G that draws fakes: it is a CycleRecipe" in err
     code, _, err = bascule("train", "cyclegan64-light", "--data", "faces")

@@ -139,6 +139,8 @@ def _diagnosis(run: Run, found: Sequence[Finding]) -> list[Block]:
 def _measured(run: Run, credit: str) -> list[Block]:
     """Every evaluation's table, the latest first, with the fakes' neighbours beside it."""
     kept = evaluations(run.folder)
+    if not kept and run.recipe.z_dim is None and not isinstance(run.recipe, SDPCRecipe):
+        return [Text("How good translations are cannot be measured yet: look at the samples.")]
     if not kept:
         return [Text(f"Not evaluated yet: run `bascule evaluate {run.id}`.")]
     blocks: list[Block] = []
