@@ -11,6 +11,10 @@ class Refusal(Exception):
     """
 
 
+class InUse(Refusal):
+    """Another process works on the very thing."""
+
+
 def unknown(kind: str, given: str, known: Iterable[str]) -> Refusal:
     """The refusal of a name that does not exist, with the nearest one that does."""
     names = sorted(known)

@@ -67,9 +67,7 @@ class Game:
 
     def autocast(self) -> torch.autocast:
         """The context in which the players compute."""
-        return torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"
-        )
+        return autocast(self.device, self.precision)
 
     def drawing(self) -> nn.Module:
         """The G whose pictures are shown and measured."""
@@ -113,6 +111,18 @@ class Game:
         load_optimizer(self.opt_G, saved["opt_G"])
         load_optimizer(self.opt_D, saved["opt_D"])
         self.memory, self.seen = dict(saved.get("memory", {})), dict(saved.get("seen", {}))
+
+
+def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    """One step of ``optimizer`` down the slope of ``loss``."""
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """The context in which nets compute: ``"bf16"`` is automatic mixed precision."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:

@@ -8,8 +8,8 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 from bascule.data.faces import Faces
-from bascule.experiments.tuning import Between, Tuning, importances
-from bascule.reports.tuning import ended, front_figure, history_figure, write_tuning
+from bascule.experiments.tuning import Between, Tuning, ended, importances
+from bascule.reports.tuning import front_figure, history_figure, write_tuning
 from bascule.runs import codec
 
 

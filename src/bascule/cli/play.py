@@ -118,8 +118,7 @@ def do_train(args: argparse.Namespace) -> int:
     check_shared(recipe, processes())
     store = Store(args.runs)
 
-    def create() -> Run:
-        images = load(recipe)
+    def create(images: ImageSet) -> Run:
         name = args.name or f"{Path(args.preset).stem} {images.name} s{recipe.seed}"
         return store.create(recipe, name, images.digest, processes=processes())
 
@@ -160,7 +159,7 @@ def do_resume(args: argparse.Namespace) -> int:
     run = store.find(args.run)
     if args.worker:
         return _work(run, store, args.keep)
-    return train_run(lambda: run, run.recipe, store)
+    return train_run(lambda images: run, run.recipe, store)
 
 
 def do_fork(args: argparse.Namespace) -> int:
@@ -181,7 +180,7 @@ def do_fork(args: argparse.Namespace) -> int:
     name = args.name or f"{parent.name} fork {args.at_epoch} {told}"
     check_shared(recipe, processes())
 
-    def create() -> Run:
+    def create(images: ImageSet) -> Run:
         brought = brought_file if brought_file.exists() else None
         return fork(store, parent, args.at_epoch, recipe, name, brought, processes=processes())
 
@@ -195,27 +194,27 @@ def _one_change(text: str, extra):
     return change
 
 
-def train_run(create: Callable[[], Run], recipe: AnyRecipe, store: Store) -> int:
-    """Train the run that ``create`` makes or finds in the foreground, then write its note.
+def train_run(create: Callable[[ImageSet], Run], recipe: AnyRecipe, store: Store) -> int:
+    """Train the run that ``create`` makes of the recipe's images, or finds; then write its note.
 
     As one of several processes, where ``torchrun`` has started them: the first one does what is
     done once, and tells.
     """
     with joined(recipe.device.partition(":")[0]) as team:
-        if team is None:
-            run = create()
-        else:
-            run = Run(Path(team.told(str(create().folder) if team.leads else None)))
         if team and not team.leads:
+            run = Run(Path(team.told()))
             return 130 if execute(run, store, team=team) == "interrupted" else 0
-        return _lead(run, store, team)
+        images = load(recipe)
+        run = create(images)
+        if team:
+            team.told(str(run.folder))
+        return _lead(run, images, store, team)
 
 
-def _lead(run: Run, store: Store, team: Team | None) -> int:
+def _lead(run: Run, images: ImageSet, store: Store, team: Team | None) -> int:
     from bascule.cli.progress import Bar, bars
     from bascule.reports.run_note import write_run_note
 
-    images = load(run.recipe)
     recipe = run.recipe
     steps = len(images.indices("train")) // recipe.batch
     print(f"run: {run.folder}", file=sys.stderr)

@@ -12,10 +12,11 @@ from PIL import Image
 from bascule import atomic
 from bascule.cli.play import add_settings, load, named_data, settings, train_run
 from bascule.cli.progress import counter
+from bascule.data.images import ImageSet
 from bascule.errors import Refusal, unknown
 from bascule.presets import SDPC_PRESETS
 from bascule.runs import codec
-from bascule.runs.store import Store, slug
+from bascule.runs.store import Run, Store, slug
 from bascule.training.machine import settle
 
 
@@ -70,10 +71,13 @@ def do_fit(args: argparse.Namespace) -> int:
     data = named_data(args.data, recipe.data.size)
     recipe = recipe.but(data=data, model=replace(recipe.model, size=data.size))
     recipe = settle(codec.changed(recipe, settings(args.set)))
-    images = load(recipe)
     store = Store(args.runs)
-    name = args.name or f"{args.preset} {images.name} s{recipe.seed}"
-    return train_run(lambda: store.create(recipe, name, images.digest), recipe, store)
+
+    def create(images: ImageSet) -> Run:
+        name = args.name or f"{args.preset} {images.name} s{recipe.seed}"
+        return store.create(recipe, name, images.digest)
+
+    return train_run(create, recipe, store)
 
 
 def do_show(args: argparse.Namespace) -> int:

@@ -27,6 +27,7 @@ from bascule.experiments.tuning import (
     Tuning,
     best_of,
     counted,
+    ended,
     fail,
     left_behind,
     load,
@@ -215,26 +216,22 @@ class _Shown:
     def __init__(self, study: Study, trials: int) -> None:
         self.study, self.trials = study, trials
         self.began = self.asked_at = self.lined_at = time.monotonic()
-        self.first = self._ended()
-
-    def _ended(self) -> int:
-        found = self.study.get_trials(deepcopy=False)
-        return sum(t.state.is_finished() and not t.user_attrs.get("interrupted") for t in found)
+        self.first = len(ended(study))
 
     def __call__(self, progress: Any, task: Any) -> None:
         now = time.monotonic()
         if now - self.asked_at < 2:
             return
         self.asked_at = now
-        ended, best = self._ended(), best_of(self.study)
+        done, best = len(ended(self.study)), best_of(self.study)
         told = f"lowest KID {best.values[0]:.3f}" if best else ""
-        progress.update(task, completed=ended, speed=told)
+        progress.update(task, completed=done, speed=told)
         if not progress.console.is_terminal and now - self.lined_at > 15:
             self.lined_at = now
-            since = ended - self.first
-            left = (self.trials - ended) * (now - self.began) / since if since else 0
+            since = done - self.first
+            left = (self.trials - done) * (now - self.began) / since if since else 0
             about = f", about {left:.0f} s left" if left else ""
-            line = f"{ended} of {self.trials} trials ended" + (f", {told}" if told else "")
+            line = f"{done} of {self.trials} trials ended" + (f", {told}" if told else "")
             print(line + about, file=sys.stderr)
 
 

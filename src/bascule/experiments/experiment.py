@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from bascule.coding.measure import K_FB, SIGMAS, way
 from bascule.errors import Refusal, unknown
@@ -17,6 +18,7 @@ from bascule.runs.brought import classes_of, load_file
 from bascule.training.recipe import AnyRecipe, Recipe
 
 FOLDER = Path("experiments")
+Defined = TypeVar("Defined")
 
 
 @dataclass(frozen=True)
@@ -141,19 +143,27 @@ def load(path: Path, quick: bool = False) -> Experiment:
 
     Its name is that of the file, with its folder where that is a folder of experiments.
     """
-    module = load_file(path)
-    found = getattr(module, "experiment", None)
-    if not isinstance(found, Experiment):
-        raise Refusal(f"{path} defines no experiment: expected `experiment = Experiment(...)`")
-    name = path.stem.replace("_", "-")
+    found, name, brought = loaded(path, "experiment", Experiment, quick)
     folder = path.resolve().parent
     if folder.parent.name == FOLDER.name:
         name = f"{folder.name}/{name}"
+    return replace(found, name=name, file=path, brought=brought)
+
+
+def loaded(
+    path: Path, word: str, kind: type[Defined], quick: bool
+) -> tuple[Defined, str, tuple[type[Intervention], ...]]:
+    """What a Python file calls ``word``, or its quick version; its name; the rules it brings."""
+    module = load_file(path)
+    found = getattr(module, word, None)
+    if not isinstance(found, kind):
+        raise Refusal(f"{path} defines no {word}: expected `{word} = {kind.__name__}(...)`")
+    name = path.stem.replace("_", "-")
     if quick:
-        if found.quick is None:
-            raise Refusal(f"{path} has no quick version: give its Experiment a `quick=`")
-        found, name = found.quick, f"{name}-quick"
-    return replace(found, name=name, file=path, brought=classes_of(module))
+        found, name = getattr(found, "quick", None), f"{name}-quick"
+        if not isinstance(found, kind):
+            raise Refusal(f"{path} has no quick version: give its {kind.__name__} a `quick=`")
+    return found, name, classes_of(module)
 
 
 def find_files(text: str, folder: Path = FOLDER) -> list[Path]:

@@ -22,14 +22,13 @@ import torch
 
 from bascule.data.images import ImageSet
 from bascule.data.inner import TrainingPart
-from bascule.errors import Refusal, unknown
+from bascule.errors import InUse, Refusal, unknown
 from bascule.evaluation.evaluate import look
 from bascule.evaluation.evaluation import Evaluation
-from bascule.experiments.experiment import Experiment, Measure
+from bascule.experiments.experiment import Experiment, Measure, loaded
 from bascule.experiments.predictions import HELD_OUT_COVERAGE, HELD_OUT_KID, Higher, Lower
 from bascule.features.extractor import Extractor, label
 from bascule.runs import codec
-from bascule.runs.brought import classes_of, load_file
 from bascule.runs.evaluations import evaluations, keep_evaluation
 from bascule.runs.execute import execute
 from bascule.runs.generate import drawn_fakes
@@ -143,7 +142,7 @@ class Tuning:
             if not isinstance(choice, Among | Between | Whole):
                 raise Refusal(f"space[{path!r}]={choice!r}: expected Among, Between or Whole")
             some = choice.values[0] if isinstance(choice, Among) else choice.low
-            codec.changed(self.start, {path: str(some)}, self.brought)  # refuses unknown fields
+            self.recipe({path: some})  # refuses unknown fields
             if path.partition(".")[0] in ("seed", "data", "epochs", "device"):
                 raise Refusal(f"space[{path!r}]: trials share {path}, or they could not be ranked")
         for goal in self.minimise:
@@ -162,10 +161,6 @@ class Tuning:
             raise Refusal("the start trains on a TrainingPart: give the whole set, tuning cuts it")
         if self.start.shows_held_out():
             raise Refusal("the start shows D the held-out images: nothing is left to judge with")
-
-    @property
-    def title(self) -> str:
-        return self.name.rpartition("/")[2]
 
     def recipe(self, params: Mapping[str, Any]) -> Recipe:
         """The start with ``params`` in place, on the images of the start."""
@@ -194,7 +189,7 @@ class Tuning:
             for name in path.split("."):
                 value = getattr(value, name, None)
             if isinstance(choice, Among):
-                alike = [v for v in choice.values if self._same(path, v, value)]
+                alike = [v for v in choice.values if self.recipe({path: v}) == self.start]
                 if not alike:
                     return None
                 found[path] = alike[0]
@@ -203,10 +198,6 @@ class Tuning:
             else:
                 return None
         return found
-
-    def _same(self, path: str, choice: Any, value: Any) -> bool:
-        changed = codec.changed(self.start, {path: _said(choice)}, self.brought)
-        return changed == self.start
 
     def judgement(self, best: Mapping[str, Any]) -> Experiment:
         """The best settings beside the start, on fresh seeds and all training images."""
@@ -238,16 +229,8 @@ def _said(value: Any) -> str:
 
 def load(path: Path, quick: bool = False) -> Tuning:
     """The ``tuning`` of a Python file, or its quick version, called after the file."""
-    module = load_file(path)
-    found = getattr(module, "tuning", None)
-    if not isinstance(found, Tuning):
-        raise Refusal(f"{path} defines no tuning: expected `tuning = Tuning(...)`")
-    name = path.stem.replace("_", "-")
-    if quick:
-        if found.quick is None:
-            raise Refusal(f"{path} has no quick version: give its Tuning a `quick=`")
-        found, name = found.quick, f"{name}-quick"
-    return replace(found, name=name, file=path, brought=tuple(classes_of(module)))
+    found, name, brought = loaded(path, "tuning", Tuning, quick)
+    return replace(found, name=name, file=path, brought=brought)
 
 
 def work(
@@ -354,6 +337,12 @@ def counted(study: Study) -> int:
     )
 
 
+def ended(study: Study) -> list[Any]:
+    """The trials that came to an end, without those that were begun again."""
+    found = study.get_trials(deepcopy=False)
+    return [t for t in found if t.state.is_finished() and not t.user_attrs.get(INTERRUPTED)]
+
+
 def put_back(study: Study, trial: Any) -> None:
     """End a trial that was stopped half-way, and let the next worker go on with its run."""
     from optuna.trial import TrialState
@@ -399,8 +388,8 @@ def _is_dead(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    except PermissionError:
-        return False
+    except PermissionError:  # somebody else's
+        pass
     return False
 
 
@@ -419,11 +408,16 @@ class Looks(Probe):
     """Measures a trial's fakes now and then, and asks whether it is worth going on with."""
 
     def __init__(
-        self, run: Run, recipe: Recipe, fakes: int, images: ImageSet, extractor: Extractor
+        self,
+        run: Run,
+        recipe: Recipe,
+        fakes: int,
+        images: ImageSet,
+        extractor: Extractor,
+        tell: Callable[[Evaluation], None],
     ) -> None:
         self.run, self.recipe, self.fakes = run, recipe, fakes
-        self.images, self.extractor = images, extractor
-        self.tell: Callable[[Evaluation], None] = lambda evaluation: None
+        self.images, self.extractor, self.tell = images, extractor, tell
 
     def epoch_done(self, record: Record) -> None:
         done, every = record.epochs_done, self.recipe.keep_every_epochs
@@ -477,15 +471,14 @@ def play(
         trial.set_user_attr("run", run.id)
         for found in evaluations(run.folder):
             told(found)
-        probe = Looks(run, recipe, tuning.fakes, images, extractor)
-        probe.tell = told
+        probe = Looks(run, recipe, tuning.fakes, images, extractor, told)
         torch.set_num_threads(1)
         state = execute(run, store, (probe,), images, lambda: hopeless[0] or must_stop())
+    except InUse:
+        fail(study, trial, "another trial has the same settings")
+        return True
     except Refusal as refusal:
-        if "by another process" in str(refusal):
-            fail(study, trial, "another trial has the same settings")
-        else:
-            pruned(str(refusal))
+        pruned(str(refusal))
         return True
     if state != "finished" and not hopeless[0]:
         put_back(study, trial)

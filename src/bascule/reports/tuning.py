@@ -11,7 +11,7 @@ import numpy as np
 
 from bascule.experiments.predictions import HELD_OUT_COVERAGE, HELD_OUT_KID
 from bascule.experiments.schedule import Results
-from bascule.experiments.tuning import INTERRUPTED, Tuning, best_of, importances
+from bascule.experiments.tuning import Tuning, best_of, ended, importances
 from bascule.reports import facts
 from bascule.reports.figures import logarithmic, new_figure, style
 from bascule.reports.note import experiment_page
@@ -57,12 +57,6 @@ def write_tuning(
         page = experiment_page(results, credit, repeat)
         page = Page(page.kind, page.title, page.lead, [*own, *page.sections], page.answer)
     return write_page(page, folder, "note")
-
-
-def ended(study: Study) -> list[FrozenTrial]:
-    """The trials that came to an end, without those that were begun again."""
-    found = study.get_trials(deepcopy=False)
-    return [t for t in found if t.state.is_finished() and not t.user_attrs.get(INTERRUPTED)]
 
 
 def _worth(tuning: Tuning, study: Study, results: Results | None) -> list[Block]:

@@ -34,7 +34,7 @@ import torch
 
 import bascule
 from bascule import atomic
-from bascule.errors import Refusal, unknown
+from bascule.errors import InUse, Refusal, unknown
 from bascule.runs import codec
 from bascule.runs.brought import brought_classes, source_of
 from bascule.training.loop import Row
@@ -169,7 +169,7 @@ class Run:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise Refusal(f"{self.id} is being trained by another process") from None
+                raise InUse(f"{self.id} is being trained by another process") from None
             yield
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from bascule.game import load_optimizer
+from bascule.game import descend, load_optimizer
 from bascule.now import Now
 from bascule.objectives import loss_D, loss_G
 from bascule.steps.gan import norms
@@ -63,19 +63,19 @@ def aae_step(players: Autoencoder, x: Tensor, now: Now) -> dict[str, Tensor]:
     """
     code = players.E(x)
     reconstruction = mse_loss(players.G(code), x)
-    _descend(players.opt_picture, reconstruction)
+    descend(players.opt_picture, reconstruction)
 
     with torch.no_grad(), norms(players.E, learn=False):
         code = players.E(x)
     z = torch.randn(code.shape, generator=now.rng("z")).to(code.device)
     of_z, of_code = players.D(z), players.D(code)
     d = loss_D(of_z, of_code)
-    _descend(players.opt_D, d)
+    descend(players.opt_D, d)
 
     players.D.requires_grad_(False)
     with norms(players.E, learn=False):
         fooled = loss_G(players.D(players.E(x)))
-    _descend(players.opt_E, fooled)
+    descend(players.opt_E, fooled)
     players.D.requires_grad_(True)
 
     scalars = {
@@ -86,9 +86,3 @@ def aae_step(players: Autoencoder, x: Tensor, now: Now) -> dict[str, Tensor]:
         "D_code": of_code.sigmoid().mean(),
     }
     return {name: value.detach() for name, value in scalars.items()}
-
-
-def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()

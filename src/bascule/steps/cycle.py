@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, softplus
 
-from bascule.game import load_optimizer
+from bascule.game import descend, load_optimizer
 from bascule.now import Now
 
 
@@ -109,7 +109,7 @@ def cycle_step(
         weights |= dict.fromkeys(("identity_A", "identity_B"), rules.identity * rules.cycle)
     total = sum(weights.get(name, 1.0) * value for name, value in scalars.items())
     assert isinstance(total, Tensor)
-    _descend(game.opt_G, total)
+    descend(game.opt_G, total)
 
     for D in (game.D_A, game.D_B):
         D.requires_grad_(True)
@@ -120,7 +120,7 @@ def cycle_step(
         loss = (rules.real(logits[:n]) + rules.fake(logits[n:])) / 2
         scalars[f"loss_D_{kind}"] = loss
         losses.append(loss)
-    _descend(game.opt_D, losses[0] + losses[1])
+    descend(game.opt_D, losses[0] + losses[1])
     return {name: value.detach() for name, value in scalars.items()}
 
 
@@ -148,9 +148,3 @@ def _pooled(game: Translation, kind: str, fakes: Tensor, size: int, now: Now) ->
             pool[at] = fake
     game.pools[kind] = pool
     return torch.stack(shown)
-
-
-def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()

@@ -16,7 +16,8 @@ from bascule.data.domains import DOMAIN, TwoSets
 from bascule.data.faces import Faces
 from bascule.data.images import ImageSet
 from bascule.errors import Refusal
-from bascule.laws import Anneal, Cosine, Rate, draw
+from bascule.game import autocast
+from bascule.laws import Rate, draw
 from bascule.models.cyclegan import CycleGAN
 from bascule.now import Now, address, generator
 from bascule.steps.cycle import CycleRules, Translation, cycle_step
@@ -66,8 +67,7 @@ class CycleRecipe(AnyRecipe):
     def __post_init__(self) -> None:
         self._check()
         self._expect("batch", self.batch >= 1, "at least 1 picture of either set")
-        first = self.lr.start if isinstance(self.lr, Anneal | Cosine) else self.lr
-        self._expect("lr", 0 < first < 1, "a number between 0 and 1")
+        self._check_rate("lr")
         for name in ("beta1", "beta2"):
             self._expect(name, 0 <= getattr(self, name) < 1, "a number in [0, 1)")
         for name in ("cycle", "identity", "pool"):
@@ -135,7 +135,7 @@ class CycleRecipe(AnyRecipe):
             batches.append(
                 x.contiguous(memory_format=torch.channels_last) if self.channels_last else x
             )
-        with self._autocast(game):
+        with autocast(game.device, self.precision):
             return cycle_step(game, batches[0], batches[1], now, self.rules)
 
     def _next(self, places: Tensor, kind: str, step: int) -> Tensor:
@@ -149,10 +149,6 @@ class CycleRecipe(AnyRecipe):
             found.append(places[order[at]])
         return torch.stack(found)
 
-    def _autocast(self, game: Translation) -> torch.autocast:
-        on = self.precision == "bf16"
-        return torch.autocast(game.device.type, dtype=torch.bfloat16, enabled=on)
-
     def draw(self, players: Translation) -> Image.Image:
         assert players.shown is not None, "a step was played"
         rows = []
@@ -161,7 +157,7 @@ class CycleRecipe(AnyRecipe):
             (players.shown[1], players.G_BA, players.G_AB),
         ):
             x = prepare(pictures.to(players.device), (), "rgb", Now(self.seed, 0, 0))
-            with torch.no_grad(), self._autocast(players):
+            with torch.no_grad(), autocast(players.device, self.precision):
                 y = there(x).float()
                 again = back(y).float()
             rows += [pictures, as_uint8(y).cpu(), as_uint8(again).cpu()]

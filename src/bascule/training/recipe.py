@@ -111,6 +111,11 @@ class AnyRecipe:
             self._expect(name, getattr(self, name) >= 1, "a whole number >= 1")
         self._expect("threads", self.threads is None or self.threads >= 1, "at least 1, or None")
 
+    def _check_rate(self, name: str) -> None:
+        """Check a learning rate, at its first epoch and at its last."""
+        first, last = _ends(getattr(self, name))
+        self._expect(name, 0 < first < 1 and 0 <= last < 1, "a number between 0 and 1")
+
     def _check_size(self, does: str) -> None:
         """Check that the model is made for such images; ``does``: what it does with them."""
         if self.data.size != self.model.size:
@@ -167,8 +172,7 @@ class Recipe(AnyRecipe):
         self._check()
         self._expect("batch", self.batch >= 2, "at least 2 images (BatchNorm needs them)")
         for name in ("lr_D", "lr_G"):
-            first, last = _ends(getattr(self, name))
-            self._expect(name, 0 < first < 1 and 0 <= last < 1, "a number between 0 and 1")
+            self._check_rate(name)
         for name in ("beta1", "beta2"):
             self._expect(name, max(_ends(getattr(self, name))) < 1, "a number in [0, 1)")
             self._expect(name, min(_ends(getattr(self, name))) >= 0, "a number in [0, 1)")
