@@ -99,6 +99,7 @@ def load(recipe: AnyRecipe) -> ImageSet:
             f"{images.name} has {n} training images, fewer than one batch of {recipe.batch}: "
             f"give more images, or --set batch={max(n // 2, 2)}"
         )
+    recipe.labels_of(images)  # refuses labels that the set has not, before there is a run
     return images
 
 
