@@ -27,7 +27,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,oracle,pretrained,tune,slurm]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,oracle,pretrained,tune,slurm,onnx]"
 	touch $@
 
 clean:

@@ -7,7 +7,7 @@ spectral normalisation in D, the two learning rates and beta1 = 0 that go with i
 
 Beside the preset of each paper stands a light one for CPUs. The light ones share what helps on
 few images, so that they differ in their nets and objectives: flips, DiffAugment, a batch of 32 and
-an averaged G.
+an averaged G. They compute in bfloat16 where the machine multiplies it in hardware.
 """
 
 from math import log
@@ -16,6 +16,7 @@ from bascule.data.augment import Flip
 from bascule.data.domains import TwoSets
 from bascule.data.faces import Faces
 from bascule.data.local_contrast import LocalContrast
+from bascule.data.pairs import CartoonPair
 from bascule.data.standard import Standardise
 from bascule.data.whitening import Whiten
 from bascule.data.window import Window
@@ -23,6 +24,7 @@ from bascule.interventions import DiffAugment
 from bascule.laws import Anneal, Cosine
 from bascule.models.aae import AAE
 from bascule.models.biggan import BigGAN, BigGANDeep
+from bascule.models.cut import CUT
 from bascule.models.cyclegan import CycleGAN
 from bascule.models.dcgan import DCGAN, DCGANW9
 from bascule.models.r3gan import R3GAN
@@ -33,7 +35,9 @@ from bascule.models.wgan_gp import WGANGP
 from bascule.objectives import Objective
 from bascule.penalties import R1, R2, GradientPenalty
 from bascule.training.aae import AAERecipe
+from bascule.training.contrastive import ContrastiveRecipe
 from bascule.training.cycle import CycleRecipe
+from bascule.training.paired import PairedRecipe
 from bascule.training.recipe import Recipe
 from bascule.training.sdpc import SDPCRecipe
 
@@ -49,12 +53,13 @@ dcgan64_light = dcgan64.but(
     lr_G=1e-4,
     beta1=0.0,
     beta2=0.99,
+    precision="auto",
 )
-dcgan64_tiny = dcgan64_light.but(model=DCGAN(width=16, norm_D="spectral"))
+dcgan64_tiny = dcgan64_light.but(model=DCGAN(width=16, norm_D="spectral"), precision="fp32")
 
 # The 2019 internship notebook's variant, learning rates and all.
 dcgan_w9 = dcgan64.but(model=DCGANW9(), lr_D=4e-5, lr_G=4e-4)
-dcgan_w9_light = dcgan_w9.but(model=DCGANW9(width=24))
+dcgan_w9_light = dcgan_w9.but(model=DCGANW9(width=24), precision="auto")
 
 # Miyato et al. 2018, section 4 and table 2 (row C): hinge loss, five turns of D for one of G, and
 # rates that fall to 0.
@@ -145,18 +150,43 @@ aae64_light = aae64.but(model=AAE(width=32, z_dim=32), batch=32, lr=1e-3, lr_D=5
 AAE_PRESETS: dict[str, AAERecipe] = {"aae64": aae64, "aae64-light": aae64_light}
 
 # Zhu et al. 2017: 9 residual blocks at 256 pixels; 100 epochs at one rate and 100 down to 0.
-cyclegan256 = CycleRecipe(
+cyclegan_256 = CycleRecipe(
     data=TwoSets(Faces(style="adventurer", size=256), Faces(size=256)),
     model=CycleGAN(),
     lr=Anneal(2e-4, 0.0, until_epoch=200, from_epoch=100),
     epochs=200,
 )
-# A ninth of its weights, at 64 pixels, where D's patch of 34 pixels is half a face.
-cyclegan64_light = CycleRecipe(lr=Anneal(2e-4, 0.0, until_epoch=6, from_epoch=3), epochs=6)
+# Park et al. 2020, CUT and FastCUT.
+cut_256 = ContrastiveRecipe(
+    data=cyclegan_256.data,
+    model=CUT(),
+    patches=256,
+    lr=Anneal(2e-4, 0.0, until_epoch=400, from_epoch=200),
+    epochs=400,
+)
+fastcut_256 = cut_256.but(
+    contrast=10.0,
+    identity=False,
+    flips=True,
+    lr=Anneal(2e-4, 0.0, until_epoch=200, from_epoch=150),
+    epochs=200,
+)
+# For CPUs, at 64 pixels: a ninth of the weights, and a judge whose patch of 34 pixels is half a
+# face. An epoch of the two styles is 2,000 steps of one picture of each.
+_falling = Anneal(2e-4, 0.0, until_epoch=6, from_epoch=3)
+cyclegan_light = CycleRecipe(data=CartoonPair(), lr=_falling, epochs=6, precision="auto")
+cut_light = ContrastiveRecipe(data=CartoonPair(), lr=_falling, epochs=6, precision="auto")
+fastcut_light = cut_light.but(contrast=10.0, identity=False, flips=True)
+pix2pix_light = PairedRecipe(lr=_falling, epochs=6, precision="auto")
 
-CYCLE_PRESETS: dict[str, CycleRecipe] = {
-    "cyclegan256": cyclegan256,
-    "cyclegan64-light": cyclegan64_light,
+TRANSLATION_PRESETS: dict[str, CycleRecipe | ContrastiveRecipe | PairedRecipe] = {
+    "cyclegan-256": cyclegan_256,
+    "cyclegan-light": cyclegan_light,
+    "cut-256": cut_256,
+    "cut-light": cut_light,
+    "fastcut-256": fastcut_256,
+    "fastcut-light": fastcut_light,
+    "pix2pix-light": pix2pix_light,
 }
 
 # Sparse deep predictive coding: colours stay in the low band, so that codes decode back to them.

@@ -7,7 +7,14 @@ import pytest
 import torch
 from skimage import color
 
-from bascule.data.color import from_space, hsv_to_rgb, rgb_to_hsv, to_space
+from bascule.data.color import (
+    from_space,
+    hsv_to_rgb,
+    lab_to_rgb,
+    rgb_to_hsv,
+    rgb_to_lab,
+    to_space,
+)
 from bascule.errors import Refusal
 
 
@@ -94,3 +101,14 @@ def test_spaces_by_name():
     for of in (to_space, from_space):
         with pytest.raises(Refusal, match=r"unknown colour space 'hsl'.*hsv, rgb"):
             of(x, "hsl")
+
+
+def test_lab_is_scikit_images_and_comes_back():
+    x = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0)).double() * 2 - 1
+    x[0, :, 0, 0], x[0, :, 0, 1] = -1, 1  # black and white
+    ours = rgb_to_lab(x)
+    theirs = color.rgb2lab(((x + 1) / 2).permute(0, 2, 3, 1).numpy(), illuminant="D65")
+    assert np.abs(ours.permute(0, 2, 3, 1).numpy() - theirs).max() < 1e-2
+    assert ours[0, :, 0, 1].tolist() == pytest.approx([100, 0, 0], abs=1e-2)
+    assert (lab_to_rgb(ours) - x).abs().max() < 1e-6
+    assert lab_to_rgb(torch.tensor([150.0, 0.0, 0.0]).view(1, 3, 1, 1)).max() == 1  # clipped

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from bascule.data.domains import DOMAIN, TwoSets
+from bascule.data.domains import TwoSets
 from bascule.data.faces import Faces
+from bascule.data.images import DOMAIN
 from bascule.errors import Refusal
 from bascule.runs import codec
 

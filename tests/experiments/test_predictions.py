@@ -10,6 +10,7 @@ from bascule.errors import Refusal
 from bascule.experiments.predictions import (
     KID,
     Alike,
+    Closes,
     Exceeds,
     Falls,
     Higher,
@@ -168,3 +169,28 @@ def test_scalars_are_those_of_the_arms():
 def test_without_a_measure_nothing_can_be_said_of_an_evaluation():
     with pytest.raises(Refusal, match="nothing is measured; give measure="):
         check(Within(KID, "a", 0, 1), {"a": 10}, measured=False)
+
+
+def test_closes_is_the_share_of_the_gap_to_the_bound():
+    curves = {
+        "ours": {0: {"L1[t]": np.array([np.nan, 0.3]), "L1 of copy[t]": np.array([np.nan, 0.5])}},
+        "bound": {0: {"L1[t]": np.array([np.nan, 0.1])}},
+    }
+    prediction = Closes("L1[t]", "L1 of copy[t]", "ours", than="bound", part=0.4)
+    assert prediction.measure(curves, 0) == pytest.approx(0.5)
+    assert prediction.region() == (0.4, inf)
+    assert "closes at least 40% of the gap between L1 of copy[t] and “bound”" in prediction.claim()
+    level = {"ours": curves["ours"], "bound": {0: {"L1[t]": np.array([0.5])}}}
+    assert isnan(prediction.measure(level, 0))
+
+
+def test_measures_of_translation_are_known():
+    arms = {"a": 3, "b": 3}
+    for label in ("paired L1", "kept hair_colour", "R@1 of random target", "cycle L1 after JPEG"):
+        check(Lower(f"{label}[translation,64px]", "a", than="b"), arms)
+    check(Closes("paired L1[x]", "paired L1 of copy[x]", "a", than="b"), arms)
+    for label in ("paired L2", "R@1 of nothing", "cycle L1 of copy"):
+        with pytest.raises(Refusal, match="unknown measure in Lower"):
+            check(Lower(f"{label}[translation,64px]", "a", than="b"), arms)
+    with pytest.raises(Refusal, match="unknown arm in Closes"):
+        check(Closes("paired L1[x]", "paired L1 of copy[x]", "a", than="c"), arms)

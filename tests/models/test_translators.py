@@ -183,7 +183,7 @@ def test_the_heads_of_cut_count_and_compare_as_published():
         (lambda: CycleGAN(size=64, halvings=5), "patches of 286 pixels has no place"),
         (lambda: CUT(blocks=4), "expected some of rgb, down1, down2, res0, res1, res2, res3"),
         (lambda: CUT(taps=("res0", "rgb")), "in order"),
-        (lambda: CUT(size=30), "expected a multiple of 4 from 32 on"),
+        (lambda: CUT(size=30), "CUT(size=30): expected at least 32, a multiple of 4"),
     ],
 )
 def test_what_cannot_be_built_is_refused(make, message):

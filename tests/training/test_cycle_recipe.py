@@ -12,7 +12,7 @@ from bascule.errors import Refusal
 from bascule.laws import Anneal
 from bascule.models.cyclegan import CycleGAN
 from bascule.now import Now
-from bascule.presets import CYCLE_PRESETS
+from bascule.presets import TRANSLATION_PRESETS
 from bascule.runs.execute import execute
 from bascule.training.cycle import CycleRecipe
 from bascule.training.state import begin
@@ -68,7 +68,7 @@ def test_flat_pictures_give_finite_losses(tiny_cycle):
 
 
 def test_rates_stay_and_then_fall():
-    lr = CYCLE_PRESETS["cyclegan256"].lr
+    lr = TRANSLATION_PRESETS["cyclegan-256"].lr
     assert isinstance(lr, Anneal)
     told = [lr.draw(Now(0, epoch, 0)) for epoch in (0, 99, 100, 150, 200, 300)]
     assert told == pytest.approx([2e-4, 2e-4, 2e-4, 1e-4, 0.0, 0.0])
@@ -84,11 +84,11 @@ def test_it_is_trained_and_listed_on_the_command_line(bascule, tmp_path, tiny_cy
     code, out, err = bascule("train", str(file))
     assert code == 0 and "note: " in out, err
     (run,) = (tmp_path / "runs").glob("*mine*")
-    assert "cannot be measured yet" in (run / "note.md").read_text("utf-8")
+    assert "Not evaluated yet" in (run / "note.md").read_text("utf-8")
     code, _, err = bascule("evaluate", run.name)
-    assert code == 2 and "has no G that draws fakes: it is a CycleRecipe" in err
-    code, _, err = bascule("train", "cyclegan64-light", "--data", "faces")
-    assert code == 2 and "expected a TwoSets" in err
+    assert code == 2 and "give more images" in err
+    code, _, err = bascule("train", "cyclegan-light", "--data", "faces")
+    assert code == 2 and "expected two sets, such as humans+faces" in err
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
         play,
         sdpc,
         theorise,
+        translate,
         tune,
     )
 
@@ -58,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     play.add(verbs)
     look.add(verbs)
     measure.add(verbs)
+    translate.add(verbs)
     draw.add(verbs)
     sdpc.add(verbs)
     theorise.add(verbs)

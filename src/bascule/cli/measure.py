@@ -11,10 +11,12 @@ from bascule import atomic
 from bascule.cli.play import load_images, named_data
 from bascule.cli.progress import counter
 from bascule.data.images import ImageSet
+from bascule.data.pairs import CartoonPair
 from bascule.errors import Refusal
 from bascule.features.extractors import DEFAULT, EXTRACTORS
 from bascule.runs.store import Run, Store
 from bascule.training.sdpc import SDPCRecipe
+from bascule.training.translation import TranslationRecipe
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -92,6 +94,9 @@ def _run(args: argparse.Namespace, run: Run) -> int:
         if is_sdpc:
             _coding(args, run, images, epoch)
             continue
+        if isinstance(run.recipe, TranslationRecipe):
+            _translation(args, run, images, epoch)
+            continue
         with counter("drawing the fakes") as tell:
             fakes, done = generate(run, args.n, epoch, args.seed, tell, args.standing)
         _measure(args, fakes, images, run.id, done, args.output or run.folder)
@@ -151,6 +156,50 @@ def _coding(args: argparse.Namespace, run: Run, images: ImageSet, epoch: int | N
         return
     print(title(evaluation))
     console().print(rich_table(coding_table(evaluation)))
+    print(f"metrics: {path}")
+
+
+def _translation(args: argparse.Namespace, run: Run, images: ImageSet, epoch: int | None) -> None:
+    """Measure a run's translations of held-out pictures, keep what was found, and print it."""
+    from bascule.attributes.pair import pair_reader
+    from bascule.evaluation.translation import Kinds, evaluate_translation
+    from bascule.features.extractors import extractor
+    from bascule.reports.evaluation import title
+    from bascule.reports.terminal import console, rich_table
+    from bascule.reports.translation import translation_tables
+    from bascule.runs.evaluations import keep_evaluation, neighbour_file
+    from bascule.runs.translate import ways_of
+
+    spaces = list(dict.fromkeys(args.extractor or [DEFAULT]))
+    if len(spaces) > 1:
+        raise Refusal(f"--extractor {' '.join(spaces)}: give one for a run of translation")
+    paired = isinstance(run.recipe.data, CartoonPair)
+    kinds = Kinds.of(images, args.n, paired)
+    reader = None
+    if paired and not args.no_attributes:
+        with counter("learning to read the attributes of the second style (once)") as tell:
+            reader = pair_reader("b", images.size, tell)
+    ways = ways_of(run, epoch)
+    found, picture = evaluate_translation(
+        kinds,
+        ways.there.floats,
+        ways.back.floats if ways.back else None,
+        extractor(spaces[0]),
+        counter,
+        reader,
+        run.id,
+        ways.epoch,
+        args.seed,
+    )
+    folder = args.output or run.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    path = keep_evaluation(folder, found)
+    atomic.write_png(folder / neighbour_file(ways.epoch), picture)
+    if args.worker:
+        return
+    print(title(found))
+    for table in translation_tables(found):
+        console().print(rich_table(table))
     print(f"metrics: {path}")
 
 

@@ -9,13 +9,14 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bascule.data.domains import Data
+from bascule.data.domains import Data, TwoSets
 from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
 from bascule.data.images import ImageSet
 from bascule.data.imported import Imported
+from bascule.data.pairs import CartoonPair
 from bascule.errors import Refusal, unknown
-from bascule.presets import AAE_PRESETS, CYCLE_PRESETS, PRESETS
+from bascule.presets import AAE_PRESETS, PRESETS, TRANSLATION_PRESETS
 from bascule.runs import codec
 from bascule.runs.brought import brought_classes
 from bascule.runs.execute import check_shared, execute
@@ -24,15 +25,18 @@ from bascule.runs.store import Run, Store
 from bascule.team import Team, joined, processes
 from bascule.training.machine import settle
 from bascule.training.recipe import AnyRecipe
+from bascule.training.translation import TranslationRecipe
 
-TRAINED: dict[str, AnyRecipe] = {**PRESETS, **AAE_PRESETS, **CYCLE_PRESETS}
+TRAINED: dict[str, AnyRecipe] = {**PRESETS, **AAE_PRESETS, **TRANSLATION_PRESETS}
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
     """Add the verbs of this file to the command line."""
     train = verbs.add_parser("train", help="train one preset")
     train.add_argument("preset", help=", ".join((*TRAINED, "or a recipe's .json file")))
-    train.add_argument("--data", metavar="NAME", help="faces, fractals or an imported set")
+    train.add_argument(
+        "--data", metavar="NAME", help="faces, fractals or an imported set; to translate, SET+SET"
+    )
     train.add_argument("--name", help="what to call the run")
     add_settings(train)
     train.set_defaults(do=do_train)
@@ -114,7 +118,8 @@ def load_images(data: Data) -> ImageSet:
 def do_train(args: argparse.Namespace) -> int:
     recipe = preset(args.preset)
     if args.data:
-        recipe = recipe.but(data=named_data(args.data, recipe.data.size))
+        named = named_sets if isinstance(recipe, TranslationRecipe) else named_data
+        recipe = recipe.but(data=named(args.data, recipe.data.size))
     recipe = settle(codec.changed(recipe, settings(args.set)))
     check_shared(recipe, processes())
     store = Store(args.runs)
@@ -152,6 +157,19 @@ def named_data(name: str, size: int) -> Faces | Fractals | Imported:
     data = codec.parse(name)
     if not isinstance(data, Faces | Fractals | Imported):
         raise Refusal(f"--data {name}: expected faces, fractals, Faces(n=500), or a set's name")
+    return data
+
+
+def named_sets(name: str, size: int) -> TwoSets | CartoonPair:
+    """The two sets that a text means: ``humans+faces``, or ``CartoonPair(n=500)``."""
+    if "+" in name:
+        one, _, other = name.partition("+")
+        return TwoSets(named_data(one.strip(), size), named_data(other.strip(), size))
+    data = codec.parse(name) if "(" in name else None
+    if not isinstance(data, TwoSets | CartoonPair):
+        raise Refusal(
+            f"--data {name}: expected two sets, such as humans+faces, or CartoonPair(n=500)"
+        )
     return data
 
 

@@ -123,11 +123,12 @@ class Draft:
         credit: str,
         labels: Mapping[str, np.ndarray],
         share: float = HELD_OUT,
+        held_out: np.ndarray | None = None,
         **facts: Any,
     ) -> None:
         """Complete the entry: header, held-out split, labels and facts, all synced to disk.
 
-        ``share``: of the images, held out.
+        ``share``: of the images, held out; or ``held_out``, bool (N,), says which are.
         """
         self._images.seek(0)
         self._write_header()
@@ -145,7 +146,7 @@ class Draft:
             **facts,
         }
         with open(self.folder / "held_out.npy", "wb") as file:
-            np.save(file, held_out_split(groups, share))
+            np.save(file, held_out_split(groups, share) if held_out is None else held_out)
             _sync_and_close(file)
         with open(self.folder / "labels.npz", "wb") as file:
             # "file" is the name of savez's own first parameter: no label may be called so.

@@ -1,4 +1,4 @@
-"""Colour spaces: RGB and HSV (Smith 1978) for batches of images, both with values in [-1, 1].
+"""Colour spaces: RGB and HSV (Smith 1978) for batches of images, both with values in [-1, 1]; Lab.
 
 x: (B, 3, H, W). In HSV the channels are hue, saturation and value; hue is an angle, counted in
 turns in [0, 1) from red through green and blue, so its image is [-1, 1) and -1 meets 1.
@@ -12,6 +12,17 @@ import torch
 from torch import Tensor
 
 from bascule.errors import unknown
+
+# Linear sRGB to CIE XYZ, and the white point D65 (IEC 61966-2-1).
+_XYZ = torch.tensor(
+    [
+        [0.412453, 0.357580, 0.180423],
+        [0.212671, 0.715160, 0.072169],
+        [0.019334, 0.119193, 0.950227],
+    ],
+    dtype=torch.float64,
+)
+_WHITE = torch.tensor([0.95047, 1.0, 1.08883], dtype=torch.float64)
 
 
 def rgb_to_hsv(x: Tensor) -> Tensor:
@@ -80,3 +91,26 @@ def _of_space(space: str) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor]
 
 def _unit(x: Tensor) -> Tensor:
     return (x + 1) / 2
+
+
+def rgb_to_lab(x: Tensor) -> Tensor:
+    """sRGB (B, 3, H, W) in [-1, 1] -> CIE L*a*b* (1976) under D65: L* in [0, 100]."""
+    unit = _unit(x)
+    linear = torch.where(unit > 0.04045, ((unit + 0.055) / 1.055) ** 2.4, unit / 12.92)
+    xyz = torch.einsum("ij,bjhw->bihw", _XYZ.to(x), linear)
+    t = xyz / _WHITE.to(x).view(1, 3, 1, 1)
+    f = torch.where(t > 0.008856, t.clamp(min=0) ** (1 / 3), 7.787 * t + 16 / 116)
+    along, light, across = f.unbind(1)
+    return torch.stack([116 * light - 16, 500 * (along - light), 200 * (light - across)], 1)
+
+
+def lab_to_rgb(x: Tensor) -> Tensor:
+    """The inverse of :func:`rgb_to_lab`; colours outside sRGB are clipped to it."""
+    lightness, a, b = x.unbind(1)
+    light = (lightness + 16) / 116
+    f = torch.stack([light + a / 500, light, light - b / 200], 1)
+    t = torch.where(f > 0.2068966, f**3, (f - 16 / 116) / 7.787)
+    xyz = t * _WHITE.to(x).view(1, 3, 1, 1)
+    linear = torch.einsum("ij,bjhw->bihw", torch.linalg.inv(_XYZ).to(x), xyz)
+    bent = 1.055 * linear.clamp(min=0) ** (1 / 2.4) - 0.055
+    return torch.where(linear > 0.0031308, bent, 12.92 * linear).clamp(0, 1) * 2 - 1

@@ -9,6 +9,7 @@ frame.
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -16,6 +17,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "PPM")
 SMALLEST_SIDE = 8
 MOST_PIXELS = 50_000_000
+MOST_OBLONG = 4
+_LANCZOS = Image.Resampling.LANCZOS
 
 
 def decode(stored: bytes | np.ndarray, size: int) -> np.ndarray:
@@ -24,6 +27,28 @@ def decode(stored: bytes | np.ndarray, size: int) -> np.ndarray:
     The header's width and height are checked before any pixel is decoded. Raises ValueError, with
     the reason as its message, for anything that is not a readable picture of sensible size.
     """
+    return _pixels(stored, lambda picture: _centred_square(picture).resize((size, size), _LANCZOS))
+
+
+def decode_whole(stored: bytes | np.ndarray, size: int) -> np.ndarray:
+    """As :func:`decode`, but nothing is cropped: the shorter side becomes ``size`` pixels.
+
+    A picture more than 4 times as long as wide is refused too.
+    """
+
+    def shrunk(picture: Image.Image) -> Image.Image:
+        width, height = picture.size
+        if max(width, height) > MOST_OBLONG * min(width, height):
+            raise ValueError(
+                f"{width} x {height} pixels, more than {MOST_OBLONG} times as long as wide; crop it"
+            )
+        scale = size / min(width, height)
+        return picture.resize((round(width * scale), round(height * scale)), _LANCZOS)
+
+    return _pixels(stored, shrunk)
+
+
+def _pixels(stored: bytes | np.ndarray, shaped: Callable[[Image.Image], Image.Image]) -> np.ndarray:
     try:
         with _opened(stored) as picture:
             width, height = picture.size
@@ -33,8 +58,7 @@ def decode(stored: bytes | np.ndarray, size: int) -> np.ndarray:
                 )
             if width * height > MOST_PIXELS:
                 raise ValueError(f"{width} x {height} pixels; at most {MOST_PIXELS:,} read")
-            square = _centred_square(as_rgb(picture))
-            small = square.resize((size, size), Image.Resampling.LANCZOS)
+            small = shaped(as_rgb(picture))
     except ValueError:
         raise
     except UnidentifiedImageError:

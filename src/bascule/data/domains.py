@@ -8,13 +8,12 @@ import numpy as np
 
 from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
-from bascule.data.images import ImageSet, Progress, digest_of, in_chunks
+from bascule.data.images import DOMAIN, ImageSet, Progress, digest_of, in_chunks
 from bascule.data.imported import Imported
 from bascule.data.inner import OneSet
+from bascule.data.pairs import CartoonPair
 from bascule.errors import Refusal
 from bascule.typed import check_fields
-
-DOMAIN = "domain"  # the label that says of which set an image is: "a" or "b"
 
 
 @dataclass(frozen=True)
@@ -51,4 +50,4 @@ class TwoSets:
         )
 
 
-Data = OneSet | TwoSets
+Data = OneSet | TwoSets | CartoonPair

@@ -17,6 +17,7 @@ from bascule.errors import Refusal, unknown
 
 Split = Literal["train", "held_out", "all"]
 Progress = Callable[[int, int], None]  # told (images done, images in all)
+DOMAIN = "domain"  # of two sets in one, the label that says of which an image is: "a" or "b"
 
 
 @dataclass(frozen=True, eq=False)

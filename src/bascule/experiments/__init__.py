@@ -1,11 +1,17 @@
 """Experiments: a question, arms, predictions that a program can check, and the verdict."""
 
 from bascule.experiments.bounds import NoiseBound
-from bascule.experiments.experiment import Experiment, Measure, MeasureCoding
+from bascule.experiments.experiment import (
+    Experiment,
+    Measure,
+    MeasureCoding,
+    MeasureTranslation,
+)
 from bascule.experiments.predictions import (
     COVERAGE,
     KID,
     Alike,
+    Closes,
     Exceeds,
     Falls,
     Higher,
@@ -21,6 +27,7 @@ __all__ = [
     "COVERAGE",
     "KID",
     "Alike",
+    "Closes",
     "Exceeds",
     "Experiment",
     "Falls",
@@ -28,6 +35,7 @@ __all__ = [
     "Lower",
     "Measure",
     "MeasureCoding",
+    "MeasureTranslation",
     "NoiseBound",
     "Rises",
     "Settles",

@@ -51,6 +51,30 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class MeasureTranslation:
+    """What is measured of every finished run of translation, on at most ``pictures`` held-out ones.
+
+    :func:`bascule.evaluation.translation.evaluate_translation`. ``epochs``: as in Measure.
+    """
+
+    pictures: int = 300
+    attributes: bool = True
+    epochs: tuple[int, ...] = ()
+
+    def when(self, recipe: AnyRecipe) -> set[int]:
+        """After how many epochs done a run of ``recipe`` is measured."""
+        return _within(self.epochs, recipe)
+
+    def words(self) -> list[str]:
+        """Of the verb ``evaluate``."""
+        return ["-n", str(self.pictures), *([] if self.attributes else ["--no-attributes"])]
+
+    def is_done(self, evaluation: Evaluation) -> bool:
+        """Whether ``evaluation`` holds all of this."""
+        return evaluation.fakes <= self.pictures
+
+
+@dataclass(frozen=True)
 class MeasureCoding:
     """What is measured of every finished run of SDPC, on ``pictures`` held-out ones.
 
@@ -104,7 +128,7 @@ class Experiment:
     predictions: Sequence[Prediction]
     checks: Sequence[Prediction] = ()
     seeds: Sequence[int] = (0, 1, 2)
-    measure: Measure | MeasureCoding | None = None
+    measure: Measure | MeasureCoding | MeasureTranslation | None = None
     pictures: bool = True
     bounds: Mapping[str, NoiseBound] = field(default_factory=dict)
     remarks: str = ""

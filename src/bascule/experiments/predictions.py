@@ -48,6 +48,11 @@ OF_ATTRIBUTES = (
     "combinations",
 )
 OF_CODES = ("cost", "iterations")
+OF_TRANSLATION = re.compile(
+    r"(KID|coverage|paired L1|paired SSIM|R@1|mean rank|attributes (kept|matched)|spread|"
+    r"(kept|matched|information on) \w+)( of (copy|random target|colour transfer))?|"
+    r"cycle L1( after (8 bits|JPEG|noise))?"
+)
 OF_LAYER = re.compile(r"(error|active|SSIM) of layer [1-9]\d*")
 
 
@@ -227,6 +232,38 @@ class Exceeds:
 
 
 @dataclass(frozen=True)
+class Closes:
+    """How much of the way from ``start`` to what ``bound`` reaches ``arm`` goes, at least ``part``.
+
+    (start - scalar of arm) / (start - scalar of bound), where ``start`` is another scalar of the
+    same arm: 0 is no better than that, 1 as good as the bound.
+    """
+
+    scalar: str
+    start: str
+    arm: str
+    than: str
+    part: float = 0.5
+
+    def claim(self) -> str:
+        return (
+            f"{self.scalar} of “{self.arm}” closes at least {self.part:.0%} of the gap between "
+            f"{self.start} and “{self.than}”"
+        )
+
+    def measured(self) -> str:
+        return f"share of the gap in {self.scalar} that is closed"
+
+    def region(self) -> tuple[float, float]:
+        return self.part, inf
+
+    def measure(self, curves: Curves, seed: int) -> float:
+        start = _mean(curves, self.arm, seed, self.start)
+        ours, bound = (_mean(curves, arm, seed, self.scalar) for arm in (self.arm, self.than))
+        return (start - ours) / (start - bound) if start != bound else nan
+
+
+@dataclass(frozen=True)
 class Rises:
     """The mean of ``scalar`` in ``arm`` is higher in the later window than in the earlier one.
 
@@ -350,7 +387,7 @@ def check(
     for name in ("arm", "than"):
         if name in told and told[name] not in arms:
             raise unknown(f"arm in {kind}", told[name], arms)
-    named = [told[name] for name in ("scalar", "other") if name in told]
+    named = [told[name] for name in ("scalar", "other", "start") if name in told]
     for scalar in named:
         _check_scalar(kind, scalar, scalars)
     if any(map(is_evaluated, named)) and not measured:
@@ -376,7 +413,7 @@ def check(
 def _windows(prediction: Prediction, told: Mapping[str, Any]) -> list[tuple[int, int | None]]:
     if isinstance(prediction, Rises):
         return [prediction.earlier, prediction.later]
-    start = told["at_epoch"] if "at_epoch" in told else told["from_epoch"]
+    start = told["at_epoch"] if "at_epoch" in told else told.get("from_epoch", 0)
     return [(start, told.get("to_epoch"))]
 
 
@@ -385,6 +422,8 @@ def _check_scalar(kind: str, scalar: str, of_steps: Iterable[str]) -> None:
     if is_evaluated(scalar):
         stem = scalar.partition("[")[0]
         if OF_LAYER.fullmatch(stem):
+            return
+        if OF_TRANSLATION.fullmatch(stem):
             return
         measures = (*METRICS, *ON_HELD_OUT, *OF_ATTRIBUTES, *OF_CODES, "support at least", "SWD")
         if stem not in measures and not stem.startswith("TV of "):

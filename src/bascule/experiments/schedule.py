@@ -16,7 +16,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bascule.errors import unknown
-from bascule.experiments.experiment import Experiment, Measure, MeasureCoding
+from bascule.experiments.experiment import (
+    Experiment,
+    Measure,
+    MeasureCoding,
+    MeasureTranslation,
+)
 from bascule.experiments.launch import Cluster, Here, Process
 from bascule.experiments.predictions import Curves
 from bascule.experiments.verdict import Verdict, verdict
@@ -28,7 +33,7 @@ from bascule.training.machine import cores, settle
 from bascule.training.recipe import AnyRecipe
 
 Workers = dict[int, Process]  # by the place of their job
-Measures = Measure | MeasureCoding | None
+Measures = Measure | MeasureCoding | MeasureTranslation | None
 
 
 @dataclass

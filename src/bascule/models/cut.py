@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from bascule.errors import Refusal
 from bascule.models.layers import check_counts, drawn
-from bascule.models.translators import PatchD, ResNetTranslator, Up, receptive_field
+from bascule.models.translators import PatchD, ResNetTranslator, Up, check_translation
 from bascule.typed import check_fields
 
 
@@ -47,12 +47,7 @@ class CUT:
         known = ("rgb", "down1", "down2", *(f"res{place}" for place in range(self.blocks)))
         if not self.taps or [tap for tap in known if tap in self.taps] != list(self.taps):
             raise Refusal(f"CUT(taps={self.taps}): expected some of {', '.join(known)}, in order")
-        if self.size < 32 or self.size % 4 or self.size >> self.halvings < 3:
-            patch = receptive_field(self.halvings)
-            raise Refusal(
-                f"CUT(size={self.size}, halvings={self.halvings}): expected a multiple of 4 from "
-                f"32 on, in which D's patches of {patch} pixels have places"
-            )
+        check_translation("CUT", self.size, self.halvings, power_of_2=False)
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module, nn.Module]:
         """(G, D, heads) on the device of ``rng``, every weight drawn from it alone."""

@@ -9,9 +9,14 @@ from typing import Literal
 import torch
 from torch import nn
 
-from bascule.errors import Refusal
 from bascule.models.layers import check_counts, drawn
-from bascule.models.translators import PatchD, ResNetTranslator, UNetTranslator, receptive_field
+from bascule.models.translators import (
+    PatchD,
+    ResNetTranslator,
+    UNetTranslator,
+    check_translation,
+    receptive_field,
+)
 from bascule.typed import check_fields
 
 
@@ -42,14 +47,7 @@ class CycleGAN:
             width_D=self.width_D,
             halvings=self.halvings,
         )
-        if self.size < 32 or self.size % 4 or (self.net == "unet" and self.size & (self.size - 1)):
-            powers = ", a power of 2" if self.net == "unet" else ", a multiple of 4"
-            raise Refusal(f"CycleGAN(size={self.size}): expected at least 32{powers}")
-        if self.size >> self.halvings < 3:
-            raise Refusal(
-                f"CycleGAN(halvings={self.halvings}): a judge of patches of {self.patch} pixels "
-                f"has no place in pictures of {self.size}: expected fewer halvings"
-            )
+        check_translation("CycleGAN", self.size, self.halvings, self.net == "unet")
 
     @property
     def patch(self) -> int:

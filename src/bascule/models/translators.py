@@ -6,7 +6,7 @@ picture's translation does not depend on those beside it, and training and use a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import torch
@@ -80,39 +80,39 @@ class ResNetTranslator(nn.Module):
         self.last = nn.Sequential(_conv(width, 3, 7), nn.Tanh())
 
     def forward(self, x: Tensor) -> Tensor:
-        _check_sides(x, 4)
-        h = self.down2(self.down1(self.first(self.pad(x))))
-        for block in self.blocks:
-            h = block(h)
-        return self.last(self.up(h))
+        return self.translated(x, ())[0]
+
+    def translated(self, x: Tensor, taps: Iterable[str]) -> tuple[Tensor, list[Tensor]]:
+        """The translation, and what stands at the places ``taps`` on the way, as in features."""
+        h, found = self._inwards(x, set(taps), whole=True)
+        return self.last(self.up(h)), found
 
     def features(self, x: Tensor, taps: Iterable[str]) -> list[Tensor]:
-        """What stands at the places ``taps``, (B, C, H', W') each, in their order there."""
-        wanted, found = set(taps), {}
+        """What stands at the places ``taps``, (B, C, H', W') each, from the input inwards."""
+        return self._inwards(x, set(taps), whole=False)[1]
+
+    def _inwards(self, x: Tensor, wanted: set[str], whole: bool) -> tuple[Tensor, list[Tensor]]:
+        """Through the blocks, or no further than the last place that is wanted."""
         _check_sides(x, 4)
-
-        def keep(name: str, h: Tensor) -> bool:
-            """Note a place; whether anything behind it is still wanted."""
+        if unknown := wanted - set(self.taps):
+            raise Refusal(f"taps {sorted(unknown)}: expected {', '.join(self.taps)}")
+        found = {}
+        for name, before, after in self._stretches():
+            x = before(x)
             if name in wanted:
-                found[name] = h
-            return len(found) < len(wanted)
+                found[name] = x
+            if not whole and len(found) == len(wanted):
+                break
+            x = after(x)
+        return x, list(found.values())
 
-        h = self.pad(x)
-        more = keep("rgb", h)
-        if more:
-            h = self.first(h)
+    def _stretches(self) -> Iterator[tuple[str, nn.Module, nn.Module]]:
+        """Of each place its name, what leads to it, and what comes before the next stretch."""
+        yield "rgb", self.pad, self.first
         for name, half in (("down1", self.down1), ("down2", self.down2)):
-            if more:
-                h = half[0](h)
-                more = keep(name, h)
-                h = half[1:](h) if more else h
+            yield name, half[0], half[1:]
         for place, block in enumerate(self.blocks):
-            if more:
-                h = block(h)
-                more = keep(f"res{place}", h)
-        if more:
-            raise Refusal(f"taps {sorted(wanted - found.keys())}: expected {', '.join(self.taps)}")
-        return [found[name] for name in self.taps if name in found]
+            yield f"res{place}", block, nn.Identity()
 
     @property
     def taps(self) -> tuple[str, ...]:
@@ -223,4 +223,19 @@ def _check_sides(x: Tensor, multiple: int) -> None:
     if height % multiple or width % multiple:
         raise Refusal(
             f"pictures of {width} x {height}: expected sides that are multiples of {multiple}"
+        )
+
+
+def check_translation(model: str, size: int, halvings: int, power_of_2: bool) -> None:
+    """Refuse pictures that a translator cannot take, or in which D's patches have no place.
+
+    ``halvings``: of D. ``power_of_2``: the net needs such sides.
+    """
+    if size < 32 or size % 4 or (power_of_2 and size & (size - 1)):
+        powers = ", a power of 2" if power_of_2 else ", a multiple of 4"
+        raise Refusal(f"{model}(size={size}): expected at least 32{powers}")
+    if size >> halvings < 3:
+        raise Refusal(
+            f"{model}(halvings={halvings}): a judge of patches of {receptive_field(halvings)} "
+            f"pixels has no place in pictures of {size}: expected fewer halvings"
         )

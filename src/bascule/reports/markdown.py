@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bascule.reports.page import Block, Drawing, Lines, Page, Samples, Table, Text
+from bascule.reports.page import Block, Drawing, Lines, Page, Pictures, Samples, Table, Text
 
 
 def render(page: Page, stem: str) -> str:
@@ -56,6 +56,8 @@ def _block(block: Block, stem: str) -> Iterator[str]:
             yield f"```sh\n{body}\n```"
         case Lines(body):
             yield quote(body)
+        case Pictures():
+            yield "\n".join(f"- {text(name)}" for name, _ in block.rows)
         case Table():
             yield table(block.columns, block.rows)
             if block.caption:

@@ -73,7 +73,16 @@ class Samples:
     credit: str
 
 
-Block = Text | Lines | Table | Drawing | Samples
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures side by side, a row each: its name, and a data URI for each of ``columns``."""
+
+    kind: ClassVar[str] = "pictures"
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[str]]]
+
+
+Block = Text | Lines | Table | Drawing | Samples | Pictures
 
 
 @dataclass(frozen=True)

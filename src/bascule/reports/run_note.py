@@ -14,10 +14,12 @@ from bascule.reports.figures import colours
 from bascule.reports.page import Block, Lines, Page, Samples, Section, Table, Text
 from bascule.reports.publish import write_page
 from bascule.reports.samples import Picture, Strip, data_uri, sampled_epochs, strips
+from bascule.reports.translation import translation_tables
 from bascule.runs.evaluations import evaluations, neighbour_file
 from bascule.runs.store import Run
 from bascule.training.recipe import Recipe
 from bascule.training.sdpc import SDPCRecipe
+from bascule.training.translation import TranslationRecipe
 
 NEIGHBOURS = (
     "Left: random fakes, each beside its 4 nearest training images. Middle: the fakes nearest to a "
@@ -139,14 +141,15 @@ def _diagnosis(run: Run, found: Sequence[Finding]) -> list[Block]:
 def _measured(run: Run, credit: str) -> list[Block]:
     """Every evaluation's table, the latest first, with the fakes' neighbours beside it."""
     kept = evaluations(run.folder)
-    if not kept and run.recipe.z_dim is None and not isinstance(run.recipe, SDPCRecipe):
-        return [Text("How good translations are cannot be measured yet: look at the samples.")]
     if not kept:
         return [Text(f"Not evaluated yet: run `bascule evaluate {run.id}`.")]
     blocks: list[Block] = []
     for evaluation in reversed(kept):
         if isinstance(run.recipe, SDPCRecipe):
             blocks += [Text(coding.title(evaluation)), coding.coding_table(evaluation)]
+            continue
+        if isinstance(run.recipe, TranslationRecipe):
+            blocks += [Text(title(evaluation)), *translation_tables(evaluation)]
             continue
         blocks += [Text(title(evaluation)), evaluation_table(evaluation)]
         blocks += [Text(note) for note in evaluation.notes]

@@ -17,6 +17,7 @@ from bascule.data.fractals import Fractals
 from bascule.data.imported import Imported
 from bascule.data.inner import TrainingPart
 from bascule.data.local_contrast import LocalContrast
+from bascule.data.pairs import CartoonPair
 from bascule.data.standard import Standardise
 from bascule.data.whitening import Whiten
 from bascule.data.window import Window
@@ -25,8 +26,10 @@ from bascule.interventions import INTERVENTIONS, Intervention
 from bascule.laws import Anneal, Cosine, Uniform
 from bascule.models.aae import AAE
 from bascule.models.biggan import BigGAN, BigGANDeep
+from bascule.models.cut import CUT
 from bascule.models.cyclegan import CycleGAN
 from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.models.pix2pix import Pix2Pix
 from bascule.models.r3gan import R3GAN
 from bascule.models.sagan import SAGAN
 from bascule.models.sdpc import SDPC, Inference, Layer
@@ -35,7 +38,9 @@ from bascule.models.wgan_gp import WGANGP
 from bascule.objectives import Objective, TopK
 from bascule.penalties import PENALTIES
 from bascule.training.aae import AAERecipe
+from bascule.training.contrastive import ContrastiveRecipe
 from bascule.training.cycle import CycleRecipe
+from bascule.training.paired import PairedRecipe
 from bascule.training.recipe import Recipe
 from bascule.training.sdpc import SDPCRecipe
 from bascule.typed import checked, hints
@@ -43,8 +48,8 @@ from bascule.typed import checked, hints
 CLASSES: dict[str, type] = {
     c.__name__: c
     for c in (
-        *(Recipe, Faces, Fractals, Imported, TrainingPart, TwoSets),
-        *(CycleRecipe, CycleGAN),
+        *(Recipe, Faces, Fractals, Imported, TrainingPart, TwoSets, CartoonPair),
+        *(CycleRecipe, CycleGAN, ContrastiveRecipe, CUT, PairedRecipe, Pix2Pix),
         *(Flip, Affine, Objective, TopK, *PENALTIES),
         *(DCGAN, DCGANW9, SNGAN, SAGAN, WGANGP, BigGAN, BigGANDeep, R3GAN),
         *(Uniform, Anneal, Cosine),

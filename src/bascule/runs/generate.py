@@ -65,9 +65,14 @@ def restored(run: Run, epoch: int | None = None) -> tuple[AnyRecipe, State]:
 
     Raises :class:`Refusal` where nothing draws from latents.
     """
+    if run.recipe.z_dim is None:
+        raise Refusal(f"{run.id} has no G that draws fakes: it is a {type(run.recipe).__name__}")
+    return brought_back(run, epoch)
+
+
+def brought_back(run: Run, epoch: int | None = None) -> tuple[AnyRecipe, State]:
+    """As :func:`restored`, of any run."""
     recipe = run.recipe
-    if recipe.z_dim is None:
-        raise Refusal(f"{run.id} has no G that draws fakes: it is a {type(recipe).__name__}")
     saved = run.load_checkpoint(kept_epoch(run, epoch))
     device = recipe.device
     if device.startswith("cuda") and not torch.cuda.is_available():

@@ -6,19 +6,19 @@ leave alone what is of the other kind already.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import l1_loss, softplus
+from torch.nn.functional import l1_loss
 
-from bascule.game import descend, load_optimizer
+from bascule.game import descend
 from bascule.now import Now
+from bascule.steps.translation import PatchObjective, Translators
 
 
 @dataclass(frozen=True)
-class CycleRules:
+class CycleRules(PatchObjective):
     """What the players play for.
 
     ``cycle``: weight of the way there and back; ``identity``: of pictures that are of the other
@@ -26,29 +26,19 @@ class CycleRules:
     how many earlier translations D is shown some of; 0: those of the step.
     """
 
-    objective: Literal["least-squares", "non-saturating"] = "least-squares"
     cycle: float = 10.0
     identity: float = 0.5
     pool: int = 50
 
-    def real(self, logits: Tensor) -> Tensor:
-        """How far logits (...) are from "real", a mean over all places."""
-        far = (logits - 1).square() if self.objective == "least-squares" else softplus(-logits)
-        return far.mean()
-
-    def fake(self, logits: Tensor) -> Tensor:
-        """How far logits (...) are from "fake", a mean over all places."""
-        far = logits.square() if self.objective == "least-squares" else softplus(logits)
-        return far.mean()
-
 
 @dataclass
-class Translation:
+class Translation(Translators):
     """Two translators and two judges, with an optimiser for either pair.
 
-    ``pools``: earlier translations by the kind that they pretend to be, (n, 3, H, W). ``shown``:
-    pictures (2, n, 3, H, W), uint8, that every sample grid shows; None before the first step.
+    ``pools``: earlier translations by the kind that they pretend to be, (n, 3, H, W).
     """
+
+    NETS = ("G_AB", "G_BA", "D_A", "D_B")
 
     G_AB: nn.Module
     G_BA: nn.Module
@@ -57,25 +47,8 @@ class Translation:
     opt_G: torch.optim.Optimizer
     opt_D: torch.optim.Optimizer
     device: torch.device
-    pools: dict[str, Tensor]
+    pools: dict[str, Tensor] = field(default_factory=dict)
     shown: Tensor | None = None
-
-    def state_dict(self) -> dict[str, Any]:
-        parts = {name: getattr(self, name).state_dict() for name in (*_NETS, *_OPTIMIZERS)}
-        shown = {} if self.shown is None else {"shown": self.shown}
-        return parts | {"pools": dict(self.pools)} | shown
-
-    def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Take weights and moments; learning rates stay those of the recipe."""
-        for name in _NETS:
-            getattr(self, name).load_state_dict(saved[name])
-        for name in _OPTIMIZERS:
-            load_optimizer(getattr(self, name), saved[name])
-        self.pools = {kind: pool.to(self.device) for kind, pool in saved["pools"].items()}
-        self.shown = saved.get("shown")
-
-
-_NETS, _OPTIMIZERS = ("G_AB", "G_BA", "D_A", "D_B"), ("opt_G", "opt_D")
 
 
 def cycle_step(
@@ -117,7 +90,7 @@ def cycle_step(
     for kind, D, real, fake in (("A", game.D_A, a, fake_a), ("B", game.D_B, b, fake_b)):
         shown = _pooled(game, kind, fake.detach(), rules.pool, now.within(f"pool {kind}"))
         logits = D(torch.cat([real, shown])).float()
-        loss = (rules.real(logits[:n]) + rules.fake(logits[n:])) / 2
+        loss = rules.judged(logits[:n], logits[n:])
         scalars[f"loss_D_{kind}"] = loss
         losses.append(loss)
     descend(game.opt_D, losses[0] + losses[1])

@@ -5,41 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
-from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from bascule.data.augment import Affine, Flip
-from bascule.data.batches import as_uint8
-from bascule.data.domains import DOMAIN, TwoSets
+from bascule.data.domains import TwoSets
 from bascule.data.faces import Faces
-from bascule.data.images import ImageSet
-from bascule.errors import Refusal
-from bascule.game import autocast
-from bascule.laws import Rate, draw
+from bascule.data.pairs import CartoonPair
+from bascule.laws import Rate
 from bascule.models.cyclegan import CycleGAN
-from bascule.now import Now, address, generator
+from bascule.now import Now
 from bascule.steps.cycle import CycleRules, Translation, cycle_step
-from bascule.training.gan import prepare
-from bascule.training.grid import grid
-from bascule.training.recipe import AnyRecipe
-from bascule.training.state import State
-
-SHOWN = 8  # pictures of either set in a sample grid
+from bascule.training.translation import TranslationRecipe
 
 
 @dataclass(frozen=True)
-class CycleRecipe(AnyRecipe):
+class CycleRecipe(TranslationRecipe):
     """One run of CycleGAN, whole.
 
-    A step takes ``batch`` pictures of either set, each set in an order of its own that begins anew
-    when it is through; an epoch is as many steps as the sets have batches together. ``lr``: of all
-    nets. ``cycle``, ``identity``, ``pool``, ``objective``: :class:`bascule.steps.cycle.CycleRules`.
-    Every pixel gets uniform noise of one grey level, so that no picture is quite flat.
+    Steps and epochs are those of :class:`bascule.training.translation.TranslationRecipe`. ``lr``:
+    of all nets. ``cycle``, ``identity``, ``pool``, ``objective``:
+    :class:`bascule.steps.cycle.CycleRules`.
     """
 
-    data: TwoSets = TwoSets(Faces(style="adventurer"), Faces())
+    data: TwoSets | CartoonPair = TwoSets(Faces(style="adventurer"), Faces())
     model: CycleGAN = CycleGAN(width=32, blocks=4, size=64, width_D=32, halvings=2)
     epochs: int = 100
     batch: int = 1
@@ -65,20 +54,12 @@ class CycleRecipe(AnyRecipe):
     keep_every_epochs: int = 10
 
     def __post_init__(self) -> None:
-        self._check()
-        self._expect("batch", self.batch >= 1, "at least 1 picture of either set")
-        self._check_rate("lr")
-        for name in ("beta1", "beta2"):
-            self._expect(name, 0 <= getattr(self, name) < 1, "a number in [0, 1)")
-        for name in ("cycle", "identity", "pool"):
-            self._expect(name, getattr(self, name) >= 0, "a number >= 0")
-        self._check_size("turns")
+        self._check_translation("cycle", "identity", "pool")
 
     drawn = (
         "rows of eight: training pictures of the first set, what they become, and what leads back; "
         "then the same of the second set"
     )
-    space = "rgb"
 
     @property
     def scalars(self) -> tuple[str, ...]:
@@ -88,80 +69,13 @@ class CycleRecipe(AnyRecipe):
     def rules(self) -> CycleRules:
         return CycleRules(self.objective, self.cycle, self.identity, self.pool)
 
-    def labels_of(self, images: ImageSet) -> Tensor:
-        """Of which set each training image is: 0 or 1, (N,)."""
-        told = images.labels[DOMAIN][images.indices("train")] == "b"
-        return torch.from_numpy(told.astype(np.int64))
-
     def begin(self) -> Translation:
-        device = torch.device(self.device)
-        layout = torch.channels_last if self.channels_last else torch.contiguous_format
-        nets = self.model.players(generator(self.seed, "players"))
-        for net in nets:
-            net.to(memory_format=layout).to(device).train()
-        lr = draw(self.lr, Now(self.seed, 0, 0))
-        opt_G, opt_D = (
-            torch.optim.Adam(
-                [weight for net in pair for weight in net.parameters()],
-                lr,
-                (self.beta1, self.beta2),
-                fused=True,
-            )
-            for pair in (nets[:2], nets[2:])
-        )
-        return Translation(*nets, opt_G, opt_D, device, pools={})
+        G_AB, G_BA, D_A, D_B = self._drawn_players()
+        opt_G, opt_D = self._adam((G_AB, G_BA)), self._adam((D_A, D_B))
+        return Translation(G_AB, G_BA, D_A, D_B, opt_G, opt_D, torch.device(self.device))
 
-    def play(
-        self, state: State, images: Tensor, indices: Tensor, held_out: Tensor | None
-    ) -> dict[str, Tensor]:
-        game: Translation = state.game
-        now = Now(self.seed, state.epoch, state.step, device=game.device)
-        torch.manual_seed(address(self.seed, "global", now.step))
-        assert state.labels is not None, "of which set each image is"
-        sets = [(state.labels == kind).nonzero().flatten() for kind in (0, 1)]
-        if game.shown is None:
-            first = [images[places[torch.arange(SHOWN) % len(places)]] for places in sets]
-            game.shown = torch.stack(first).cpu()
-        for optimizer in (game.opt_G, game.opt_D):
-            for group in optimizer.param_groups:
-                group["lr"] = draw(self.lr, now)
-        batches = []
-        for kind, places in zip("AB", sets, strict=True):
-            at = now.within(f"set {kind}")
-            pixels = images[self._next(places, kind, state.step).to(images.device)]
-            x = prepare(pixels.to(game.device), self.augment, "rgb", at)
-            grain = torch.rand(x.shape, generator=at.device_rng("grain"), device=x.device)
-            x = x + (grain - 0.5) * (2 / 255)
-            batches.append(
-                x.contiguous(memory_format=torch.channels_last) if self.channels_last else x
-            )
-        with autocast(game.device, self.precision):
-            return cycle_step(game, batches[0], batches[1], now, self.rules)
+    def step(self, game: Translation, a: Tensor, b: Tensor, now: Now) -> dict[str, Tensor]:
+        return cycle_step(game, a, b, now, self.rules)
 
-    def _next(self, places: Tensor, kind: str, step: int) -> Tensor:
-        """The pictures of one set in this step, (batch,): each pass through it in a new order."""
-        found = []
-        for k in range(step * self.batch, (step + 1) * self.batch):
-            turn, at = divmod(k, len(places))
-            order = torch.randperm(
-                len(places), generator=generator(self.seed, f"order {kind}", turn)
-            )
-            found.append(places[order[at]])
-        return torch.stack(found)
-
-    def draw(self, players: Translation) -> Image.Image:
-        assert players.shown is not None, "a step was played"
-        rows = []
-        for pictures, there, back in (
-            (players.shown[0], players.G_AB, players.G_BA),
-            (players.shown[1], players.G_BA, players.G_AB),
-        ):
-            x = prepare(pictures.to(players.device), (), "rgb", Now(self.seed, 0, 0))
-            with torch.no_grad(), autocast(players.device, self.precision):
-                y = there(x).float()
-                again = back(y).float()
-            rows += [pictures, as_uint8(y).cpu(), as_uint8(again).cpu()]
-        return grid(torch.cat(rows), SHOWN)
-
-    def sample(self, players: Translation, z: Tensor) -> Tensor:
-        raise Refusal("CycleGAN draws from pictures, not from latents")
+    def ways(self, players: Translation) -> tuple[nn.Module, nn.Module | None]:
+        return players.G_AB, players.G_BA

@@ -1,0 +1,97 @@
+"""The recipe of CUT and FastCUT: two image sets, nets, rates and weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from bascule.data.augment import Affine, Flip
+from bascule.data.domains import TwoSets
+from bascule.data.faces import Faces
+from bascule.data.pairs import CartoonPair
+from bascule.laws import Rate
+from bascule.models.cut import CUT
+from bascule.now import Now
+from bascule.steps.contrastive import Contrast, ContrastRules, contrastive_step
+from bascule.training.translation import TranslationRecipe
+
+
+@dataclass(frozen=True)
+class ContrastiveRecipe(TranslationRecipe):
+    """One run of CUT, whole; FastCUT is one with ``contrast=10, identity=False, flips=True``.
+
+    Steps and epochs are those of :class:`bascule.training.translation.TranslationRecipe`. ``lr``:
+    of all nets. The weights are those of :class:`bascule.steps.contrastive.ContrastRules`.
+    """
+
+    data: TwoSets | CartoonPair = TwoSets(Faces(style="adventurer"), Faces())
+    model: CUT = CUT(
+        width=32,
+        blocks=4,
+        size=64,
+        width_D=32,
+        halvings=2,
+        taps=("rgb", "down1", "down2", "res0", "res2"),
+        features=64,
+    )
+    epochs: int = 100
+    batch: int = 1
+    seed: int = 0
+    # optimisation (Adam)
+    lr: Rate = 2e-4
+    beta1: float = 0.5
+    beta2: float = 0.999
+    # what is played for
+    objective: Literal["least-squares", "non-saturating"] = "least-squares"
+    contrast: float = 1.0
+    identity: bool = True
+    flips: bool = False
+    patches: int = 64
+    temperature: float = 0.07
+    # what the nets see
+    augment: tuple[Flip | Affine, ...] = ()
+    # arithmetic
+    precision: Literal["auto", "fp32", "bf16"] = "fp32"
+    channels_last: bool = True
+    threads: int | None = None
+    device: str = "auto"
+    # what is kept
+    sample_every_epochs: int = 1
+    keep_every_epochs: int = 10
+
+    def __post_init__(self) -> None:
+        self._check_translation("contrast")
+        self._expect("patches", self.patches >= 2, "at least 2 places, to tell one from another")
+        self._expect("temperature", self.temperature > 0, "a number > 0")
+
+    drawn = "rows of eight: training pictures of the first set, what they become, the second set"
+
+    @property
+    def scalars(self) -> tuple[str, ...]:
+        return "loss_D", "loss_G", "contrast"
+
+    @property
+    def rules(self) -> ContrastRules:
+        return ContrastRules(
+            objective=self.objective,
+            taps=self.model.taps,
+            contrast=self.contrast,
+            identity=self.identity,
+            flips=self.flips,
+            patches=self.patches,
+            temperature=self.temperature,
+        )
+
+    def begin(self) -> Contrast:
+        G, D, heads = self._drawn_players()
+        opt_G, opt_D = self._adam((G, heads)), self._adam((D,))
+        return Contrast(G, D, heads, opt_G, opt_D, torch.device(self.device))
+
+    def step(self, game: Contrast, a: Tensor, b: Tensor, now: Now) -> dict[str, Tensor]:
+        return contrastive_step(game, a, b, now, self.rules)
+
+    def ways(self, players: Contrast) -> tuple[nn.Module, nn.Module | None]:
+        return players.G, None
