@@ -40,7 +40,7 @@ class Reads:
 
 def measured(kinds, there, back=None):
     found, picture = evaluate_translation(
-        kinds, there, back, Pixels(), counter, Reads(kinds), "a run", 3
+        kinds, there, back, Pixels(), counter, Reads(kinds), None, "a run", 3
     )
     assert picture.width > 0
     return found, {value.label.partition("[")[0]: value.measured for value in found.values}

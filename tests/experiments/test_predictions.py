@@ -180,8 +180,9 @@ def test_closes_is_the_share_of_the_gap_to_the_bound():
     assert prediction.measure(curves, 0) == pytest.approx(0.5)
     assert prediction.region() == (0.4, inf)
     assert "closes at least 40% of the gap between L1 of copy[t] and “bound”" in prediction.claim()
-    level = {"ours": curves["ours"], "bound": {0: {"L1[t]": np.array([0.5])}}}
-    assert isnan(prediction.measure(level, 0))
+    for no_better in (0.5, 0.7):
+        worse = {"ours": curves["ours"], "bound": {0: {"L1[t]": np.array([no_better])}}}
+        assert isnan(prediction.measure(worse, 0))
 
 
 def test_measures_of_translation_are_known():

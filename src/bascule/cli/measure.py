@@ -10,6 +10,7 @@ import numpy as np
 from bascule import atomic
 from bascule.cli.play import load_images, named_data
 from bascule.cli.progress import counter
+from bascule.data.faces import Faces
 from bascule.data.images import ImageSet
 from bascule.data.pairs import CartoonPair
 from bascule.errors import Refusal
@@ -161,6 +162,7 @@ def _coding(args: argparse.Namespace, run: Run, images: ImageSet, epoch: int | N
 
 def _translation(args: argparse.Namespace, run: Run, images: ImageSet, epoch: int | None) -> None:
     """Measure a run's translations of held-out pictures, keep what was found, and print it."""
+    from bascule.attributes.classifier import classifier
     from bascule.attributes.pair import pair_reader
     from bascule.evaluation.translation import Kinds, evaluate_translation
     from bascule.features.extractors import extractor
@@ -175,10 +177,13 @@ def _translation(args: argparse.Namespace, run: Run, images: ImageSet, epoch: in
         raise Refusal(f"--extractor {' '.join(spaces)}: give one for a run of translation")
     paired = isinstance(run.recipe.data, CartoonPair)
     kinds = Kinds.of(images, args.n, paired)
-    reader = None
-    if paired and not args.no_attributes:
-        with counter("learning to read the attributes of the second style (once)") as tell:
-            reader = pair_reader("b", images.size, tell)
+    reader = faces = None
+    if not args.no_attributes:
+        second = getattr(run.recipe.data, "b", None)
+        style = second.style if isinstance(second, Faces) else None
+        with counter("learning to read the attributes of the second kind (once)") as tell:
+            reader = pair_reader("b", images.size, tell) if paired else None
+            faces = classifier(style, images.size, tell) if style else None
     ways = ways_of(run, epoch)
     found, picture = evaluate_translation(
         kinds,
@@ -187,6 +192,7 @@ def _translation(args: argparse.Namespace, run: Run, images: ImageSet, epoch: in
         extractor(spaces[0]),
         counter,
         reader,
+        faces,
         run.id,
         ways.epoch,
         args.seed,

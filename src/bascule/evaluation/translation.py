@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from bascule.attributes.classifier import AttributeClassifier
 from bascule.attributes.pair import PairReader
 from bascule.data.batches import as_float, as_uint8
 from bascule.data.color import lab_to_rgb, rgb_to_lab
@@ -83,20 +84,24 @@ def evaluate_translation(
     extractor: Extractor,
     counter: Counter,
     reader: PairReader | None = None,
+    classifier: AttributeClassifier | None = None,
     subject: str = "translations",
     epoch: int | None = None,
     seed: int = 0,
 ) -> tuple[Evaluation, Image.Image]:
     """Measure the translator ``there`` on the held-out pictures of ``kinds``, quantised to 8 bits.
 
-    ``back``: what leads back, for the cycle error; ``reader``: of attributes of the second kind.
+    ``back``: what leads back, for the cycle error; ``reader``: of attributes of the second kind,
+    where the truth is known; ``classifier``: where the second kind are built-in faces.
     Returns the evaluation, and translations beside their nearest training pictures.
     """
     x = as_float(torch.from_numpy(kinds.given))
     with counter("translating"):
         y = there(x)
     made = as_uint8(y).numpy()
-    found, picture = evaluate(made, kinds.other, [extractor], counter, None, subject, epoch, seed)
+    found, picture = evaluate(
+        made, kinds.other, [extractor], counter, classifier, subject, epoch, seed
+    )
     candidates = {"": made} | baselines(kinds, seed)
     values = list(found.values)
     space = f"translation;{len(made)} pictures"

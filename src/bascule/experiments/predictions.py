@@ -236,7 +236,8 @@ class Closes:
     """How much of the way from ``start`` to what ``bound`` reaches ``arm`` goes, at least ``part``.
 
     (start - scalar of arm) / (start - scalar of bound), where ``start`` is another scalar of the
-    same arm: 0 is no better than that, 1 as good as the bound.
+    same arm: 0 is no better than that, 1 as good as the bound. Of scalars that are better the
+    lower they are; no number where the bound is not below ``start``.
     """
 
     scalar: str
@@ -260,7 +261,7 @@ class Closes:
     def measure(self, curves: Curves, seed: int) -> float:
         start = _mean(curves, self.arm, seed, self.start)
         ours, bound = (_mean(curves, arm, seed, self.scalar) for arm in (self.arm, self.than))
-        return (start - ours) / (start - bound) if start != bound else nan
+        return (start - ours) / (start - bound) if bound < start else nan
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,26 @@ def _binomial(row: Sequence[float], channels: int, like: Tensor) -> Tensor:
     return (kernel / kernel.sum()).expand(channels, 1, -1, -1)
 
 
+class ToFew(nn.Conv2d):
+    """A convolution to few channels, column by column of its kernel: the same sums, in less time.
+
+    A CPU computes 16 channels in the time of 3. So the kernel's columns, k x 1 each, make channels
+    of their own, k times as many; these are moved by their columns' places and summed, in fp32.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        few, channels, k, _ = self.weight.shape
+        x = F.pad(x, (k // 2,) * 4, "reflect")
+        columns = self.weight.permute(0, 3, 1, 2).reshape(few * k, channels, k, 1)
+        parts = F.conv2d(x, columns).float().unflatten(1, (few, k))
+        width = x.shape[-1] - k + 1
+        total = parts[:, :, 0, :, :width]
+        for column in range(1, k):
+            total = total + parts[:, :, column, :, column : column + width]
+        assert self.bias is not None
+        return total + self.bias.view(-1, 1, 1)
+
+
 class ResNetTranslator(nn.Module):
     """x: (B, 3, H, W) -> (B, 3, H, W), H and W multiples of 4; the net of Johnson et al. 2016.
 
@@ -77,7 +97,7 @@ class ResNetTranslator(nn.Module):
         self.down1, self.down2 = (_down(width * k, up == "blurred") for k in (1, 2))
         self.blocks = nn.ModuleList(ResidualBlock(4 * width) for _ in range(blocks))
         self.up = nn.Sequential(*_up(4 * width, up), *_up(2 * width, up))
-        self.last = nn.Sequential(_conv(width, 3, 7), nn.Tanh())
+        self.last = nn.Sequential(ToFew(width, 3, 7, padding=3, padding_mode="reflect"), nn.Tanh())
 
     def forward(self, x: Tensor) -> Tensor:
         return self.translated(x, ())[0]

@@ -1,0 +1,147 @@
+"""What a step of the light CycleGAN costs, beside the published sizes and beside a plain loop.
+
+    python benchmarks/translation_steps.py            about three minutes on one core
+
+Three players take steps of one pair of pictures of 64 pixels in turn, so that a drift of the
+machine hits all alike; ratios are medians over rounds, with the lowest and highest.
+
+- *light*: the preset's step, as `bascule train cyclegan-light` plays it, in fp32;
+- *reference*: the same step with the published sizes (9 blocks, width 64, patches of 70 pixels);
+- *plain*: the light nets in a loop by hand, which calls a net once for each term of the equations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.nn.functional import l1_loss, mse_loss
+
+from bascule.models.cyclegan import CycleGAN
+from bascule.models.translators import ToFew
+from bascule.now import generator
+from bascule.presets import TRANSLATION_PRESETS
+from bascule.training.cycle import CycleRecipe
+from bascule.training.machine import describe, fast_bf16, settle
+from bascule.training.state import begin
+
+
+class Ours:
+    """The recipe's own step."""
+
+    def __init__(self, recipe: CycleRecipe, pixels: Tensor, labels: Tensor) -> None:
+        self.recipe, self.pixels, self.state = recipe, pixels, begin(recipe)
+        self.state.labels = labels
+
+    def step(self) -> None:
+        self.recipe.play(self.state, self.pixels, torch.arange(1), None)
+        self.state.step += 1
+
+
+class Plain:
+    """The same game, a call for each term, in ordinary PyTorch."""
+
+    def __init__(self, recipe: CycleRecipe, pixels: Tensor, labels: Tensor) -> None:
+        self.A, self.B = (pixels[labels == kind].float() / 127.5 - 1 for kind in (0, 1))
+        self.G_AB, self.G_BA, self.D_A, self.D_B = recipe.model.players(generator("plain"))
+        for net in (self.G_AB, self.G_BA):
+            for layer in net.modules():
+                if isinstance(layer, ToFew):  # as one would write it
+                    layer.forward = partial(torch.nn.Conv2d.forward, layer)
+        both = (self.G_AB, self.G_BA), (self.D_A, self.D_B)
+        self.opt_G, self.opt_D = (
+            torch.optim.Adam(
+                itertools.chain(*(net.parameters() for net in pair)), 2e-4, (0.5, 0.999)
+            )
+            for pair in both
+        )
+        self.pools: dict[str, list[Tensor]] = {"A": [], "B": []}
+
+    def step(self) -> None:
+        a, b = (x[torch.randint(len(x), (1,))] for x in (self.A, self.B))
+        for D in (self.D_A, self.D_B):
+            D.requires_grad_(False)
+        self.opt_G.zero_grad()
+        fake_b, fake_a = self.G_AB(a), self.G_BA(b)
+        loss = 10 * (l1_loss(self.G_BA(fake_b), a) + l1_loss(self.G_AB(fake_a), b))
+        loss = loss + 5 * (l1_loss(self.G_BA(a), a) + l1_loss(self.G_AB(b), b))
+        loss = loss + _far(self.D_B(fake_b), 1.0) + _far(self.D_A(fake_a), 1.0)
+        loss.backward()
+        self.opt_G.step()
+        for D in (self.D_A, self.D_B):
+            D.requires_grad_(True)
+        self.opt_D.zero_grad()
+        for D, kind, real, fake in ((self.D_A, "A", a, fake_a), (self.D_B, "B", b, fake_b)):
+            old = self._pooled(kind, fake.detach())
+            ((_far(D(real), 1.0) + _far(D(old), 0.0)) / 2).backward()
+        self.opt_D.step()
+
+    def _pooled(self, kind: str, fake: Tensor) -> Tensor:
+        pool = self.pools[kind]
+        if len(pool) < 50:
+            pool.append(fake)
+            return fake
+        if torch.rand(()) < 0.5:
+            return fake
+        at = int(torch.randint(50, ()))
+        old, pool[at] = pool[at], fake
+        return old
+
+
+def _far(logits: Tensor, wanted: float) -> Tensor:
+    return mse_loss(logits, torch.full_like(logits, wanted))
+
+
+def seconds(step: Callable[[], None], steps: int) -> float:
+    """Of one step, in the mean over ``steps``."""
+    began = time.perf_counter()
+    for _ in range(steps):
+        step()
+    return (time.perf_counter() - began) / steps
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    preset = TRANSLATION_PRESETS["cyclegan-light"]
+    assert isinstance(preset, CycleRecipe)
+    light = settle(preset.but(threads=args.threads, device="cpu", precision="fp32"))
+    images = light.data.load()
+    pixels = torch.from_numpy(images.pixels[images.indices("train")])
+    labels = light.labels_of(images)
+    reference = light.but(model=CycleGAN(size=64))
+    players: dict[str, tuple[Ours | Plain, int]] = {
+        "light": (Ours(light, pixels, labels), 8),
+        "plain": (Plain(light, pixels, labels), 8),
+        "reference": (Ours(reference, pixels, labels), 2),
+    }
+    if fast_bf16("cpu"):
+        players["light, bf16"] = (Ours(light.but(precision="bf16"), pixels, labels), 8)
+    for player, _ in players.values():
+        player.step()
+    rounds = [
+        {name: seconds(player.step, steps) for name, (player, steps) in players.items()}
+        for _ in range(args.rounds)
+    ]
+    print(", ".join(f"{name} {value}" for name, value in describe().items()))
+    print(f"{args.threads} threads, {args.rounds} rounds, pictures of 64 px, batch 1, identity on")
+    for name in players:
+        each = [one[name] * 1000 for one in rounds]
+        print(f"{name:12} {statistics.median(each):7.0f} ms a step")
+    for ours, other, most in (("light", "reference", 0.25), ("light", "plain", 0.85)):
+        ratios = [one[ours] / one[other] for one in rounds]
+        told = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        print(f"{ours} / {other}: {statistics.median(ratios):.2f} ({told}); asked: {most:g}")
+
+
+if __name__ == "__main__":
+    main()
