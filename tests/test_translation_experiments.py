@@ -1,0 +1,68 @@
+"""The experiments on translation and its presets, in seconds: that they run, not what they say."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from bascule import presets
+from bascule.experiments.experiment import load
+from bascule.presets import TRANSLATION_PRESETS
+from bascule.training.loop import train
+from bascule.training.machine import settle
+from bascule.training.state import begin
+
+ROOT = Path(__file__).parent.parent
+FILES = sorted((ROOT / "experiments/translation").glob("*.py"))
+LIGHT = [name for name in TRANSLATION_PRESETS if name.endswith("-light")]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_arm_of_every_question_plays_to_its_end(file):
+    whole, quick = load(file), load(file, quick=True)
+    assert list(whole.arms) == list(quick.arms)
+    assert len(whole.seeds) >= 3
+    for arm, recipe in quick.arms.items():
+        images = recipe.data.load()
+        state = begin(settle(recipe.but(threads=1)))
+        state.labels = recipe.labels_of(images)
+        train(recipe, state, torch.from_numpy(images.pixels[images.indices("train")]))
+        assert state.epoch == recipe.epochs, arm
+
+
+def test_one_arm_is_run_and_measured_as_its_user_would(tmp_path):
+    command = [sys.executable, "-m", "bascule", "--runs", str(tmp_path / "runs"), "run"]
+    command += ["translation/cartoon_pair", "--quick", "--seeds", "0", "--arm", "CycleGAN"]
+    command += ["--note", str(tmp_path / "note")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("translation/cartoon-pair-quick: inconclusive: one seed")
+    note = (tmp_path / "note/note.md").read_text("utf-8")
+    assert "R@1[translation,32px] of “CycleGAN” exceeds its R@1 of random target" in note
+    assert "what they become, and what leads back" in note
+    assert len(list((tmp_path / "runs").glob("*/metrics.json"))) == 1
+
+
+@pytest.mark.parametrize("name", TRANSLATION_PRESETS)
+def test_a_preset_is_called_as_it_is_listed(name):
+    assert getattr(presets, name.replace("-", "_")) is TRANSLATION_PRESETS[name]
+    recipe = TRANSLATION_PRESETS[name]
+    assert recipe.data.size == recipe.model.size == (64 if name in LIGHT else 256)
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_a_light_preset_learns(name):
+    """Two steps on the pictures that come with it, at its own size."""
+    recipe = settle(TRANSLATION_PRESETS[name].but(threads=1, device="cpu"))
+    pixels = torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8)
+    state = begin(recipe)
+    state.labels = torch.tensor([0, 0, 1, 1])
+    before = [weight.clone() for weight in recipe.ways(state.game)[0].parameters()]
+    for _ in range(2):
+        scalars = recipe.play(state, pixels, torch.arange(1), None)
+        assert all(value.isfinite() for value in scalars.values())
+        state.step += 1
+    after = recipe.ways(state.game)[0].parameters()
+    assert any(not torch.equal(old, new) for old, new in zip(before, after, strict=True))
