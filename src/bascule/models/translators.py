@@ -6,7 +6,7 @@ picture's translation does not depend on those beside it, and training and use a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import torch
@@ -33,28 +33,11 @@ class ResidualBlock(nn.Module):
 
 
 class Blur(nn.Module):
-    """(B, C, H, W) -> (B, C, H/2, W/2), binomially blurred first (Zhang 2019)."""
+    """(B, C, H, W) -> (B, C, H/2, W/2), blurred by 1, 2, 1 first (Zhang 2019): two means of two."""
 
     def forward(self, x: Tensor) -> Tensor:
-        c = x.shape[1]
-        kernel = _binomial((1.0, 2.0, 1.0), c, x)
-        return F.conv2d(F.pad(x, (1, 1, 1, 1), "reflect"), kernel, stride=2, groups=c)
-
-
-class BlurUp(nn.Module):
-    """(B, C, H, W) -> (B, C, 2H, 2W) by a transposed binomial kernel (Zhang 2019)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        c = x.shape[1]
-        kernel = 4 * _binomial((1.0, 3.0, 3.0, 1.0), c, x)
-        x = F.pad(x, (1, 1, 1, 1), "replicate")
-        return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=c)[:, :, 2:-2, 2:-2]
-
-
-def _binomial(row: Sequence[float], channels: int, like: Tensor) -> Tensor:
-    line = torch.tensor(row, dtype=like.dtype, device=like.device)
-    kernel = torch.outer(line, line)
-    return (kernel / kernel.sum()).expand(channels, 1, -1, -1)
+        padded = F.pad(x, (1, 1, 1, 1), "reflect")
+        return F.avg_pool2d(F.avg_pool2d(padded, 2, stride=1), 2)
 
 
 class ToFew(nn.Conv2d):
@@ -159,8 +142,13 @@ def _up(channels: int, up: Up) -> list[nn.Module]:
     if up == "transposed":
         wider = nn.ConvTranspose2d(channels, half, 3, stride=2, padding=1, output_padding=1)
         return [wider, *_normed(half)]
-    bigger = nn.Upsample(scale_factor=2, mode="nearest") if up == "nearest" else BlurUp()
-    return [bigger, nn.Conv2d(channels, half, 3, padding=1), *_normed(half)]
+    # Zhang's transposed kernel 1, 3, 3, 1 is bilinear interpolation.
+    mode = "nearest" if up == "nearest" else "bilinear"
+    return [
+        nn.Upsample(scale_factor=2, mode=mode),
+        nn.Conv2d(channels, half, 3, padding=1),
+        *_normed(half),
+    ]
 
 
 class UNetTranslator(nn.Module):
