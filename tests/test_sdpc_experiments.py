@@ -45,6 +45,20 @@ def test_one_arm_is_run_and_measured_as_its_user_would(tmp_path):
     assert len(list((tmp_path / "runs").glob("*/metrics.json"))) == 1
 
 
+def test_the_gate_says_what_comes_back(tmp_path):
+    command = [sys.executable, "-m", "bascule", "--runs", str(tmp_path / "runs"), "run"]
+    command += ["sdpc/gate", "--quick", "--seeds", "0", "--arm", "plain"]
+    command += ["--set", "epochs=1", "--note", str(tmp_path / "note")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    note = (tmp_path / "note/note.md").read_text("utf-8")
+    assert "## Back from the codes" in note and "## Noise" not in note
+    lines = [line.split(" | ") for line in note.splitlines() if line.startswith("| plain |")]
+    ssim = {cells[1]: float(cells[3]) for cells in lines if len(cells) == 8}
+    assert list(ssim) == ["low-pass", "layer 1", "layer 2", "split"]
+    assert ssim["split"] > 0.999 > ssim["low-pass"]
+
+
 @pytest.mark.parametrize("name", SDPC_PRESETS)
 def test_a_preset_learns(name):
     assert getattr(presets, name.replace("-", "_")) is SDPC_PRESETS[name]

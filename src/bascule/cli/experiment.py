@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bascule.cli.play import add_settings, load, settings
@@ -202,7 +202,7 @@ def train_all(
     from bascule.cli.progress import JobBars, bars
 
     if found.measure and found.measure.attributes:
-        _learn_attributes(sets.values())
+        _learn_attributes(sets)
     with bars() as progress:
         watch = JobBars(progress, jobs)
         return run_all(jobs, found, store, _digests(sets), watch, launcher) == "finished"
@@ -227,12 +227,9 @@ def say(results: Results, page: Path) -> None:
     print(f"note: {page}")
 
 
-def _learn_attributes(sets: Iterable[ImageSet]) -> None:
+def _learn_attributes(sets: Mapping[object, ImageSet]) -> None:
     """Learn once to read the attributes of built-in faces, before workers ask for it at once."""
-    from bascule.attributes.classifier import classifier, style_of
-    from bascule.cli.progress import counter
+    from bascule.cli.measure import reader_of
 
-    for images in sets:
-        if style := style_of(images):
-            with counter(f"learning to read the attributes of {style} (once)") as tell:
-                classifier(style, images.size, tell)
+    for data, images in sets.items():
+        reader_of(data, images)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bascule import atomic
 from bascule.cli.play import load_images, named_data
 from bascule.cli.progress import counter
+from bascule.data.domains import TwoSets
 from bascule.data.faces import Faces
 from bascule.data.images import ImageSet
 from bascule.data.pairs import CartoonPair
@@ -18,6 +20,12 @@ from bascule.features.extractors import DEFAULT, EXTRACTORS
 from bascule.runs.store import Run, Store
 from bascule.training.sdpc import SDPCRecipe
 from bascule.training.translation import TranslationRecipe
+
+if TYPE_CHECKING:
+    from bascule.attributes.pair import PairReader
+    from bascule.attributes.reading import AttributeClassifier
+    from bascule.coding.coder import Coder
+    from bascule.metrics.measured import Measured
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -55,6 +63,9 @@ def add(verbs: argparse._SubParsersAction) -> None:
     evaluate.add_argument(
         "--sigma", type=float, nargs="+", metavar="S", help="of SDPC: noise to take away"
     )
+    evaluate.add_argument(
+        "--decoded", action="store_true", help="of SDPC: how well pictures come back from codes"
+    )
     evaluate.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     evaluate.set_defaults(do=do_evaluate)
 
@@ -89,8 +100,8 @@ def _run(args: argparse.Namespace, run: Run) -> int:
     if not epochs:
         raise Refusal(f"{run.id} keeps no checkpoint yet: train it first")
     is_sdpc = isinstance(run.recipe, SDPCRecipe)
-    if not is_sdpc and (args.k_fb or args.sigma):
-        raise Refusal(f"--k-fb and --sigma are for runs of SDPC, and {run.id} is none")
+    if not is_sdpc and (args.k_fb or args.sigma or args.decoded):
+        raise Refusal(f"--k-fb, --sigma and --decoded are for SDPC, and {run.id} is no run of it")
     for epoch in epochs:
         if is_sdpc:
             _coding(args, run, images, epoch)
@@ -137,14 +148,16 @@ def _coding(args: argparse.Namespace, run: Run, images: ImageSet, epoch: int | N
     if len(pictures) < 2:
         raise Refusal(f"{images.name} holds out {len(pictures)} pictures: at least 2 are needed")
     with counter("settling on held-out pictures") as tell:
+        few = () if args.decoded else K_FB
         found = measure_coding(
-            coder, pictures, args.k_fb or K_FB, args.sigma or SIGMAS, args.seed, tell
+            coder, pictures, args.k_fb or few, args.sigma or SIGMAS, args.seed, tell
         )
+    found |= _decoded(args, coder, images) if args.decoded else {}
     values = tuple(
         Value(
             measured,
             Scale(label, f"SDPC codes, seed {args.seed}", images.digest, measured.n, measured.m),
-            "higher" if label.startswith("SSIM") else "lower",
+            "higher" if label.startswith(("SSIM", "attributes read")) else "lower",
         )
         for label, measured in found.items()
     )
@@ -160,10 +173,41 @@ def _coding(args: argparse.Namespace, run: Run, images: ImageSet, epoch: int | N
     print(f"metrics: {path}")
 
 
+def reader_of(data: object, images: ImageSet) -> AttributeClassifier | PairReader | None:
+    """What reads the attributes of ``images``, of a pair its second kind; learnt where it must be.
+
+    None for pictures that nothing here can read.
+    """
+    from bascule.attributes.classifier import classifier, style_of
+    from bascule.attributes.pair import pair_reader
+
+    second = data.b if isinstance(data, TwoSets) else None
+    style = second.style if isinstance(second, Faces) else style_of(images)
+    if not style and not isinstance(data, CartoonPair):
+        return None
+    with counter(f"learning to read the attributes of {style or 'a pair'} (once)") as tell:
+        if style:
+            return classifier(style, images.size, tell)
+        return pair_reader("b", images.size, tell)
+
+
+def _decoded(args: argparse.Namespace, coder: Coder, images: ImageSet) -> dict[str, Measured]:
+    """What comes back from the codes of held-out pictures, by label."""
+    from bascule.attributes.reading import AttributeClassifier
+    from bascule.coding.decoding import measure_decoding
+    from bascule.features.extractors import extractor
+
+    reader = None if args.no_attributes else reader_of(coder.recipe.data, images)
+    assert reader is None or isinstance(reader, AttributeClassifier)
+    with counter("decoding held-out pictures") as tell:
+        space = extractor((args.extractor or [DEFAULT])[0])
+        return dict(measure_decoding(coder, images, args.n, space, reader, args.seed, tell))
+
+
 def _translation(args: argparse.Namespace, run: Run, images: ImageSet, epoch: int | None) -> None:
     """Measure a run's translations of held-out pictures, keep what was found, and print it."""
-    from bascule.attributes.classifier import classifier
-    from bascule.attributes.pair import pair_reader
+    from bascule.attributes.pair import PairReader
+    from bascule.attributes.reading import AttributeClassifier
     from bascule.evaluation.translation import Kinds, evaluate_translation
     from bascule.features.extractors import extractor
     from bascule.reports.evaluation import title
@@ -177,13 +221,7 @@ def _translation(args: argparse.Namespace, run: Run, images: ImageSet, epoch: in
         raise Refusal(f"--extractor {' '.join(spaces)}: give one for a run of translation")
     paired = isinstance(run.recipe.data, CartoonPair)
     kinds = Kinds.of(images, args.n, paired)
-    reader = faces = None
-    if not args.no_attributes:
-        second = getattr(run.recipe.data, "b", None)
-        style = second.style if isinstance(second, Faces) else None
-        with counter("learning to read the attributes of the second kind (once)") as tell:
-            reader = pair_reader("b", images.size, tell) if paired else None
-            faces = classifier(style, images.size, tell) if style else None
+    reader = None if args.no_attributes else reader_of(run.recipe.data, images)
     ways = ways_of(run, epoch)
     found, picture = evaluate_translation(
         kinds,
@@ -191,8 +229,8 @@ def _translation(args: argparse.Namespace, run: Run, images: ImageSet, epoch: in
         ways.back.floats if ways.back else None,
         extractor(spaces[0]),
         counter,
-        reader,
-        faces,
+        reader if isinstance(reader, PairReader) else None,
+        reader if isinstance(reader, AttributeClassifier) else None,
         run.id,
         ways.epoch,
         args.seed,
@@ -218,7 +256,7 @@ def _measure(
     folder: Path,
 ) -> None:
     """Evaluate, keep what was found in ``folder``, and print it."""
-    from bascule.attributes.classifier import classifier, style_of
+    from bascule.attributes.reading import AttributeClassifier
     from bascule.evaluation.evaluate import check_fakes, evaluate
     from bascule.features.extractors import extractor
     from bascule.reports.evaluation import evaluation_table, title
@@ -227,11 +265,8 @@ def _measure(
 
     spaces = [extractor(name) for name in dict.fromkeys(args.extractor or [DEFAULT])]
     check_fakes(fakes, images)
-    style = None if args.no_attributes else style_of(images)
-    reader = None
-    if style:
-        with counter(f"learning to read the attributes of {style} (once)") as tell:
-            reader = classifier(style, images.size, tell)
+    reader = None if args.no_attributes else reader_of(None, images)
+    assert reader is None or isinstance(reader, AttributeClassifier)
     found, picture = evaluate(fakes, images, spaces, counter, reader, subject, epoch, args.seed)
     folder.mkdir(parents=True, exist_ok=True)
     path = keep_evaluation(folder, found)

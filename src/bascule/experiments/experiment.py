@@ -79,14 +79,16 @@ class MeasureCoding:
     """What is measured of every finished run of SDPC, on ``pictures`` held-out ones.
 
     Costs and sparsity at each ``k_fb``, and what each layer makes of noise of each of ``sigmas``:
-    :func:`bascule.coding.measure.measure_coding`.
+    :func:`bascule.coding.measure.measure_coding`. ``decoded``: how well the pictures come back from
+    their codes, too (:func:`bascule.coding.decoding.measure_decoding`).
     """
 
     pictures: int = 128
     k_fb: tuple[float, ...] = K_FB
     sigmas: tuple[float, ...] = SIGMAS
     epochs: tuple[int, ...] = ()
-    attributes = False  # nothing is learnt for it
+    decoded: bool = False
+    attributes: bool = False  # of what is decoded, where it is built-in faces
 
     def when(self, recipe: AnyRecipe) -> set[int]:
         """After how many epochs done a run of ``recipe`` is measured."""
@@ -96,13 +98,16 @@ class MeasureCoding:
         """Of the verb ``evaluate``."""
         found = ["-n", str(self.pictures)]
         found += ["--k-fb", *map(str, self.k_fb)] if self.k_fb else []
-        return found + (["--sigma", *map(str, self.sigmas)] if self.sigmas else [])
+        found += ["--sigma", *map(str, self.sigmas)] if self.sigmas else []
+        found += ["--decoded"] if self.decoded else []
+        return found if self.attributes else [*found, "--no-attributes"]
 
     def is_done(self, evaluation: Evaluation) -> bool:
         """Whether ``evaluation`` holds all of this."""
         labels = {value.label for value in evaluation.values}
         wanted = {f"cost[{way(k)}]" for k in self.k_fb}
         wanted |= {f"SSIM of layer 1[{way(k, s)}]" for k in self.k_fb for s in self.sigmas}
+        wanted |= {"milliseconds[decoded]"} if self.decoded else set()
         return wanted <= labels
 
 

@@ -53,6 +53,9 @@ OF_TRANSLATION = re.compile(
     r"(kept|matched|information on) \w+)( of (copy|random target|colour transfer))?|"
     r"cycle L1( after (8 bits|JPEG|noise))?"
 )
+OF_DECODED = re.compile(
+    r"(KID|paired L1|SSIM|attributes read|out of vocabulary) of (layer [1-9]\d*|low-pass|split)"
+)
 OF_LAYER = re.compile(r"(error|active|SSIM) of layer [1-9]\d*")
 
 
@@ -422,7 +425,7 @@ def _check_scalar(kind: str, scalar: str, of_steps: Iterable[str]) -> None:
     known = dict.fromkeys((*of_steps, *MORE_SCALARS, *ASKED))
     if is_evaluated(scalar):
         stem = scalar.partition("[")[0]
-        if OF_LAYER.fullmatch(stem):
+        if OF_LAYER.fullmatch(stem) or OF_DECODED.fullmatch(stem):
             return
         if OF_TRANSLATION.fullmatch(stem):
             return

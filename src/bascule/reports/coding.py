@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from bascule import atomic
 from bascule.coding.coder import Coder
+from bascule.coding.decoding import LOW_PASS, SPLIT
 from bascule.coding.measure import way
 from bascule.data.batches import as_uint8
 from bascule.evaluation.evaluation import Evaluation
@@ -48,18 +50,21 @@ def title(evaluation: Evaluation) -> str:
 
 
 def coding_table(evaluation: Evaluation) -> Table:
-    """One row a number; beside an SSIM, that of the noisy picture itself."""
+    """One row a number; beside it, where there is one, that of the noisy or untouched picture."""
     rows = [
         (
             value.label,
             facts.number(value.measured.value),
             facts.number(value.measured.se),
-            facts.number(value.measured.floor) if value.label.startswith("SSIM") else "",
+            facts.number(value.measured.floor) if isfinite(value.measured.floor) else "",
         )
         for value in evaluation.values
     ]
-    caption = f"Means over the pictures and their standard errors. {facts.NUMBERS}"
-    return Table(("measure", "value", "±", "the noisy picture itself"), rows, caption)
+    caption = (
+        "Means over the pictures and their standard errors; beside denoising, what the noisy "
+        f"picture itself scores, and beside decoding, the untouched one. {facts.NUMBERS}"
+    )
+    return Table(("measure", "value", "±", "the picture itself"), rows, caption)
 
 
 def write_coding_page(run: Run, coder: Coder, pictures: np.ndarray, credit: str) -> Path:
@@ -241,7 +246,7 @@ def _watched(coder: Coder, y: Tensor, how: Inference) -> list[Tensor]:
 def denoising(results: Results) -> list[Block]:
     """What every layer makes of noise at every feedback, in every arm; nothing unless measured."""
     measure = results.experiment.measure
-    if not isinstance(measure, MeasureCoding) or not measure.sigmas:
+    if not isinstance(measure, MeasureCoding) or not measure.sigmas or not measure.k_fb:
         return []
     blocks: list[Block] = []
     rows: list[tuple[str, ...]] = []
@@ -262,6 +267,38 @@ def denoising(results: Results) -> list[Block]:
     columns = ("arm", "layer", "k_fb", *(f"sigma {s:g}" for s in measure.sigmas))
     caption = "SSIM with the clean picture, mean over seeds ± half width of its 95 % interval."
     return [*blocks, Table(columns, rows, f"{caption} {facts.NUMBERS}")]
+
+
+def decoding(results: Results) -> list[Block]:
+    """How well pictures come back from their codes, in every arm; nothing unless measured."""
+    measure = results.experiment.measure
+    if not isinstance(measure, MeasureCoding) or not measure.decoded:
+        return []
+    rows: list[tuple[str, ...]] = []
+    shown = ("KID", "SSIM", "paired L1", "attributes read", "out of vocabulary")
+    floors: tuple[str, ...] = ()
+    for arm, by_seed in results.runs.items():
+        kept = [last_evaluation(run.folder) for run in by_seed.values()]
+        told = [{v.label.partition("[")[0]: v.measured for v in e.values} for e in kept if e]
+        if not told:
+            continue
+        layers = len(results.experiment.arms[arm].model.layers)
+        milliseconds = facts.plus_minus([t["milliseconds"].value for t in told])
+        for what in (LOW_PASS, *(f"layer {i}" for i in range(1, layers + 1)), SPLIT):
+            labels = [f"{name} of {what}" for name in shown]
+            found = [[t[label] for t in told if label in t] for label in labels]
+            cells = [facts.plus_minus([m.value for m in each]) if each else "–" for each in found]
+            rows.append((arm, what, *cells, milliseconds if what == LOW_PASS else ""))
+            floors = tuple(facts.number(each[0].floor) if each else "–" for each in found)
+    if not rows:
+        return []
+    rows.append(("untouched", "", *floors, ""))
+    caption = (
+        "Held-out pictures, settled and decoded: mean over seeds ± half width of its 95 % "
+        "interval. Low-pass: what preprocessing keeps; split: that and all that the network sees. "
+        "ms: of settling, on this machine."
+    )
+    return [Table(("arm", "from", *shown, "ms a picture"), rows, f"{caption} {facts.NUMBERS}")]
 
 
 def _noise_figure(

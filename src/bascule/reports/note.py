@@ -12,7 +12,7 @@ from bascule.experiments.schedule import Results
 from bascule.experiments.verdict import Finding, Word
 from bascule.reports import facts
 from bascule.reports.bounds import BOUNDS, best_of, bounds_table
-from bascule.reports.coding import denoising
+from bascule.reports.coding import decoding, denoising
 from bascule.reports.curves import curves_figure, panels_of
 from bascule.reports.figures import colours
 from bascule.reports.forest import findings_figure
@@ -102,6 +102,8 @@ def experiment_page(results: Results, credit: str, repeat: str) -> Page:
     ]
     if noise := denoising(results):
         sections.insert(2, Section("Noise", noise))
+    if back := decoding(results):
+        sections.insert(1, Section("Back from the codes", back))
     if results.failures:
         sections.insert(0, Section("What failed", [failures(results)]))
     if experiment.remarks.strip():

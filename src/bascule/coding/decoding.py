@@ -1,0 +1,104 @@
+"""How well pictures come back from their codes: the ceiling of any generator of codes.
+
+Held-out pictures are settled and decoded in several ways, from next to nothing to everything, and
+what comes back is measured as a generator's pictures would be.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from math import nan
+
+import numpy as np
+import torch
+
+from bascule.attributes.reading import AttributeClassifier
+from bascule.coding.coder import AT_ONCE, Coder, Progress
+from bascule.data.batches import as_uint8
+from bascule.data.images import ImageSet
+from bascule.errors import Refusal
+from bascule.features.cache import features_of
+from bascule.features.extractor import Extractor, label
+from bascule.metrics.measured import Measured, measure
+from bascule.metrics.translation import likeness, pixel_error
+from bascule.models.sdpc import infer
+
+LOW_PASS, SPLIT = "low-pass", "split"
+
+
+def decoded(
+    coder: Coder, pictures: np.ndarray, tell: Progress | None = None
+) -> tuple[dict[str, np.ndarray], float]:
+    """``pictures``, uint8 (N, 3, H, W), as each way gives them back, and seconds of settling each.
+
+    "low-pass": codes of nothing, so what preprocessing kept alone; "layer 1", "layer 2", ...: the
+    codes of that layer; "split": all that the network sees, which is exact but for rounding.
+    Refuses a recipe whose preprocessing cannot be undone.
+    """
+    if not all(step.invertible for step in coder.recipe.preprocess):
+        raise Refusal("the preprocessing of this network cannot be undone: nothing can be decoded")
+    ways: dict[str, list[np.ndarray]] = {}
+    seconds, side = 0.0, coder.recipe.data.size
+    for start in range(0, len(pictures), AT_ONCE):
+        pixels = torch.from_numpy(np.array(pictures[start : start + AT_ONCE]))
+        y, kept = coder.recipe.prepared(pixels.to(coder.recipe.device))
+        began = time.perf_counter()
+        codes = infer(coder.network, y, coder.recipe.settle)
+        seconds += time.perf_counter() - began
+        seen = {LOW_PASS: torch.zeros_like(y)}
+        for layer, g in enumerate(codes.maps, 1):
+            seen[f"layer {layer}"] = coder.network.decode(g, layer, (side, side))
+        for way, x in (seen | {SPLIT: y}).items():
+            again = as_uint8(coder.recipe.restored(x, kept)).expand(-1, 3, -1, -1).cpu().numpy()
+            ways.setdefault(way, []).append(again)
+        if tell:
+            tell(min(start + AT_ONCE, len(pictures)), len(pictures))
+    return {way: np.concatenate(parts) for way, parts in ways.items()}, seconds / len(pictures)
+
+
+def measure_decoding(
+    coder: Coder,
+    images: ImageSet,
+    n: int,
+    extractor: Extractor,
+    classifier: AttributeClassifier | None = None,
+    seed: int = 0,
+    tell: Progress | None = None,
+) -> Iterator[tuple[str, Measured]]:
+    """Numbers by label of at most ``n`` held-out pictures, decoded in every way; floors: untouched.
+
+    ``KID``, against training pictures; ``paired L1`` and ``SSIM``, against the picture itself;
+    where ``classifier`` is given, ``attributes read``, the share of those that it can be trusted
+    with which it still reads right, and ``out of vocabulary``. Then ``milliseconds`` of settling a
+    picture, on this machine.
+    """
+    places = images.indices("held_out")[:n]
+    given = np.array(images.pixels[places])
+    pictures, seconds = decoded(coder, given, tell)
+    real = features_of(images, extractor)
+    train, held_out = real[images.indices("train")], real[places]
+
+    for way, again in pictures.items():
+        kid = measure("KID", extractor(again), train, held_out, seed)["KID"]
+        yield label(f"KID of {way}", extractor), kid
+        yield f"paired L1 of {way}[decoded]", _mean(pixel_error(again, given), 0.0)
+        yield f"SSIM of {way}[decoded]", _mean(likeness(again, given), 1.0)
+        if classifier is None:
+            continue
+        told = (classifier.read(again), classifier.read(given))
+        right = [
+            np.stack([read.labels[name] == images.labels[name][places] for name in read.labels])
+            for read in told
+        ]
+        yield f"attributes read of {way}[decoded]", _mean(right[0].mean(0), right[1].mean())
+        odd = (read.out_of_vocabulary for read in told)
+        yield f"out of vocabulary of {way}[decoded]", _mean(next(odd), float(next(odd).mean()))
+    milliseconds = Measured(1000 * seconds, nan, nan, nan, len(given), len(given), 1)
+    yield "milliseconds[decoded]", milliseconds
+
+
+def _mean(each: np.ndarray, floor: float) -> Measured:
+    each = np.asarray(each, np.float64)
+    se = float(each.std(ddof=1) / len(each) ** 0.5)
+    return Measured(float(each.mean()), float(floor), se, nan, len(each), len(each), 1)
