@@ -20,7 +20,7 @@ from bascule.data.images import ImageSet
 from bascule.errors import Refusal
 from bascule.features.cache import features_of
 from bascule.features.extractor import Extractor, label
-from bascule.metrics.measured import Measured, measure
+from bascule.metrics.measured import Measured, measure, over_pictures
 from bascule.metrics.translation import likeness, pixel_error
 from bascule.models.sdpc import infer
 
@@ -82,8 +82,8 @@ def measure_decoding(
     for way, again in pictures.items():
         kid = measure("KID", extractor(again), train, held_out, seed)["KID"]
         yield label(f"KID of {way}", extractor), kid
-        yield f"paired L1 of {way}[decoded]", _mean(pixel_error(again, given), 0.0)
-        yield f"SSIM of {way}[decoded]", _mean(likeness(again, given), 1.0)
+        yield f"paired L1 of {way}[decoded]", over_pictures(pixel_error(again, given), 0.0)
+        yield f"SSIM of {way}[decoded]", over_pictures(likeness(again, given), 1.0)
         if classifier is None:
             continue
         told = (classifier.read(again), classifier.read(given))
@@ -91,14 +91,11 @@ def measure_decoding(
             np.stack([read.labels[name] == images.labels[name][places] for name in read.labels])
             for read in told
         ]
-        yield f"attributes read of {way}[decoded]", _mean(right[0].mean(0), right[1].mean())
+        yield f"attributes read of {way}[decoded]", over_pictures(right[0].mean(0), right[1].mean())
         odd = (read.out_of_vocabulary for read in told)
-        yield f"out of vocabulary of {way}[decoded]", _mean(next(odd), float(next(odd).mean()))
+        yield (
+            f"out of vocabulary of {way}[decoded]",
+            over_pictures(next(odd), float(next(odd).mean())),
+        )
     milliseconds = Measured(1000 * seconds, nan, nan, nan, len(given), len(given), 1)
     yield "milliseconds[decoded]", milliseconds
-
-
-def _mean(each: np.ndarray, floor: float) -> Measured:
-    each = np.asarray(each, np.float64)
-    se = float(each.std(ddof=1) / len(each) ** 0.5)
-    return Measured(float(each.mean()), float(floor), se, nan, len(each), len(each), 1)

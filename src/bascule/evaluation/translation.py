@@ -27,7 +27,7 @@ from bascule.evaluation.evaluate import Better, Counter, evaluate
 from bascule.evaluation.evaluation import Evaluation, Scale, Value
 from bascule.features.cache import features_of
 from bascule.features.extractor import Extractor, label
-from bascule.metrics.measured import Measured, measure
+from bascule.metrics.measured import Measured, measure, over_pictures
 from bascule.metrics.spread import mean_pairwise_distance
 from bascule.metrics.translation import (
     as_jpeg,
@@ -41,8 +41,7 @@ from bascule.now import generator
 
 BASELINES = ("copy", "random target", "colour transfer")
 NOISE = 2 / 255  # standard deviation, of pictures in [0, 1]
-Translate = Callable[[np.ndarray], np.ndarray]  # uint8 (N, 3, H, W) -> uint8
-Back = Callable[[torch.Tensor], torch.Tensor]  # floats in [-1, 1]
+Way = Callable[[torch.Tensor], torch.Tensor]  # pictures (N, 3, H, W) in [-1, 1] to others
 
 
 @dataclass(frozen=True)
@@ -79,8 +78,8 @@ class Kinds:
 
 def evaluate_translation(
     kinds: Kinds,
-    there: Back,
-    back: Back | None,
+    there: Way,
+    back: Way | None,
     extractor: Extractor,
     counter: Counter,
     reader: PairReader | None = None,
@@ -118,7 +117,7 @@ def evaluate_translation(
         if kinds.truth is None:
             continue
         for name, each, best, better in _against_truth(pictures, kinds.truth):
-            keep(name, of, _mean(each, best), better)
+            keep(name, of, over_pictures(each, best), better)
         if reader is None:
             continue
         read, ceiling = reader.read(pictures), reader.read(kinds.truth)
@@ -128,7 +127,7 @@ def evaluate_translation(
         with counter("translating back"):
             cycle = list(_cycle(x, y, back, seed))
         for name, each in cycle:
-            keep(name, "", _mean(each, 0.0), "lower")
+            keep(name, "", over_pictures(each, 0.0), "lower")
     return (
         Evaluation(subject, epoch, len(made), found.data, tuple(values), found.notes),
         picture,
@@ -193,11 +192,14 @@ def _attributes(
     best = {name: ceiling[name] == labels[name] for name in read}
     renamed = {name: matched(read[name], labels[name]) for name in read}
     every = np.stack(list(best.values())).mean()
-    yield "attributes kept", _mean(np.stack(list(kept.values())).mean(0), float(every))
-    yield "attributes matched", _mean(np.stack(list(renamed.values())).mean(0), float(every))
+    yield "attributes kept", over_pictures(np.stack(list(kept.values())).mean(0), float(every))
+    yield (
+        "attributes matched",
+        over_pictures(np.stack(list(renamed.values())).mean(0), float(every)),
+    )
     for name in read:
-        yield f"kept {name}", _mean(kept[name], float(best[name].mean()))
-        yield f"matched {name}", _mean(renamed[name], float(best[name].mean()))
+        yield f"kept {name}", over_pictures(kept[name], float(best[name].mean()))
+        yield f"matched {name}", over_pictures(renamed[name], float(best[name].mean()))
         told = shared_information(read[name], labels[name])
         most = shared_information(ceiling[name], labels[name])
         yield f"information on {name}", Measured(told, most, nan, nan, len(read[name]), 0, 1)
@@ -212,7 +214,7 @@ def _spread(pictures: np.ndarray, other: ImageSet) -> Measured:
 
 
 def _cycle(
-    x: torch.Tensor, y: torch.Tensor, back: Back, seed: int
+    x: torch.Tensor, y: torch.Tensor, back: Way, seed: int
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Mean absolute error (N,) of the way there and back, as a share of the range.
 
@@ -230,9 +232,3 @@ def _cycle(
     ):
         again = back(between)
         yield name, ((again - x).abs().mean((1, 2, 3)) / 2).numpy()
-
-
-def _mean(each: np.ndarray, floor: float) -> Measured:
-    each = np.asarray(each, np.float64)
-    se = float(each.std(ddof=1) / len(each) ** 0.5)
-    return Measured(float(each.mean()), floor, se, nan, len(each), len(each), 1)

@@ -168,6 +168,15 @@ class Measured:
     repeats: int
 
 
+def over_pictures(each: np.ndarray, floor: float) -> Measured:
+    """The mean of one number a picture, ``each`` (n,), beside a floor that is known exactly."""
+    each = np.asarray(each, np.float64)
+    n = len(each)
+    return Measured(
+        float(each.mean()), float(floor), float(each.std(ddof=1) / n**0.5), nan, n, n, 1
+    )
+
+
 def measure(
     names: str | Iterable[str],
     fake: np.ndarray,

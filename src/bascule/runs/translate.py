@@ -79,16 +79,11 @@ def ways_of(run: Run, epoch: int | None = None) -> Ways:
     recipe, state = brought_back(run, epoch)
     assert isinstance(recipe, TranslationRecipe)
     made = [
-        None if net is None else Translator(recipe, state.game, net.eval(), multiple_of(net))
+        None if net is None else Translator(recipe, state.game, net.eval(), getattr(net, "side", 4))
         for net in recipe.ways(state.game)
     ]
     assert made[0] is not None
     return Ways(made[0], made[1], state.epoch)
-
-
-def multiple_of(net: nn.Module) -> int:
-    """What the sides of a translator's pictures are multiples of."""
-    return getattr(net, "side", 4)
 
 
 @dataclass(frozen=True)
