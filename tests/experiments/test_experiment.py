@@ -4,7 +4,14 @@ import pytest
 
 from bascule.errors import Refusal
 from bascule.evaluation.evaluation import Evaluation, Scale, Value
-from bascule.experiments import Experiment, Measure, MeasureCoding, NoiseBound, Within
+from bascule.experiments import (
+    Experiment,
+    Measure,
+    MeasureCoding,
+    MeasureTranslation,
+    NoiseBound,
+    Within,
+)
 from bascule.experiments.experiment import find_file, load
 from bascule.interventions import PerfectG
 from bascule.metrics.measured import Measured
@@ -126,3 +133,9 @@ def test_what_is_measured_says_the_verb_and_knows_when_it_is_done():
     labels = ["cost[k_fb=0]", "cost[k_fb=4]", "SSIM of layer 1[k_fb=0,sigma=0.5]"]
     assert not coding.is_done(told(9, *labels))
     assert coding.is_done(told(9, *labels, "SSIM of layer 1[k_fb=4,sigma=0.5]"))
+    back = MeasureCoding(9, k_fb=(), sigmas=(), decoded=True)
+    assert back.words() == ["-n", "9", "--decoded", "--no-attributes"]
+    assert not back.is_done(told(9)) and back.is_done(told(9, "milliseconds[decoded]"))
+    pairs = MeasureTranslation(300, attributes=False, epochs=(2,))
+    assert pairs.words() == ["-n", "300", "--no-attributes"]
+    assert pairs.is_done(told(111)) and not pairs.is_done(told(301))

@@ -99,8 +99,9 @@ class MeasureCoding:
         found = ["-n", str(self.pictures)]
         found += ["--k-fb", *map(str, self.k_fb)] if self.k_fb else []
         found += ["--sigma", *map(str, self.sigmas)] if self.sigmas else []
-        found += ["--decoded"] if self.decoded else []
-        return found if self.attributes else [*found, "--no-attributes"]
+        if self.decoded:
+            found += ["--decoded", *([] if self.attributes else ["--no-attributes"])]
+        return found
 
     def is_done(self, evaluation: Evaluation) -> bool:
         """Whether ``evaluation`` holds all of this."""
