@@ -20,7 +20,15 @@ from torch import Tensor
 
 from bascule import atomic
 from bascule.attributes.damage import IMPOSTORS, imperfect
-from bascule.attributes.learning import BATCH, Accuracy, accuracies, encoded, learn, logits
+from bascule.attributes.learning import (
+    BATCH,
+    Accuracy,
+    accuracies,
+    adding_up,
+    encoded,
+    learn,
+    logits,
+)
 from bascule.attributes.network import Reader
 from bascule.attributes.reading import VERSION, AttributeClassifier, Reading, doubts, reading_of
 from bascule.attributes.renders import FRESH, LEARNT_FROM, draw
@@ -100,7 +108,7 @@ def _trained(
 ) -> AttributeClassifier:
     impostors = min(IMPOSTOR_RENDERS, budget.fresh)
     learning = budget.epochs * (budget.renders - budget.renders % min(BATCH, budget.renders))
-    tell = _counter(progress, budget.renders + learning + budget.fresh + impostors)
+    tell = adding_up(progress, budget.renders + learning + budget.fresh + impostors)
     lessons = draw(style, size, LEARNT_FROM, budget.renders, enriched=True, drawn=tell)
     known = {name: np.unique(values).tolist() for name, values in lessons.labels.items()}
     categories = {name: tuple(values) for name, values in known.items() if len(values) > 1}
@@ -156,19 +164,6 @@ def _each(
     changed: Callable[[Tensor, torch.Generator], Tensor], rng: torch.Generator
 ) -> Callable[[Tensor, int], Tensor]:
     return lambda x, _: changed(x, rng)
-
-
-def _counter(progress: Progress | None, total: int) -> Callable[[int], None]:
-    """A function that is told how many images more, and passes on (images so far, in all)."""
-    done = 0
-
-    def tell(more: int) -> None:
-        nonlocal done
-        done += more
-        if progress:
-            progress(done, total)
-
-    return tell
 
 
 def _place(style: str, size: int, budget: Budget) -> Path:

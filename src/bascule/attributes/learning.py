@@ -14,6 +14,7 @@ from bascule.attributes.damage import imperfect
 from bascule.attributes.network import Reader, seen
 from bascule.attributes.renders import Renders
 from bascule.data.batches import epoch_order
+from bascule.data.images import Progress
 from bascule.now import generator
 
 BATCH = 64
@@ -117,3 +118,16 @@ def _balanced(right: Tensor, truth: Tensor) -> float:
     counts = {int(k): int(n) for k, n in zip(*truth.unique(return_counts=True), strict=True)}
     recalls = [right[truth == k].float().mean() for k, n in counts.items() if n >= SUPPORT]
     return float(torch.stack(recalls).mean()) if len(recalls) > 1 else 0.0
+
+
+def adding_up(progress: Progress | None, total: int) -> Callable[[int], None]:
+    """A function that is told how many images more, and passes on (images so far, in all)."""
+    done = 0
+
+    def tell(more: int) -> None:
+        nonlocal done
+        done += more
+        if progress:
+            progress(done, total)
+
+    return tell

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -57,6 +59,14 @@ def seen(pixels: Tensor) -> Tensor:
     """uint8 (B, 3, H, H) as the network sees them: float in [-1, 1], at most 64 px a side."""
     x = as_float(pixels)
     return F.adaptive_avg_pool2d(x, READS_AT) if x.shape[-1] > READS_AT else x
+
+
+def digest_of(reader: Reader, start: bytes = b"") -> str:
+    """12 hexadecimal digits that stand for ``start`` and the weights of ``reader``."""
+    sha = hashlib.sha256(start)
+    for weights in reader.state_dict().values():
+        sha.update(np.ascontiguousarray(weights.numpy()).data)
+    return sha.hexdigest()[:12]
 
 
 def _block(before: int, after: int, stride: int) -> list[nn.Module]:

@@ -7,7 +7,6 @@ truth itself is.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +15,8 @@ import numpy as np
 import torch
 
 from bascule import atomic
-from bascule.attributes.learning import BATCH, learn, logits
-from bascule.attributes.network import Reader
+from bascule.attributes.learning import BATCH, adding_up, learn, logits
+from bascule.attributes.network import Reader, digest_of
 from bascule.attributes.renders import Renders
 from bascule.data import cache
 from bascule.data.images import DOMAIN, Progress
@@ -41,11 +40,8 @@ class PairReader:
     @cached_property
     def spec(self) -> str:
         """Its whole identity: numbers of two specs never share an axis or a column."""
-        sha = hashlib.sha256()
-        for weights in self.reader.state_dict().values():
-            sha.update(np.ascontiguousarray(weights.numpy()).data)
         told = f"cartoon-pair {self.side},{self.size}px"
-        return f"attributes;v{VERSION};{told};weights {sha.hexdigest()[:12]}"
+        return f"attributes;v{VERSION};{told};weights {digest_of(self.reader)}"
 
     def read(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
         """The values (N,) of every attribute of pictures, uint8 (N, 3, size, size)."""
@@ -82,14 +78,7 @@ def _trained(side: str, size: int, renders: int, epochs: int, progress: Progress
     images = CartoonPair(n=renders, tests=2, size=size, paired=True).load()
     mine = (images.labels[DOMAIN] == side) & ~images.held_out
     labels = {name: values[mine] for name, values in images.labels.items() if name != DOMAIN}
-    done, total = 0, epochs * (renders - renders % min(BATCH, renders))
-
-    def tell(more: int) -> None:
-        nonlocal done
-        done += more
-        if progress:
-            progress(done, total)
-
+    tell = adding_up(progress, epochs * (renders - renders % min(BATCH, renders)))
     return learn(Renders(np.array(images.pixels[mine]), labels), ATTRIBUTES, epochs, tell)
 
 

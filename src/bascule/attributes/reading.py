@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bascule.attributes.learning import Accuracy, logits
-from bascule.attributes.network import Reader
+from bascule.attributes.network import Reader, digest_of
 from bascule.errors import Refusal
 
 VERSION = 1  # of the code of classifiers: raised when one would come out different
@@ -59,10 +58,8 @@ class AttributeClassifier:
     @cached_property
     def spec(self) -> str:
         """Its whole identity: numbers of two specs never share an axis or a column."""
-        sha = hashlib.sha256(np.float64(self.threshold).tobytes())
-        for weights in self.reader.state_dict().values():
-            sha.update(np.ascontiguousarray(weights.numpy()).data)
-        return f"attributes;v{VERSION};{self.style},{self.size}px;weights {sha.hexdigest()[:12]}"
+        digest = digest_of(self.reader, np.float64(self.threshold).tobytes())
+        return f"attributes;v{VERSION};{self.style},{self.size}px;weights {digest}"
 
     def read(self, images: np.ndarray) -> Reading:
         """The attributes of ``images``, uint8 (N, 3, size, size).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,14 @@ from bascule.training.sdpc import SDPCRecipe
 from bascule.training.translation import TranslationRecipe
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from bascule.attributes.pair import PairReader
     from bascule.attributes.reading import AttributeClassifier
     from bascule.coding.coder import Coder
+    from bascule.evaluation.evaluation import Evaluation
     from bascule.metrics.measured import Measured
+    from bascule.reports.page import Table
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -139,9 +144,7 @@ def _coding(args: argparse.Namespace, run: Run, images: ImageSet, epoch: int | N
     from bascule.coding.measure import K_FB, SIGMAS, measure_coding
     from bascule.evaluation.evaluation import Evaluation, Scale, Value
     from bascule.reports.coding import coding_table, title
-    from bascule.reports.terminal import console, rich_table
     from bascule.runs.coder import coder_of
-    from bascule.runs.evaluations import keep_evaluation
 
     coder = coder_of(run, epoch)
     pictures = images.pixels[images.indices("held_out")][: args.n]
@@ -164,13 +167,7 @@ def _coding(args: argparse.Namespace, run: Run, images: ImageSet, epoch: int | N
     done = coder.state.epoch if coder.state else 0
     evaluation = Evaluation(run.id, done, len(pictures), images.name, values)
     folder = args.output or run.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    path = keep_evaluation(folder, evaluation)
-    if args.worker:
-        return
-    print(title(evaluation))
-    console().print(rich_table(coding_table(evaluation)))
-    print(f"metrics: {path}")
+    _keep(args, folder, evaluation, None, title(evaluation), [coding_table(evaluation)])
 
 
 def reader_of(data: object, images: ImageSet) -> AttributeClassifier | PairReader | None:
@@ -211,9 +208,7 @@ def _translation(args: argparse.Namespace, run: Run, images: ImageSet, epoch: in
     from bascule.evaluation.translation import Kinds, evaluate_translation
     from bascule.features.extractors import extractor
     from bascule.reports.evaluation import title
-    from bascule.reports.terminal import console, rich_table
     from bascule.reports.translation import translation_tables
-    from bascule.runs.evaluations import keep_evaluation, neighbour_file
     from bascule.runs.translate import ways_of
 
     spaces = list(dict.fromkeys(args.extractor or [DEFAULT]))
@@ -236,15 +231,7 @@ def _translation(args: argparse.Namespace, run: Run, images: ImageSet, epoch: in
         args.seed,
     )
     folder = args.output or run.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    path = keep_evaluation(folder, found)
-    atomic.write_png(folder / neighbour_file(ways.epoch), picture)
-    if args.worker:
-        return
-    print(title(found))
-    for table in translation_tables(found):
-        console().print(rich_table(table))
-    print(f"metrics: {path}")
+    _keep(args, folder, found, picture, title(found), translation_tables(found))
 
 
 def _measure(
@@ -260,23 +247,39 @@ def _measure(
     from bascule.evaluation.evaluate import check_fakes, evaluate
     from bascule.features.extractors import extractor
     from bascule.reports.evaluation import evaluation_table, title
-    from bascule.reports.terminal import console, rich_table
-    from bascule.runs.evaluations import keep_evaluation, neighbour_file
 
     spaces = [extractor(name) for name in dict.fromkeys(args.extractor or [DEFAULT])]
     check_fakes(fakes, images)
     reader = None if args.no_attributes else reader_of(None, images)
     assert reader is None or isinstance(reader, AttributeClassifier)
     found, picture = evaluate(fakes, images, spaces, counter, reader, subject, epoch, args.seed)
+    _keep(args, folder, found, picture, title(found), [evaluation_table(found)])
+
+
+def _keep(
+    args: argparse.Namespace,
+    folder: Path,
+    found: Evaluation,
+    picture: Image.Image | None,
+    title: str,
+    tables: Sequence[Table],
+) -> None:
+    """Keep what was found, and the fakes beside their neighbours, in ``folder``, and print it."""
+    from bascule.reports.terminal import console, rich_table
+    from bascule.runs.evaluations import keep_evaluation, neighbour_file
+
     folder.mkdir(parents=True, exist_ok=True)
     path = keep_evaluation(folder, found)
-    name = neighbour_file(epoch)
-    atomic.write_png(folder / name, picture)
+    name = neighbour_file(found.epoch)
+    if picture:
+        atomic.write_png(folder / name, picture)
     if args.worker:
         return
-    print(title(found))
-    console().print(rich_table(evaluation_table(found)))
+    print(title)
+    for table in tables:
+        console().print(rich_table(table))
     for note in found.notes:
         print(note)
     print(f"metrics: {path}")
-    print(f"neighbours: {folder / name}")
+    if picture:
+        print(f"neighbours: {folder / name}")

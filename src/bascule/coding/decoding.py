@@ -13,7 +13,7 @@ from math import nan
 import numpy as np
 import torch
 
-from bascule.attributes.reading import AttributeClassifier
+from bascule.attributes.reading import AttributeClassifier, Reading
 from bascule.coding.coder import AT_ONCE, Coder, Progress
 from bascule.data.batches import as_uint8
 from bascule.data.images import ImageSet
@@ -78,24 +78,23 @@ def measure_decoding(
     pictures, seconds = decoded(coder, given, tell)
     real = features_of(images, extractor)
     train, held_out = real[images.indices("train")], real[places]
+    untouched = classifier.read(given) if classifier else None
+
+    def right(reading: Reading) -> np.ndarray:
+        told = [reading.labels[name] == images.labels[name][places] for name in reading.labels]
+        return np.mean(told, 0)
 
     for way, again in pictures.items():
         kid = measure("KID", extractor(again), train, held_out, seed)["KID"]
         yield label(f"KID of {way}", extractor), kid
         yield f"paired L1 of {way}[decoded]", over_pictures(pixel_error(again, given), 0.0)
         yield f"SSIM of {way}[decoded]", over_pictures(likeness(again, given), 1.0)
-        if classifier is None:
+        if classifier is None or untouched is None:
             continue
-        told = (classifier.read(again), classifier.read(given))
-        right = [
-            np.stack([read.labels[name] == images.labels[name][places] for name in read.labels])
-            for read in told
-        ]
-        yield f"attributes read of {way}[decoded]", over_pictures(right[0].mean(0), right[1].mean())
-        odd = (read.out_of_vocabulary for read in told)
-        yield (
-            f"out of vocabulary of {way}[decoded]",
-            over_pictures(next(odd), float(next(odd).mean())),
-        )
+        read = classifier.read(again)
+        kept = over_pictures(right(read), right(untouched).mean())
+        yield f"attributes read of {way}[decoded]", kept
+        odd = over_pictures(read.out_of_vocabulary, untouched.out_of_vocabulary.mean())
+        yield f"out of vocabulary of {way}[decoded]", odd
     milliseconds = Measured(1000 * seconds, nan, nan, nan, len(given), len(given), 1)
     yield "milliseconds[decoded]", milliseconds

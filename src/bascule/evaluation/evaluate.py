@@ -64,7 +64,7 @@ def evaluate(
     picture: Image.Image | None = None
 
     def keep(name: str, space: str, measured: Measured, better: Better) -> None:
-        values.append(_value(name, space, images, measured, better))
+        values.append(value_of(name, space, images, measured, better))
 
     for extractor in extractors:
         with counter(f"features of the images by {extractor.name}") as tell:
@@ -126,12 +126,13 @@ def _held_out(
     train, held_out = real[images.indices("train")], real[images.indices("held_out")]
     found = against_held_out(fake, train, held_out, seed)
     return [
-        _value(label(name, extractor), extractor.spec, images, measured, ON_HELD_OUT[name])
+        value_of(label(name, extractor), extractor.spec, images, measured, ON_HELD_OUT[name])
         for name, measured in found.items()
     ]
 
 
-def _value(name: str, space: str, images: ImageSet, measured: Measured, better: Better) -> Value:
+def value_of(name: str, space: str, images: ImageSet, measured: Measured, better: Better) -> Value:
+    """A number on its scale; ``space``: the whole identity of what it was taken in."""
     scale = Scale(name, space, images.digest, measured.n, measured.m)
     return Value(measured, scale, better)
 

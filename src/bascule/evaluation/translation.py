@@ -23,12 +23,12 @@ from bascule.attributes.pair import PairReader
 from bascule.data.batches import as_float, as_uint8
 from bascule.data.color import lab_to_rgb, rgb_to_lab
 from bascule.data.images import DOMAIN, ImageSet, digest_of, in_chunks
-from bascule.evaluation.evaluate import Better, Counter, evaluate
-from bascule.evaluation.evaluation import Evaluation, Scale, Value
+from bascule.evaluation.evaluate import Better, Counter, evaluate, value_of
+from bascule.evaluation.evaluation import Evaluation, Value
 from bascule.features.cache import features_of
 from bascule.features.extractor import Extractor, label
-from bascule.metrics.measured import Measured, measure, over_pictures
-from bascule.metrics.spread import mean_pairwise_distance
+from bascule.metrics.measured import METRICS, Measured, measure, over_pictures
+from bascule.metrics.spread import mean_pairwise_distance, ratio
 from bascule.metrics.translation import (
     as_jpeg,
     likeness,
@@ -107,21 +107,23 @@ def evaluate_translation(
 
     def keep(name: str, of: str, what: Measured, better: Better, spec: str = space) -> None:
         told = f"{name} of {of}" if of else name
-        scale = Scale(f"{told}[{suffix}]", spec, kinds.other.digest, what.n, what.m)
-        values.append(Value(what, scale, better))
+        values.append(value_of(f"{told}[{suffix}]", spec, kinds.other, what, better))
 
     suffix = f"translation,{kinds.other.size}px"
+    apart = mean_pairwise_distance(_flat(kinds.other.pixels[kinds.other.indices("held_out")]))
+    best_ranks = None if kinds.truth is None else ranks(kinds.truth, kinds.truth)
+    ceiling = reader.read(kinds.truth) if reader and kinds.truth is not None else None
     for of, pictures in candidates.items():
         values += _law(kinds, extractor, pictures, of, seed) if of else []
-        keep("spread", of, _spread(pictures, kinds.other), "floor")
-        if kinds.truth is None:
+        spread, m = ratio(_flat(pictures), apart), int(kinds.other.held_out.sum())
+        keep("spread", of, Measured(spread, 1.0, nan, nan, len(pictures), m, 1), "floor")
+        if kinds.truth is None or best_ranks is None:
             continue
-        for name, each, best, better in _against_truth(pictures, kinds.truth):
+        for name, each, best, better in _against_truth(pictures, kinds.truth, best_ranks):
             keep(name, of, over_pictures(each, best), better)
-        if reader is None:
+        if reader is None or ceiling is None:
             continue
-        read, ceiling = reader.read(pictures), reader.read(kinds.truth)
-        for name, what in _attributes(read, ceiling, kinds.labels):
+        for name, what in _attributes(reader.read(pictures), ceiling, kinds.labels):
             keep(name, of, what, "higher", reader.spec)
     if back is not None:
         with counter("translating back"):
@@ -163,21 +165,28 @@ def _law(
     real = features_of(kinds.other, extractor)
     train, held_out = (real[kinds.other.indices(split)] for split in ("train", "held_out"))
     found = measure(("KID", "coverage"), extractor(pictures), train, held_out, seed)
-    values = []
-    for name, what in found.items():
-        told = label(f"{name} of {of}", extractor)
-        scale = Scale(told, extractor.spec, kinds.other.digest, what.n, what.m)
-        values.append(Value(what, scale, "lower" if name == "KID" else "higher"))
-    return values
+    return [
+        value_of(
+            label(f"{name} of {of}", extractor),
+            extractor.spec,
+            kinds.other,
+            what,
+            METRICS[name].better,
+        )
+        for name, what in found.items()
+    ]
 
 
 def _against_truth(
-    made: np.ndarray, truth: np.ndarray
+    made: np.ndarray, truth: np.ndarray, best: np.ndarray
 ) -> Iterator[tuple[str, np.ndarray, float, Better]]:
-    """Name, value of each picture, that of the truth itself, and which is better."""
+    """Name, value of each picture, that of the truth itself, and which is better.
+
+    ``best``: the ranks of the truth itself.
+    """
     yield "paired L1", pixel_error(made, truth), 0.0, "lower"
     yield "paired SSIM", likeness(made, truth), 1.0, "higher"
-    place, best = ranks(made, truth), ranks(truth, truth)
+    place = ranks(made, truth)
     yield "R@1", place == 1, float((best == 1).mean()), "higher"
     yield "mean rank", place, float(best.mean()), "lower"
 
@@ -205,12 +214,9 @@ def _attributes(
         yield f"information on {name}", Measured(told, most, nan, nan, len(read[name]), 0, 1)
 
 
-def _spread(pictures: np.ndarray, other: ImageSet) -> Measured:
-    """Mean distance of two pictures, over that of two held-out ones of the second kind."""
-    held_out = other.pixels[other.indices("held_out")]
-    flat = [np.array(x, np.float64).reshape(len(x), -1) / 255 for x in (pictures, held_out)]
-    value = mean_pairwise_distance(flat[0]) / mean_pairwise_distance(flat[1])
-    return Measured(value, 1.0, nan, nan, len(pictures), len(held_out), 1)
+def _flat(pictures: np.ndarray) -> np.ndarray:
+    """Pictures as points, (N, 3 H W) in [0, 1]."""
+    return np.array(pictures, np.float64).reshape(len(pictures), -1) / 255
 
 
 def _cycle(

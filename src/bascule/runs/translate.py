@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -48,15 +49,9 @@ class Translator:
         ]
         return torch.cat(made)[..., :height, :width]
 
-    def __call__(self, pictures: np.ndarray, progress: Progress | None = None) -> np.ndarray:
-        """Pictures uint8 (N, 3, H, W) -> theirs. ``progress`` is told (done, in all)."""
-        made = []
-        for start in range(0, len(pictures), AT_ONCE):
-            part = torch.from_numpy(np.array(pictures[start : start + AT_ONCE]))
-            made.append(as_uint8(self.floats(as_float(part))).numpy())
-            if progress:
-                progress(min(start + AT_ONCE, len(pictures)), len(pictures))
-        return np.concatenate(made)
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        """Pictures uint8 (N, 3, H, W) -> theirs."""
+        return as_uint8(self.floats(as_float(torch.from_numpy(np.array(pictures))))).numpy()
 
 
 @dataclass(frozen=True)
@@ -174,7 +169,8 @@ def _written(
 def _names(given: list[str]) -> dict[str, str]:
     """A .png name for each, different from all others; folders stay."""
     stems = [str(PurePosixPath(name).with_suffix("")) for name in given]
+    often = Counter(stems)
     return {
-        name: f"{stem if stems.count(stem) == 1 else name}.png"
+        name: f"{stem if often[stem] == 1 else name}.png"
         for name, stem in zip(given, stems, strict=True)
     }
