@@ -8,10 +8,14 @@ import pytest
 import torch
 
 from bascule.cli import main
+from bascule.data.bands import Bands
 from bascule.data.faces import Faces
+from bascule.data.standard import Standardise
 from bascule.models.dcgan import DCGAN
+from bascule.models.hybrids import SDPCGAN
 from bascule.models.sdpc import SDPC, Layer
 from bascule.runs.store import Store
+from bascule.training.hybrid import HybridRecipe
 from bascule.training.recipe import AnyRecipe, Recipe
 from bascule.training.sdpc import SDPCRecipe
 
@@ -55,6 +59,23 @@ def tiny_sdpc() -> SDPCRecipe:
     return SDPCRecipe(
         data=Faces(n=40, size=32, held_out=0.25),
         model=SDPC(layers, size=32),
+        epochs=4,
+        batch=10,
+        threads=1,
+        device="cpu",
+        sample_every_epochs=2,
+        keep_every_epochs=2,
+    )
+
+
+@pytest.fixture
+def tiny_hybrid(tiny_sdpc) -> HybridRecipe:
+    """An epoch of dictionaries, one of codes and two of pixels, of 3 steps each: some seconds."""
+    return HybridRecipe(
+        data=tiny_sdpc.data,
+        model=SDPCGAN(width=2, z_dim=8, size=32),
+        coding=tiny_sdpc.but(epochs=1, preprocess=(Bands(4), Standardise())),
+        code_epochs=1,
         epochs=4,
         batch=10,
         threads=1,

@@ -21,6 +21,7 @@ class Game:
     ``G`` maps z: (B, z_dim) to images (B, 3, H, W) in [-1, 1]; ``D`` maps images to logits (B,).
     ``precision`` is ``"fp32"``, or ``"bf16"`` for automatic mixed precision.
     ``average``: a G of averaged weights, which draws in place of ``G`` where there is one.
+    ``price()``: what G pays beside its loss, in its turn, for what it drew last.
     ``fresh(rng)`` makes a new pair of players as they were before the first step. ``memory`` holds
     what interventions remember, ``seen`` the scalars of the last step. ``team``: the processes that
     play it together, where there are several.
@@ -35,6 +36,7 @@ class Game:
     precision: str = "fp32"
     average: nn.Module | None = None
     fresh: Callable[[torch.Generator], tuple[nn.Module, nn.Module]] | None = None
+    price: Callable[[], Tensor] | None = None
     memory: dict[str, Tensor] = field(default_factory=dict)
     seen: dict[str, Tensor] = field(default_factory=dict)
     team: Team | None = None
@@ -59,6 +61,8 @@ class Game:
 
     def learn(self, player: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
         """One step of ``optimizer`` down the slope of ``loss``, which every process computes."""
+        if player is self.G and self.price is not None:
+            loss = loss + self.price()
         optimizer.zero_grad()
         loss.backward()
         if self.team:

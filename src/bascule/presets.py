@@ -27,6 +27,7 @@ from bascule.models.biggan import BigGAN, BigGANDeep
 from bascule.models.cut import CUT
 from bascule.models.cyclegan import CycleGAN
 from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.models.hybrids import SDPCGAN, SDPCCritic
 from bascule.models.r3gan import R3GAN
 from bascule.models.sagan import SAGAN
 from bascule.models.sdpc import SDPC, Inference, Layer
@@ -37,6 +38,7 @@ from bascule.penalties import R1, R2, GradientPenalty
 from bascule.training.aae import AAERecipe
 from bascule.training.contrastive import ContrastiveRecipe
 from bascule.training.cycle import CycleRecipe
+from bascule.training.hybrid import HybridRecipe
 from bascule.training.paired import PairedRecipe
 from bascule.training.recipe import Recipe
 from bascule.training.sdpc import SDPCRecipe
@@ -215,3 +217,16 @@ SDPC_PRESETS: dict[str, SDPCRecipe] = {
     "sdpc": sdpc,
     "sdpc-published": sdpc_published,
 }
+
+# GAN x SDPC, for CPUs, with the rates and the batch of dcgan64-hinge: what differs is the hybrid.
+sdpc_critic = HybridRecipe(
+    model=SDPCCritic(),
+    **{f: getattr(dcgan64_hinge, f) for f in ("batch", "lr_D", "lr_G", "beta1", "beta2")},
+    objective=dcgan64_hinge.objective,
+    change=dcgan64_hinge.change,
+    ema_half_life=dcgan64_hinge.ema_half_life,
+    precision=dcgan64_hinge.precision,
+)
+sdpc_gan = sdpc_critic.but(model=SDPCGAN(), code_epochs=30)
+
+HYBRID_PRESETS: dict[str, HybridRecipe] = {"sdpc-gan": sdpc_gan, "sdpc-critic": sdpc_critic}

@@ -38,7 +38,13 @@ from bascule.models.sngan import SNGAN
 from bascule.models.wgan_gp import WGANGP
 from bascule.objectives import Objective, TopK
 from bascule.penalties import PENALTIES, R1, LeCam
-from bascule.presets import AAE_PRESETS, PRESETS, SDPC_PRESETS, TRANSLATION_PRESETS
+from bascule.presets import (
+    AAE_PRESETS,
+    HYBRID_PRESETS,
+    PRESETS,
+    SDPC_PRESETS,
+    TRANSLATION_PRESETS,
+)
 from bascule.runs.codec import CLASSES, build, changed, decode, differences, digest, encode, parse
 from bascule.training.recipe import Recipe
 
@@ -85,6 +91,7 @@ WHOLE = [
     *SDPC_PRESETS.values(),
     *AAE_PRESETS.values(),
     *TRANSLATION_PRESETS.values(),
+    *HYBRID_PRESETS.values(),
 ]
 PARTS = [
     *(Faces(), Fractals(9, 32), Imported("x", 128), Flip(), Affine(translate=0.5), DCGAN(3)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from bascule.data.pairs import CartoonPair
 from bascule.errors import Refusal
 from bascule.features.extractors import DEFAULT, EXTRACTORS
 from bascule.runs.store import Run, Store
+from bascule.training.hybrid import HybridRecipe
 from bascule.training.sdpc import SDPCRecipe
 from bascule.training.translation import TranslationRecipe
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from bascule.attributes.pair import PairReader
     from bascule.attributes.reading import AttributeClassifier
     from bascule.coding.coder import Coder
-    from bascule.evaluation.evaluation import Evaluation
+    from bascule.evaluation.evaluation import Evaluation, Value
     from bascule.metrics.measured import Measured
     from bascule.reports.page import Table
 
@@ -63,7 +65,11 @@ def add(verbs: argparse._SubParsersAction) -> None:
     evaluate.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
     evaluate.add_argument("-o", "--output", type=Path, metavar="DIR", help="default: the run")
     evaluate.add_argument(
-        "--k-fb", type=float, nargs="+", metavar="K", help="of SDPC: feedback to settle with"
+        "--k-fb",
+        type=float,
+        nargs="+",
+        metavar="K",
+        help="of SDPC: feedback to settle with; of a hybrid: its fakes are settled, too",
     )
     evaluate.add_argument(
         "--sigma", type=float, nargs="+", metavar="S", help="of SDPC: noise to take away"
@@ -104,8 +110,8 @@ def _run(args: argparse.Namespace, run: Run) -> int:
     epochs = run.kept_epochs() if args.all_epochs else args.epoch or [None]
     if not epochs:
         raise Refusal(f"{run.id} keeps no checkpoint yet: train it first")
-    is_sdpc = isinstance(run.recipe, SDPCRecipe)
-    if not is_sdpc and (args.k_fb or args.sigma or args.decoded):
+    is_sdpc, is_hybrid = isinstance(run.recipe, SDPCRecipe), isinstance(run.recipe, HybridRecipe)
+    if not (is_sdpc or is_hybrid) and (args.k_fb or args.sigma or args.decoded):
         raise Refusal(f"--k-fb, --sigma and --decoded are for SDPC, and {run.id} is no run of it")
     for epoch in epochs:
         if is_sdpc:
@@ -116,7 +122,8 @@ def _run(args: argparse.Namespace, run: Run) -> int:
             continue
         with counter("drawing the fakes") as tell:
             fakes, done = generate(run, args.n, epoch, args.seed, tell, args.standing)
-        _measure(args, fakes, images, run.id, done, args.output or run.folder)
+        also = _through_codes(args, run, images, fakes, epoch) if is_hybrid else ()
+        _measure(args, fakes, images, run.id, done, args.output or run.folder, also)
     if not args.output and not args.worker:
         print(f"note: {write_run_note(run, images.credit)}")
     return 0
@@ -142,7 +149,7 @@ def _folder(args: argparse.Namespace, path: Path) -> int:
 def _coding(args: argparse.Namespace, run: Run, images: ImageSet, epoch: int | None) -> None:
     """Measure a run of SDPC on held-out pictures, keep what was found, and print it."""
     from bascule.coding.measure import K_FB, SIGMAS, measure_coding
-    from bascule.evaluation.evaluation import Evaluation, Scale, Value
+    from bascule.evaluation.evaluation import Evaluation
     from bascule.reports.coding import coding_table, title
     from bascule.runs.coder import coder_of
 
@@ -156,18 +163,58 @@ def _coding(args: argparse.Namespace, run: Run, images: ImageSet, epoch: int | N
             coder, pictures, args.k_fb or few, args.sigma or SIGMAS, args.seed, tell
         )
     found |= _decoded(args, coder, images) if args.decoded else {}
-    values = tuple(
-        Value(
-            measured,
-            Scale(label, f"SDPC codes, seed {args.seed}", images.digest, measured.n, measured.m),
-            "higher" if label.startswith(("SSIM", "attributes read")) else "lower",
-        )
-        for label, measured in found.items()
-    )
+    values = _values_of_codes(found, images, args.seed)
     done = coder.state.epoch if coder.state else 0
     evaluation = Evaluation(run.id, done, len(pictures), images.name, values)
     folder = args.output or run.folder
     _keep(args, folder, evaluation, None, title(evaluation), [coding_table(evaluation)])
+
+
+def _values_of_codes(found: dict[str, Measured], images: ImageSet, seed: int) -> tuple[Value, ...]:
+    """Numbers that dictionaries gave, by label, on scales of their own."""
+    from bascule.evaluation.evaluation import Scale, Value
+
+    return tuple(
+        Value(
+            measured,
+            Scale(label, f"SDPC codes, seed {seed}", images.digest, measured.n, measured.m),
+            "higher" if label.startswith(("SSIM", "attributes read")) else "lower",
+        )
+        for label, measured in found.items()
+    )
+
+
+def _through_codes(
+    args: argparse.Namespace, run: Run, images: ImageSet, fakes: np.ndarray, epoch: int | None
+) -> tuple[Value, ...]:
+    """Of a hybrid: its fakes settled at each ``--k-fb``, held-out pictures ``--decoded``, and what
+    its codes make of noise of each ``--sigma``."""
+    from bascule.attributes.reading import AttributeClassifier
+    from bascule.coding.measure import measure_coding
+    from bascule.coding.settling import measure_settled
+    from bascule.features.extractors import extractor
+    from bascule.runs.coder import coder_of
+
+    found: dict[str, Measured] = {}
+    if not (args.k_fb or args.sigma or args.decoded):
+        return ()
+    coder = coder_of(run, epoch)
+    if args.k_fb:
+        reader = None if args.no_attributes else reader_of(None, images)
+        assert reader is None or isinstance(reader, AttributeClassifier)
+        space = extractor((args.extractor or [DEFAULT])[0])
+        with counter("settling the fakes") as tell:
+            found |= measure_settled(
+                coder, fakes, images, space, args.k_fb, reader, args.seed, tell
+            )
+    if args.sigma:
+        pictures = images.pixels[images.indices("held_out")][: args.n]
+        with counter("settling on held-out pictures") as tell:
+            ways = args.k_fb or (coder.recipe.settle.k_fb,)
+            found |= measure_coding(coder, pictures, ways, args.sigma, args.seed, tell)
+    if args.decoded:
+        found |= _decoded(args, coder, images)
+    return _values_of_codes(found, images, args.seed)
 
 
 def reader_of(data: object, images: ImageSet) -> AttributeClassifier | PairReader | None:
@@ -241,8 +288,9 @@ def _measure(
     subject: str,
     epoch: int | None,
     folder: Path,
+    also: tuple[Value, ...] = (),
 ) -> None:
-    """Evaluate, keep what was found in ``folder``, and print it."""
+    """Evaluate, keep what was found in ``folder``, and ``also`` that, and print it."""
     from bascule.attributes.reading import AttributeClassifier
     from bascule.evaluation.evaluate import check_fakes, evaluate
     from bascule.features.extractors import extractor
@@ -253,6 +301,7 @@ def _measure(
     reader = None if args.no_attributes else reader_of(None, images)
     assert reader is None or isinstance(reader, AttributeClassifier)
     found, picture = evaluate(fakes, images, spaces, counter, reader, subject, epoch, args.seed)
+    found = replace(found, values=(*found.values, *also))
     _keep(args, folder, found, picture, title(found), [evaluation_table(found)])
 
 

@@ -16,7 +16,7 @@ from bascule.data.images import ImageSet
 from bascule.data.imported import Imported
 from bascule.data.pairs import CartoonPair
 from bascule.errors import Refusal, unknown
-from bascule.presets import AAE_PRESETS, PRESETS, TRANSLATION_PRESETS
+from bascule.presets import AAE_PRESETS, HYBRID_PRESETS, PRESETS, TRANSLATION_PRESETS
 from bascule.runs import codec
 from bascule.runs.brought import brought_classes
 from bascule.runs.execute import check_shared, execute
@@ -27,7 +27,12 @@ from bascule.training.machine import settle
 from bascule.training.recipe import AnyRecipe
 from bascule.training.translation import TranslationRecipe
 
-TRAINED: dict[str, AnyRecipe] = {**PRESETS, **AAE_PRESETS, **TRANSLATION_PRESETS}
+TRAINED: dict[str, AnyRecipe] = {
+    **PRESETS,
+    **AAE_PRESETS,
+    **TRANSLATION_PRESETS,
+    **HYBRID_PRESETS,
+}
 
 
 def add(verbs: argparse._SubParsersAction) -> None:

@@ -55,8 +55,11 @@ class Bands:
 
     def up(self, low: Tensor, height: int, width: int) -> Tensor:
         """(B, C, low, low) -> (B, C, height, width), linear in ``low``, with it as cell means."""
-        rows, columns = _rise(self.low, height), _rise(self.low, width)
-        return rows.to(low) @ low @ columns.to(low).mT
+        return self.rise(height).to(low) @ low @ self.rise(width).to(low).mT
+
+    def rise(self, side: int) -> Tensor:
+        """One axis of up(): float64 (side, low), from cell means to the curve that has them."""
+        return _rise(self.low, side)
 
     def _check_sides(self, x: Tensor) -> None:
         height, width = x.shape[-2:]

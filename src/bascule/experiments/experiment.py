@@ -28,12 +28,19 @@ class Measure:
     ``attributes``: the exact attributes of built-in faces too; they are learnt once, in minutes.
     ``epochs``: after how many epochs done, each kept by the recipe; empty: at the end alone.
     ``every_kept``: after as many epochs as the recipe keeps checkpoints at its pace, too.
+
+    Of hybrids of GAN and SDPC alone: at each ``k_fb`` what fakes become when they settle
+    (:func:`bascule.coding.settling.measure_settled`); what codes make of noise of each of
+    ``sigmas``; and, where ``decoded``, how well held-out pictures come back from codes.
     """
 
     fakes: int = 1000
     attributes: bool = True
     epochs: tuple[int, ...] = ()
     every_kept: bool = False
+    k_fb: tuple[float, ...] = ()
+    sigmas: tuple[float, ...] = ()
+    decoded: bool = False
 
     def when(self, recipe: AnyRecipe) -> set[int]:
         """After how many epochs done a run of ``recipe`` is measured."""
@@ -43,11 +50,18 @@ class Measure:
 
     def words(self) -> list[str]:
         """Of the verb ``evaluate``."""
-        return ["-n", str(self.fakes), *([] if self.attributes else ["--no-attributes"])]
+        found = ["-n", str(self.fakes), *([] if self.attributes else ["--no-attributes"])]
+        found += ["--k-fb", *map(str, self.k_fb)] if self.k_fb else []
+        found += ["--sigma", *map(str, self.sigmas)] if self.sigmas else []
+        return [*found, *(["--decoded"] if self.decoded else [])]
 
     def is_done(self, evaluation: Evaluation) -> bool:
         """Whether ``evaluation`` holds all of this."""
-        return evaluation.fakes == self.fakes
+        labels = [value.label for value in evaluation.values]
+        settled = all(any(f" at k_fb={k:g}[" in name for name in labels) for k in self.k_fb)
+        noisy = all(any(f",sigma={s:g}]" in name for name in labels) for s in self.sigmas)
+        whole = settled and noisy and (not self.decoded or "milliseconds[decoded]" in labels)
+        return whole and evaluation.fakes == self.fakes
 
 
 @dataclass(frozen=True)

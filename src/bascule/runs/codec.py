@@ -29,6 +29,7 @@ from bascule.models.biggan import BigGAN, BigGANDeep
 from bascule.models.cut import CUT
 from bascule.models.cyclegan import CycleGAN
 from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.models.hybrids import SDPCGAN, SDPCCritic
 from bascule.models.pix2pix import Pix2Pix
 from bascule.models.r3gan import R3GAN
 from bascule.models.sagan import SAGAN
@@ -40,6 +41,7 @@ from bascule.penalties import PENALTIES
 from bascule.training.aae import AAERecipe
 from bascule.training.contrastive import ContrastiveRecipe
 from bascule.training.cycle import CycleRecipe
+from bascule.training.hybrid import HybridRecipe
 from bascule.training.paired import PairedRecipe
 from bascule.training.recipe import Recipe
 from bascule.training.sdpc import SDPCRecipe
@@ -54,6 +56,7 @@ CLASSES: dict[str, type] = {
         *(DCGAN, DCGANW9, SNGAN, SAGAN, WGANGP, BigGAN, BigGANDeep, R3GAN),
         *(Uniform, Anneal, Cosine),
         *(AAERecipe, AAE, SDPCRecipe, SDPC, Layer, Inference),
+        *(HybridRecipe, SDPCGAN, SDPCCritic),
         *(Bands, Whiten, LocalContrast, Standardise, Window),
         *INTERVENTIONS,
     )

@@ -16,6 +16,7 @@ from bascule.diagnostics.probe import Diagnostics
 from bascule.errors import Refusal
 from bascule.runs.store import Run, Store
 from bascule.team import Team
+from bascule.training.hybrid import HybridRecipe
 from bascule.training.loop import Probe, Record, Row, Stopped, train
 from bascule.training.probes import SampleGrids, TensorBoard, tensorboard_is_installed
 from bascule.training.recipe import AnyRecipe, Recipe
@@ -200,7 +201,7 @@ def check_shared(recipe: AnyRecipe, processes: int) -> None:
     """Refuse a recipe that several processes cannot share."""
     if processes == 1:
         return
-    if not isinstance(recipe, Recipe):
+    if not isinstance(recipe, Recipe) or isinstance(recipe, HybridRecipe):
         kind = type(recipe).__name__
         raise Refusal(f"torchrun with a {kind}: only the game of G and D runs on many processes")
     if recipe.batch % processes:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -28,26 +28,27 @@ if TYPE_CHECKING:
     from bascule.training.recipe import AnyRecipe, Recipe
 
 
-def players(recipe: Recipe) -> Game:
-    """G and D before the first step, drawn from the seed alone. The recipe must be settled."""
+def players(
+    recipe: Recipe, make: Callable[[torch.Generator], tuple[nn.Module, nn.Module]] | None = None
+) -> Game:
+    """G and D before the first step, drawn from the seed alone. The recipe must be settled.
+
+    ``make(rng)`` draws them; None: the model of the recipe does.
+    """
+    make = make or recipe.model.players
     device = torch.device(recipe.device)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    G, D = recipe.model.players(generator(recipe.seed, "players"))
+    G, D = make(generator(recipe.seed, "players"))
     if recipe.labels is not None:
         G = Labelled(G, recipe.classes)
     for player in (G, D):
         player.to(memory_format=layout).to(device).train()
 
-    first = Now(recipe.seed, epoch=0, step=0)
-
-    def adam(player: nn.Module, lr: Rate) -> torch.optim.Adam:
-        betas = (recipe.beta1, draw(recipe.beta2, first))
-        return torch.optim.Adam(
-            player.parameters(), draw(lr, first), betas, fused=recipe.fused_adam
-        )
-
-    opt_G, opt_D = adam(G, recipe.lr_G), adam(D, recipe.lr_D)
-    average = None if recipe.ema_half_life is None else copy.deepcopy(G).requires_grad_(False)
+    opt_G, opt_D = (
+        adam(recipe, G.parameters(), recipe.lr_G),
+        adam(recipe, D.parameters(), recipe.lr_D),
+    )
+    averaged = None if recipe.ema_half_life is None else copy.deepcopy(G).requires_grad_(False)
     if recipe.compile:
         G.compile()
         D.compile()
@@ -56,9 +57,30 @@ def players(recipe: Recipe) -> Game:
         z_dim=recipe.z_dim,
         device=device,
         precision=recipe.precision,
-        average=average,
-        fresh=recipe.model.players,
+        average=averaged,
+        price=_activity(G, recipe.sparsity) if recipe.sparsity else None,
+        fresh=make,
     )
+
+
+def adam(recipe: Recipe, params: Iterable[Any], lr: Rate) -> torch.optim.Adam:
+    """Adam on weights, or on groups of them that each tell their "share" of the rate."""
+    first = Now(recipe.seed, epoch=0, step=0)
+    betas = (recipe.beta1, draw(recipe.beta2, first))
+    return torch.optim.Adam(params, draw(lr, first), betas, fused=recipe.fused_adam)
+
+
+def _activity(G: nn.Module, weight: float) -> Callable[[], Tensor]:
+    """``weight`` times the mean absolute activation of G's hidden layers, summed over the layers,
+    for the pictures that it drew last (Ganz and Elad 2021, section 4)."""
+    last: dict[int, Tensor] = {}
+    for place, layer in enumerate(m for m in G.modules() if isinstance(m, nn.ReLU | nn.LeakyReLU)):
+
+        def keep(module: nn.Module, given: Any, made: Tensor, place: int = place) -> None:
+            last[place] = made.float().abs().mean()
+
+        layer.register_forward_hook(keep)
+    return lambda: weight * torch.stack(list(last.values())).sum()
 
 
 def play(
@@ -86,7 +108,7 @@ def play(
     now = Now(recipe.seed, state.epoch, state.step, device=game.device, lent=lent)
     torch.manual_seed(address(recipe.seed, "global", now.step))  # for dropout and the like
     real = shown(images[indices.to(images.device)], now)
-    _set_rates(recipe, game, now)
+    set_rates(recipe, game, now)
     told = None
     if recipe.labels is not None:
         assert state.labels is not None, "labels of the training images"
@@ -95,18 +117,24 @@ def play(
             cast(Labelled, G).see(told)
     scalars = gan_step(game, real, now, change, recipe.rules, told)
     game.seen = dict(scalars)
-    if recipe.ema_half_life is not None:
-        half_life = draw(recipe.ema_half_life, now)
-        game.follow(0.5 ** (len(real) / half_life) if half_life else 0.0)
+    average(recipe, game, len(real), now)
     # Rules' averages, counts and probabilities stand in the rows too.
     return scalars | {name: v for name, v in game.memory.items() if v.ndim == 0}
 
 
-def _set_rates(recipe: Recipe, game: Game, now: Now) -> None:
+def set_rates(recipe: Recipe, game: Game, now: Now) -> None:
     """Learning rates and beta2 as they are at this moment."""
     for optimizer, lr in ((game.opt_G, recipe.lr_G), (game.opt_D, recipe.lr_D)):
         for group in optimizer.param_groups:
-            group["lr"], group["betas"] = draw(lr, now), (recipe.beta1, draw(recipe.beta2, now))
+            group["lr"] = draw(lr, now) * group.get("share", 1.0)
+            group["betas"] = (recipe.beta1, draw(recipe.beta2, now))
+
+
+def average(recipe: Recipe, game: Game, images: int, now: Now) -> None:
+    """Move the averaged G, where there is one, after a step on so many images."""
+    if recipe.ema_half_life is not None:
+        half_life = draw(recipe.ema_half_life, now)
+        game.follow(0.5 ** (images / half_life) if half_life else 0.0)
 
 
 def _others(split: str, size: int, indices: Tensor, n: int, now: Now) -> Tensor:

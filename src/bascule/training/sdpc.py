@@ -13,8 +13,7 @@ from bascule.data.augment import Flip
 from bascule.data.bands import Bands
 from bascule.data.batches import as_float
 from bascule.data.faces import Faces
-from bascule.data.fractals import Fractals
-from bascule.data.imported import Imported
+from bascule.data.inner import OneSet
 from bascule.data.local_contrast import LocalContrast
 from bascule.data.preprocess import Kept, prepared, restored
 from bascule.data.standard import Standardise
@@ -38,7 +37,7 @@ class SDPCRecipe(AnyRecipe):
     all. ``redraw_after``: see :func:`bascule.steps.sdpc.sdpc_step`.
     """
 
-    data: Faces | Fractals | Imported = Faces()
+    data: OneSet = Faces()
     model: SDPC = SDPC()
     epochs: int = 20
     batch: int = 16

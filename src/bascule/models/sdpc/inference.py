@@ -93,6 +93,12 @@ class Codes:
     settled: Tensor
 
 
+def step_sizes(network: Network, size: tuple[int, int], how: Inference) -> tuple[float, ...]:
+    """1 / L_i of every layer on images of ``size``: give them to ``Inference`` where inference must
+    be the same to the last bit, for power iteration goes on from where it ended before."""
+    return tuple(_prepared(network, size, how)[1])
+
+
 @torch.no_grad()
 def infer(
     network: Network,
@@ -155,6 +161,45 @@ def infer(
         if 2 * int(still.sum()) <= len(left):  # the others go on as a smaller batch
             moving, before, left = moving.only(still), before[still], left[still]
     return Codes(tuple(out), iterations, settled)
+
+
+def unrolled(
+    network: Network, x: Tensor, how: Inference, steps: int
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Codes g_i after ``steps`` plain proximal steps on images x (B, C, H, W), and their residuals.
+
+    Differentiable with respect to x: every step is unrolled, by the "joint" rule and without
+    momentum; of ``how``, k_fb and step_sizes are read. It starts at what each layer alone would do
+    in one step from 0, g_i = relu((D_i g_{i-1} - lambda_i) / L_i). Residuals: x - D_1^T g_1, and
+    g_{i-1} - D_i^T g_i / v_{i-1} above it.
+    """
+    how = how.but(mode="joint", precision="fp32")
+    operators, rates = _prepared(network, (x.shape[-2], x.shape[-1]), how)
+    prices = network.thresholds()
+    g: list[Tensor] = []
+    below = x
+    for operator, rate, price in zip(operators, rates, prices, strict=True):
+        below = (rate * (operator.analysis(operator.folded(below)) - price)).relu()
+        g.append(below)
+    e = _residuals(operators, x, g)
+    for _ in range(steps):
+        below = x
+        for i, (operator, rate, price) in enumerate(zip(operators, rates, prices, strict=True)):
+            left = below - operator.unfolded(operator.synthesis(g[i]))
+            uphill = operator.analysis(operator.folded(left)) - price
+            if i + 1 < len(g) and how.k_fb:
+                uphill = uphill - how.k_fb * e[i + 1]
+            below = g[i] = (g[i] + rate * uphill).relu()
+        e = _residuals(operators, x, g)
+    return g, e
+
+
+def _residuals(operators: Sequence[Operator], x: Tensor, g: Sequence[Tensor]) -> list[Tensor]:
+    """What each layer leaves unexplained of the one below."""
+    return [
+        below - operator.unfolded(operator.synthesis(codes))
+        for operator, below, codes in zip(operators, [x, *g[:-1]], g, strict=True)
+    ]
 
 
 @dataclass

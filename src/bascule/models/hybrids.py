@@ -1,0 +1,385 @@
+"""GAN x SDPC: a generator that draws through sparse codes, and a critic that looks through them.
+
+No paper's models. What is known nearby: generators as sparse synthesis (Ganz and Elad 2021,
+arXiv 2104.00464), a generator of codes for a pre-trained dictionary (Mahdizadehaghdam et al. 2019,
+arXiv 1908.08930), critics on frozen features with random mixing (Sauer et al. 2021,
+arXiv 2111.01007). docs/hybrids.md derives what is done here.
+
+Both stand on two layers of dictionaries (:mod:`bascule.models.sdpc`) of the band of an image above
+its low-pass (:class:`bascule.data.bands.Bands`), and need as many cells of low-pass as the second
+layer has places, so that a code is one map.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bascule.errors import Refusal
+from bascule.models.layers import (
+    SLOPE,
+    Discriminator,
+    Generator,
+    check_counts,
+    check_size,
+    dcgan_down,
+    dcgan_std,
+    dcgan_up,
+    drawn,
+    spectrally_normed,
+)
+from bascule.models.sdpc import SDPC, Inference, Network, step_sizes, unrolled
+from bascule.models.sdpc.operator import Operator
+from bascule.typed import check_fields
+
+LOW_CHANNELS = 3  # of the low-pass: it stays in colours
+LEVEL = 0.5  # root mean square of codes as the critic sees them: about that of the low-pass
+QUIET = -0.5  # bias of codes before learning: some 15 % of them are active
+
+
+@dataclass(frozen=True)
+class SDPCGAN:
+    """A generator of sparse codes, whose dictionaries make the image, and a critic of pixels.
+
+    G: z -> features h on the grid of layer 2, by a transposed 4x4 convolution to 4x4 and one more
+    for each doubling (DCGAN's, BatchNorm and ReLU), then, linear in h,
+
+        g2 = relu(codes(h)),   low = tanh(low(h)),   u = innovation(h),
+        g1 = relu(D2^T g2 / v1 + u),   x = up(low) + D1^T g1.
+
+    With u = 0, g1 is what layer 2 expects of layer 1, rectified: the codes for which the error
+    between the layers is least without a picture. u is 0 before learning. Codes are in pixels of
+    [-1, 1]: all maps above are homogeneous, so they hold the deviation by which preprocessing
+    divides an image.
+
+    D: DCGAN's, with spectral normalisation, ``width`` channels next to the image. A critic of codes
+    (g2 and low as one map) of ``4 * width`` channels plays before pixels do.
+    """
+
+    width: int = 32
+    z_dim: int = 100
+    size: int = 64
+    innovation: bool = True
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_counts("SDPCGAN", width=self.width, z_dim=self.z_dim)
+        check_size("SDPCGAN", self.size, 32, 64)
+
+    def players(
+        self, rng: torch.Generator, sdpc: SDPC, rise: Tensor
+    ) -> tuple[CodeGenerator, nn.Module]:
+        """(G, D); every weight drawn from ``rng`` but the dictionaries, which are 0 until
+        :meth:`CodeGenerator.take` is called. ``rise`` (H, low): one axis of up()."""
+        check_geometry("SDPCGAN", self.size, sdpc, rise.shape[1])
+        channels = [self.width * 2**i for i in range(int(math.log2(self.size)) - 2)]
+        with torch.device("meta"):
+            G = CodeGenerator(self.z_dim, self.width, sdpc, rise.shape, self.innovation)
+            D = Discriminator(dcgan_down(channels, 1, batch_norm=False))
+        drawn(G, dcgan_std, 0.02, rng)
+        G.begin(rise)
+        return G, spectrally_normed(drawn(D, dcgan_std, 0.02, rng), rng)
+
+    def critic(self, rng: torch.Generator, sdpc: SDPC) -> nn.Module:
+        """Of codes as :meth:`CodeGenerator.codes` gives them: (B, K2 + 3, h, h) -> logits (B,)."""
+        w, upper = 4 * self.width, sdpc.layers[1]
+        layers: list[nn.Module] = [
+            nn.Conv2d(upper.atoms + LOW_CHANNELS, w, 3, padding=1),
+            nn.LeakyReLU(SLOPE, inplace=True),
+        ]
+        for _ in range(int(math.log2(code_side(sdpc))) - 2):
+            layers += [nn.Conv2d(w, 2 * w, 4, stride=2, padding=1), nn.LeakyReLU(SLOPE, True)]
+            w *= 2
+        with torch.device("meta"):
+            D = Discriminator([*layers, nn.Conv2d(w, 1, 4)])
+        return spectrally_normed(drawn(D, dcgan_std, 0.02, rng), rng)
+
+
+@dataclass(frozen=True)
+class SDPCCritic:
+    """DCGAN's G against a critic that sees an image only through settling codes.
+
+    D: the image is split into its low-pass and band; the band, of deviation 1, starts at g_i =
+    relu((D_i g_{i-1} - lambda_i) / L_i) and settles for ``steps`` plain proximal steps with
+    feedback ``k_fb`` (:func:`bascule.models.sdpc.unrolled`). Seen are e1 = x - D1^T g1, g1,
+    e2 = g1 - D2^T g2 / v1, g2 and the low-pass, each brought to root mean square 1 over training
+    images, mixed by a fixed random 1x1 convolution to ``width`` channels, and judged by a small
+    head of its own, strided 4x4 convolutions with spectral normalisation. The logit is the mean of
+    the heads. Dictionaries and mixing do not learn in the game.
+
+    ``steps=0`` sees one pass of the dictionaries without feedback, with all else equal.
+    """
+
+    width: int = 32
+    z_dim: int = 100
+    size: int = 64
+    steps: int = 3
+    k_fb: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_counts("SDPCCritic", width=self.width, z_dim=self.z_dim)
+        check_size("SDPCCritic", self.size, 32, 64)
+        if self.steps < 0 or not 0 <= self.k_fb < math.inf:
+            raise Refusal(
+                f"SDPCCritic(steps={self.steps}, k_fb={self.k_fb:g}): expected numbers >= 0"
+            )
+
+    def players(
+        self, rng: torch.Generator, sdpc: SDPC, rise: Tensor, network: Network
+    ) -> tuple[nn.Module, CodeJudge]:
+        """(G, D), every weight drawn from ``rng``. D looks through ``network``, which is no part of
+        it, as it is at the moment."""
+        check_geometry("SDPCCritic", self.size, sdpc, rise.shape[1])
+        channels = [self.width * 2**i for i in range(int(math.log2(self.size)) - 2)]
+        with torch.device("meta"):
+            G = Generator(dcgan_up(self.z_dim, channels[::-1]))
+            D = CodeJudge(self.width, sdpc, rise.shape[1])
+        drawn(G, dcgan_std, 0.02, rng)
+        drawn(D, dcgan_std, 0.02, rng)
+        D.begin(rng)
+        D.sight = Sight(network, Inference(k_fb=self.k_fb), self.steps, rise.to(rng.device))
+        return G, spectrally_normed(D, rng)  # type: ignore[return-value]
+
+
+def check_geometry(name: str, size: int, sdpc: SDPC, low: int) -> None:
+    """Refuse dictionaries that a hybrid of ``size`` px with ``low`` cells cannot stand on."""
+    told = f"{name} on {len(sdpc.layers)} layers of dictionaries for {sdpc.size} px"
+    if len(sdpc.layers) != 2 or sdpc.size != size or sdpc.channels != 3:
+        raise Refusal(f"{told} and {sdpc.channels} channels: expected 2, {size} px and 3 channels")
+    lower, upper = sdpc.layers
+    below, side = lower.side(size), code_side(sdpc)
+    if side < 4 or 4 * 2 ** round(math.log2(side / 4)) != side:
+        raise Refusal(f"{told}: codes of layer 2 are {side}x{side}; expected 4, 8, 16 or so")
+    if below * lower.stride != size or side * upper.stride != below or upper.stride % 2:
+        raise Refusal(
+            f"{told}: codes are {below}x{below} and {side}x{side}; expected sides divided by the "
+            "strides, the second of which is even: choose the padding so"
+        )
+    if low != side:
+        raise Refusal(
+            f"{told}: a low-pass of {low}x{low} cells and codes of {side}x{side}; expected as "
+            f"many: set Bands(low={side})"
+        )
+
+
+def code_side(sdpc: SDPC) -> int:
+    """The side of the codes of layer 2."""
+    return sdpc.layers[1].side(sdpc.layers[0].side(sdpc.size))
+
+
+class CodeGenerator(nn.Module):
+    """z: (B, z_dim) -> x: (B, 3, H, W) about [-1, 1], through codes; see :class:`SDPCGAN`."""
+
+    def __init__(
+        self, z_dim: int, width: int, sdpc: SDPC, rise: torch.Size, innovation: bool = True
+    ) -> None:
+        super().__init__()
+        self.sdpc = sdpc
+        lower, upper = sdpc.layers
+        w = 4 * width
+        doublings = int(math.log2(code_side(sdpc))) - 2
+        channels = [w * 2**i for i in reversed(range(doublings + 1))]
+        layers: list[nn.Module] = [
+            nn.Unflatten(1, (z_dim, 1, 1)),
+            nn.ConvTranspose2d(z_dim, channels[0], 4, bias=False),
+            nn.BatchNorm2d(channels[0]),
+            nn.ReLU(inplace=True),
+        ]
+        for before, after in pairwise(channels):
+            layers += [
+                nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(inplace=True),
+            ]
+        self.trunk = nn.Sequential(*layers)
+        self.to_codes = nn.Conv2d(w, upper.atoms + LOW_CHANNELS, 3, padding=1)
+        s = upper.stride
+        self.innovation = (
+            nn.ConvTranspose2d(w, lower.atoms, 2 * s, stride=s, padding=s // 2)
+            if innovation
+            else None
+        )
+        self.dictionaries = nn.ParameterList(
+            nn.Parameter(torch.zeros(layer.atoms, below, layer.kernel, layer.kernel))
+            for layer, below in zip(sdpc.layers, (3, lower.atoms), strict=True)
+        )
+        self.gain: Tensor  # v1
+        self.rise: Tensor
+        self.scale: Tensor  # of codes: what the critic sees is divided by it
+        self.register_buffer("gain", torch.ones(1, lower.atoms, 1, 1))
+        self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("rise", torch.zeros(rise))  # one axis of up()
+        self.last: dict[str, Tensor] = {}  # g2, expected, u, g1 of the pictures drawn last
+
+    @torch.no_grad()
+    def begin(self, rise: Tensor) -> None:
+        """After the weights were drawn: few codes are active, no innovation, no dictionary yet."""
+        bias = self.to_codes.bias
+        assert bias is not None
+        bias[: self.sdpc.layers[1].atoms] = QUIET
+        if self.innovation is not None:
+            self.innovation.weight.zero_()
+        for D in self.dictionaries:
+            D.zero_()
+        self.gain.fill_(1.0)
+        self.scale.fill_(1.0)
+        self.rise.copy_(rise)
+
+    @torch.no_grad()
+    def take(self, network: Network) -> None:
+        """Take the dictionaries of ``network`` and its gain between them."""
+        for mine, theirs in zip(self.dictionaries, network.dictionaries, strict=True):
+            mine.copy_(theirs)
+        self.gain.copy_(network.gain(1))
+
+    def codes(self, z: Tensor) -> Tensor:
+        """What the critic of codes sees: (B, K2 + 3, h, h), g2 over ``scale``, then low."""
+        g2, low = self._codes(self.trunk(z))
+        return torch.cat([g2, low], 1)
+
+    def forward(self, z: Tensor) -> Tensor:
+        h = self.trunk(z)
+        g2, low = self._codes(h)
+        u = None if self.innovation is None else self.innovation(h)
+        return self.decode(g2 * self.scale, low, u)
+
+    def _codes(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        maps = self.to_codes(h)
+        atoms = self.sdpc.layers[1].atoms
+        return maps[:, :atoms].relu(), maps[:, atoms:].tanh()
+
+    def decode(self, g2: Tensor, low: Tensor, u: Tensor | None = None) -> Tensor:
+        """The image that codes g2 (B, K2, h, h), innovation u (B, K1, h1, h1) and a low-pass (B, 3,
+        low, low) stand for, (B, 3, H, W)."""
+        expected = self.synthesis(1, g2) / self.gain
+        g1 = (expected if u is None else expected + u).relu()
+        self.last = {"g2": g2, "expected": expected, "g1": g1}
+        if u is not None:
+            self.last["u"] = u
+        band = self.synthesis(0, g1)
+        return self.rise @ low @ self.rise.mT + band
+
+    def synthesis(self, i: int, g: Tensor) -> Tensor:
+        """D_i^T g with G's own dictionary of layer ``i``, counted from 0, as autograd sees it."""
+        layer, side = self.sdpc.layers[i], self.sdpc.size
+        if i:
+            side = self.sdpc.layers[0].side(side)
+        operator = Operator(self.dictionaries[i], layer.stride, layer.padding, (side, side))
+        return operator.unfolded(operator.synthesis(g))
+
+    def innovated(self) -> Tensor:
+        """The share of the energy of g1 that the pictures drawn last owe to u: in [0, 1]."""
+        owed = self.last["expected"].detach().relu()
+        new = (self.last["g1"].detach() - owed).square().sum()
+        return new / (new + owed.square().sum()).clamp_min(torch.finfo(new.dtype).tiny)
+
+    @torch.no_grad()
+    def normalise(self) -> None:
+        """Atoms back to norm 1."""
+        for D in self.dictionaries:
+            D.div_(D.flatten(1).norm(dim=1).clamp_min(1e-12)[:, None, None, None])
+
+
+class CodesOf(nn.Module):
+    """G as the game on codes sees it: z -> codes."""
+
+    def __init__(self, G: CodeGenerator) -> None:
+        super().__init__()
+        self.G = G
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.G.codes(z)
+
+
+@dataclass
+class Sight:
+    """How a critic looks: through which network, how it settles, for how many steps.
+
+    ``rise``: one axis of up(), (H, low).
+    """
+
+    network: Network
+    how: Inference
+    steps: int
+    rise: Tensor
+
+    def features(self, x: Tensor, rates: Sequence[float]) -> list[Tensor]:
+        """low (B, 3, low, low), e1 (B, 3, H, W), g1, e2 (B, K1, h1, h1), g2 (B, K2, h, h)."""
+        x = x.float()
+        low = F.avg_pool2d(x, len(self.rise) // self.rise.shape[1])
+        band = x - self.rise @ low @ self.rise.mT
+        deviation = band.flatten(1).std(1).clamp_min(1e-3)[:, None, None, None]
+        how = self.how.but(step_sizes=tuple(rates))
+        g, e = unrolled(self.network, band / deviation, how, self.steps)
+        return [low, e[0], g[0], e[1], g[1]]
+
+
+class CodeJudge(nn.Module):
+    """x: (B, 3, H, W) -> logits (B,), by what settling codes find and leave: see SDPCCritic."""
+
+    sight: Sight  # not a part of it: the game keeps the network
+
+    def __init__(self, width: int, sdpc: SDPC, low: int) -> None:
+        super().__init__()
+        lower, upper = sdpc.layers
+        self.fold = lower.stride  # e1 is judged on the grid of g1
+        below, side = lower.side(sdpc.size), code_side(sdpc)
+        shapes = [
+            (LOW_CHANNELS, low),
+            (LOW_CHANNELS * self.fold**2, below),
+            (lower.atoms, below),
+            (lower.atoms, below),
+            (upper.atoms, side),
+        ]
+        self.heads = nn.ModuleList(_head(width, side) for _, side in shapes)
+        for i, (channels, _) in enumerate(shapes):
+            self.register_buffer(f"mixing_{i}", torch.zeros(width, channels, 1, 1))
+        self.scales: Tensor
+        self.rates: Tensor  # step sizes of settling
+        self.register_buffer("scales", torch.ones(len(shapes)))
+        self.register_buffer("rates", torch.ones(2, dtype=torch.double))
+
+    def begin(self, rng: torch.Generator) -> None:
+        """After the weights were drawn: the mixing, N(0, 1 / channels), from ``rng`` too."""
+        for i in range(len(self.heads)):
+            mixing = self.get_buffer(f"mixing_{i}")
+            mixing.normal_(0.0, mixing.shape[1] ** -0.5, generator=rng)
+        self.scales.fill_(1.0)
+        self.rates.fill_(1e-2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        seen = self.sight.features(x, self.rates.tolist())
+        seen[1] = F.pixel_unshuffle(seen[1], self.fold)
+        logits = [
+            head(F.conv2d(maps / scale, self.get_buffer(f"mixing_{i}"))).reshape(len(x))
+            for i, (head, maps, scale) in enumerate(zip(self.heads, seen, self.scales, strict=True))
+        ]
+        return torch.stack(logits).mean(0)
+
+    @torch.no_grad()
+    def measure(self, batches: Sequence[Tensor]) -> None:
+        """Once the dictionaries are learnt: fix how far a step of settling goes, and bring what is
+        seen of these images, (B, 3, H, W) each, to root mean square 1."""
+        sight, side = self.sight, batches[0].shape[-1]
+        self.rates.copy_(torch.tensor(step_sizes(sight.network, (side, side), sight.how)))
+        squares = torch.zeros_like(self.scales)
+        for x in batches:
+            seen = sight.features(x, self.rates.tolist())
+            squares += torch.stack([maps.square().mean() for maps in seen])
+        self.scales.copy_((squares / len(batches)).sqrt().clamp_min(1e-6))
+
+
+def _head(width: int, side: int) -> nn.Sequential:
+    """(B, width, side, side) -> (B, 1, 1, 1)."""
+    layers: list[nn.Module] = [nn.LeakyReLU(SLOPE)]
+    for _ in range(int(math.log2(side)) - 2):
+        layers += [nn.Conv2d(width, 2 * width, 4, stride=2, padding=1), nn.LeakyReLU(SLOPE, True)]
+        width *= 2
+    return nn.Sequential(*layers, nn.Conv2d(width, 1, 4))

@@ -1,0 +1,324 @@
+"""A game in which sparse deep predictive coding plays a part: stages, one after the other.
+
+Dictionaries are learnt first, of the training images and of nothing else. Then G and D play: first
+for codes, where G is a generator of codes, and at last for pixels, under the rules of any recipe.
+All stages are epochs of one run, so they are shown, kept, resumed and measured like any others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from bascule.data.bands import Bands
+from bascule.data.batches import as_float
+from bascule.data.standard import Standardise
+from bascule.errors import Refusal
+from bascule.game import Game
+from bascule.interventions import InstanceNoise, Together
+from bascule.models.dcgan import DCGAN
+from bascule.models.hybrids import (
+    LEVEL,
+    SDPCGAN,
+    CodeGenerator,
+    CodeJudge,
+    CodesOf,
+    SDPCCritic,
+    check_geometry,
+)
+from bascule.models.sdpc import Inference, Network, infer, step_sizes
+from bascule.now import Lent, Now, address, generator
+from bascule.steps.gan import Rules, gan_step
+from bascule.steps.sdpc import Learner
+from bascule.team import Team
+from bascule.training import gan
+from bascule.training.recipe import Recipe
+from bascule.training.sdpc import SDPCRecipe
+from bascule.training.state import State
+
+AT_ONCE = 32  # images that settle together
+MEASURED = 512  # training images by which a critic's features are brought to one scale
+
+
+@dataclass(frozen=True)
+class HybridRecipe(Recipe):
+    """One run of a hybrid of GAN and SDPC, whole. With a DCGAN, the dictionaries take no part in
+    its game: its fakes can be settled in them, and all else be compared with hybrids.
+
+    coding           how the dictionaries are learnt, for its own number of epochs; its data, seed,
+                     threads and device are those of the run.
+    code_epochs      of the game on codes that follows (a generator of codes alone).
+    code_noise       deviation of the noise on codes that their critic sees, real or not: the zeros
+                     of real codes are exact, and would give them away. Their root mean square is
+                     1/2.
+    lr_dictionaries  how much of G's rate its dictionaries have in the game of pixels; 0: they rest.
+    anchor           price of what they no longer explain: of 1/2 |x - up(low) - D1^T g1|² +
+                     1/2 |v1 g1 - D2^T g2|² in means over pixels and places, with the codes g that
+                     the training images had when the dictionaries were learnt.
+    innovation_price of the mean of |u|.
+    """
+
+    model: SDPCGAN | SDPCCritic | DCGAN = SDPCGAN()  # type: ignore[assignment]
+    coding: SDPCRecipe = SDPCRecipe(epochs=4)
+    code_epochs: int = 0
+    code_noise: float = 0.1
+    lr_dictionaries: float = 0.1
+    anchor: float = 1.0
+    innovation_price: float = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        steps = self.coding.preprocess
+        split = len(steps) == 2 and isinstance(steps[0], Bands) and steps[1] == Standardise()
+        if not split:
+            raise Refusal(
+                f"coding.preprocess={steps}: a hybrid gives pixels back; expected (Bands(...), "
+                "Standardise())"
+            )
+        self._expect("code_epochs", self.code_epochs >= 0, "a whole number >= 0")
+        for name in ("code_noise", "lr_dictionaries", "anchor", "innovation_price"):
+            self._expect(name, 0 <= getattr(self, name) < float("inf"), "a number >= 0")
+        self._expect("compile", not self.compile, "False: a hybrid plays several games")
+        self._expect("space", self.space == "rgb", "rgb")
+        if self.model.size != self.coding.model.size:
+            raise Refusal(
+                f"model.size={self.model.size} and coding.model.size={self.coding.model.size}: "
+                "expected the same"
+            )
+        if self.pixels_from >= self.epochs:
+            raise Refusal(
+                f"epochs={self.epochs}: {self.coding.epochs} for dictionaries and "
+                f"{self.code_epochs} for codes leave none for pixels; give at least "
+                f"{self.pixels_from + 1}"
+            )
+        if isinstance(self.model, SDPCGAN) and self.augment:
+            raise Refusal(
+                f"augment={self.augment}: codes of the training images are settled once, as they "
+                "are; use change=DiffAugment()"
+            )
+        if self.code_epochs and not isinstance(self.model, SDPCGAN):
+            raise Refusal(
+                f"code_epochs={self.code_epochs}: G of {self.model} draws no codes; set 0"
+            )
+        name = type(self.model).__name__
+        check_geometry(name, self.model.size, self.coding.model, self._split.low)
+
+    @property
+    def scalars(self) -> tuple[str, ...]:
+        drawn = ("innovation", "code_active") if isinstance(self.model, SDPCGAN) else ()
+        return (*super().scalars, "cost", *drawn)
+
+    @property
+    def pixels_from(self) -> int:
+        """The first epoch, counted from 0, that plays for pixels."""
+        return self.coding.epochs + self.code_epochs
+
+    @property
+    def dictionaries(self) -> SDPCRecipe:
+        """The recipe of the first stage."""
+        return self.coding.but(
+            data=self.data, seed=self.seed, threads=self.threads, device=self.device
+        )
+
+    @property
+    def _split(self) -> Bands:
+        return cast(Bands, self.coding.preprocess[0])
+
+    def begin(self) -> HybridGame:
+        learner = self.dictionaries.begin()
+        given: list[Any] = [self.coding.model, self._split.rise(self.model.size).float()]
+        if isinstance(self.model, SDPCCritic):
+            given.append(learner.network)
+        if isinstance(self.model, DCGAN):
+            given.clear()
+
+        def make(rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
+            return self.model.players(rng, *given)
+
+        game = HybridGame(**vars(gan.players(self, make)), learner=learner)
+        game.fresh = lambda rng: game.equipped(make(rng))
+        if isinstance(self.model, SDPCGAN):
+            self._add_codes(game)
+        return game
+
+    def _add_codes(self, game: HybridGame) -> None:
+        """The game on codes, and what a generator of codes pays and learns with."""
+        assert isinstance(self.model, SDPCGAN)
+        G = cast(CodeGenerator, game.G)
+        heads = [*G.trunk.parameters(), *G.to_codes.parameters()]
+        new = [] if G.innovation is None else list(G.innovation.parameters())
+        slow = {"params": list(G.dictionaries), "share": self.lr_dictionaries}
+        game.opt_G = gan.adam(self, [{"params": heads + new}, slow], self.lr_G)
+        game.price = lambda: self._price(game)
+        critic = self.model.critic(generator(self.seed, "critic of codes"), self.coding.model)
+        critic.to(game.device).train()
+        game.latent = Game(
+            *(CodesOf(G), critic),
+            *(gan.adam(self, heads, self.lr_G), gan.adam(self, critic.parameters(), self.lr_D)),
+            z_dim=self.z_dim,
+            device=game.device,
+            precision=self.precision,
+        )
+
+    def play(
+        self, state: State, images: Tensor, indices: Tensor, held_out: Tensor | None
+    ) -> dict[str, Tensor]:
+        game: HybridGame = state.game
+        if state.epoch < self.coding.epochs:
+            inner = State(game.learner, state.epoch, state.step)
+            told = self.dictionaries.play(inner, images, indices, held_out)
+            game.equipped((game.G, game.drawing()))
+            return told
+        self._settle(game, images)
+        if game.latent is not None:
+            assert game.book is not None
+            game.batch = game.book.of(indices)
+            if state.epoch < self.pixels_from:
+                return self._play_codes(state, game.latent, game.batch)
+        told = super().play(state, images, indices, held_out)
+        if isinstance(game.G, CodeGenerator):
+            game.G.normalise()
+            told |= {
+                "innovation": game.G.innovated(),
+                "code_active": (game.G.last["g2"] > 0).float().mean(),
+            }
+        return told
+
+    def _play_codes(self, state: State, latent: Game, batch: Codebook) -> dict[str, Tensor]:
+        """One step of the game on codes; its scalars begin with "code_"."""
+        game: HybridGame = state.game
+        lent = Lent(latent.memory, latent.seen)
+        now = Now(self.seed, state.epoch, state.step, device=game.device, lent=lent)
+        torch.manual_seed(address(self.seed, "global", now.step))
+        gan.set_rates(self, latent, now)
+        real = torch.cat([batch.g2 / cast(CodeGenerator, game.G).scale, batch.low], 1)
+        noise = Together((InstanceNoise(self.code_noise),) if self.code_noise else ())
+        rules = Rules(self.objective, critic_steps=self.critic_steps)
+        scalars = gan_step(latent, real, now, noise, rules, None)
+        gan.average(self, game, len(real), now)
+        return {f"code_{name}": value for name, value in scalars.items()}
+
+    def _settle(self, game: HybridGame, images: Tensor) -> None:
+        """Once the dictionaries are learnt: what the training images are in them."""
+        side = self.model.size
+        if isinstance(game.D, CodeJudge) and game.rates is None:
+            some = images[:MEASURED].split(AT_ONCE)
+            game.D.measure([as_float(part.to(game.device)) for part in some])
+            game.rates = tuple(game.D.rates.tolist())
+        if not isinstance(game.G, CodeGenerator):
+            return
+        if game.rates is None:
+            game.rates = step_sizes(game.learner.network, (side, side), self.coding.settle)
+        if game.book is None:
+            how = self.coding.settle.but(step_sizes=game.rates)
+            game.book = settled(self.dictionaries, game.learner.network, images, how)
+            for player in (game.G, game.drawing()):
+                cast(CodeGenerator, player).scale.copy_(game.book.rms() / LEVEL)
+
+    def _price(self, game: HybridGame) -> Tensor:
+        """What a generator of codes pays for its innovation, and for dictionaries that stray."""
+        G, batch = cast(CodeGenerator, game.G), game.batch
+        assert batch is not None, "a step of this game"
+        paid = G.dictionaries[0].new_zeros(())
+        if "u" in G.last:
+            paid = paid + self.innovation_price * G.last["u"].float().abs().mean()
+        if self.anchor and self.lr_dictionaries:
+            left = (
+                batch.band - G.synthesis(0, batch.g1),
+                G.gain * batch.g1 - G.synthesis(1, batch.g2),
+            )
+            paid = paid + self.anchor / 2 * sum(e.square().mean() for e in left)
+        return paid
+
+
+@dataclass
+class Codebook:
+    """What training images are in the dictionaries, in pixels of [-1, 1].
+
+    Their low-pass (N, 3, low, low), the band above it (N, 3, H, W), and codes g1 (N, K1, h1, h1)
+    and g2 (N, K2, h, h).
+    """
+
+    low: Tensor
+    band: Tensor
+    g1: Tensor
+    g2: Tensor
+
+    def of(self, indices: Tensor) -> Codebook:
+        at = indices.to(self.low.device)
+        return Codebook(*(part[at].float() for part in vars(self).values()))
+
+    def rms(self) -> Tensor:
+        """The root mean square of g2."""
+        parts = [part.float().square().mean() for part in self.g2.split(AT_ONCE)]
+        return torch.stack(parts).mean().sqrt()
+
+
+def settled(recipe: SDPCRecipe, network: Network, images: Tensor, how: Inference) -> Codebook:
+    """The codes of images, uint8 (N, 3, H, W); what is kept of them is rounded to 16 bits."""
+    found: list[tuple[Tensor, ...]] = []
+    for part in images.split(AT_ONCE):
+        y, kept = recipe.prepared(part.to(network.dictionaries[0].device))
+        deviation = kept[1]["std"]
+        maps = infer(network, y, how).maps
+        large = (y, *maps)
+        found.append((kept[0]["low"], *((x * deviation).half() for x in large)))
+    return Codebook(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+
+
+@dataclass(kw_only=True)
+class HybridGame(Game):
+    """Beside the two players: what learns the dictionaries, and the game on codes.
+
+    ``rates``: step sizes of settling, once the dictionaries are learnt. ``book``: the training
+    images in them; ``batch``: those of this step. The last two are no part of a checkpoint.
+    """
+
+    learner: Learner
+    latent: Game | None = None
+    rates: tuple[float, ...] | None = None
+    book: Codebook | None = None
+    batch: Codebook | None = None
+
+    def equipped(self, players: tuple[nn.Module, nn.Module]) -> tuple[nn.Module, nn.Module]:
+        """The players, knowing of the dictionaries what those of the game know."""
+        for player in players:
+            if isinstance(player, CodeGenerator):
+                player.take(self.learner.network)
+                player.scale.copy_(cast(CodeGenerator, self.G).scale)
+            if isinstance(player, CodeJudge):
+                player.rates.copy_(cast(CodeJudge, self.D).rates)
+                player.scales.copy_(cast(CodeJudge, self.D).scales)
+        return players
+
+    @torch.no_grad()
+    def coding(self) -> Learner:
+        """What encodes pictures and decodes codes: the dictionaries with which G draws, if it draws
+        with any, and those that were learnt first if not."""
+        G = self.drawing()
+        if isinstance(G, CodeGenerator):
+            network = self.learner.network
+            for mine, drawn in zip(network.dictionaries, G.dictionaries, strict=True):
+                mine.copy_(drawn)
+        return self.learner
+
+    def join(self, team: Team) -> None:
+        raise Refusal("a hybrid of GAN and SDPC plays in one process: start it without torchrun")
+
+    def state_dict(self) -> dict[str, Any]:
+        saved = super().state_dict()
+        saved |= {"learner": self.learner.state_dict(), "rates": self.rates}
+        if self.latent is not None:  # whose G is this game's
+            latent = self.latent.state_dict()
+            saved["latent"] = {name: part for name, part in latent.items() if name != "G"}
+        return saved
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        super().load_state_dict(saved)
+        self.learner.load_state_dict(saved["learner"])
+        self.rates = saved["rates"]
+        if self.latent is not None:
+            self.latent.load_state_dict(saved["latent"] | {"G": self.latent.G.state_dict()})

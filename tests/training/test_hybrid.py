@@ -1,0 +1,219 @@
+"""Hybrids of GAN and SDPC: their stages, what each leaves to the next, and how they go on."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from bascule.coding.coder import Coder
+from bascule.data.augment import Flip
+from bascule.data.standard import Standardise
+from bascule.errors import Refusal
+from bascule.interventions import DiffAugment
+from bascule.models.dcgan import DCGAN
+from bascule.models.hybrids import SDPCGAN, SDPCCritic
+from bascule.models.sdpc import Inference
+from bascule.runs import codec
+from bascule.runs.execute import check_shared
+from bascule.training.hybrid import settled
+from bascule.training.loop import Probe, Stopped, train
+from bascule.training.state import State, begin
+
+CRITIC = SDPCCritic(width=2, z_dim=8, size=32, steps=2)
+
+
+def pixels_of(recipe):
+    images = recipe.data.load()
+    return torch.from_numpy(np.array(images.pixels[images.indices("train")]))
+
+
+class Rows(Probe):
+    def __init__(self):
+        self.rows = []
+
+    def epoch_done(self, record):
+        self.rows.append(record.row)
+
+
+def played(recipe, until=None):
+    """The state after ``until`` epochs, and the rows."""
+    state, seen = begin(recipe), Rows()
+    train(recipe, state, pixels_of(recipe), [seen], until)
+    return state, seen.rows
+
+
+def same(one, other):
+    """Whether two nested states are equal, bit for bit."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(v, other[k]) for k, v in one.items())
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    return one == other
+
+
+def test_the_stages_follow_each_other_in_one_run(tiny_hybrid):
+    _, rows = played(tiny_hybrid)
+    kinds = [{"cost", "code_loss_D", "loss_D"} & row.keys() for row in rows]
+    assert kinds == [{"cost"}, {"code_loss_D"}, {"loss_D"}, {"loss_D"}]
+    assert 0 <= rows[3]["innovation"] <= 1 and 0 <= rows[3]["code_active"] <= 1
+    assert set(tiny_hybrid.scalars) <= set().union(*rows)
+
+
+def test_dictionaries_are_those_that_sdpc_learns_alone(tiny_hybrid):
+    state, _ = played(tiny_hybrid, until=1)
+    alone = tiny_hybrid.dictionaries
+    learnt = begin(alone)
+    train(alone, learnt, pixels_of(tiny_hybrid))
+    assert same(state.game.learner.state_dict(), learnt.game.state_dict())
+    for mine, theirs in zip(
+        state.game.G.dictionaries, learnt.game.network.dictionaries, strict=True
+    ):
+        assert torch.equal(mine, theirs)
+    assert torch.equal(state.game.G.gain, learnt.game.network.gain(1))
+
+
+@pytest.mark.parametrize("model, code_epochs", [(None, 1), (CRITIC, 0)])
+@pytest.mark.parametrize("stop", [1, 3, 4, 8])
+def test_it_goes_on_exactly_from_any_stage(tiny_hybrid, model, code_epochs, stop):
+    recipe = tiny_hybrid.but(
+        model=model or tiny_hybrid.model,
+        code_epochs=code_epochs,
+        ema_half_life=50.0,
+        change=DiffAugment(),
+    )
+    whole, _ = played(recipe)
+    pixels = pixels_of(recipe)
+    state = begin(recipe)
+    with pytest.raises(Stopped):
+        train(recipe, state, pixels, must_stop=lambda: state.step == stop)
+    again = begin(recipe)
+    again.load_state_dict(state.state_dict())
+    train(recipe, again, pixels)
+    assert same(again.state_dict(), whole.state_dict())
+
+
+def test_codes_of_training_images_are_those_of_the_coder(tiny_hybrid):
+    state, _ = played(tiny_hybrid, until=1)
+    network, recipe = state.game.learner.network, tiny_hybrid.dictionaries
+    pixels = pixels_of(tiny_hybrid)[:7]
+    book = settled(recipe, network, pixels, recipe.settle)
+    coder = Coder(recipe, State(state.game.learner))
+    again = coder.decode(coder.encode(pixels.numpy()), layer=1)
+    band = F.conv_transpose2d(book.g1.float(), network.dictionaries[0], stride=4, padding=2)
+    up = recipe.preprocess[0].up(book.low, 32, 32)
+    mine = ((up + band).clamp(-1, 1) + 1) * 127.5
+    assert np.abs(mine.numpy() - again.astype(float)).max() < 1.0  # rounding, and 16 bits
+    part = book.of(torch.tensor([5, 2]))
+    torch.testing.assert_close(part.low, book.low[[5, 2]])
+    assert book.rms().item() == pytest.approx(book.g2.float().square().mean().sqrt().item(), 1e-4)
+
+
+def test_the_critic_of_codes_sees_reals_and_fakes_at_one_scale(tiny_hybrid):
+    state, _ = played(tiny_hybrid, until=2)
+    G, book = state.game.G, state.game.book
+    assert G.scale.item() == pytest.approx(2 * book.rms().item(), rel=1e-5)
+    assert torch.equal(state.game.drawing().scale, G.scale)
+
+
+def test_dictionaries_rest_or_move_with_norm_1(tiny_hybrid):
+    def moved(share):
+        state, _ = played(tiny_hybrid.but(lr_G=5e-3, lr_dictionaries=share))
+        learnt = state.game.learner.network.dictionaries
+        for D in state.game.G.dictionaries:
+            torch.testing.assert_close(D.flatten(1).norm(dim=1), torch.ones(len(D)))
+        return sum(
+            (D - at_first).norm().item()
+            for D, at_first in zip(state.game.G.dictionaries, learnt, strict=True)
+        )
+
+    assert moved(0.0) < 1e-5 < moved(0.1) < moved(1.0)
+
+
+def test_anchored_dictionaries_explain_the_training_images_better(tiny_hybrid):
+    def unexplained(anchor):
+        recipe = tiny_hybrid.but(epochs=8, lr_G=5e-3, lr_dictionaries=1.0, anchor=anchor)
+        game = played(recipe)[0].game
+        book = game.book.of(torch.arange(30))
+        return (book.band - game.G.synthesis(0, book.g1)).square().mean().item()
+
+    assert unexplained(1e4) < 0.9 * unexplained(0.0)
+
+
+def test_innovation_has_a_price(tiny_hybrid):
+    longer = tiny_hybrid.but(epochs=8, lr_G=5e-3, lr_dictionaries=0.0)
+
+    def mean_u(price):
+        state, _ = played(longer.but(innovation_price=price))
+        return state.game.G.last["u"].abs().mean().item()
+
+    assert mean_u(100.0) < 0.5 * mean_u(0.0)
+
+
+def test_what_only_pictures_need_is_no_part_of_a_checkpoint(tiny_hybrid):
+    state, _ = played(tiny_hybrid, until=3)
+    saved = state.game.state_dict()
+    assert "book" not in saved and "G" not in saved["latent"]
+    assert saved["rates"] == state.game.rates
+
+
+def test_a_dcgan_beside_dictionaries_plays_without_them(tiny_hybrid):
+    model = DCGAN(width=2, z_dim=8, size=32)
+    state, rows = played(tiny_hybrid.but(model=model, code_epochs=0))
+    assert "loss_D" in rows[-1] and "innovation" not in rows[-1]
+    other = tiny_hybrid.coding.but(settle=Inference(k_fb=0.0, tolerance=0.5))
+    again, _ = played(tiny_hybrid.but(model=model, code_epochs=0, coding=other))
+    assert same(state.game.G.state_dict(), again.game.G.state_dict())
+    assert not same(state.game.learner.state_dict(), again.game.learner.state_dict())
+
+
+def test_a_new_D_looks_through_what_was_learnt(tiny_hybrid):
+    state, _ = played(tiny_hybrid.but(model=CRITIC, code_epochs=0))
+    _, fresh = state.game.fresh(torch.Generator().manual_seed(1))
+    assert torch.equal(fresh.scales, state.game.D.scales) and not (fresh.scales == 1).any()
+    assert torch.equal(fresh.rates, state.game.D.rates)
+
+
+def test_pictures_are_drawn_at_every_stage(tiny_hybrid):
+    for epochs in (1, 2, 3):
+        state, _ = played(tiny_hybrid, until=epochs)
+        drawn = tiny_hybrid.sample(state.game, torch.randn(3, 8))
+        assert drawn.shape == (3, 3, 32, 32) and drawn.dtype == torch.uint8
+
+
+def test_it_survives_its_file(tiny_hybrid):
+    for recipe in (tiny_hybrid, tiny_hybrid.but(model=CRITIC, code_epochs=0)):
+        assert codec.decode(codec.encode(recipe)) == recipe
+    changed = codec.changed(tiny_hybrid, {"coding.settle.k_fb": "0", "model.width": "3"})
+    assert changed.coding.settle.k_fb == 0 and changed.model.width == 3
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"epochs": 2}, "1 for dictionaries and 1 for codes leave none for pixels; .* at least 3"),
+        ({"code_epochs": -1}, "code_epochs=-1"),
+        ({"code_noise": -0.1}, "code_noise=-0.1"),
+        ({"anchor": float("nan")}, "anchor=nan"),
+        ({"lr_dictionaries": -1.0}, "lr_dictionaries=-1.0"),
+        ({"compile": True}, "compile=True"),
+        ({"space": "hsv"}, "space='hsv'"),
+        ({"augment": (Flip(),)}, r"augment=.*codes .* settled once.*DiffAugment\(\)"),
+        ({"model": CRITIC}, "code_epochs=1: G of SDPCCritic.* draws no codes; set 0"),
+        ({"model": SDPCGAN(size=64)}, "images are 32 px and the model draws 64 px"),
+    ],
+)
+def test_what_cannot_be_is_refused(tiny_hybrid, change, message):
+    with pytest.raises(Refusal, match=message):
+        tiny_hybrid.but(**change)
+
+
+def test_preprocessing_that_gives_no_pixels_back_is_refused(tiny_hybrid):
+    with pytest.raises(Refusal, match=r"coding.preprocess=.*expected \(Bands\(...\), Standardise"):
+        tiny_hybrid.but(coding=tiny_hybrid.coding.but(preprocess=(Standardise(),)))
+
+
+def test_it_plays_in_one_process(tiny_hybrid):
+    with pytest.raises(Refusal, match="torchrun with a HybridRecipe"):
+        check_shared(tiny_hybrid, 2)
