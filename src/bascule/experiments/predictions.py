@@ -57,6 +57,7 @@ OF_DECODED = re.compile(
     r"(KID|paired L1|SSIM|attributes read|out of vocabulary) of (layer [1-9]\d*|low-pass|split)"
 )
 OF_LAYER = re.compile(r"(error|active|SSIM) of layer [1-9]\d*")
+OF_SETTLED = re.compile(r"(KID|mean TV|out of vocabulary) of layer [1-9]\d* at k_fb=\d+(\.\d+)?")
 
 
 def mean_tv(size: int = 64) -> str:
@@ -425,9 +426,8 @@ def _check_scalar(kind: str, scalar: str, of_steps: Iterable[str]) -> None:
     known = dict.fromkeys((*of_steps, *MORE_SCALARS, *ASKED))
     if is_evaluated(scalar):
         stem = scalar.partition("[")[0]
-        if OF_LAYER.fullmatch(stem) or OF_DECODED.fullmatch(stem):
-            return
-        if OF_TRANSLATION.fullmatch(stem):
+        kinds = (OF_LAYER, OF_DECODED, OF_SETTLED, OF_TRANSLATION)
+        if any(kind.fullmatch(stem) for kind in kinds):
             return
         measures = (*METRICS, *ON_HELD_OUT, *OF_ATTRIBUTES, *OF_CODES, "support at least", "SWD")
         if stem not in measures and not stem.startswith("TV of "):

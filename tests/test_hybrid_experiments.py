@@ -1,0 +1,54 @@
+"""The experiments on hybrids of GAN and SDPC, in seconds: that they run, not what they say."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bascule import presets
+from bascule.experiments.experiment import load
+from bascule.presets import HYBRID_PRESETS
+from bascule.training.hybrid import HybridRecipe
+from bascule.training.loop import train
+from bascule.training.machine import settle
+from bascule.training.state import begin
+
+ROOT = Path(__file__).parent.parent
+FILES = sorted((ROOT / "experiments/hybrids").glob("*.py"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_arm_of_every_question_plays_to_its_end(file):
+    whole, quick = load(file), load(file, quick=True)
+    assert list(whole.arms) == list(quick.arms)
+    assert len(whole.seeds) >= 3
+    for arm, recipe in quick.arms.items():
+        recipe = settle(recipe.but(device="cpu"))
+        images = recipe.data.load()
+        state = begin(recipe)
+        pixels = torch.from_numpy(np.array(images.pixels[images.indices("train")]))
+        train(recipe, state, pixels)
+        assert state.epoch == recipe.epochs, arm
+
+
+def test_the_probe_is_run_and_measured_as_its_user_would(tmp_path):
+    command = [sys.executable, "-m", "bascule", "--runs", str(tmp_path / "runs"), "run"]
+    command += ["hybrids/probe", "--quick", "--seeds", "0", "--arm", "DCGAN"]
+    command += ["--note", str(tmp_path / "note")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("hybrids/probe-quick: inconclusive: one seed")
+    note = (tmp_path / "note/note.md").read_text("utf-8")
+    assert "exceeds its KID of layer 1 at k_fb=0" in note
+
+
+@pytest.mark.parametrize("name", HYBRID_PRESETS)
+def test_a_preset_stands_on_its_dictionaries(name):
+    recipe = HYBRID_PRESETS[name]
+    assert getattr(presets, name.replace("-", "_")) is recipe
+    assert isinstance(recipe, HybridRecipe)
+    begun = begin(settle(recipe.but(device="cpu")))
+    assert recipe.sample(begun.game, torch.randn(2, recipe.z_dim)).shape == (2, 3, 64, 64)
