@@ -31,7 +31,13 @@ def test_what_is_no_ladder_is_refused_in_one_line(bascule, words, said):
 
 def test_the_default_rungs_are_light_presets_and_the_notebooks_own_to_beat():
     assert DEFAULT[0] == "dcgan-w9-light" and set(DEFAULT) < set(PRESETS)
-    assert {"dcgan64-light", "dcgan64-hinge", "sngan64-light", "r3gan64-light"} < set(DEFAULT)
+    assert {
+        "dcgan64-light",
+        "dcgan64-hinge",
+        "dcgan64-tuned",
+        "sngan64-light",
+        "r3gan64-light",
+    } < set(DEFAULT)
 
 
 def test_it_goes_on_with_the_paces_of_its_first_day(bascule, monkeypatch, tiny):

@@ -19,7 +19,10 @@ from bascule.runs.store import Store, slug
 from bascule.training.machine import settle
 from bascule.training.recipe import Recipe
 
-DEFAULT = ("dcgan-w9-light", *(n for n in PRESETS if n.endswith(("64-light", "64-hinge"))))
+DEFAULT = (
+    "dcgan-w9-light",
+    *(n for n in PRESETS if n.endswith(("64-light", "64-hinge", "64-tuned"))),
+)
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
