@@ -43,6 +43,10 @@ def test_the_probe_is_run_and_measured_as_its_user_would(tmp_path):
     assert done.stdout.startswith("hybrids/probe-quick: inconclusive: one seed")
     note = (tmp_path / "note/note.md").read_text("utf-8")
     assert "exceeds its KID of layer 1 at k_fb=0" in note
+    assert "## Settled fakes" in note and "figures/note-settling.png" in note
+    rows = [line.split(" | ") for line in note.splitlines() if line.startswith("| DCGAN |")]
+    assert [row[1:3] for row in rows if "layer" in row[1]][0] == ["layer 1", "0"]
+    assert len([row for row in rows if "layer" in row[1]]) == 10
 
 
 @pytest.mark.parametrize("name", HYBRID_PRESETS)

@@ -223,14 +223,13 @@ SDPC_PRESETS: dict[str, SDPCRecipe] = {
     "sdpc-published": sdpc_published,
 }
 
-# GAN x SDPC, for CPUs, with the rates and the batch of dcgan64-hinge: what differs is the hybrid.
+# GAN x SDPC, for CPUs, with the rates and the batch of dcgan64-tuned: what differs is the hybrid.
 sdpc_critic = HybridRecipe(
     model=SDPCCritic(),
-    **{f: getattr(dcgan64_hinge, f) for f in ("batch", "lr_D", "lr_G", "beta1", "beta2")},
-    objective=dcgan64_hinge.objective,
-    change=dcgan64_hinge.change,
-    ema_half_life=dcgan64_hinge.ema_half_life,
-    precision=dcgan64_hinge.precision,
+    **{
+        field: getattr(dcgan64_tuned, field)
+        for field in ("batch", "lr_D", "lr_G", "beta1", "beta2", "ema_half_life", "precision")
+    },
 )
 sdpc_gan = sdpc_critic.but(model=SDPCGAN(), code_epochs=30)
 

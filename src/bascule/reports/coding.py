@@ -17,7 +17,7 @@ from bascule.coding.decoding import LOW_PASS, SPLIT
 from bascule.coding.measure import way
 from bascule.data.batches import as_uint8
 from bascule.evaluation.evaluation import Evaluation
-from bascule.experiments.experiment import MeasureCoding
+from bascule.experiments.experiment import Measure, MeasureCoding
 from bascule.experiments.schedule import Results
 from bascule.metrics.measured import Measured
 from bascule.models.sdpc import Codes, Inference, energies, infer
@@ -30,6 +30,8 @@ from bascule.runs.evaluations import last_evaluation
 from bascule.runs.store import Run
 from bascule.training.dictionaries import dictionaries
 from bascule.training.grid import grid
+from bascule.training.hybrid import HybridRecipe
+from bascule.training.recipe import AnyRecipe
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -246,7 +248,7 @@ def _watched(coder: Coder, y: Tensor, how: Inference) -> list[Tensor]:
 def denoising(results: Results) -> list[Block]:
     """What every layer makes of noise at every feedback, in every arm; nothing unless measured."""
     measure = results.experiment.measure
-    if not isinstance(measure, MeasureCoding) or not measure.sigmas or not measure.k_fb:
+    if not isinstance(measure, MeasureCoding | Measure) or not measure.sigmas or not measure.k_fb:
         return []
     blocks: list[Block] = []
     rows: list[tuple[str, ...]] = []
@@ -255,7 +257,7 @@ def denoising(results: Results) -> list[Block]:
         told = [{v.label: v.measured for v in e.values} for e in kept if e is not None]
         if not told:
             continue
-        layers = len(results.experiment.arms[arm].model.layers)
+        layers = layers_of(results.experiment.arms[arm])
         blocks.append(_noise_figure(arm, place, told, layers, measure))
         for layer in range(1, layers + 1):
             for k in measure.k_fb:
@@ -269,10 +271,16 @@ def denoising(results: Results) -> list[Block]:
     return [*blocks, Table(columns, rows, f"{caption} {facts.NUMBERS}")]
 
 
+def layers_of(recipe: AnyRecipe) -> int:
+    """How many layers of dictionaries a run of ``recipe`` has."""
+    model = recipe.coding.model if isinstance(recipe, HybridRecipe) else recipe.model
+    return len(model.layers)
+
+
 def decoding(results: Results) -> list[Block]:
     """How well pictures come back from their codes, in every arm; nothing unless measured."""
     measure = results.experiment.measure
-    if not isinstance(measure, MeasureCoding) or not measure.decoded:
+    if not isinstance(measure, MeasureCoding | Measure) or not measure.decoded:
         return []
     rows: list[tuple[str, ...]] = []
     shown = ("KID", "SSIM", "paired L1", "attributes read", "out of vocabulary")
@@ -282,7 +290,7 @@ def decoding(results: Results) -> list[Block]:
         told = [{v.label.partition("[")[0]: v.measured for v in e.values} for e in kept if e]
         if not told:
             continue
-        layers = len(results.experiment.arms[arm].model.layers)
+        layers = layers_of(results.experiment.arms[arm])
         milliseconds = facts.plus_minus([t["milliseconds"].value for t in told])
         for what in (LOW_PASS, *(f"layer {i}" for i in range(1, layers + 1)), SPLIT):
             labels = [f"{name} of {what}" for name in shown]
@@ -306,7 +314,7 @@ def _noise_figure(
     place: int,
     told: Sequence[Mapping[str, Measured]],
     layers: int,
-    measure: MeasureCoding,
+    measure: MeasureCoding | Measure,
 ) -> Drawing:
     """SSIM against sigma, a panel a layer, a line a feedback; ``told``: by label, one a seed."""
     colour = colours([f"k_fb={k:g}" for k in measure.k_fb])

@@ -31,6 +31,7 @@ from bascule.reports.page import (
 from bascule.reports.protocol import REPRODUCE, command, failures, origins, protocol
 from bascule.reports.publish import write_page
 from bascule.reports.samples import Picture, at_or_before, sampled_epochs, strips
+from bascule.reports.settling import settling
 from bascule.runs.store import Run, slug
 
 MEANING: Mapping[Word, str] = {
@@ -102,6 +103,8 @@ def experiment_page(results: Results, credit: str, repeat: str) -> Page:
     ]
     if noise := denoising(results):
         sections.insert(2, Section("Noise", noise))
+    if settled := settling(results):
+        sections.insert(1, Section("Settled fakes", settled))
     if back := decoding(results):
         sections.insert(1, Section("Back from the codes", back))
     if results.failures:
