@@ -45,8 +45,8 @@ def test_the_probe_is_run_and_measured_as_its_user_would(tmp_path):
     assert "exceeds its KID of layer 1 at k_fb=0" in note
     assert "## Settled fakes" in note and "figures/note-settling.png" in note
     rows = [line.split(" | ") for line in note.splitlines() if line.startswith("| DCGAN |")]
-    assert [row[1:3] for row in rows if "layer" in row[1]][0] == ["layer 1", "0"]
-    assert len([row for row in rows if "layer" in row[1]]) == 10
+    settled = [row[1:3] for row in rows if row[1].startswith("layer")]
+    assert settled[0] == ["layer 1", "0"] and len(settled) == 10
 
 
 @pytest.mark.parametrize("name", HYBRID_PRESETS)

@@ -24,13 +24,13 @@ def test_a_generator_of_codes_trains_encodes_and_denoises(bascule):
     assert ["cost" in row for row in rows] == [True, False, False, False]
     assert "innovation" in (run / "note.md").read_text("utf-8")
 
-    words = ("--k-fb", "0", "4", "--sigma", "0.5", "--decoded", "--no-attributes")
+    words = ("--k-fb", "0", "4", "--sigma", "0.5", "--decoded", "--abilities", "--no-attributes")
     code, _, err = bascule("evaluate", "mine", "-n", "60", "--extractor", "pixels", *words)
     assert code == 0, err
     kept = json.loads((run / "metrics.json").read_text("utf-8"))["evaluations"][0]
     labels = [value["scale"]["label"].partition("[")[0] for value in kept["values"]]
-    wanted = ("KID", "KID of layer 2 at k_fb=4", "SSIM of layer 1", "KID of split", "milliseconds")
-    assert set(wanted) <= set(labels)
+    assert {"KID", "KID of layer 2 at k_fb=4", "SSIM of layer 1", "KID of split"} <= set(labels)
+    assert {"milliseconds", "AUROC of shuffled", "hole L1 of layer 2 at k_fb=4"} <= set(labels)
 
     Path("faces").mkdir()
     rng = np.random.default_rng(0)

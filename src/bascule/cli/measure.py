@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from bascule.reports.page import Table
 
 
+HIGHER = ("SSIM", "attributes read", "AUROC", "edited as told", "others kept")  # is better
+
+
 def add(verbs: argparse._SubParsersAction) -> None:
     """Add the verbs of this file to the command line."""
     evaluate = verbs.add_parser(
@@ -77,6 +80,11 @@ def add(verbs: argparse._SubParsersAction) -> None:
     evaluate.add_argument(
         "--decoded", action="store_true", help="of SDPC: how well pictures come back from codes"
     )
+    evaluate.add_argument(
+        "--abilities",
+        action="store_true",
+        help="of SDPC: telling foreign pictures, filling a hole, editing one attribute",
+    )
     evaluate.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     evaluate.set_defaults(do=do_evaluate)
 
@@ -111,8 +119,11 @@ def _run(args: argparse.Namespace, run: Run) -> int:
     if not epochs:
         raise Refusal(f"{run.id} keeps no checkpoint yet: train it first")
     is_sdpc, is_hybrid = isinstance(run.recipe, SDPCRecipe), isinstance(run.recipe, HybridRecipe)
-    if not (is_sdpc or is_hybrid) and (args.k_fb or args.sigma or args.decoded):
-        raise Refusal(f"--k-fb, --sigma and --decoded are for SDPC, and {run.id} is no run of it")
+    of_codes = args.k_fb or args.sigma or args.decoded or args.abilities
+    if of_codes and not (is_sdpc or is_hybrid):
+        raise Refusal(
+            f"--k-fb, --sigma, --decoded and --abilities are for SDPC, and {run.id} is no run of it"
+        )
     for epoch in epochs:
         if is_sdpc:
             _coding(args, run, images, epoch)
@@ -122,7 +133,7 @@ def _run(args: argparse.Namespace, run: Run) -> int:
             continue
         with counter("drawing the fakes") as tell:
             fakes, done = generate(run, args.n, epoch, args.seed, tell, args.standing)
-        also = _through_codes(args, run, images, fakes, epoch) if is_hybrid else ()
+        also = _through_codes(args, run, images, fakes, epoch) if of_codes else ()
         _measure(args, fakes, images, run.id, done, args.output or run.folder, also)
     if not args.output and not args.worker:
         print(f"note: {write_run_note(run, images.credit)}")
@@ -163,6 +174,7 @@ def _coding(args: argparse.Namespace, run: Run, images: ImageSet, epoch: int | N
             coder, pictures, args.k_fb or few, args.sigma or SIGMAS, args.seed, tell
         )
     found |= _decoded(args, coder, images) if args.decoded else {}
+    found |= _abilities(args, coder, images) if args.abilities else {}
     values = _values_of_codes(found, images, args.seed)
     done = coder.state.epoch if coder.state else 0
     evaluation = Evaluation(run.id, done, len(pictures), images.name, values)
@@ -178,7 +190,7 @@ def _values_of_codes(found: dict[str, Measured], images: ImageSet, seed: int) ->
         Value(
             measured,
             Scale(label, f"SDPC codes, seed {seed}", images.digest, measured.n, measured.m),
-            "higher" if label.startswith(("SSIM", "attributes read")) else "lower",
+            "higher" if label.startswith(HIGHER) else "lower",
         )
         for label, measured in found.items()
     )
@@ -196,8 +208,6 @@ def _through_codes(
     from bascule.runs.coder import coder_of
 
     found: dict[str, Measured] = {}
-    if not (args.k_fb or args.sigma or args.decoded):
-        return ()
     coder = coder_of(run, epoch)
     if args.k_fb:
         reader = None if args.no_attributes else reader_of(None, images)
@@ -214,6 +224,8 @@ def _through_codes(
             found |= measure_coding(coder, pictures, ways, args.sigma, args.seed, tell)
     if args.decoded:
         found |= _decoded(args, coder, images)
+    if args.abilities:
+        found |= _abilities(args, coder, images, run, epoch)
     return _values_of_codes(found, images, args.seed)
 
 
@@ -246,6 +258,33 @@ def _decoded(args: argparse.Namespace, coder: Coder, images: ImageSet) -> dict[s
     with counter("decoding held-out pictures") as tell:
         space = extractor((args.extractor or [DEFAULT])[0])
         return dict(measure_decoding(coder, images, args.n, space, reader, args.seed, tell))
+
+
+def _abilities(
+    args: argparse.Namespace,
+    coder: Coder,
+    images: ImageSet,
+    run: Run | None = None,
+    epoch: int | None = None,
+) -> dict[str, Measured]:
+    """What codes are good for, by label; of a hybrid's ``run`` its D is asked about foreign
+    pictures, too."""
+    from bascule.attributes.reading import AttributeClassifier
+    from bascule.coding import abilities
+    from bascule.coding.measure import K_FB
+    from bascule.runs.generate import judged_by
+
+    n = min(args.n, abilities.PICTURES)
+    scores = {"codes": abilities.cost(coder)}
+    if run is not None:
+        scores["D"] = judged_by(run, epoch)
+    found = dict(abilities.measure_foreign(scores, images, n, args.seed))
+    with counter("filling holes") as tell:
+        found |= abilities.measure_inpainting(coder, images, n, args.k_fb or K_FB[::2], tell)
+    reader = None if args.no_attributes else reader_of(None, images)
+    if isinstance(reader, AttributeClassifier):
+        found |= abilities.measure_editing(coder, images, n, reader)
+    return found
 
 
 def _translation(args: argparse.Namespace, run: Run, images: ImageSet, epoch: int | None) -> None:

@@ -31,7 +31,8 @@ class Measure:
 
     Of hybrids of GAN and SDPC alone: at each ``k_fb`` what fakes become when they settle
     (:func:`bascule.coding.settling.measure_settled`); what codes make of noise of each of
-    ``sigmas``; and, where ``decoded``, how well held-out pictures come back from codes.
+    ``sigmas``; where ``decoded``, how well held-out pictures come back from codes; and the
+    ``abilities`` of codes (:mod:`bascule.coding.abilities`).
     """
 
     fakes: int = 1000
@@ -41,6 +42,7 @@ class Measure:
     k_fb: tuple[float, ...] = ()
     sigmas: tuple[float, ...] = ()
     decoded: bool = False
+    abilities: bool = False
 
     def when(self, recipe: AnyRecipe) -> set[int]:
         """After how many epochs done a run of ``recipe`` is measured."""
@@ -53,15 +55,17 @@ class Measure:
         found = ["-n", str(self.fakes), *([] if self.attributes else ["--no-attributes"])]
         found += ["--k-fb", *map(str, self.k_fb)] if self.k_fb else []
         found += ["--sigma", *map(str, self.sigmas)] if self.sigmas else []
-        return [*found, *(["--decoded"] if self.decoded else [])]
+        found += ["--decoded"] if self.decoded else []
+        return [*found, *(["--abilities"] if self.abilities else [])]
 
     def is_done(self, evaluation: Evaluation) -> bool:
         """Whether ``evaluation`` holds all of this."""
         labels = [value.label for value in evaluation.values]
         settled = all(any(f" at k_fb={k:g}[" in name for name in labels) for k in self.k_fb)
         noisy = all(any(f",sigma={s:g}]" in name for name in labels) for s in self.sigmas)
-        whole = settled and noisy and (not self.decoded or "milliseconds[decoded]" in labels)
-        return whole and evaluation.fakes == self.fakes
+        back = not self.decoded or "milliseconds[decoded]" in labels
+        able = not self.abilities or any(name.startswith("AUROC of ") for name in labels)
+        return settled and noisy and back and able and evaluation.fakes == self.fakes
 
 
 @dataclass(frozen=True)

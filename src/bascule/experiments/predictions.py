@@ -57,7 +57,12 @@ OF_DECODED = re.compile(
     r"(KID|paired L1|SSIM|attributes read|out of vocabulary) of (layer [1-9]\d*|low-pass|split)"
 )
 OF_LAYER = re.compile(r"(error|active|SSIM) of layer [1-9]\d*")
-OF_SETTLED = re.compile(r"(KID|mean TV|out of vocabulary) of layer [1-9]\d* at k_fb=\d+(\.\d+)?")
+OF_SETTLED = re.compile(
+    r"(KID|mean TV|out of vocabulary|hole L1) of layer [1-9]\d* at k_fb=\d+(\.\d+)?"
+)
+OF_ABILITIES = re.compile(
+    r"AUROC of (shuffled|fractals|other style)|(edited as told|others kept) of \w+"
+)
 
 
 def mean_tv(size: int = 64) -> str:
@@ -426,7 +431,7 @@ def _check_scalar(kind: str, scalar: str, of_steps: Iterable[str]) -> None:
     known = dict.fromkeys((*of_steps, *MORE_SCALARS, *ASKED))
     if is_evaluated(scalar):
         stem = scalar.partition("[")[0]
-        kinds = (OF_LAYER, OF_DECODED, OF_SETTLED, OF_TRANSLATION)
+        kinds = (OF_LAYER, OF_DECODED, OF_SETTLED, OF_ABILITIES, OF_TRANSLATION)
         if any(kind.fullmatch(stem) for kind in kinds):
             return
         measures = (*METRICS, *ON_HELD_OUT, *OF_ATTRIBUTES, *OF_CODES, "support at least", "SWD")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ import torch
 from bascule.data.images import Progress
 from bascule.errors import Refusal
 from bascule.latents.standing import stand
-from bascule.now import generator
+from bascule.now import Now, generator
 from bascule.runs.store import Run
+from bascule.steps.gan import norms
+from bascule.training.gan import prepare
 from bascule.training.machine import settle
 from bascule.training.recipe import AnyRecipe, Recipe
 from bascule.training.state import State, begin
@@ -82,6 +85,23 @@ def brought_back(run: Run, epoch: int | None = None) -> tuple[AnyRecipe, State]:
     state = begin(recipe)
     state.load_state_dict(saved)
     return recipe, state
+
+
+def judged_by(run: Run, epoch: int | None = None) -> Callable[[np.ndarray], np.ndarray]:
+    """How foreign pictures, uint8 (N, 3, H, W), look to a run's D: minus its logits, (N,)."""
+    recipe, state = brought_back(run, epoch)
+    D, device = state.game.D, state.game.device
+
+    def score(pictures: np.ndarray) -> np.ndarray:
+        found = []
+        with torch.no_grad(), norms(D, learn=False), state.game.autocast():
+            for start in range(0, len(pictures), AT_ONCE):
+                pixels = torch.from_numpy(np.array(pictures[start : start + AT_ONCE])).to(device)
+                x = prepare(pixels, (), recipe.space, Now(recipe.seed, 0, 0))
+                found.append(-D(x).double().cpu().numpy())
+        return np.concatenate(found)
+
+    return score
 
 
 def kept_epoch(run: Run, epoch: int | None) -> int | None:

@@ -1,0 +1,180 @@
+"""What a network that encodes pictures can do and a generator alone cannot: tell what is foreign,
+fill a hole, change one attribute. Each number stands beside what needs no codes at all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+
+from bascule.attributes.reading import AttributeClassifier
+from bascule.coding.coder import AT_ONCE, Coder, Progress
+from bascule.data.batches import as_float, as_uint8
+from bascule.data.faces import Faces
+from bascule.data.fractals import Fractals
+from bascule.data.images import ImageSet
+from bascule.errors import Refusal
+from bascule.metrics.measured import Measured, over_pictures
+from bascule.metrics.translation import pixel_error
+from bascule.models.sdpc import energies, infer
+from bascule.now import generator
+
+OTHER_STYLE = "adventurer"
+PICTURES = 64  # enough for each of these numbers
+Score = Callable[[np.ndarray], np.ndarray]  # pictures uint8 (N, 3, H, W) -> how foreign, (N,)
+
+
+def foreign(images: ImageSet, n: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """Pictures that are not of the kind of ``images``, by what they are, ``n`` uint8 each.
+
+    "shuffled": held-out ones whose quarters of a side, 16 blocks, are permuted; "fractals"; "other
+    style": faces in another drawing style.
+    """
+    size = images.size
+    if size % 4:
+        raise Refusal(f"images of {size} px have no blocks of a quarter: expected a multiple of 4")
+    pictures = np.array(images.pixels[images.indices("held_out")][:n])
+    side, rng = size // 4, generator("shuffled blocks", seed)
+    blocks = pictures.reshape(-1, 3, 4, side, 4, side).transpose(0, 2, 4, 1, 3, 5)
+    blocks = blocks.reshape(-1, 16, 3, side, side)
+    mixed = np.stack([one[torch.randperm(16, generator=rng).numpy()] for one in blocks])
+    mixed = mixed.reshape(-1, 4, 4, 3, side, side).transpose(0, 3, 1, 4, 2, 5)
+    return {
+        "shuffled": np.ascontiguousarray(mixed.reshape(pictures.shape)),
+        "fractals": np.array(Fractals(max(n, 2), size).load().pixels[:n]),
+        "other style": np.array(Faces(max(n, 2), size, OTHER_STYLE).load().pixels[:n]),
+    }
+
+
+def cost(coder: Coder) -> Score:
+    """How foreign by codes: errors and prices of all layers, for pictures of one contrast."""
+
+    def score(pictures: np.ndarray) -> np.ndarray:
+        found = []
+        for start in range(0, len(pictures), AT_ONCE):
+            pixels = torch.from_numpy(np.array(pictures[start : start + AT_ONCE]))
+            y, _ = coder.recipe.prepared(pixels.to(coder.recipe.device))
+            codes = infer(coder.network, y, coder.recipe.settle)
+            parts = energies(coder.network, y, codes.maps, coder.recipe.settle)
+            found.append(parts[..., [0, 2]].sum((1, 2)).double().cpu().numpy())
+        return np.concatenate(found)
+
+    return score
+
+
+def measure_foreign(
+    scores: Mapping[str, Score], images: ImageSet, n: int, seed: int = 0
+) -> Iterator[tuple[str, Measured]]:
+    """ "AUROC of shuffled[codes]" and so on: how often a foreign picture scores higher than a
+    held-out one, 1/2 for one that cannot tell. Standard errors are over the foreign ones."""
+    own = images.pixels[images.indices("held_out")][:n]
+    sets = foreign(images, n, seed)
+    for by, score in scores.items():
+        base = np.sort(score(own))
+        for kind, pictures in sets.items():
+            found = score(pictures)
+            below = np.searchsorted(base, found, "left") + np.searchsorted(base, found, "right")
+            yield f"AUROC of {kind}[{by}]", over_pictures(below / (2 * len(base)), 0.5)
+
+
+def inpainted(
+    coder: Coder, pictures: np.ndarray, k_fb: float, layer: int, rounds: int = 10
+) -> tuple[np.ndarray, np.ndarray, slice]:
+    """``pictures``, uint8 (N, 3, H, W), whose middle, 3/8 of a side, was cut out and filled again.
+
+    The hole begins as the mean colour of what surrounds it; then the codes of the whole are
+    settled, and the hole becomes what they stand for, ``rounds`` times. Returns what was filled,
+    the hole before, and the slice of either side that it takes.
+    """
+    size = pictures.shape[-1]
+    cut = slice(size * 5 // 16, size * 5 // 16 + size * 3 // 8)
+    ring = np.ones((size, size), bool)
+    ring[cut, cut] = False
+    wide = slice(max(cut.start - 4, 0), cut.stop + 4)
+    near = np.zeros_like(ring)
+    near[wide, wide] = True
+    colour = pictures[:, :, ring & near].mean(-1)
+    filled = np.array(pictures)
+    filled[:, :, cut, cut] = colour[..., None, None].round()
+    before = filled.copy()
+    how = coder.recipe.settle.but(k_fb=float(k_fb))
+    for _ in range(rounds):
+        again = coder.decode(coder.encode(filled, how), layer)
+        filled[:, :, cut, cut] = again[:, :, cut, cut]
+    return filled, before, cut
+
+
+def measure_inpainting(
+    coder: Coder, images: ImageSet, n: int, k_fb: Sequence[float], tell: Progress | None = None
+) -> Iterator[tuple[str, Measured]]:
+    """Mean absolute error inside the hole of ``n`` held-out pictures, for each layer and feedback;
+    the floor is that of the mean colour around it."""
+    given = np.array(images.pixels[images.indices("held_out")][:n])
+    layers = len(coder.network.layers)
+    for place, k in enumerate(k_fb):
+        for layer in range(1, layers + 1):
+            filled, before, cut = inpainted(coder, given, k, layer)
+            truth = given[:, :, cut, cut]
+            plain = pixel_error(before[:, :, cut, cut], truth).mean()
+            error = pixel_error(filled[:, :, cut, cut], truth)
+            yield f"hole L1 of layer {layer} at k_fb={k:g}[inpainted]", over_pictures(error, plain)
+            if tell:
+                tell(place * layers + layer, len(k_fb) * layers)
+
+
+def measure_editing(
+    coder: Coder, images: ImageSet, n: int, classifier: AttributeClassifier
+) -> Iterator[tuple[str, Measured]]:
+    """One attribute changed by its mean code, in ``n`` held-out faces of the commonest category.
+
+    For each attribute that can be read, towards its second commonest category: codes of the top
+    layer move by the difference of their means over training faces of the two categories, the
+    low-pass likewise, and what that changes in the picture is added to it. "edited as told": the
+    share then read as the target; "others kept": of the other attributes read as before. The floor
+    is the same with means of pixels instead of codes.
+    """
+    train, held_out = images.indices("train"), images.indices("held_out")
+    for name in classifier.used:
+        labels = images.labels[name]
+        common = [value for value, _ in Counter(labels[train].tolist()).most_common(2)]
+        if len(common) < 2:
+            continue
+        some = [train[labels[train] == value][: 4 * n] for value in common]
+        chosen = held_out[labels[held_out] == common[0]][:n]
+        if len(chosen) < 2 or min(map(len, some)) < 2:
+            continue
+        given = np.array(images.pixels[chosen])
+        by_codes = _moved(coder, given, [images.pixels[places] for places in some])
+        means = [images.pixels[places].mean(0, dtype=np.float64) for places in some]
+        by_pixels = np.clip(given + (means[1] - means[0]), 0, 255).round().astype(np.uint8)
+        before = classifier.read(given)
+
+        def scores(made: np.ndarray, name: str = name) -> tuple[np.ndarray, np.ndarray]:
+            read = classifier.read(made)
+            others = [key for key in read.labels if key != name]
+            same = [read.labels[key] == before.labels[key] for key in others]  # noqa: B023
+            return read.labels[name] == common[1], np.mean(same, 0)  # noqa: B023
+
+        ours, plain = scores(by_codes), scores(by_pixels)
+        yield f"edited as told of {name}[codes]", over_pictures(ours[0], plain[0].mean())
+        yield f"others kept of {name}[codes]", over_pictures(ours[1], plain[1].mean())
+
+
+def _moved(coder: Coder, given: np.ndarray, two: Sequence[np.ndarray]) -> np.ndarray:
+    """``given`` moved by the difference of the mean codes of two sets of pictures."""
+    top, size = len(coder.network.layers), (coder.recipe.data.size,) * 2
+    means = []
+    for pictures in two:
+        coded = coder.encode(np.array(pictures))
+        deviation = coded.kept[1]["std"]
+        means.append(((coded.codes.maps[-1] * deviation).mean(0), coded.kept[0]["low"].mean(0)))
+    coded = coder.encode(given)
+    deviation, g = coded.kept[1]["std"], coded.codes.maps[-1]
+    moved = (g + (means[1][0] - means[0][0]) / deviation).relu()
+    y = coder.network.decode(moved - g, top, size) * deviation
+    bands = coder.recipe.preprocess[0]
+    low = bands.up((means[1][1] - means[0][1])[None], *size)  # type: ignore[union-attr]
+    x = as_float(torch.from_numpy(given)).to(y.device) + y + low
+    return as_uint8(x).cpu().numpy()
