@@ -51,6 +51,19 @@ def test_from_faces_to_denoised_pictures(bascule):
         "sheet.png", "a-layer1-kfb1.png", "a-layer2-kfb1.png",
     }  # fmt: skip
 
+    code, out, _ = bascule("sdpc", "encode", "mine", "faces", "-o", "kept/codes.npz")
+    assert code == 0 and "codes of 2 pictures" in out
+    code, _, _ = bascule("sdpc", "decode", "mine", "kept/codes.npz", "--layer", "2", "-o", "again")
+    assert code == 0
+    assert np.array_equal(Image.open("again/a.png"), Image.open("one/a-layer2-kfb1.png"))
+    for words, told in (
+        (["decode", "mine", "faces/a.png", "-o", "none"], "cannot read codes from faces/a.png"),
+        (["decode", "mine", "kept/codes.npz", "--layer", "3", "-o", "none"], "layer=3: expected 1"),
+        (["encode", "mine", "gone", "-o", "none"], "gone"),
+    ):
+        code, _, err = bascule("sdpc", *words)
+        assert code == 2 and told in err and len(err.strip().splitlines()) == 1
+
     Path("faces/a.webp").write_bytes(Path("faces/b.jpg").read_bytes())
     code, _, _ = bascule("sdpc", "denoise", "mine", "faces", "-o", "two")
     assert code == 0

@@ -1,4 +1,4 @@
-"""The verbs of sparse deep predictive coding: fit, show, denoise."""
+"""The verbs of sparse deep predictive coding: fit, show, denoise, encode, decode."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import inf
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from bascule import atomic
@@ -22,7 +23,7 @@ from bascule.training.machine import settle
 
 def add(verbs: argparse._SubParsersAction) -> None:
     """Add the verbs of this file to the command line."""
-    sdpc = verbs.add_parser("sdpc", help="sparse deep predictive coding: fit, show, denoise")
+    sdpc = verbs.add_parser("sdpc", help="sparse deep predictive coding: fit, show, denoise, ...")
     parts = sdpc.add_subparsers(dest="part", required=True, metavar="VERB")
 
     fit = parts.add_parser("fit", help="learn dictionaries of an image set")
@@ -57,6 +58,24 @@ def add(verbs: argparse._SubParsersAction) -> None:
         "-o", "--output", type=Path, required=True, metavar="DIR", help="where the pictures go"
     )
     denoise.set_defaults(do=do_denoise)
+
+    encode = parts.add_parser("encode", help="write the codes of pictures to a file")
+    encode.add_argument("run", help="a run's id, a part of it, or its folder")
+    encode.add_argument("images", type=Path, help="a picture, or a folder of pictures")
+    encode.add_argument("--k-fb", type=float, metavar="K", help="feedback (default: as trained)")
+    encode.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="where to, codes.npz"
+    )
+    encode.set_defaults(do=do_encode)
+
+    decode = parts.add_parser("decode", help="draw what codes stand for, changed ones too")
+    decode.add_argument("run", help="a run's id, a part of it, or its folder")
+    decode.add_argument("codes", type=Path, help="a file that encode wrote")
+    decode.add_argument("--layer", type=int, default=1, metavar="L", help="(default: 1)")
+    decode.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="where the pictures go"
+    )
+    decode.set_defaults(do=do_decode)
 
 
 def do_fit(args: argparse.Namespace) -> int:
@@ -110,14 +129,8 @@ def do_denoise(args: argparse.Namespace) -> int:
     ways = args.k_fb or [coder.recipe.settle.k_fb]
     with counter("settling") as tell:
         results = denoised(coder, pictures, args.sigma, ways, args.seed, tell)
-    stems = [Path(name).stem for name in names]
-    if len(set(stems)) < len(stems):  # a.png beside a.jpg, or in another folder
-        stems = [slug(name) for name in names]
-    args.output.mkdir(parents=True, exist_ok=True)
     for name, made in results.pictures.items():
-        for stem, picture in zip(stems, made, strict=True):
-            image = Image.fromarray(picture.transpose(1, 2, 0))
-            atomic.write_png(args.output / f"{stem}-{name}.png", image)
+        _write_pictures(args.output, names, made, f"-{name}")
     atomic.write_png(args.output / "sheet.png", results.sheet())
     table = Table("picture", "SSIM with the picture given")
     for name, value in results.ssim().items():
@@ -125,3 +138,42 @@ def do_denoise(args: argparse.Namespace) -> int:
     console().print(table)
     print(f"pictures: {args.output}; all of them side by side: {args.output / 'sheet.png'}")
     return 0
+
+
+def do_encode(args: argparse.Namespace) -> int:
+    from bascule.coding.files import write_codes
+    from bascule.data.pictures import read_pictures
+    from bascule.runs.coder import coder_of
+
+    run = Store(args.runs).find(args.run)
+    coder = coder_of(run)
+    names, pictures = read_pictures(args.images, run.recipe.data.size)
+    how = coder.recipe.settle
+    with counter("settling") as tell:
+        coded = coder.encode(pictures, how if args.k_fb is None else how.but(k_fb=args.k_fb), tell)
+    write_codes(args.output, names, coded)
+    settled = int(coded.codes.settled.sum())
+    print(f"codes of {len(names)} pictures, {settled} of which settled: {args.output}")
+    return 0
+
+
+def do_decode(args: argparse.Namespace) -> int:
+    from bascule.coding.files import read_codes
+    from bascule.runs.coder import coder_of
+
+    coder = coder_of(Store(args.runs).find(args.run))
+    names, coded = read_codes(args.codes, coder)
+    _write_pictures(args.output, names, coder.decode(coded, args.layer))
+    print(f"pictures: {args.output}")
+    return 0
+
+
+def _write_pictures(folder: Path, names: list[str], pictures: np.ndarray, suffix: str = "") -> None:
+    """Write pictures, uint8 (N, 3, H, W), as PNG files of their names."""
+    stems = [Path(name).stem for name in names]
+    if len(set(stems)) < len(stems):  # a.png beside a.jpg, or in another folder
+        stems = [slug(name) for name in names]
+    folder.mkdir(parents=True, exist_ok=True)
+    for stem, picture in zip(stems, pictures, strict=True):
+        image = Image.fromarray(picture.transpose(1, 2, 0))
+        atomic.write_png(folder / f"{stem}{suffix}.png", image)
