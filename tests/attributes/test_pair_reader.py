@@ -28,8 +28,9 @@ def test_it_reads_faces_that_it_has_not_seen_and_is_kept(monkeypatch):
     assert all(np.array_equal(other[name], read[name]) for name in ATTRIBUTES)
 
 
-def test_a_damaged_file_is_refused(monkeypatch):
-    monkeypatch.setattr(pair, "_trained", lambda *_: pytest.fail("not asked for"))
-    monkeypatch.setattr(pair.Path, "exists", lambda path: path.suffix == ".pt")
-    with pytest.raises(Refusal, match=r"damaged attribute reader .* delete the file"):
+def test_a_cache_that_is_a_file_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "attributes").write_text("")
+    monkeypatch.setenv("BASCULE_DATA", str(tmp_path))
+    monkeypatch.setattr(pair, "_trained", lambda *_: pytest.fail("learnt in vain"))
+    with pytest.raises(Refusal, match="BASCULE_DATA"):
         pair.pair_reader("a", 32, renders=64, epochs=1)

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bascule import atomic
 from bascule.attributes.damage import IMPOSTORS, imperfect
+from bascule.attributes.kept import kept
 from bascule.attributes.learning import (
     BATCH,
     Accuracy,
@@ -74,26 +74,13 @@ def classifier(
         raise unknown("style of faces", style, OPTIONS)
     if not 8 <= size <= 1024:
         raise Refusal(f"a classifier of faces of {size} px: expected a size from 8 to 1024")
-    budget = budget or Budget()
-    place = _place(style, size, budget)
-    if place.exists():
-        return _opened(place, style, size)
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)  # before minutes of work, not after
-    except OSError as error:
-        raise _unwritable(place, error) from None
-    made = _trained(style, size, budget, progress)
-    try:
-        atomic.write(place, lambda to: torch.save(_plain(made), to))
-    except OSError as error:
-        raise _unwritable(place, error) from None
-    return made
-
-
-def _unwritable(place: Path, error: OSError) -> Refusal:
-    return Refusal(
-        f"cannot keep a classifier at {place}: {error.strerror}. Free some space there, or "
-        "point BASCULE_DATA to another folder"
+    rules = budget or Budget()
+    return kept(
+        "attribute classifier",
+        _place(style, size, rules),
+        lambda: _trained(style, size, rules, progress),
+        _plain,
+        lambda told: _opened(told, style, size),
     )
 
 
@@ -195,30 +182,23 @@ def _plain(made: AttributeClassifier) -> dict[str, Any]:
     }
 
 
-def _opened(place: Path, style: str, size: int) -> AttributeClassifier:
-    try:
-        kept = torch.load(place, weights_only=True)
-        categories = {name: tuple(known) for name, known in kept["categories"].items()}
-        reader = Reader([len(known) for known in categories.values()], generator("reader weights"))
-        reader.load_state_dict(kept["weights"])
-        columns = zip(kept["used"], kept["fresh"].T.numpy(), strict=True)
-        return AttributeClassifier(
-            style=style,
-            size=size,
-            accuracy={name: Accuracy(**told) for name, told in kept["accuracy"].items()},
-            used=tuple(kept["used"]),
-            categories=categories,
-            renders=kept["renders"],
-            detected=kept["detected"],
-            fresh=Reading(
-                {name: np.array(categories[name])[column] for name, column in columns},
-                kept["fresh_out_of_vocabulary"].numpy(),
-            ),
-            threshold=kept["threshold"],
-            reader=reader.to(memory_format=torch.channels_last).eval(),
-        )
-    except Exception as error:  # pickle, zipfile and PyTorch raise many kinds on damaged files
-        raise Refusal(
-            f"damaged attribute classifier {place} ({type(error).__name__}): delete the file, and "
-            "it is trained again"
-        ) from None
+def _opened(told: dict[str, Any], style: str, size: int) -> AttributeClassifier:
+    categories = {name: tuple(known) for name, known in told["categories"].items()}
+    reader = Reader([len(known) for known in categories.values()], generator("reader weights"))
+    reader.load_state_dict(told["weights"])
+    columns = zip(told["used"], told["fresh"].T.numpy(), strict=True)
+    return AttributeClassifier(
+        style=style,
+        size=size,
+        accuracy={name: Accuracy(**of) for name, of in told["accuracy"].items()},
+        used=tuple(told["used"]),
+        categories=categories,
+        renders=told["renders"],
+        detected=told["detected"],
+        fresh=Reading(
+            {name: np.array(categories[name])[column] for name, column in columns},
+            told["fresh_out_of_vocabulary"].numpy(),
+        ),
+        threshold=told["threshold"],
+        reader=reader.to(memory_format=torch.channels_last).eval(),
+    )

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from bascule import atomic
+from bascule.attributes.kept import kept
 from bascule.attributes.learning import BATCH, adding_up, learn, logits
 from bascule.attributes.network import Reader, digest_of
 from bascule.attributes.renders import Renders
 from bascule.data import cache
 from bascule.data.images import DOMAIN, Progress
 from bascule.data.pairs import ATTRIBUTES, STYLES, CartoonPair
-from bascule.errors import Refusal
 from bascule.now import generator
 
 VERSION = 1
@@ -62,11 +61,13 @@ def pair_reader(
     """
     told = "-".join(map(str, (VERSION, cache.made("pair", _rules(renders, epochs)).name)))
     place = cache.root() / "attributes" / f"pair-{side}-{size}px-{told}.pt"
-    if place.exists():
-        return PairReader(side, size, _opened(place))
-    place.parent.mkdir(parents=True, exist_ok=True)
-    reader = _trained(side, size, renders, epochs, progress)
-    atomic.write(place, lambda to: torch.save(reader.state_dict(), to))
+    reader = kept(
+        "attribute reader",
+        place,
+        lambda: _trained(side, size, renders, epochs, progress),
+        lambda reader: reader.state_dict(),
+        _opened,
+    )
     return PairReader(side, size, reader)
 
 
@@ -82,13 +83,7 @@ def _trained(side: str, size: int, renders: int, epochs: int, progress: Progress
     return learn(Renders(np.array(images.pixels[mine]), labels), ATTRIBUTES, epochs, tell)
 
 
-def _opened(place: Path) -> Reader:
+def _opened(weights: dict[str, Tensor]) -> Reader:
     reader = Reader([len(known) for known in ATTRIBUTES.values()], generator("reader weights"))
-    try:
-        reader.load_state_dict(torch.load(place, weights_only=True))
-    except Exception as error:  # pickle, zipfile and PyTorch raise many kinds on damaged files
-        raise Refusal(
-            f"damaged attribute reader {place} ({type(error).__name__}): delete the file, and it "
-            "is trained again"
-        ) from None
+    reader.load_state_dict(weights)
     return reader.to(memory_format=torch.channels_last).eval()
