@@ -94,6 +94,10 @@ class HybridRecipe(Recipe):
                 f"{self.code_epochs} for codes leave none for pixels; give at least "
                 f"{self.pixels_from + 1}"
             )
+        if isinstance(self.model, SDPCGAN) and self.sparsity:
+            raise Refusal(
+                f"sparsity={self.sparsity}: a price of SDPCGAN's G is innovation_price; set 0"
+            )
         if isinstance(self.model, SDPCGAN) and self.augment:
             raise Refusal(
                 f"augment={self.augment}: codes of the training images are settled once, as they "
@@ -109,7 +113,8 @@ class HybridRecipe(Recipe):
     @property
     def scalars(self) -> tuple[str, ...]:
         drawn = ("innovation", "code_active") if isinstance(self.model, SDPCGAN) else ()
-        return (*super().scalars, "cost", *drawn)
+        codes = ("code_loss_D", "code_loss_G") if self.code_epochs else ()
+        return (*super().scalars, "cost", *codes, *drawn)
 
     @property
     def pixels_from(self) -> int:

@@ -1,0 +1,56 @@
+"""A price on what G's hidden layers do: the mean of |activation|, summed over layers."""
+
+import numpy as np
+import pytest
+import torch
+
+from bascule.errors import Refusal
+from bascule.training.loop import train
+from bascule.training.state import begin
+
+
+def pixels_of(recipe):
+    images = recipe.data.load()
+    return torch.from_numpy(np.array(images.pixels[images.indices("train")]))
+
+
+def activity(G, z):
+    """By hand: through the layers one after the other."""
+    found, x = 0.0, z
+    for layer in G.layers:
+        x = layer(x)
+        if isinstance(layer, torch.nn.ReLU):
+            found += x.abs().mean().item()
+    return found
+
+
+def test_it_is_the_mean_activation_of_each_hidden_layer(tiny):
+    recipe = tiny.but(sparsity=0.25)
+    game = begin(recipe).game
+    z = torch.randn(8, recipe.z_dim)
+    game.draws(z)
+    assert game.price().item() == pytest.approx(0.25 * activity(game.G, z), rel=1e-5)
+    assert begin(tiny).game.price is None
+
+
+def test_a_dear_activation_becomes_rare_and_losses_keep_their_meaning(tiny):
+    def after(weight):
+        recipe = tiny.but(sparsity=weight, lr_G=2e-3)
+        state = begin(recipe)
+        first = recipe.play(state, pixels_of(recipe), torch.arange(8), None)
+        state = begin(recipe)
+        train(recipe, state, pixels_of(recipe))
+        return first, activity(state.game.G, torch.randn(16, recipe.z_dim))
+
+    (free, busy), (priced, quiet) = after(0.0), after(100.0)
+    assert quiet < 0.8 * busy
+    assert all(torch.equal(value, priced[name]) for name, value in free.items())
+
+
+def test_it_changes_no_older_recipe_and_is_a_number(tiny):
+    from bascule.runs import codec
+
+    assert codec.digest(tiny) == codec.digest(tiny.but(sparsity=0.0))
+    assert codec.digest(tiny) != codec.digest(tiny.but(sparsity=0.1))
+    with pytest.raises(Refusal, match="sparsity=-1"):
+        tiny.but(sparsity=-1.0)
