@@ -1,0 +1,190 @@
+"""GAN x SDPC: is an architecture that merges them worth it, in pictures or in what it can do?
+
+Kill rules, written before any run. A generator of codes is not worth it for its pictures if at
+equal time it does not beat the DCGAN in KID on held-out faces; its dictionaries are not worth it if
+random ones, or ones learnt without feedback, do as well; and it is no SDPC if the innovation draws
+more than four fifths. A critic through codes is not worth it if it does not beat the DCGAN at equal
+time, and its feedback is not if T = 0 or k_fb = 0 do as well.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from bascule.data.bands import Bands
+from bascule.data.faces import Faces
+from bascule.data.standard import Standardise
+from bascule.experiments import Exceeds, Experiment, Higher, Lower, Measure, Within
+from bascule.experiments.predictions import HELD_OUT_COVERAGE, HELD_OUT_KID, Prediction
+from bascule.models.dcgan import DCGAN
+from bascule.models.hybrids import SDPCGAN, SDPCCritic
+from bascule.models.sdpc import SDPC, Layer
+from bascule.presets import sdpc, sdpc_critic
+from bascule.training.hybrid import HybridRecipe
+
+# Milliseconds an image on one core, measured before the runs: what equal time is made of.
+PACE = {"dictionaries": 15.0, "codes": 2.8, "DCGAN": 5.3, "DCGAN, wide": 6.3, "A": 6.1, "B": 12.0}
+DICTIONARY_EPOCHS = 3  # of 2,000 faces; fewer faces are seen as often
+
+
+def arms(
+    plain: HybridRecipe, epochs: dict[str, int], few: int | None = None
+) -> dict[str, HybridRecipe]:
+    """The arms. ``epochs``: of each kind of game; ``few``: the most important ones alone, called
+    after so many faces."""
+    name = "" if few is None else f", {few} faces"
+    coding = plain.coding.but(epochs=epochs["dictionaries"])
+    random = coding.but(epochs=1, lr_D=(1e-9,), lr_v=0.0, redraw_after=None)
+    width, z_dim, size = plain.model.width, plain.model.z_dim, plain.model.size
+
+    def played(model: Any, kind: str, **differences: Any) -> HybridRecipe:
+        of = differences.get("coding", coding)
+        codes = epochs["codes"] if isinstance(model, SDPCGAN) else 0
+        return plain.but(
+            model=model,
+            epochs=of.epochs + codes + epochs[kind],
+            code_epochs=codes,
+            **({"coding": coding} | differences),
+        )
+
+    dcgan = DCGAN(width=width, z_dim=z_dim, size=size, norm_D="spectral")
+    A = SDPCGAN(width=width, z_dim=z_dim, size=size)
+    B = SDPCCritic(width=width, z_dim=z_dim, size=size)
+    # What a DCGAN saves by learning no dictionaries it plays for longer: they take one epoch here.
+    beside = coding.but(epochs=1, lr_D=(1e-9,), lr_v=0.0, redraw_after=None)
+    found = {
+        f"DCGAN{name}": played(dcgan, "DCGAN", coding=beside),
+        f"sdpc-gan{name}": played(A, "A"),
+        f"sdpc-critic{name}": played(B, "B"),
+        f"sdpc-critic, T=0{name}": played(replace(B, steps=0), "B"),
+    }
+    if few:
+        return found
+    no_feedback = coding.but(settle=coding.settle.but(k_fb=0.0))
+    return found | {
+        "DCGAN, as many weights": played(
+            replace(dcgan, width=width * 9 // 8), "DCGAN, wide", coding=beside
+        ),
+        "DCGAN, L1": played(dcgan, "DCGAN", coding=beside, sparsity=0.01),
+        "sdpc-gan, random dictionaries": played(A, "A", coding=random),
+        "sdpc-gan, no feedback": played(A, "A", coding=no_feedback),
+        "sdpc-gan, no innovation": played(replace(A, innovation=False), "A"),
+        "sdpc-critic, k_fb=0": played(replace(B, k_fb=0.0), "B"),
+        "sdpc-critic, random dictionaries": played(B, "B", coding=random),
+    }
+
+
+def verdict(
+    every: dict[str, HybridRecipe],
+    sizes: tuple[int, ...],
+    measure: Measure,
+    quick: Experiment | None = None,
+) -> Experiment:
+    """The question. ``sizes``: numbers of faces of the smaller games."""
+    gan, critic = "sdpc-gan", "sdpc-critic"
+    predictions: list[Prediction] = [
+        *(
+            Lower(HELD_OUT_KID, gan, than=other)
+            for other in (
+                *("DCGAN", "DCGAN, as many weights", "DCGAN, L1"),
+                *("sdpc-gan, random dictionaries", "sdpc-gan, no feedback"),
+            )
+        ),
+        Higher(HELD_OUT_COVERAGE, gan, than="DCGAN"),
+        Within("innovation", gan, 0.0, 0.8, from_epoch=every[gan].epochs - 1),
+        *(
+            Lower(HELD_OUT_KID, critic, than=other)
+            for other in (
+                *("DCGAN", "sdpc-critic, T=0", "sdpc-critic, k_fb=0"),
+                "sdpc-critic, random dictionaries",
+            )
+        ),
+        *(
+            Lower(HELD_OUT_KID, f"{arm}, {n} faces", than=f"DCGAN, {n} faces")
+            for n in sizes
+            for arm in (gan, critic)
+        ),
+        *(
+            Lower(HELD_OUT_KID, f"{critic}, {n} faces", than=f"sdpc-critic, T=0, {n} faces")
+            for n in sizes
+        ),
+        Exceeds("AUROC of shuffled[codes]", "AUROC of shuffled[D]", gan),
+        Exceeds("AUROC of other style[codes]", "AUROC of other style[D]", gan),
+        Exceeds("SSIM of layer 1[k_fb=4,sigma=1]", "SSIM of layer 1[k_fb=0,sigma=1]", gan),
+        Exceeds(
+            "hole L1 of layer 1 at k_fb=0[inpainted]",
+            "hole L1 of layer 1 at k_fb=4[inpainted]",
+            gan,
+        ),
+    ]
+    return Experiment(
+        question=__doc__,
+        hypothesis=(
+            "Both are worth it: at equal time each draws better faces than the DCGAN, for the "
+            "reasons it was built for (learnt dictionaries, feedback), most of all where faces are "
+            "few; and the generator of codes can encode, denoise and fill holes as no DCGAN can. "
+            "Our own odds for the pictures are about one in three."
+        ),
+        arms=every,
+        predictions=predictions,
+        seeds=(0, 1, 2, 3, 4),
+        measure=measure,
+        quick=quick,
+        remarks=(
+            "Equal time is that of one core alone, dictionaries included: epochs follow from the "
+            f"milliseconds an image that were measured before the runs, {PACE}. All learn with the "
+            "rates that a search found for the DCGAN, so the rival is the best tuned."
+        ),
+    )
+
+
+def timed(minutes: float, faces: int) -> dict[str, int]:
+    """How many epochs of each kind of game fill ``minutes``, a third of what dictionaries leave
+    going to codes."""
+    dictionaries = max(1, round(DICTIONARY_EPOCHS * 2000 / faces))
+    left = minutes * 60 - dictionaries * faces * PACE["dictionaries"] / 1000
+
+    def fit(kind: str, seconds: float) -> int:
+        return max(1, int(seconds * 1000 / PACE[kind] / faces))
+
+    return {
+        "dictionaries": dictionaries,
+        "codes": fit("codes", left / 3),
+        "A": fit("A", left * 2 / 3),
+        "B": fit("B", left),
+        "DCGAN": fit("DCGAN", minutes * 60),
+        "DCGAN, wide": fit("DCGAN, wide", minutes * 60),
+    }
+
+
+def faces(n: int, **others: Any) -> Faces:
+    """``n`` training faces and 200 held-out ones."""
+    return Faces(n=n + 200, held_out=200 / (n + 200), **others)
+
+
+_seconds = dict.fromkeys(("dictionaries", "codes", "A", "B", "DCGAN", "DCGAN, wide"), 1)
+_tiny_faces = Faces(n=80, size=32, held_out=0.5)
+_tiny = sdpc_critic.but(
+    data=_tiny_faces,
+    model=SDPCCritic(width=2, z_dim=8, size=32),
+    coding=sdpc.but(
+        data=_tiny_faces,
+        model=SDPC((Layer(8, 8, 4, 2, 0.5), Layer(12, 4, 2, 1, 0.5)), size=32),
+        preprocess=(Bands(4), Standardise()),
+    ),
+    precision="fp32",
+    threads=1,
+)
+quick = verdict(
+    arms(_tiny, _seconds) | arms(_tiny, _seconds, few=500) | arms(_tiny, _seconds, few=200),
+    (500, 200),
+    Measure(40, attributes=False, k_fb=(0.0, 4.0), sigmas=(1.0,), abilities=True),
+)
+_plain = sdpc_critic.but(threads=1)
+experiment = verdict(
+    arms(_plain.but(data=faces(2000)), timed(6, 2000))
+    | arms(_plain.but(data=faces(500)), timed(4, 500), few=500)
+    | arms(_plain.but(data=faces(200)), timed(4, 200), few=200),
+    (500, 200),
+    Measure(1000, k_fb=(0.0, 4.0), sigmas=(1.0,), decoded=True, abilities=True),
+    quick=quick,
+)
