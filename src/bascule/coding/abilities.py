@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from bascule.attributes.reading import AttributeClassifier
+from bascule.attributes.reading import AttributeClassifier, Reading
 from bascule.coding.coder import AT_ONCE, Coder, Progress
+from bascule.data.bands import Bands
 from bascule.data.batches import as_float, as_uint8
 from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
@@ -23,6 +25,7 @@ from bascule.now import generator
 
 OTHER_STYLE = "adventurer"
 PICTURES = 64  # enough for each of these numbers
+TAUGHT = 8  # times as many training faces tell what an attribute's mean code is
 Score = Callable[[np.ndarray], np.ndarray]  # pictures uint8 (N, 3, H, W) -> how foreign, (N,)
 
 
@@ -80,7 +83,7 @@ def measure_foreign(
 
 
 def inpainted(
-    coder: Coder, pictures: np.ndarray, k_fb: float, layer: int, rounds: int = 10
+    coder: Coder, pictures: np.ndarray, k_fb: float, layer: int, rounds: int = 6
 ) -> tuple[np.ndarray, np.ndarray, slice]:
     """``pictures``, uint8 (N, 3, H, W), whose middle, 3/8 of a side, was cut out and filled again.
 
@@ -127,7 +130,8 @@ def measure_inpainting(
 def measure_editing(
     coder: Coder, images: ImageSet, n: int, classifier: AttributeClassifier
 ) -> Iterator[tuple[str, Measured]]:
-    """One attribute changed by its mean code, in ``n`` held-out faces of the commonest category.
+    """One attribute changed by its mean code, in those of ``n`` held-out faces that have its
+    commonest category.
 
     For each attribute that can be read, towards its second commonest category: codes of the top
     layer move by the difference of their means over training faces of the two categories, the
@@ -135,46 +139,58 @@ def measure_editing(
     share then read as the target; "others kept": of the other attributes read as before. The floor
     is the same with means of pixels instead of codes.
     """
-    train, held_out = images.indices("train"), images.indices("held_out")
+    known, chosen = images.indices("train")[: TAUGHT * n], images.indices("held_out")[:n]
+    taught, given = (np.array(images.pixels[places]) for places in (known, chosen))
+    lessons, own = _in_pixels(coder, taught), _in_pixels(coder, given)
+    before = classifier.read(given)
     for name in classifier.used:
         labels = images.labels[name]
-        common = [value for value, _ in Counter(labels[train].tolist()).most_common(2)]
-        if len(common) < 2:
+        common = [value for value, _ in Counter(labels[known].tolist()).most_common(2)]
+        ours = labels[chosen] == common[0]
+        if len(common) < 2 or ours.sum() < 2:
             continue
-        some = [train[labels[train] == value][: 4 * n] for value in common]
-        chosen = held_out[labels[held_out] == common[0]][:n]
-        if len(chosen) < 2 or min(map(len, some)) < 2:
-            continue
-        given = np.array(images.pixels[chosen])
-        by_codes = _moved(coder, given, [images.pixels[places] for places in some])
-        means = [images.pixels[places].mean(0, dtype=np.float64) for places in some]
-        by_pixels = np.clip(given + (means[1] - means[0]), 0, 255).round().astype(np.uint8)
-        before = classifier.read(given)
-
-        def scores(made: np.ndarray, name: str = name) -> tuple[np.ndarray, np.ndarray]:
-            read = classifier.read(made)
-            others = [key for key in read.labels if key != name]
-            same = [read.labels[key] == before.labels[key] for key in others]  # noqa: B023
-            return read.labels[name] == common[1], np.mean(same, 0)  # noqa: B023
-
-        ours, plain = scores(by_codes), scores(by_pixels)
-        yield f"edited as told of {name}[codes]", over_pictures(ours[0], plain[0].mean())
-        yield f"others kept of {name}[codes]", over_pictures(ours[1], plain[1].mean())
+        a, b = (torch.from_numpy(labels[known] == value) for value in common)
+        step = [part[b].mean(0) - part[a].mean(0) for part in lessons]
+        by_codes = _moved(coder, given[ours], own[0][torch.from_numpy(ours)], step[0], step[1])
+        across = taught[b.numpy()].mean(0, np.float64) - taught[a.numpy()].mean(0, np.float64)
+        by_pixels = np.clip(given[ours] + across, 0, 255).round().astype(np.uint8)
+        told, kept = zip(
+            *(
+                _edited(classifier, made, before, ours, name, common[1])
+                for made in (by_codes, by_pixels)
+            ),
+            strict=True,
+        )
+        yield f"edited as told of {name}[codes]", over_pictures(told[0], told[1].mean())
+        yield f"others kept of {name}[codes]", over_pictures(kept[0], kept[1].mean())
 
 
-def _moved(coder: Coder, given: np.ndarray, two: Sequence[np.ndarray]) -> np.ndarray:
-    """``given`` moved by the difference of the mean codes of two sets of pictures."""
-    top, size = len(coder.network.layers), (coder.recipe.data.size,) * 2
-    means = []
-    for pictures in two:
-        coded = coder.encode(np.array(pictures))
-        deviation = coded.kept[1]["std"]
-        means.append(((coded.codes.maps[-1] * deviation).mean(0), coded.kept[0]["low"].mean(0)))
-    coded = coder.encode(given)
-    deviation, g = coded.kept[1]["std"], coded.codes.maps[-1]
-    moved = (g + (means[1][0] - means[0][0]) / deviation).relu()
-    y = coder.network.decode(moved - g, top, size) * deviation
-    bands = coder.recipe.preprocess[0]
-    low = bands.up((means[1][1] - means[0][1])[None], *size)  # type: ignore[union-attr]
-    x = as_float(torch.from_numpy(given)).to(y.device) + y + low
-    return as_uint8(x).cpu().numpy()
+def _edited(
+    classifier: AttributeClassifier,
+    made: np.ndarray,
+    before: Reading,
+    which: np.ndarray,
+    name: str,
+    target: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each picture is read as the target now, and the share of the rest read as before."""
+    read = classifier.read(made)
+    others = [key for key in read.labels if key != name]
+    same = [read.labels[key] == before.labels[key][which] for key in others]
+    return read.labels[name] == target, np.mean(same, 0)
+
+
+def _in_pixels(coder: Coder, pictures: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Codes of the top layer and low-pass, both in pixels of [-1, 1], on the CPU."""
+    coded = coder.encode(pictures)
+    return (coded.codes.maps[-1] * coded.kept[1]["std"]).cpu(), coded.kept[0]["low"].cpu()
+
+
+def _moved(coder: Coder, given: np.ndarray, g: Tensor, step: Tensor, low: Tensor) -> np.ndarray:
+    """``given``, of codes ``g``, with these moved by ``step`` and the low-pass by ``low``."""
+    size, bands = coder.recipe.data.size, coder.recipe.preprocess[0]
+    assert isinstance(bands, Bands), "codes that can be brought back to pixels"
+    change = ((g + step).relu() - g).to(coder.recipe.device)
+    y = coder.network.decode(change, len(coder.network.layers), (size, size)).cpu()
+    x = as_float(torch.from_numpy(given)) + y + bands.up(low[None], size, size)
+    return as_uint8(x).numpy()
