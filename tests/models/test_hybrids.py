@@ -131,7 +131,7 @@ def test_a_critic_sees_codes_and_what_they_leave_at_one_scale(network):
     D.measure(batches)
     rates = step_sizes(network, (32, 32), Inference(k_fb=1.0))
     torch.testing.assert_close(D.rates, torch.tensor(rates).double())
-    seen = [D.sight.features(x, rates) for x in batches]
+    seen = [D.sight.features(x, RISE, rates) for x in batches]
     for k, scale in enumerate(D.scales):
         both = torch.cat([maps[k].flatten() for maps in seen])
         assert (both / scale).square().mean().sqrt().item() == pytest.approx(1.0, rel=1e-4)

@@ -140,11 +140,11 @@ class SDPCCritic:
         channels = [self.width * 2**i for i in range(int(math.log2(self.size)) - 2)]
         with torch.device("meta"):
             G = Generator(dcgan_up(self.z_dim, channels[::-1]))
-            D = CodeJudge(self.width, sdpc, rise.shape[1])
+            D = CodeJudge(self.width, sdpc, rise.shape)
         drawn(G, dcgan_std, 0.02, rng)
         drawn(D, dcgan_std, 0.02, rng)
-        D.begin(rng)
-        D.sight = Sight(network, Inference(k_fb=self.k_fb), self.steps, rise.to(rng.device))
+        D.begin(rng, rise)
+        D.sight = Sight(network, Inference(k_fb=self.k_fb), self.steps)
         return G, spectrally_normed(D, rng)  # type: ignore[return-value]
 
 
@@ -300,21 +300,20 @@ class CodesOf(nn.Module):
 
 @dataclass
 class Sight:
-    """How a critic looks: through which network, how it settles, for how many steps.
-
-    ``rise``: one axis of up(), (H, low).
-    """
+    """How a critic looks: through which network, how it settles, for how many steps."""
 
     network: Network
     how: Inference
     steps: int
-    rise: Tensor
 
-    def features(self, x: Tensor, rates: Sequence[float]) -> list[Tensor]:
-        """low (B, 3, low, low), e1 (B, 3, H, W), g1, e2 (B, K1, h1, h1), g2 (B, K2, h, h)."""
+    def features(self, x: Tensor, rise: Tensor, rates: Sequence[float]) -> list[Tensor]:
+        """low (B, 3, low, low), e1 (B, 3, H, W), g1, e2 (B, K1, h1, h1), g2 (B, K2, h, h).
+
+        ``rise`` (H, low): one axis of up(); ``rates``: step sizes.
+        """
         x = x.float()
-        low = F.avg_pool2d(x, len(self.rise) // self.rise.shape[1])
-        band = x - self.rise @ low @ self.rise.mT
+        low = F.avg_pool2d(x, len(rise) // rise.shape[1])
+        band = x - rise @ low @ rise.mT
         deviation = band.flatten(1).std(1).clamp_min(1e-3)[:, None, None, None]
         how = self.how.but(step_sizes=tuple(rates))
         g, e = unrolled(self.network, band / deviation, how, self.steps)
@@ -326,13 +325,13 @@ class CodeJudge(nn.Module):
 
     sight: Sight  # not a part of it: the game keeps the network
 
-    def __init__(self, width: int, sdpc: SDPC, low: int) -> None:
+    def __init__(self, width: int, sdpc: SDPC, rise: torch.Size) -> None:
         super().__init__()
         lower, upper = sdpc.layers
         self.fold = lower.stride  # e1 is judged on the grid of g1
         below, side = lower.side(sdpc.size), code_side(sdpc)
         shapes = [
-            (LOW_CHANNELS, low),
+            (LOW_CHANNELS, rise[1]),
             (LOW_CHANNELS * self.fold**2, below),
             (lower.atoms, below),
             (lower.atoms, below),
@@ -341,27 +340,33 @@ class CodeJudge(nn.Module):
         self.heads = nn.ModuleList(_head(width, side) for _, side in shapes)
         for i, (channels, _) in enumerate(shapes):
             self.register_buffer(f"mixing_{i}", torch.zeros(width, channels, 1, 1))
+        self.rise: Tensor
         self.scales: Tensor
         self.rates: Tensor  # step sizes of settling
+        self.register_buffer("rise", torch.zeros(rise))
         self.register_buffer("scales", torch.ones(len(shapes)))
         self.register_buffer("rates", torch.ones(2, dtype=torch.double))
 
-    def begin(self, rng: torch.Generator) -> None:
+    def begin(self, rng: torch.Generator, rise: Tensor) -> None:
         """After the weights were drawn: the mixing, N(0, 1 / channels), from ``rng`` too."""
         for i in range(len(self.heads)):
             mixing = self.get_buffer(f"mixing_{i}")
             mixing.normal_(0.0, mixing.shape[1] ** -0.5, generator=rng)
         self.scales.fill_(1.0)
         self.rates.fill_(1e-2)
+        self.rise.copy_(rise)
 
     def forward(self, x: Tensor) -> Tensor:
-        seen = self.sight.features(x, self.rates.tolist())
+        seen = self._seen(x)
         seen[1] = F.pixel_unshuffle(seen[1], self.fold)
         logits = [
             head(F.conv2d(maps / scale, self.get_buffer(f"mixing_{i}"))).reshape(len(x))
             for i, (head, maps, scale) in enumerate(zip(self.heads, seen, self.scales, strict=True))
         ]
         return torch.stack(logits).mean(0)
+
+    def _seen(self, x: Tensor) -> list[Tensor]:
+        return self.sight.features(x, self.rise, self.rates.tolist())
 
     @torch.no_grad()
     def measure(self, batches: Sequence[Tensor]) -> None:
@@ -371,8 +376,7 @@ class CodeJudge(nn.Module):
         self.rates.copy_(torch.tensor(step_sizes(sight.network, (side, side), sight.how)))
         squares = torch.zeros_like(self.scales)
         for x in batches:
-            seen = sight.features(x, self.rates.tolist())
-            squares += torch.stack([maps.square().mean() for maps in seen])
+            squares += torch.stack([maps.square().mean() for maps in self._seen(x)])
         self.scales.copy_((squares / len(batches)).sqrt().clamp_min(1e-6))
 
 
