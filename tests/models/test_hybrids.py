@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from bascule.data.bands import Bands
 from bascule.errors import Refusal
-from bascule.models.hybrids import SDPCGAN, CodesOf, SDPCCritic
+from bascule.models.hybrids import LOUD, SDPCGAN, CodesOf, SDPCCritic
 from bascule.models.sdpc import SDPC, Inference, Layer, step_sizes, unrolled
 from bascule.now import generator
 
@@ -75,7 +75,7 @@ def test_codes_are_what_the_image_is_made_of(G):
     assert codes.shape == (4, 15, 4, 4)
     x = G.eval()(z)
     torch.testing.assert_close(G.last["g2"], 3 * codes[:, :12])
-    torch.testing.assert_close(x, G.decode(3 * codes[:, :12], codes[:, 12:], G.last["u"]))
+    torch.testing.assert_close(x, G.decode(3 * codes[:, :12], codes[:, 12:] / LOUD, G.last["u"]))
 
 
 def test_gradients_reach_the_dictionaries_as_finite_differences_say(G):

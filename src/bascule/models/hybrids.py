@@ -40,6 +40,7 @@ from bascule.typed import check_fields
 
 LOW_CHANNELS = 3  # of the low-pass: it stays in colours
 LEVEL = 0.5  # root mean square of codes as the critic sees them: about that of the low-pass
+LOUD = 4.0  # how much of the low-pass the critic of codes hears: three maps beside many
 QUIET = -0.5  # bias of codes before learning: some 15 % of them are active
 
 
@@ -240,9 +241,9 @@ class CodeGenerator(nn.Module):
         self.gain.copy_(network.gain(1))
 
     def codes(self, z: Tensor) -> Tensor:
-        """What the critic of codes sees: (B, K2 + 3, h, h), g2 over ``scale``, then low."""
+        """What the critic of codes sees: (B, K2 + 3, h, h), g2 over ``scale``, then loud low."""
         g2, low = self._codes(self.trunk(z))
-        return torch.cat([g2, low], 1)
+        return torch.cat([g2, LOUD * low], 1)
 
     def forward(self, z: Tensor) -> Tensor:
         h = self.trunk(z)

@@ -22,6 +22,7 @@ from bascule.interventions import InstanceNoise, Together
 from bascule.models.dcgan import DCGAN
 from bascule.models.hybrids import (
     LEVEL,
+    LOUD,
     SDPCGAN,
     CodeGenerator,
     CodeJudge,
@@ -199,7 +200,7 @@ class HybridRecipe(Recipe):
         now = Now(self.seed, state.epoch, state.step, device=game.device, lent=lent)
         torch.manual_seed(address(self.seed, "global", now.step))
         gan.set_rates(self, latent, now)
-        real = torch.cat([batch.g2 / cast(CodeGenerator, game.G).scale, batch.low], 1)
+        real = torch.cat([batch.g2 / cast(CodeGenerator, game.G).scale, LOUD * batch.low], 1)
         noise = Together((InstanceNoise(self.code_noise),) if self.code_noise else ())
         rules = Rules(self.objective, critic_steps=self.critic_steps)
         scalars = gan_step(latent, real, now, noise, rules, None)
