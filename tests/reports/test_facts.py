@@ -2,6 +2,7 @@
 
 from math import inf, nan
 
+import numpy as np
 from fakes import ARMS, SWITCH
 
 from bascule.experiments.verdict import Interval
@@ -29,3 +30,11 @@ def test_paths_lose_their_folders_and_addresses_do_not():
     assert facts.without_paths(told) == (
         "cannot write …/x.pt: see https://example.org/a/b, or 3/4 of …/e.txt"
     )
+
+
+def test_the_last_epochs_of_a_scalar_are_those_that_measured_it():
+    first_stage = np.array([9.0, 1.0, 2.0, 3.0, 4.0, 5.0, np.nan, np.nan])
+    assert facts.final({"cost": first_stage}, "cost") == 3.0
+    assert facts.final({"cost": first_stage}, "loss_D") is None
+    assert facts.final({"cost": np.array([np.nan])}, "cost") is None
+    assert facts.finals([{"cost": first_stage}], ["cost"]) == ["3"]

@@ -63,8 +63,9 @@ def duration(seconds: float) -> str:
 
 
 def final(curve: Curve, scalar: str) -> float | None:
-    """The mean of a scalar over the last epochs, None if there are none."""
-    tail = np.asarray(curve.get(scalar, ()), float)[-LAST_EPOCHS:]
+    """The mean of a scalar over the last epochs that measured it, None if there are none."""
+    values = np.asarray(curve.get(scalar, ()), float)
+    tail = values[np.isfinite(values)][-LAST_EPOCHS:]
     return float(tail.mean()) if len(tail) else None
 
 

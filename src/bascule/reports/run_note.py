@@ -85,7 +85,8 @@ def _scalars(run: Run) -> Table | Text:
     rows = run.rows()
     if not rows:
         return Text("No epoch is complete yet.")
-    averages, last = facts.finals([curve(run)], run.recipe.scalars), rows[-1]
+    averages = facts.finals([curve(run)], run.recipe.scalars)
+    last = {name: value for row in rows for name, value in row.items()}  # of its own stage
     cells = [
         (
             scalar,
