@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -133,7 +134,7 @@ def _run(args: argparse.Namespace, run: Run) -> int:
             continue
         with counter("drawing the fakes") as tell:
             fakes, done = generate(run, args.n, epoch, args.seed, tell, args.standing)
-        also = _through_codes(args, run, images, fakes, epoch) if of_codes else ()
+        also = partial(_through_codes, args, run, images, fakes, epoch) if of_codes else None
         _measure(args, fakes, images, run.id, done, args.output or run.folder, also)
     if not args.output and not args.worker:
         print(f"note: {write_run_note(run, images.credit)}")
@@ -327,9 +328,9 @@ def _measure(
     subject: str,
     epoch: int | None,
     folder: Path,
-    also: tuple[Value, ...] = (),
+    also: Callable[[], tuple[Value, ...]] | None = None,
 ) -> None:
-    """Evaluate, keep what was found in ``folder``, and ``also`` that, and print it."""
+    """Evaluate, measure what ``also`` measures, keep it all in ``folder``, and print it."""
     from bascule.attributes.reading import AttributeClassifier
     from bascule.evaluation.evaluate import check_fakes, evaluate
     from bascule.features.extractors import extractor
@@ -340,7 +341,8 @@ def _measure(
     reader = None if args.no_attributes else reader_of(None, images)
     assert reader is None or isinstance(reader, AttributeClassifier)
     found, picture = evaluate(fakes, images, spaces, counter, reader, subject, epoch, args.seed)
-    found = replace(found, values=(*found.values, *also))
+    if also is not None:
+        found = replace(found, values=(*found.values, *also()))
     _keep(args, folder, found, picture, title(found), [evaluation_table(found)])
 
 
