@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from bascule.errors import Refusal
+from bascule.runs.execute import check_shared
 from bascule.training.loop import train
 from bascule.training.state import begin
 
@@ -54,3 +55,8 @@ def test_it_changes_no_older_recipe_and_is_a_number(tiny):
     assert codec.digest(tiny) != codec.digest(tiny.but(sparsity=0.1))
     with pytest.raises(Refusal, match="sparsity=-1"):
         tiny.but(sparsity=-1.0)
+
+
+def test_processes_that_share_a_batch_are_refused(tiny):
+    with pytest.raises(Refusal, match=r"sparsity=0.1 on several processes is not supported"):
+        check_shared(tiny.but(sparsity=0.1), 2)

@@ -16,7 +16,6 @@ from bascule.diagnostics.probe import Diagnostics
 from bascule.errors import Refusal
 from bascule.runs.store import Run, Store
 from bascule.team import Team
-from bascule.training.hybrid import HybridRecipe
 from bascule.training.loop import Probe, Record, Row, Stopped, train
 from bascule.training.probes import SampleGrids, TensorBoard, tensorboard_is_installed
 from bascule.training.recipe import AnyRecipe, Recipe
@@ -201,12 +200,17 @@ def check_shared(recipe: AnyRecipe, processes: int) -> None:
     """Refuse a recipe that several processes cannot share."""
     if processes == 1:
         return
-    if not isinstance(recipe, Recipe) or isinstance(recipe, HybridRecipe):
+    if type(recipe) is not Recipe:  # a hybrid is one, and plays several games
         kind = type(recipe).__name__
         raise Refusal(f"torchrun with a {kind}: only the game of G and D runs on many processes")
     if recipe.batch % processes:
         raise Refusal(
             f"batch={recipe.batch} on {processes} processes: expected a multiple of {processes}"
+        )
+    if recipe.sparsity:
+        raise Refusal(
+            f"sparsity={recipe.sparsity} on several processes is not supported: each sees the "
+            "activations of its own share; set sparsity=0"
         )
     if recipe.compile:
         raise Refusal("compile=True on several processes is not supported: set compile=False")
