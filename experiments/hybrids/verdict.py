@@ -49,10 +49,9 @@ def arms(
     dcgan = DCGAN(width=width, z_dim=z_dim, size=size, norm_D="spectral")
     A = SDPCGAN(width=width, z_dim=z_dim, size=size)
     B = SDPCCritic(width=width, z_dim=z_dim, size=size)
-    # What a DCGAN saves by learning no dictionaries it plays for longer: they take one epoch here.
-    beside = coding.but(epochs=1, lr_D=(1e-9,), lr_v=0.0, redraw_after=None)
     found = {
-        f"DCGAN{name}": played(dcgan, "DCGAN", coding=beside),
+        # What a DCGAN saves by learning no dictionaries it plays for longer.
+        f"DCGAN{name}": played(dcgan, "DCGAN", coding=random),
         f"sdpc-gan{name}": played(A, "A"),
         f"sdpc-critic{name}": played(B, "B"),
         f"sdpc-critic, T=0{name}": played(replace(B, steps=0), "B"),
@@ -62,9 +61,9 @@ def arms(
     no_feedback = coding.but(settle=coding.settle.but(k_fb=0.0))
     return found | {
         "DCGAN, as many weights": played(
-            replace(dcgan, width=width * 9 // 8), "DCGAN, wide", coding=beside
+            replace(dcgan, width=width * 9 // 8), "DCGAN, wide", coding=random
         ),
-        "DCGAN, L1": played(dcgan, "DCGAN", coding=beside, sparsity=0.01),
+        "DCGAN, L1": played(dcgan, "DCGAN", coding=random, sparsity=0.01),
         "sdpc-gan, random dictionaries": played(A, "A", coding=random),
         "sdpc-gan, no feedback": played(A, "A", coding=no_feedback),
         "sdpc-gan, no innovation": played(replace(A, innovation=False), "A"),

@@ -185,14 +185,11 @@ def _coding(args: argparse.Namespace, run: Run, images: ImageSet, epoch: int | N
 
 def _values_of_codes(found: dict[str, Measured], images: ImageSet, seed: int) -> tuple[Value, ...]:
     """Numbers that dictionaries gave, by label, on scales of their own."""
-    from bascule.evaluation.evaluation import Scale, Value
+    from bascule.evaluation.evaluate import value_of
 
+    space = f"SDPC codes, seed {seed}"
     return tuple(
-        Value(
-            measured,
-            Scale(label, f"SDPC codes, seed {seed}", images.digest, measured.n, measured.m),
-            "higher" if label.startswith(HIGHER) else "lower",
-        )
+        value_of(label, space, images, measured, "higher" if label.startswith(HIGHER) else "lower")
         for label, measured in found.items()
     )
 
@@ -202,7 +199,6 @@ def _through_codes(
 ) -> tuple[Value, ...]:
     """Of a hybrid: its fakes settled at each ``--k-fb``, held-out pictures ``--decoded``, and what
     its codes make of noise of each ``--sigma``."""
-    from bascule.attributes.reading import AttributeClassifier
     from bascule.coding.measure import measure_coding
     from bascule.coding.settling import measure_settled
     from bascule.features.extractors import extractor
@@ -211,8 +207,7 @@ def _through_codes(
     found: dict[str, Measured] = {}
     coder = coder_of(run, epoch)
     if args.k_fb:
-        reader = None if args.no_attributes else reader_of(None, images)
-        assert reader is None or isinstance(reader, AttributeClassifier)
+        reader = classifier_of(args, images)
         space = extractor((args.extractor or [DEFAULT])[0])
         with counter("settling the fakes") as tell:
             found |= measure_settled(
@@ -228,6 +223,15 @@ def _through_codes(
     if args.abilities:
         found |= _abilities(args, coder, images, run, epoch)
     return _values_of_codes(found, images, args.seed)
+
+
+def classifier_of(args: argparse.Namespace, images: ImageSet) -> AttributeClassifier | None:
+    """What reads the attributes of ``images``, if they are built-in faces and it is asked for."""
+    from bascule.attributes.reading import AttributeClassifier
+
+    reader = None if args.no_attributes else reader_of(None, images)
+    assert reader is None or isinstance(reader, AttributeClassifier)
+    return reader
 
 
 def reader_of(data: object, images: ImageSet) -> AttributeClassifier | PairReader | None:
@@ -250,12 +254,10 @@ def reader_of(data: object, images: ImageSet) -> AttributeClassifier | PairReade
 
 def _decoded(args: argparse.Namespace, coder: Coder, images: ImageSet) -> dict[str, Measured]:
     """What comes back from the codes of held-out pictures, by label."""
-    from bascule.attributes.reading import AttributeClassifier
     from bascule.coding.decoding import measure_decoding
     from bascule.features.extractors import extractor
 
-    reader = None if args.no_attributes else reader_of(coder.recipe.data, images)
-    assert reader is None or isinstance(reader, AttributeClassifier)
+    reader = classifier_of(args, images)
     with counter("decoding held-out pictures") as tell:
         space = extractor((args.extractor or [DEFAULT])[0])
         return dict(measure_decoding(coder, images, args.n, space, reader, args.seed, tell))
@@ -270,7 +272,6 @@ def _abilities(
 ) -> dict[str, Measured]:
     """What codes are good for, by label; of a hybrid's ``run`` its D is asked about foreign
     pictures, too."""
-    from bascule.attributes.reading import AttributeClassifier
     from bascule.coding import abilities
     from bascule.coding.measure import K_FB
     from bascule.runs.generate import judged_by
@@ -282,8 +283,8 @@ def _abilities(
     found = dict(abilities.measure_foreign(scores, images, n, args.seed))
     with counter("filling holes") as tell:
         found |= abilities.measure_inpainting(coder, images, n, args.k_fb or K_FB[::2], tell)
-    reader = None if args.no_attributes else reader_of(None, images)
-    if isinstance(reader, AttributeClassifier):
+    reader = classifier_of(args, images)
+    if reader is not None:
         found |= abilities.measure_editing(coder, images, n, reader)
     return found
 
@@ -331,15 +332,13 @@ def _measure(
     also: Callable[[], tuple[Value, ...]] | None = None,
 ) -> None:
     """Evaluate, measure what ``also`` measures, keep it all in ``folder``, and print it."""
-    from bascule.attributes.reading import AttributeClassifier
     from bascule.evaluation.evaluate import check_fakes, evaluate
     from bascule.features.extractors import extractor
     from bascule.reports.evaluation import evaluation_table, title
 
     spaces = [extractor(name) for name in dict.fromkeys(args.extractor or [DEFAULT])]
     check_fakes(fakes, images)
-    reader = None if args.no_attributes else reader_of(None, images)
-    assert reader is None or isinstance(reader, AttributeClassifier)
+    reader = classifier_of(args, images)
     found, picture = evaluate(fakes, images, spaces, counter, reader, subject, epoch, args.seed)
     if also is not None:
         found = replace(found, values=(*found.values, *also()))

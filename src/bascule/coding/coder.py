@@ -129,6 +129,11 @@ class Coder:
         return torch.from_numpy(np.require(pictures, requirements="W"))  # a copy of a read-only map
 
 
+def pass_of(tell: Progress | None, place: int, passes: int) -> Progress | None:
+    """What pass ``place``, from 0, of so many over the same pictures tells of them all."""
+    return tell and (lambda done, of: tell(place * of + done, passes * of))
+
+
 def _parts(pixels: Tensor, tell: Progress | None) -> Iterator[Tensor]:
     for start in range(0, len(pixels), AT_ONCE):
         yield pixels[start : start + AT_ONCE]

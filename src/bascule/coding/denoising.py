@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from bascule.coding.coder import Coder, Progress
+from bascule.coding.coder import Coder, Progress, pass_of
 from bascule.data.batches import as_float, as_uint8
 from bascule.metrics.ssim import ssim
 from bascule.now import generator
@@ -59,12 +59,7 @@ def denoised(
         made["noisy"] = noisy
     for place, k in enumerate(k_fb):
         how = coder.recipe.settle.but(k_fb=float(k))
-
-        def step(done: int, of: int, place: int = place) -> None:
-            if tell:
-                tell(place * of + done, len(k_fb) * of)
-
-        coded = coder.encode(noisy, how, step)
+        coded = coder.encode(noisy, how, pass_of(tell, place, len(k_fb)))
         for layer in range(1, len(coder.network.layers) + 1):
             made[f"layer{layer}-kfb{k:g}"] = coder.decode(coded, layer)
     return Denoised(pictures, made)

@@ -12,7 +12,7 @@ import numpy as np
 
 from bascule.attributes.reading import AttributeClassifier
 from bascule.attributes.scores import attribute_scores
-from bascule.coding.coder import Coder, Progress
+from bascule.coding.coder import Coder, Progress, pass_of
 from bascule.data.images import ImageSet
 from bascule.features.cache import features_of
 from bascule.features.extractor import Extractor, label
@@ -37,12 +37,8 @@ def measure_settled(
     train, held_out = images.indices("train"), images.indices("held_out")
     known = classifier.read(images.pixels[train]) if classifier else None
     for place, k in enumerate(k_fb):
-
-        def step(done: int, of: int, place: int = place) -> None:
-            if tell:
-                tell(place * of + done, len(k_fb) * of)
-
-        coded = coder.encode(fakes, coder.recipe.settle.but(k_fb=float(k)), step)
+        how = coder.recipe.settle.but(k_fb=float(k))
+        coded = coder.encode(fakes, how, pass_of(tell, place, len(k_fb)))
         for layer in range(1, len(coder.network.layers) + 1):
             again = coder.decode(coded, layer)
             way = f"layer {layer} at k_fb={k:g}"

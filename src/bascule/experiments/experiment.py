@@ -53,8 +53,7 @@ class Measure:
     def words(self) -> list[str]:
         """Of the verb ``evaluate``."""
         found = ["-n", str(self.fakes), *([] if self.attributes else ["--no-attributes"])]
-        found += ["--k-fb", *map(str, self.k_fb)] if self.k_fb else []
-        found += ["--sigma", *map(str, self.sigmas)] if self.sigmas else []
+        found += _settled(self.k_fb, self.sigmas)
         found += ["--decoded"] if self.decoded else []
         return [*found, *(["--abilities"] if self.abilities else [])]
 
@@ -115,8 +114,7 @@ class MeasureCoding:
     def words(self) -> list[str]:
         """Of the verb ``evaluate``."""
         found = ["-n", str(self.pictures)]
-        found += ["--k-fb", *map(str, self.k_fb)] if self.k_fb else []
-        found += ["--sigma", *map(str, self.sigmas)] if self.sigmas else []
+        found += _settled(self.k_fb, self.sigmas)
         if self.decoded:
             found += ["--decoded", *([] if self.attributes else ["--no-attributes"])]
         return found
@@ -128,6 +126,12 @@ class MeasureCoding:
         wanted |= {f"SSIM of layer 1[{way(k, s)}]" for k in self.k_fb for s in self.sigmas}
         wanted |= {"milliseconds[decoded]"} if self.decoded else set()
         return wanted <= labels
+
+
+def _settled(k_fb: Sequence[float], sigmas: Sequence[float]) -> list[str]:
+    """How the verb ``evaluate`` is told feedback and noise."""
+    found = ["--k-fb", *map(str, k_fb)] if k_fb else []
+    return [*found, *(["--sigma", *map(str, sigmas)] if sigmas else [])]
 
 
 def _within(epochs: Sequence[int], recipe: AnyRecipe) -> set[int]:

@@ -17,6 +17,7 @@ from bascule.models.layers import (
     Generator,
     check_counts,
     check_size,
+    dcgan_channels,
     dcgan_down,
     dcgan_std,
     dcgan_up,
@@ -53,8 +54,7 @@ class AAE:
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module, nn.Module]:
         """(E, G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
-        stages = int(math.log2(self.size)) - 2  # halvings of the side, down to 4
-        channels = [self.width * 2**i for i in range(stages)]
+        channels = dcgan_channels(self.width, self.size)
         with torch.device("meta"):  # no memory, no draw from the global generator
             E = Encoder(channels, self.z_dim)
             G = Generator(dcgan_up(self.z_dim, channels[::-1]))

@@ -18,6 +18,7 @@ from bascule.models.layers import (
     Discriminator,
     Generator,
     check_counts,
+    dcgan_channels,
     dcgan_down,
     dcgan_std,
     dcgan_up,
@@ -62,8 +63,7 @@ class DCGAN:
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
-        stages = int(math.log2(self.size)) - 2  # halvings of the side, down to 4
-        channels = [self.width * 2**i for i in range(stages)]
+        channels = dcgan_channels(self.width, self.size)
         with torch.device("meta"):  # no memory, no draw from the global generator
             G = Generator(dcgan_up(self.z_dim, channels[::-1]))
             D = Discriminator(dcgan_down(channels, 1, self.norm_D == "batch"))

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +27,7 @@ from bascule.models.layers import (
     Generator,
     check_counts,
     check_size,
+    dcgan_channels,
     dcgan_down,
     dcgan_std,
     dcgan_up,
@@ -35,6 +35,7 @@ from bascule.models.layers import (
     spectrally_normed,
 )
 from bascule.models.sdpc import SDPC, Inference, Network, step_sizes, unrolled
+from bascule.models.sdpc.network import unit_norm
 from bascule.models.sdpc.operator import Operator
 from bascule.typed import check_fields
 
@@ -79,10 +80,11 @@ class SDPCGAN:
         """(G, D); every weight drawn from ``rng`` but the dictionaries, which are 0 until
         :meth:`CodeGenerator.take` is called. ``rise`` (H, low): one axis of up()."""
         check_geometry("SDPCGAN", self.size, sdpc, rise.shape[1])
-        channels = [self.width * 2**i for i in range(int(math.log2(self.size)) - 2)]
         with torch.device("meta"):
             G = CodeGenerator(self.z_dim, self.width, sdpc, rise.shape, self.innovation)
-            D = Discriminator(dcgan_down(channels, 1, batch_norm=False))
+            D = Discriminator(
+                dcgan_down(dcgan_channels(self.width, self.size), 1, batch_norm=False)
+            )
         drawn(G, dcgan_std, 0.02, rng)
         G.begin(rise)
         return G, spectrally_normed(drawn(D, dcgan_std, 0.02, rng), rng)
@@ -138,9 +140,8 @@ class SDPCCritic:
         """(G, D), every weight drawn from ``rng``. D looks through ``network``, which is no part of
         it, as it is at the moment."""
         check_geometry("SDPCCritic", self.size, sdpc, rise.shape[1])
-        channels = [self.width * 2**i for i in range(int(math.log2(self.size)) - 2)]
         with torch.device("meta"):
-            G = Generator(dcgan_up(self.z_dim, channels[::-1]))
+            G = Generator(dcgan_up(self.z_dim, dcgan_channels(self.width, self.size)[::-1]))
             D = CodeJudge(self.width, sdpc, rise.shape)
         drawn(G, dcgan_std, 0.02, rng)
         drawn(D, dcgan_std, 0.02, rng)
@@ -156,7 +157,7 @@ def check_geometry(name: str, size: int, sdpc: SDPC, low: int) -> None:
         raise Refusal(f"{told} and {sdpc.channels} channels: expected 2, {size} px and 3 channels")
     lower, upper = sdpc.layers
     below, side = lower.side(size), code_side(sdpc)
-    if side < 4 or 4 * 2 ** round(math.log2(side / 4)) != side:
+    if side < 4 or side & (side - 1):  # no power of 2
         raise Refusal(f"{told}: codes of layer 2 are {side}x{side}; expected 4, 8, 16 or so")
     if below * lower.stride != size or side * upper.stride != below or upper.stride % 2:
         raise Refusal(
@@ -185,21 +186,8 @@ class CodeGenerator(nn.Module):
         self.sdpc = sdpc
         lower, upper = sdpc.layers
         w = 4 * width
-        doublings = int(math.log2(code_side(sdpc))) - 2
-        channels = [w * 2**i for i in reversed(range(doublings + 1))]
-        layers: list[nn.Module] = [
-            nn.Unflatten(1, (z_dim, 1, 1)),
-            nn.ConvTranspose2d(z_dim, channels[0], 4, bias=False),
-            nn.BatchNorm2d(channels[0]),
-            nn.ReLU(inplace=True),
-        ]
-        for before, after in pairwise(channels):
-            layers += [
-                nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(after),
-                nn.ReLU(inplace=True),
-            ]
-        self.trunk = nn.Sequential(*layers)
+        channels = dcgan_channels(w, code_side(sdpc) * 2)  # as if an image of w channels came next
+        self.trunk = nn.Sequential(*dcgan_up(z_dim, channels[::-1])[:-2])
         self.to_codes = nn.Conv2d(w, upper.atoms + LOW_CHANNELS, 3, padding=1)
         s = upper.stride
         self.innovation = (
@@ -285,7 +273,7 @@ class CodeGenerator(nn.Module):
     def normalise(self) -> None:
         """Atoms back to norm 1."""
         for D in self.dictionaries:
-            D.div_(D.flatten(1).norm(dim=1).clamp_min(1e-12)[:, None, None, None])
+            D.copy_(unit_norm(D))
 
 
 class CodesOf(nn.Module):

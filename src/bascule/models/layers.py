@@ -6,6 +6,7 @@ whatever their :class:`ConditionalBatchNorm` reads; None where their norms are p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import pairwise, repeat
@@ -260,6 +261,11 @@ class Labelled(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         return self.G(z[:, :-1], self.labels(z))
+
+
+def dcgan_channels(width: int, size: int) -> list[int]:
+    """``width`` next to an image of ``size`` pixels, doubled at each halving down to 4x4."""
+    return [width * 2**i for i in range(int(math.log2(size)) - 2)]
 
 
 def dcgan_up(z_dim: int, channels: list[int]) -> list[nn.Module]:

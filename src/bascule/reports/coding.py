@@ -271,6 +271,12 @@ def denoising(results: Results) -> list[Block]:
     return [*blocks, Table(columns, rows, f"{caption} {facts.NUMBERS}")]
 
 
+def by_name(runs: Mapping[int, Run]) -> list[Mapping[str, Measured]]:
+    """What was measured last of each run that was, by label without its brackets."""
+    kept = [last_evaluation(run.folder) for run in runs.values()]
+    return [{v.label.partition("[")[0]: v.measured for v in e.values} for e in kept if e]
+
+
 def layers_of(recipe: AnyRecipe) -> int:
     """How many layers of dictionaries a run of ``recipe`` has."""
     model = recipe.coding.model if isinstance(recipe, HybridRecipe) else recipe.model
@@ -286,8 +292,7 @@ def decoding(results: Results) -> list[Block]:
     shown = ("KID", "SSIM", "paired L1", "attributes read", "out of vocabulary")
     floors: tuple[str, ...] = ()
     for arm, by_seed in results.runs.items():
-        kept = [last_evaluation(run.folder) for run in by_seed.values()]
-        told = [{v.label.partition("[")[0]: v.measured for v in e.values} for e in kept if e]
+        told = by_name(by_seed)
         if not told:
             continue
         layers = layers_of(results.experiment.arms[arm])

@@ -11,10 +11,9 @@ from bascule.experiments.experiment import Measure
 from bascule.experiments.schedule import Results
 from bascule.metrics.measured import Measured
 from bascule.reports import facts
-from bascule.reports.coding import layers_of
+from bascule.reports.coding import by_name, layers_of
 from bascule.reports.figures import INK, colours, new_figure, style
 from bascule.reports.page import Block, Drawing, Table
-from bascule.runs.evaluations import last_evaluation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,12 +28,7 @@ def settling(results: Results) -> list[Block]:
     measure = results.experiment.measure
     if not isinstance(measure, Measure) or not measure.k_fb:
         return []
-    told: dict[str, Told] = {}
-    for arm, by_seed in results.runs.items():
-        kept = [last_evaluation(run.folder) for run in by_seed.values()]
-        found: Told = [{v.label.partition("[")[0]: v.measured for v in e.values} for e in kept if e]
-        if found:
-            told[arm] = found
+    told = {arm: found for arm, runs in results.runs.items() if (found := by_name(runs))}
     if not told:
         return []
     shown = [m for m in MEASURES if all(m in seed for seeds in told.values() for seed in seeds)]

@@ -34,7 +34,6 @@ from bascule.models.sdpc import Inference, Network, infer, step_sizes
 from bascule.now import Lent, Now, address, generator
 from bascule.steps.gan import Rules, gan_step
 from bascule.steps.sdpc import Learner
-from bascule.team import Team
 from bascule.training import gan
 from bascule.training.recipe import Recipe
 from bascule.training.sdpc import SDPCRecipe
@@ -50,7 +49,7 @@ class HybridRecipe(Recipe):
     its game: its fakes can be settled in them, and all else be compared with hybrids.
 
     coding           how the dictionaries are learnt, for its own number of epochs; its data, seed,
-                     threads and device are those of the run.
+                     batch, threads and device are those of the run.
     code_epochs      of the game on codes that follows (a generator of codes alone).
     code_noise       deviation of the noise on codes that their critic sees, real or not: the zeros
                      of real codes are exact, and would give them away. Their root mean square is
@@ -209,7 +208,6 @@ class HybridRecipe(Recipe):
 
     def _settle(self, game: HybridGame, images: Tensor) -> None:
         """Once the dictionaries are learnt: what the training images are in them."""
-        side = self.model.size
         if isinstance(game.D, CodeJudge) and game.rates is None:
             some = images[:MEASURED].split(AT_ONCE)
             game.D.measure([as_float(part.to(game.device)) for part in some])
@@ -217,7 +215,8 @@ class HybridRecipe(Recipe):
         if not isinstance(game.G, CodeGenerator):
             return
         if game.rates is None:
-            game.rates = step_sizes(game.learner.network, (side, side), self.coding.settle)
+            size = (self.model.size, self.model.size)
+            game.rates = step_sizes(game.learner.network, size, self.coding.settle)
         if game.book is None:
             how = self.coding.settle.but(step_sizes=game.rates)
             game.book = settled(self.dictionaries, game.learner.network, images, how)
@@ -310,9 +309,6 @@ class HybridGame(Game):
             for mine, drawn in zip(network.dictionaries, G.dictionaries, strict=True):
                 mine.copy_(drawn)
         return self.learner
-
-    def join(self, team: Team) -> None:
-        raise Refusal("a hybrid of GAN and SDPC plays in one process: start it without torchrun")
 
     def state_dict(self) -> dict[str, Any]:
         saved = super().state_dict()
