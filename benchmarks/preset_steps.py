@@ -3,6 +3,7 @@
     python benchmarks/preset_steps.py                 every preset
     python benchmarks/preset_steps.py sngan64-light   some
     python benchmarks/preset_steps.py --scale         one run on 1 and 2 processes, and on 2 threads
+    python benchmarks/preset_steps.py --device cuda --precision bf16
 
 The rival has the same nets, losses, penalties, augmentation, optimiser and averaged G, in the
 fewest lines of ordinary PyTorch, and nothing around them: no rules, no addressed randomness, no
@@ -23,7 +24,7 @@ from math import lcm
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bascule.data.augment import Flip
@@ -57,19 +58,19 @@ LOSSES = {  # of D for (real, fake) logits, of G for (fake, real)
 
 def augmented(x: Tensor) -> Tensor:
     """DiffAugment's colour, translation and cutout, as one would write them in a script."""
-    b, _, h, w = x.shape
-    x = x + torch.rand(b, 1, 1, 1) - 0.5
+    (b, _, h, w), on = x.shape, x.device
+    x = x + torch.rand(b, 1, 1, 1, device=on) - 0.5
     mean = x.mean(1, keepdim=True)
-    x = mean + (x - mean) * torch.rand(b, 1, 1, 1) * 2
+    x = mean + (x - mean) * torch.rand(b, 1, 1, 1, device=on) * 2
     mean = x.mean((1, 2, 3), keepdim=True)
-    x = mean + (x - mean) * (torch.rand(b, 1, 1, 1) + 0.5)
+    x = mean + (x - mean) * (torch.rand(b, 1, 1, 1, device=on) + 0.5)
     most = h // 8
-    dy, dx = torch.randint(-most, most + 1, (2, b, 1, 1))
-    rows, columns = torch.arange(h)[None, :, None] + dy, torch.arange(w)[None, None] + dx
+    dy, dx = torch.randint(-most, most + 1, (2, b, 1, 1), device=on)
+    row, column = torch.arange(h, device=on)[None, :, None], torch.arange(w, device=on)[None, None]
     padded = F.pad(x, (most, most, most, most)).permute(0, 2, 3, 1)
-    x = padded[torch.arange(b)[:, None, None], rows + most, columns + most].permute(0, 3, 1, 2)
-    cy, cx = torch.randint(0, h + 1, (2, b, 1, 1))
-    row, column = torch.arange(h)[None, :, None], torch.arange(w)[None, None]
+    each = torch.arange(b, device=on)[:, None, None]
+    x = padded[each, row + dy + most, column + dx + most].permute(0, 3, 1, 2)
+    cy, cx = torch.randint(0, h + 1, (2, b, 1, 1), device=on)
     hole = ((row - cy).abs() < h // 4) & ((column - cx).abs() < w // 4)
     return x * (~hole)[:, None]
 
@@ -82,7 +83,7 @@ class Plain:
         self.recipe, self.images, self.step = recipe, images, 0
         self.G, self.D = recipe.model.players(generator(recipe.seed, "players"))
         for net in (self.G, self.D):
-            net.to(memory_format=layout).train()
+            net.to(recipe.device, memory_format=layout).train()
         betas = (recipe.beta1, draw(recipe.beta2, START))
         self.opt_G, self.opt_D = (
             torch.optim.Adam(net.parameters(), draw(lr, START), betas, fused=True)
@@ -99,20 +100,20 @@ class Plain:
 
     def play(self) -> None:
         recipe = self.recipe
-        n = recipe.batch
-        real = self.images[torch.randint(len(self.images), (n,))].float() / 127.5 - 1
+        n, on = recipe.batch, self.images.device
+        real = self.images[torch.randint(len(self.images), (n,), device=on)].float() / 127.5 - 1
         if self.flips:
-            real = torch.where(torch.rand(n, 1, 1, 1) < 0.5, real.flip(3), real)
+            real = torch.where(torch.rand(n, 1, 1, 1, device=on) < 0.5, real.flip(3), real)
         if recipe.channels_last:
             real = real.contiguous(memory_format=torch.channels_last)
         g_plays = (self.step + 1) % recipe.critic_steps == 0
         with torch.set_grad_enabled(g_plays):
-            fake = self.G(torch.randn(n, recipe.model.z_dim))
+            fake = self._seen(self.G, torch.randn(n, recipe.model.z_dim, device=on))
         due = [p for p in recipe.penalties if self.step % p.every == 0]
         kinds = {type(p) for p in due}
         real.requires_grad_(R1 in kinds)
         fake_D = fake.detach().requires_grad_(R2 in kinds)
-        on_real, on_fake = self.D(self.view(real)), self.D(self.view(fake_D))
+        on_real, on_fake = (self._seen(self.D, self.view(x)) for x in (real, fake_D))
         loss = self.loss_D(on_real, on_fake)
         for penalty in due:
             loss = loss + self._penalty(penalty, real, fake_D, on_real, on_fake)
@@ -122,8 +123,8 @@ class Plain:
         if g_plays:
             self.D.requires_grad_(False)
             real = real.detach()
-            beside = self.D(self.view(real)) if recipe.objective.paired else None
-            loss = self.loss_G(self.D(self.view(fake)), beside)
+            beside = self._seen(self.D, self.view(real)) if recipe.objective.paired else None
+            loss = self.loss_G(self._seen(self.D, self.view(fake)), beside)
             self.opt_G.zero_grad()
             loss.backward()
             self.opt_G.step()
@@ -132,6 +133,11 @@ class Plain:
             self.average.update_parameters(self.G)
         self.step += 1
 
+    def _seen(self, net: nn.Module, x: Tensor) -> Tensor:
+        bf16 = self.recipe.precision == "bf16"
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=bf16):
+            return net(x).float()
+
     def _penalty(self, penalty, real, fake, on_real, on_fake) -> Tensor:
         if isinstance(penalty, R1 | R2):
             logits, x = (on_real, real) if isinstance(penalty, R1) else (on_fake, fake)
@@ -139,9 +145,9 @@ class Plain:
             gamma = draw(penalty.gamma, START)
             return penalty.every * gamma / 2 * slope.square().sum((1, 2, 3)).mean()
         assert isinstance(penalty, GradientPenalty)
-        share = torch.rand(len(real), 1, 1, 1)
+        share = torch.rand(len(real), 1, 1, 1, device=real.device)
         u = (share * real.detach() + (1 - share) * fake.detach()).requires_grad_()
-        (slope,) = torch.autograd.grad(self.D(self.view(u)).sum(), u, create_graph=True)
+        (slope,) = torch.autograd.grad(self._seen(self.D, self.view(u)).sum(), u, create_graph=True)
         return penalty.weight * (slope.square().sum((1, 2, 3)).sqrt() - 1).square().mean()
 
 
@@ -162,12 +168,12 @@ class Ours:
         self.state.step += 1
 
 
-def compare(
-    name: str, images: Tensor, rounds: int, seconds: float, threads: int, batch: int | None
-) -> None:
-    recipe = settle(PRESETS[name].but(threads=threads, device="cpu", precision="fp32"))
-    recipe = recipe.but(batch=batch or recipe.batch)
-    torch.set_num_threads(threads)
+def compare(name: str, images: Tensor, rounds: int, seconds: float, **fields) -> None:
+    given = {field: value for field, value in fields.items() if value is not None}
+    recipe = settle(PRESETS[name].but(**given))
+    torch.set_num_threads(recipe.threads)
+    images = images.to(recipe.device)
+    wait = torch.cuda.synchronize if images.is_cuda else lambda: None
     ours, plain = Ours(recipe, images), Plain(recipe, images)
     round_ = lcm(recipe.critic_steps, *(p.every for p in recipe.penalties))
 
@@ -175,6 +181,7 @@ def compare(
         began = time.perf_counter()
         for _ in range(times * round_):
             player.play()
+        wait()
         return (time.perf_counter() - began) / (times * round_)
 
     timed(ours, 1)
@@ -221,6 +228,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="at least, a round of one side")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--batch", type=int, help="another than the preset's, for nets of a GPU")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
     parser.add_argument("--scale", action="store_true")
     args = parser.parse_args()
     print(", ".join(f"{k} {v}" for k, v in describe().items()))
@@ -233,7 +242,8 @@ def main() -> None:
     images = torch.randint(0, 256, (512, 3, 64, 64), generator=rng, dtype=torch.uint8)
     print("| preset | images/s | of a plain loop's time | over rounds |\n|---|---|---|---|")
     for name in args.preset:
-        compare(name, images, args.rounds, args.seconds, args.threads, args.batch)
+        fields = {"threads": args.threads, "device": args.device, "precision": args.precision}
+        compare(name, images, args.rounds, args.seconds, batch=args.batch, **fields)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ LAYERS = {
     "notebook": 9,
     **dict.fromkeys(["cli", "__main__"], 10),
 }
-SHARED_BY_MODELS = ("bascule.models.layers", "bascule.models.translators")
+SHARED_BY_MODELS = ("layers", "resampling", "translators")
 MERGED = {"bascule.models.hybrids": "sdpc"}  # what is built on another's model
 FREE_WITHIN = {0, 10}  # the foundations know each other, and __main__ calls cli
 
@@ -89,9 +89,11 @@ def between(module: str, imported: str) -> str:
     if not here:
         return "the package's __init__ imports nothing of it"
     if here == there == "models" and paper(module) != paper(imported):
-        alone = imported not in ("bascule.models", *SHARED_BY_MODELS)
+        shared = [f"bascule.models.{name}" for name in SHARED_BY_MODELS]
+        alone = imported not in ("bascule.models", *shared)
         alone &= MERGED.get(module) != paper(imported)
-        return "models know only models/layers.py and translators.py of each other" if alone else ""
+        known = ", ".join(f"{name}.py" for name in SHARED_BY_MODELS)
+        return f"models know only {known} of each other" if alone else ""
     if here == there:
         return ""
     if not {here, there} <= set(LAYERS):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bascule.errors import Refusal
-from bascule.experiments import Experiment, Within
+from bascule.experiments import Experiment, Within, schedule
 from bascule.experiments.launch import Cluster, Here, Work
 from bascule.experiments.schedule import gather, plan, run_all
 from bascule.runs.execute import execute, stop_signals
@@ -114,4 +114,26 @@ def test_what_a_cluster_offers_cannot_be_known_here(tiny):
     with pytest.raises(Refusal, match="device=auto"):
         settle(tiny.but(device="auto"), here=False)
     assert settle(tiny.but(device="cuda"), here=False).device == "cuda"
-    assert Here().at_once is None
+
+
+@pytest.mark.parametrize(
+    ("device", "jobs", "room_beside"),
+    [("cpu", None, 1), ("cuda", None, 0), ("cuda", 3, 2), ("cpu", 1, 0)],
+)
+def test_cores_a_gpu_or_the_user_say_how_many_run_at_once(
+    experiment, monkeypatch, device, jobs, room_beside
+):
+    monkeypatch.setattr(schedule, "cores", lambda: 2)
+    all_of_them = plan(experiment, range(4))
+    recipe = all_of_them[0].recipe.but(device=device, threads=1)
+    room = []
+    for job in all_of_them:
+        room.append(schedule._has_room(all_of_them, 0, recipe, Here(jobs)))
+        job.state = "running"
+        job.recipe = recipe
+    assert room.index(False) == 1 + room_beside
+
+
+def test_no_job_at_once_is_refused():
+    with pytest.raises(Refusal, match="--jobs 0: expected at least 1"):
+        Here(0)

@@ -1,4 +1,4 @@
-"""R3GAN: its sizes by hand and as published, its beginning, its filters, its second derivatives."""
+"""R3GAN: its sizes by hand and as published, its beginning, its layers."""
 
 import copy
 import math
@@ -10,7 +10,8 @@ from counting import count, seeded
 from torch import Tensor, nn
 
 from bascule.errors import Refusal
-from bascule.models.r3gan import R3GAN, Block, Discriminator, Down, Generator, Up
+from bascule.models.r3gan import R3GAN, Block, Discriminator, Generator
+from bascule.models.resampling import Down, Up
 
 PAPER = R3GAN((768, 768, 768, 768, 384), blocks=2)
 TINY = R3GAN((12, 12, 8), z_dim=5, group=4)
@@ -185,44 +186,6 @@ def test_a_block_adds_what_its_groups_make_of_x():
                 mixed[0, o, i, j] += (block.mix.weight[o] * seen).sum()
     out = torch.einsum("oi,bihw->bohw", block.narrow.weight[:, :, 0, 0], leaky(mixed))
     assert torch.allclose(block(x), x + out, atol=1e-5)
-
-
-def filtered(line: list[float], up: bool) -> list[float]:
-    """One line by an explicit loop, edges repeated: [1, 3, 3, 1] / 8 at every second place, or
-    [1, 3, 3, 1] / 4 over the line with zeros between its values."""
-    kernel = [1, 3, 3, 1]
-    padded = [line[0], *line, line[-1]]
-    if not up:
-        starts = range(0, len(line), 2)
-        return [sum(k * padded[s + i] for i, k in enumerate(kernel)) / 8 for s in starts]
-    spread = [v for value in padded for v in (value, 0.0)]
-    starts = range(2 * len(line))
-    return [sum(k * spread[s + i] for i, k in enumerate(kernel)) / 4 for s in starts]
-
-
-@pytest.mark.parametrize("up", [True, False])
-def test_resampling_is_the_filter_1_3_3_1(up):
-    x = normal(2, 3, 6, 8)
-    out = (Up() if up else Down())(x)
-    for image, done in zip(x.flatten(0, 1), out.flatten(0, 1), strict=True):
-        rows = torch.tensor([filtered(row, up) for row in image.tolist()])
-        both = torch.tensor([filtered(column, up) for column in rows.T.tolist()]).T
-        assert torch.allclose(done, both, atol=1e-6)
-
-
-def test_down_is_the_transpose_of_up_and_flat_pictures_stay_flat():
-    small, large = normal(2, 3, 4, 4).double(), normal(2, 3, 8, 8, seed=2).double()
-    assert torch.allclose((Up()(small) * large).sum(), 4 * (small * Down()(large)).sum())
-    flat = torch.full((1, 2, 8, 8), 0.7, dtype=torch.float64)
-    assert torch.allclose(Up()(flat), flat[:, :, :1, :1])
-    assert torch.allclose(Down()(flat), flat[:, :, :1, :1])
-
-
-@pytest.mark.parametrize("resample", [Up(), Down()])
-def test_resampling_can_be_differentiated_twice(resample):
-    x = normal(1, 2, 4, 6).double().requires_grad_()
-    assert torch.autograd.gradcheck(resample, x)
-    assert torch.autograd.gradgradcheck(resample, x)
 
 
 def kinds(net: nn.Module) -> list[str]:

@@ -70,7 +70,7 @@ def test_a_logit_sees_a_patch_of_its_receptive_field_and_no_more(halvings):
 
 def test_a_convolution_to_few_channels_is_a_convolution():
     """Forwards and backwards, column by column or at once."""
-    layer = ToFew(5, 3, 7, padding=3, padding_mode="reflect")
+    layer = ToFew(5, 3, 7)
     plain = nn.Conv2d(5, 3, 7, padding=3, padding_mode="reflect")
     plain.load_state_dict(layer.state_dict())
     x = torch.randn(2, 5, 16, 12, generator=seeded()).requires_grad_()

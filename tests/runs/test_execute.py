@@ -166,6 +166,14 @@ def test_perfect_g_resumes_exactly_whosever_pictures_it_shows(tiny, make_run, st
     assert same(final(whole), final(stopped))
 
 
+def test_a_run_of_a_device_that_is_not_here_is_refused(tiny, make_run, store, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    run = make_run(tiny.but(device="cuda"))
+    with pytest.raises(Refusal, match="no CUDA device; use device=cpu, with `bascule fork`"):
+        execute(run, store)
+    assert not run.rows()
+
+
 def test_a_finished_run_is_left_alone(tiny, make_run, store):
     run = make_run(tiny.but(epochs=1))
     execute(run, store)

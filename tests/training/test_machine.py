@@ -19,6 +19,7 @@ def no_cuda(monkeypatch):
 @pytest.fixture
 def with_cuda(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
 
 
 def test_auto_is_cuda_where_there_is_one(with_cuda):
@@ -33,6 +34,19 @@ def test_auto_is_the_cpu_where_there_is_no_cuda(no_cuda):
 def test_cuda_is_refused_without_cuda(no_cuda, device):
     with pytest.raises(Refusal, match=f"device='{device}': this machine has no CUDA device; use"):
         settle(Recipe(device=device))
+
+
+def test_more_devices_than_there_are_are_refused(with_cuda, monkeypatch):
+    assert settle(Recipe(device="cuda:1")).device == "cuda:1"
+    with pytest.raises(Refusal, match="'cuda:2': wanted 3 CUDA devices, and this machine has 2"):
+        settle(Recipe(device="cuda:2"))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert settle(Recipe(device="cuda")).device == "cuda"
+    with pytest.raises(Refusal, match="'cuda:1' on 2 processes: expected cuda, one for each"):
+        settle(Recipe(device="cuda:1"))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
+    with pytest.raises(Refusal, match="on 3 processes: wanted 3 CUDA devices, and this machine"):
+        settle(Recipe(device="auto"))
 
 
 @pytest.mark.parametrize("device", ["gpu", "mps", "cuda:x", "", "cpu cuda", "os.system"])

@@ -54,7 +54,12 @@ def _experiment(verb: argparse.ArgumentParser, note: bool = True) -> None:
 def add_cluster(verb: argparse.ArgumentParser) -> None:
     """Add to a verb where its runs are trained."""
     verb.add_argument("--cluster", help="train as jobs of submitit: slurm, or local to try it")
-    verb.add_argument("--jobs", type=int, default=8, metavar="N", help="of a cluster, at once (8)")
+    verb.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="runs at once (of a cluster 8; here as many as there are cores, on a GPU 1)",
+    )
     verb.add_argument(
         "--job-set",
         nargs="+",
@@ -70,9 +75,10 @@ def launcher_of(args: argparse.Namespace) -> Here | Cluster:
     if not args.cluster:
         if args.job_set:
             raise Refusal(f"--job-set {args.job_set[0]} without --cluster: give --cluster slurm")
-        return Here()
+        return Here(args.jobs)
     folder = (args.runs / "jobs").resolve()
-    return Cluster(args.cluster, folder, args.jobs, settings(args.job_set, "--job-set"))
+    at_once = 8 if args.jobs is None else args.jobs
+    return Cluster(args.cluster, folder, at_once, settings(args.job_set, "--job-set"))
 
 
 def do_run(args: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ from bascule.runs.execute import check_shared, execute
 from bascule.runs.fork import fork
 from bascule.runs.store import Run, Store
 from bascule.team import Team, joined, processes
-from bascule.training.machine import settle
+from bascule.training.machine import check_device, settle
 from bascule.training.recipe import AnyRecipe
 from bascule.training.translation import TranslationRecipe
 
@@ -224,6 +224,8 @@ def train_run(create: Callable[[ImageSet], Run], recipe: AnyRecipe, store: Store
     As one of several processes, where ``torchrun`` has started them: the first one does what is
     done once, and tells.
     """
+    if processes() > 1:
+        check_device(recipe.device)  # each is given its own before it plays
     with joined(recipe.device.partition(":")[0]) as team:
         if team and not team.leads:
             run = Run(Path(team.told()))

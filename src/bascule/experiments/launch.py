@@ -32,10 +32,15 @@ class Process(Protocol):
     def wait(self) -> int: ...
 
 
+@dataclass(frozen=True)
 class Here:
-    """Processes of this machine, as many as its cores allow."""
+    """Processes of this machine. ``at_once``: so many; None, as many as its cores allow, and one on
+    a GPU, whose memory may hold no more."""
 
-    at_once: int | None = None  # the cores decide
+    at_once: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_at_once(self.at_once)
 
     def start(
         self, command: Sequence[str], errors: Path, threads: int, listen: bool = False
@@ -50,6 +55,11 @@ class Here:
             env=_environment(threads),
             start_new_session=True,  # Ctrl-C is for the scheduler, which tells its workers
         )
+
+
+def _check_at_once(n: int | None) -> None:
+    if n is not None and n < 1:
+        raise Refusal(f"--jobs {n}: expected at least 1")
 
 
 class Cluster:
@@ -68,8 +78,7 @@ class Cluster:
             raise Refusal('a cluster needs submitit: pip install -e ".[slurm]"') from None
         if kind not in KINDS:
             raise unknown("cluster", kind, KINDS)
-        if at_once < 1:
-            raise Refusal(f"--jobs {at_once}: expected at least 1")
+        _check_at_once(at_once)
         self.at_once = at_once
         try:
             self.executor = submitit.AutoExecutor(folder / "%j", cluster=kind)

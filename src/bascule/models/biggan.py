@@ -18,12 +18,12 @@ from bascule.models.layers import (
     check_classes,
     check_counts,
     check_size,
-    doubled,
     norm_of_vectors,
     orthogonal,
     spectrally_normed,
     up_blocks,
 )
+from bascule.models.resampling import doubled
 from bascule.typed import check_fields
 
 _EPS = 1e-6  # of spectral normalisation in both variants

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from bascule.errors import Refusal
+from bascule.models.resampling import doubled
 
 SLOPE = 0.2  # of LeakyReLU in DCGAN and its kin
 Norm = Callable[[int], nn.Module]  # from a number of channels to the layer that normalises them
@@ -61,11 +62,6 @@ def norm_of_vectors(features: int) -> Norm:
 def normed(norm: nn.Module, x: Tensor, given: Tensor | None) -> Tensor:
     """``norm`` of x, under the condition where there is one."""
     return norm(x) if given is None else norm(x, given)
-
-
-def doubled(x: Tensor) -> Tensor:
-    """(B, C, H, W) -> (B, C, 2H, 2W): every pixel becomes four."""
-    return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
 class UpBlock(nn.Module):

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from bascule.errors import Refusal
 from bascule.models.layers import check_classes, check_counts, drawn
+from bascule.models.resampling import Down, Up
 from bascule.typed import check_fields
 
 _SLOPE = 0.2  # of every LeakyReLU
@@ -146,27 +147,6 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.narrow(_leaky(self.mix(_leaky(self.widen(x)))))
-
-
-class Up(nn.Module):
-    """(B, C, H, W) -> (B, C, 2H, 2W), bilinear: [1, 3, 3, 1] / 4 along each axis."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-
-
-class Down(nn.Module):
-    """(B, C, H, W) -> (B, C, H/2, W/2): [1, 3, 3, 1] / 8 along each axis, the transpose of Up / 4.
-
-    Computed as the gradient of Up, because on a CPU a strided depthwise convolution is many times
-    slower in a double backward and in bf16. CUDA sums it in no fixed order: the last bit may vary.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        batch, channels, high, wide = x.shape
-        small = [batch, channels, high // 2, wide // 2]
-        gathered = torch.ops.aten.upsample_bilinear2d_backward(x, [high, wide], small, False)
-        return gathered / 4
 
 
 def _blocks(width: int, model: R3GAN) -> list[nn.Module]:

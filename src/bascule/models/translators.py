@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bascule.errors import Refusal
+from bascule.models.resampling import Mirrored, MirroredConv2d, mirrored
+from bascule.models.resampling import Up as Bilinear
 
 Up = Literal["transposed", "nearest", "blurred"]
 
@@ -36,8 +38,7 @@ class Blur(nn.Module):
     """(B, C, H, W) -> (B, C, H/2, W/2), blurred by 1, 2, 1 first (Zhang 2019): two means of two."""
 
     def forward(self, x: Tensor) -> Tensor:
-        padded = F.pad(x, (1, 1, 1, 1), "reflect")
-        return F.avg_pool2d(F.avg_pool2d(padded, 2, stride=1), 2)
+        return F.avg_pool2d(F.avg_pool2d(mirrored(x, 1), 2, stride=1), 2)
 
 
 class ToFew(nn.Conv2d):
@@ -49,7 +50,7 @@ class ToFew(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         few, channels, k, _ = self.weight.shape
-        x = F.pad(x, (k // 2,) * 4, "reflect")
+        x = mirrored(x, k // 2)
         columns = self.weight.permute(0, 3, 1, 2).reshape(few * k, channels, k, 1)
         parts = F.conv2d(x, columns).float().unflatten(1, (few, k))
         width = x.shape[-1] - k + 1
@@ -75,12 +76,12 @@ class ResNetTranslator(nn.Module):
 
     def __init__(self, width: int, blocks: int, up: Up = "transposed") -> None:
         super().__init__()
-        self.pad = nn.ReflectionPad2d(3)
+        self.pad = Mirrored(3)
         self.first = nn.Sequential(nn.Conv2d(3, width, 7), *_normed(width))
         self.down1, self.down2 = (_down(width * k, up == "blurred") for k in (1, 2))
         self.blocks = nn.ModuleList(ResidualBlock(4 * width) for _ in range(blocks))
         self.up = nn.Sequential(*_up(4 * width, up), *_up(2 * width, up))
-        self.last = nn.Sequential(ToFew(width, 3, 7, padding=3, padding_mode="reflect"), nn.Tanh())
+        self.last = nn.Sequential(ToFew(width, 3, 7), nn.Tanh())
 
     def forward(self, x: Tensor) -> Tensor:
         return self.translated(x, ())[0]
@@ -124,7 +125,7 @@ class ResNetTranslator(nn.Module):
 
 
 def _conv(before: int, after: int, side: int) -> nn.Conv2d:
-    return nn.Conv2d(before, after, side, padding=side // 2, padding_mode="reflect")
+    return MirroredConv2d(before, after, side)
 
 
 def _normed(channels: int) -> tuple[nn.Module, nn.Module]:
@@ -142,10 +143,9 @@ def _up(channels: int, up: Up) -> list[nn.Module]:
     if up == "transposed":
         wider = nn.ConvTranspose2d(channels, half, 3, stride=2, padding=1, output_padding=1)
         return [wider, *_normed(half)]
-    # Zhang's transposed kernel 1, 3, 3, 1 is bilinear interpolation.
-    mode = "nearest" if up == "nearest" else "bilinear"
     return [
-        nn.Upsample(scale_factor=2, mode=mode),
+        # Zhang's transposed kernel 1, 3, 3, 1 is bilinear interpolation.
+        nn.Upsample(scale_factor=2) if up == "nearest" else Bilinear(),
         nn.Conv2d(channels, half, 3, padding=1),
         *_normed(half),
     ]

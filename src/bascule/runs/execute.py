@@ -17,6 +17,7 @@ from bascule.errors import Refusal
 from bascule.runs.store import Run, Store
 from bascule.team import Team
 from bascule.training.loop import Probe, Record, Row, Stopped, train
+from bascule.training.machine import check_device, exactly
 from bascule.training.probes import SampleGrids, TensorBoard, tensorboard_is_installed
 from bascule.training.recipe import AnyRecipe, Recipe
 from bascule.training.state import State, begin
@@ -92,6 +93,10 @@ def execute(
         if run.status["state"] == "finished":
             return "finished"
         recipe = run.recipe
+        try:
+            check_device(recipe.device)
+        except Refusal as refusal:
+            raise Refusal(f"{run.id}: {refusal}, with `bascule fork` of this run") from None
         if images is None:
             images = recipe.data.load()
         check_data(run, images)
@@ -170,7 +175,8 @@ def _play(
                     state.load_state_dict(saved)
                 asks = _diagnostics(rule, pixels, held_out, keeper) if keeper else []
                 save = keeper.save if keeper else _save_nothing
-                train(rule, state, pixels, [*watchers, *asks], until, save, held_out, stop)
+                with exactly(rule.device):
+                    train(rule, state, pixels, [*watchers, *asks], until, save, held_out, stop)
             except Stopped:
                 raise _StoppedAt(state) from None
             except BaseException as error:

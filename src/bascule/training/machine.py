@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -35,13 +37,53 @@ def settle(recipe: R, here: bool = True) -> R:
         raise Refusal(f"device={device!r}: expected auto, cpu, cuda or cuda:0") from None
     if kind not in ("cpu", "cuda"):
         raise Refusal(f"device={device!r}: expected auto, cpu, cuda or cuda:0")
-    if here and kind == "cuda" and not torch.cuda.is_available():
-        raise Refusal(f"device={device!r}: this machine has no CUDA device; use device=cpu")
+    if here:
+        check_device(device)
     precision = recipe.precision
     if precision == "auto":
         precision = "bf16" if fast_bf16(kind) else "fp32"
     settled = recipe.but(device=device, threads=recipe.threads or cores())
     return settled if precision == recipe.precision else settled.but(precision=precision)
+
+
+def check_device(device: str) -> None:
+    """Refuse a CUDA device that this machine lacks, or that several processes would share."""
+    place = torch.device(device)
+    if place.type != "cuda":
+        return
+    if not torch.cuda.is_available():
+        raise Refusal(f"device={device!r}: this machine has no CUDA device; use device=cpu")
+    several = processes_here()
+    if several > 1 and place.index is not None:
+        raise Refusal(f"device={device!r} on {several} processes: expected cuda, one for each")
+    has = torch.cuda.device_count()
+    if has < (wanted := several if place.index is None else place.index + 1):
+        for_all = f" on {several} processes" if several > 1 else ""
+        raise Refusal(
+            f"device={device!r}{for_all}: wanted {wanted} CUDA devices, and this machine has {has}"
+        )
+
+
+@contextmanager
+def exactly(device: str) -> Iterator[None]:
+    """CUDA computes the same each time, to the last bit, while this lasts, as a CPU does anyway.
+
+    It chooses other kernels for that; where there is none, as for the gradient of ``grid_sample``
+    (ADA), PyTorch warns that the last bits may vary.
+    """
+    if torch.device(device).type != "cuda":
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS begins
+    filled: Any = torch.utils.deterministic
+    chosen = torch.are_deterministic_algorithms_enabled(), filled.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    filled.fill_uninitialized_memory = False  # which would cost time, and we read none
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(chosen[0])
+        filled.fill_uninitialized_memory = chosen[1]
 
 
 def cores() -> int:

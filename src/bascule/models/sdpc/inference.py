@@ -128,7 +128,6 @@ def infer(
         ),
         how,
     )
-    turn = _compiled() if how.compile else _turn
     if start is None:
         g = [x.new_zeros(len(x), *operator.codes) for operator in operators]
     else:
@@ -136,6 +135,7 @@ def infer(
     moving = _Moving(
         operators[0].folded(x), g, [g_i.clone() for g_i in g], x.new_ones(len(x), len(g))
     )
+    turn = _turn_for(rules, moving)
     out = [given.clone() for given in g]
     iterations = torch.full((len(x),), how.max_iterations, device=x.device)
     settled = torch.zeros(len(x), dtype=torch.bool, device=x.device)
@@ -158,7 +158,7 @@ def infer(
         still = ~settled[left]
         if not bool(still.any()):
             break
-        if 2 * int(still.sum()) <= len(left):  # the others go on as a smaller batch
+        if not x.is_cuda and 2 * int(still.sum()) <= len(left):  # go on as a smaller batch
             moving, before, left = moving.only(still), before[still], left[still]
     return Codes(tuple(out), iterations, settled)
 
@@ -301,8 +301,41 @@ def _squares(x: Tensor) -> Tensor:
     return torch.linalg.vector_norm(x, dim=(1, 2, 3)).square()
 
 
+Turn = Callable[[_Rules, _Moving], tuple[_Moving, Tensor]]
+
+
+def _turn_for(rules: _Rules, moving: _Moving) -> Turn:
+    """How a batch that begins with ``moving`` is best moved."""
+    if moving.x.is_cuda:
+        return _Recorded(rules, moving)
+    return _compiled() if rules.how.compile else _turn
+
+
+class _Recorded:
+    """A turn on CUDA, recorded once and played again: to launch its many small kernels one by one
+    takes far longer than they do. It moves the very tensors of ``moving``."""
+
+    def __init__(self, rules: _Rules, moving: _Moving) -> None:
+        self.moving = moving
+        aside = torch.cuda.Stream()
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):  # libraries must have begun before a recording does
+            z = [z_i.clone() for z_i in moving.z]
+            _turn(rules, _Moving(moving.x, moving.g, z, moving.t))
+        torch.cuda.current_stream().wait_stream(aside)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
+            after, self.told = _turn(rules, moving)
+            for place, then in zip((*moving.g, moving.t), (*after.g, after.t), strict=True):
+                place.copy_(then)
+
+    def __call__(self, rules: _Rules, moving: _Moving) -> tuple[_Moving, Tensor]:
+        self.graph.replay()
+        return self.moving, self.told.clone()
+
+
 @cache
-def _compiled() -> Callable[[_Rules, _Moving], tuple[_Moving, Tensor]]:
+def _compiled() -> Turn:
     return torch.compile(_turn)
 
 
