@@ -48,6 +48,9 @@ def test_shared_epochs(tiny):
     assert shared_epochs(tiny, tiny.but(change=swap, lr_D=1e-5)) == 0
     assert shared_epochs(tiny.but(epochs=2), tiny.but(change=noise)) == 0  # ends too soon
     assert shared_epochs(tiny, tiny) == 0
+    cooled = tiny.but(cool_down=0.5)
+    assert shared_epochs(cooled, cooled.but(change=swap)) == 3
+    assert shared_epochs(cooled, cooled.but(change=swap, epochs=5)) == 0  # cools down later
 
 
 def test_plan_matches_seeds_and_starts_with_trunks(experiment):

@@ -389,6 +389,22 @@ def test_rates_are_those_of_the_moment(tiny, monkeypatch):
             assert betas == [pytest.approx((0.5, beta2))] * 2
 
 
+def test_rates_fall_to_nothing_in_the_last_share_of_the_epochs(tiny, monkeypatch):
+    seen = []
+
+    def step(game, real, now, change, rules, labels):
+        seen.append([opt.param_groups[0]["lr"] for opt in (game.opt_D, game.opt_G)])
+        return {"loss_D": torch.tensor(1.0)}
+
+    monkeypatch.setattr(gan, "gan_step", step)
+    recipe = tiny.but(epochs=8, cool_down=0.5, lr_D=4e-3, lr_G=Anneal(8e-3, 0.0, until_epoch=8))
+    train(recipe, begin(recipe), flat(36))
+    of_D, of_G = zip(*seen[::4], strict=True)
+    assert of_D == pytest.approx([4e-3] * 5 + [3e-3, 2e-3, 1e-3])
+    shares = [1.0] * 5 + [0.75, 0.5, 0.25]
+    assert of_G == pytest.approx([1e-3 * (8 - e) * share for e, share in enumerate(shares)])
+
+
 def test_the_average_follows_by_its_half_life_in_images(tiny, monkeypatch):
     decays = []
     monkeypatch.setattr(Game, "follow", lambda game, decay: decays.append(decay))

@@ -84,6 +84,7 @@ def test_one_augmentation_becomes_a_tuple_too():
         ("batch", [1, 0, -8], "at least 2 images"),
         ("critic_steps", [0, -1], "a whole number >= 1"),
         ("ema_half_life", [-1.0], "images, >= 0"),
+        ("cool_down", [-0.1, 1.1], "a share of the epochs, 0 to 1"),
         ("lr_D", [Anneal(0.0, 1e-3, 9), Anneal(1e-3, 1.0, 9)], "a number between 0 and 1"),
         ("penalties", [(R1(1.0), R1(2.0))], "each kind once"),
         ("threads", [0, -1], "at least 1, or None"),

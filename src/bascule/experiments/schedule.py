@@ -114,10 +114,12 @@ def shared_epochs(trunk: AnyRecipe, other: AnyRecipe) -> int:
     """For how many epochs the two recipes play the same game, bit for bit.
 
     Nothing but added changes may differ; an intervention promises to change nothing before its
-    ``acts_from()``. Both must last longer than that.
+    ``acts_from()``. Both must last longer than that, and equally long where rates cool down.
     """
     n = len(trunk.change)
     if len(other.change) == n:
+        return 0
+    if trunk.epochs != other.epochs and getattr(trunk, "cool_down", None):
         return 0
     same = other.but(change=trunk.change, epochs=trunk.epochs) == trunk
     if not same or other.change[:n] != trunk.change:

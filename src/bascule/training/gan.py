@@ -123,10 +123,15 @@ def play(
 
 
 def set_rates(recipe: Recipe, game: Game, now: Now) -> None:
-    """Learning rates and beta2 as they are at this moment."""
+    """Learning rates and beta2 as they are at this moment.
+
+    In the last ``cool_down`` of the epochs rates fall linearly, in the last one to a step above 0.
+    """
+    cooling = recipe.cool_down * recipe.epochs
+    warmth = min(1.0, (recipe.epochs - now.epoch) / cooling) if cooling else 1.0
     for optimizer, lr in ((game.opt_G, recipe.lr_G), (game.opt_D, recipe.lr_D)):
         for group in optimizer.param_groups:
-            group["lr"] = draw(lr, now) * group.get("share", 1.0)
+            group["lr"] = draw(lr, now) * warmth * group.get("share", 1.0)
             group["betas"] = (recipe.beta1, draw(recipe.beta2, now))
 
 

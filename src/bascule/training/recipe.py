@@ -156,6 +156,7 @@ class Recipe(AnyRecipe):
     penalties: tuple[R1 | R2 | GradientPenalty | DRAGAN | LeCam | Consistency, ...] = later(())
     critic_steps: int = later(1)  # D's turns for one of G
     ema_half_life: Rate | None = later(None)  # in images; G's average draws the pictures
+    cool_down: float = later(0.0)  # the last share of the epochs, in which rates fall to 0
     labels: str | None = later(None)  # a label of the set, which both players are told
     sparsity: float = later(0.0)  # price of G's mean absolute activation, summed over layers
     # arithmetic
@@ -180,6 +181,7 @@ class Recipe(AnyRecipe):
         self._expect("critic_steps", self.critic_steps >= 1, "a whole number >= 1")
         if self.ema_half_life is not None:
             self._expect("ema_half_life", min(_ends(self.ema_half_life)) >= 0, "images, >= 0")
+        self._expect("cool_down", 0 <= self.cool_down <= 1, "a share of the epochs, 0 to 1")
         self._expect("sparsity", 0 <= self.sparsity < float("inf"), "a number >= 0")
         kinds = [type(penalty).__name__ for penalty in self.penalties]
         self._expect("penalties", len(set(kinds)) == len(kinds), "each kind once")
