@@ -1,4 +1,4 @@
-"""The notebook's questions, every arm in seconds: that they run, not what they say.
+"""The notebook's questions and ours, every arm in seconds: that they run, not what they say.
 
 Whole experiments start a process a run, which would take CI ten minutes; here the quick recipes are
 played in this process, and one experiment is run as its user would.
@@ -17,7 +17,7 @@ from bascule.training.machine import settle
 from bascule.training.state import begin
 
 ROOT = Path(__file__).parent.parent
-FILES = sorted((ROOT / "experiments/notebook").glob("*.py"))
+FILES = [*sorted((ROOT / "experiments/notebook").glob("*.py")), ROOT / "experiments/cool_down.py"]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

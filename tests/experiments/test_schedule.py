@@ -50,7 +50,11 @@ def test_shared_epochs(tiny):
     assert shared_epochs(tiny, tiny) == 0
     cooled = tiny.but(cool_down=0.5)
     assert shared_epochs(cooled, cooled.but(change=swap)) == 3
-    assert shared_epochs(cooled, cooled.but(change=swap, epochs=5)) == 0  # cools down later
+    assert shared_epochs(tiny.but(change=swap), cooled.but(change=swap)) == 3
+    assert shared_epochs(cooled, tiny) == 3  # from the third epoch on rates are lower
+    assert shared_epochs(tiny.but(epochs=8), cooled.but(epochs=8, change=swap)) == 3
+    assert shared_epochs(tiny.but(epochs=8), cooled.but(epochs=8)) == 5
+    assert shared_epochs(tiny, cooled.but(lr_D=1e-5)) == 0
 
 
 def test_plan_matches_seeds_and_starts_with_trunks(experiment):

@@ -30,7 +30,7 @@ from bascule.runs.execute import stop_signals
 from bascule.runs.fork import fork
 from bascule.runs.store import Run, Store
 from bascule.training.machine import cores, settle
-from bascule.training.recipe import AnyRecipe
+from bascule.training.recipe import AnyRecipe, Recipe
 
 Workers = dict[int, Process]  # by the place of their job
 Measures = Measure | MeasureCoding | MeasureTranslation | None
@@ -113,19 +113,19 @@ def plan(
 def shared_epochs(trunk: AnyRecipe, other: AnyRecipe) -> int:
     """For how many epochs the two recipes play the same game, bit for bit.
 
-    Nothing but added changes may differ; an intervention promises to change nothing before its
-    ``acts_from()``. Both must last longer than that, and equally long where rates cool down.
+    Nothing but added changes, the length and cooling down may differ; an intervention promises to
+    change nothing before its ``acts_from()``. Both must last longer than that.
     """
     n = len(trunk.change)
-    if len(other.change) == n:
+    shared = {"change": trunk.change, "epochs": trunk.epochs}
+    starts = [change.acts_from() for change in other.change[n:]]
+    if isinstance(trunk, Recipe) and isinstance(other, Recipe):
+        shared["cool_down"] = trunk.cool_down
+        if (trunk.cool_down, trunk.epochs) != (other.cool_down, other.epochs):
+            starts += [recipe.cools_from for recipe in (trunk, other) if recipe.cool_down]
+    if not starts or other.but(**shared) != trunk or other.change[:n] != trunk.change:
         return 0
-    if trunk.epochs != other.epochs and getattr(trunk, "cool_down", None):
-        return 0
-    same = other.but(change=trunk.change, epochs=trunk.epochs) == trunk
-    if not same or other.change[:n] != trunk.change:
-        return 0
-    first = min(change.acts_from() for change in other.change[n:])
-    return first if first < min(trunk.epochs, other.epochs) else 0
+    return min(starts) if min(starts) < min(trunk.epochs, other.epochs) else 0
 
 
 def run_all(

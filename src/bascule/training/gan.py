@@ -125,7 +125,7 @@ def play(
 def set_rates(recipe: Recipe, game: Game, now: Now) -> None:
     """Learning rates and beta2 as they are at this moment.
 
-    In the last ``cool_down`` of the epochs rates fall linearly, in the last one to a step above 0.
+    In the last ``cool_down`` of the epochs rates fall linearly, to nothing at the end.
     """
     cooling = recipe.cool_down * recipe.epochs
     warmth = min(1.0, (recipe.epochs - now.epoch) / cooling) if cooling else 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from math import floor
 from typing import Any, ClassVar, Literal, Self
 
 from PIL import Image
@@ -226,6 +227,11 @@ class Recipe(AnyRecipe):
 
     def shows_held_out(self) -> bool:
         return any(change.shows_held_out() for change in self.change)
+
+    @property
+    def cools_from(self) -> int:
+        """The first epoch, counted from 0, whose rates ``cool_down`` lowers."""
+        return floor(self.epochs * (1 - self.cool_down)) + 1
 
     @property
     def classes(self) -> int:
