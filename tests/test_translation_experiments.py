@@ -2,34 +2,24 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
+from arms_at_play import EXPERIMENTS, play_to_the_end
 from bascule import presets
-from bascule.experiments.experiment import load
 from bascule.presets import TRANSLATION_PRESETS
-from bascule.training.loop import train
 from bascule.training.machine import settle
 from bascule.training.state import begin
 
-ROOT = Path(__file__).parent.parent
-FILES = sorted((ROOT / "experiments/translation").glob("*.py"))
+ROOT = EXPERIMENTS.parent
+FILES = sorted((EXPERIMENTS / "translation").glob("*.py"))
 LIGHT = [name for name in TRANSLATION_PRESETS if name.endswith("-light")]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_arm_of_every_question_plays_to_its_end(file):
-    whole, quick = load(file), load(file, quick=True)
-    assert list(whole.arms) == list(quick.arms)
-    assert len(whole.seeds) >= 3
-    for arm, recipe in quick.arms.items():
-        images = recipe.data.load()
-        state = begin(settle(recipe.but(threads=1)))
-        state.labels = recipe.labels_of(images)
-        train(recipe, state, torch.from_numpy(images.pixels[images.indices("train")]))
-        assert state.epoch == recipe.epochs, arm
+    play_to_the_end(file)
 
 
 def test_one_arm_is_run_and_measured_as_its_user_would(tmp_path):

@@ -1,0 +1,34 @@
+"""Every arm of an experiment in seconds: that it runs, not what it says.
+
+Whole experiments start a process a run, which would take CI long; here the quick recipes are played
+in this process.
+"""
+
+from pathlib import Path
+
+import torch
+
+from bascule.experiments.experiment import load
+from bascule.training.loop import train
+from bascule.training.machine import settle
+from bascule.training.state import begin
+
+EXPERIMENTS = Path(__file__).parent.parent / "experiments"
+
+
+def play_to_the_end(file: Path) -> None:
+    """Play the quick recipe of every arm of the experiment in ``file``; it must reach its end."""
+    whole, quick = load(file), load(file, quick=True)
+    assert list(whole.arms) == list(quick.arms)
+    assert len(whole.seeds) >= 3
+    for arm, recipe in quick.arms.items():
+        recipe = settle(recipe.but(device="cpu", threads=1))
+        images = recipe.data.load()
+        train_on, held_out = (
+            torch.from_numpy(images.pixels[images.indices(split)])
+            for split in ("train", "held_out")
+        )
+        state = begin(recipe)
+        state.labels = recipe.labels_of(images)
+        train(recipe, state, train_on, held_out=held_out)
+        assert state.epoch == recipe.epochs, arm
