@@ -9,7 +9,7 @@ from bascule.data.imported import Imported
 from bascule.errors import Refusal
 from bascule.experiments.experiment import Measure
 from bascule.experiments.ladder import Pace, ladder, pace, read_plan, rung, write_plan
-from bascule.experiments.predictions import COVERAGE, KID
+from bascule.experiments.predictions import HELD_OUT_COVERAGE, KID
 from bascule.penalties import R1, LeCam
 from bascule.training.machine import settle
 
@@ -54,8 +54,8 @@ def test_every_rung_is_to_beat_the_first(tiny):
     assert claims == [
         ("Lower", KID, "b", "a"),
         ("Lower", KID, "c", "a"),
-        ("Higher", COVERAGE, "b", "a"),
-        ("Higher", COVERAGE, "c", "a"),
+        ("Higher", HELD_OUT_COVERAGE, "b", "a"),
+        ("Higher", HELD_OUT_COVERAGE, "c", "a"),
     ]
     assert found.measure == Measure(500, attributes=True, every_kept=True) and found.pictures
     assert found.measure.when(tiny) == {2, 4}

@@ -23,7 +23,7 @@ from bascule.data.images import ImageSet
 from bascule.data.imported import Imported
 from bascule.errors import Refusal
 from bascule.experiments.experiment import Experiment, Measure
-from bascule.experiments.predictions import COVERAGE, KID, Higher, Lower
+from bascule.experiments.predictions import HELD_OUT_COVERAGE, KID, Higher, Lower
 from bascule.runs import codec
 from bascule.training.recipe import Recipe
 from bascule.training.state import begin
@@ -91,11 +91,12 @@ def ladder(
     data = rungs[control].data
     return Experiment(
         question=f"Which of {len(rungs)} recipes draws best after {minutes:g} minutes a run?",
-        hypothesis=f"At equal time every other recipe beats {control} in KID and in coverage.",
+        hypothesis=f"At equal time every other recipe beats {control} in KID and in how many of "
+        "the held-out images its fakes cover.",
         arms=rungs,
         predictions=[
             *(Lower(KID, arm, than=control) for arm in others),
-            *(Higher(COVERAGE, arm, than=control) for arm in others),
+            *(Higher(HELD_OUT_COVERAGE, arm, than=control) for arm in others),
         ],
         measure=Measure(fakes, attributes=attributes and isinstance(data, Faces), every_kept=True),
         pictures=not isinstance(data, Imported),  # those may be anybody's

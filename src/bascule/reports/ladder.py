@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MEASURES = (
     ("KID[", "KID"),
     ("coverage[", "coverage"),
+    ("coverage of held-out[", "coverage of held-out"),
     ("precision[", "precision"),
     ("recall[", "recall"),
     ("out of vocabulary[", "out of vocabulary"),
