@@ -168,9 +168,7 @@ class Ours:
         self.state.step += 1
 
 
-def compare(name: str, images: Tensor, rounds: int, seconds: float, **fields) -> None:
-    given = {field: value for field, value in fields.items() if value is not None}
-    recipe = settle(PRESETS[name].but(**given))
+def compare(name: str, recipe: Recipe, images: Tensor, rounds: int, seconds: float) -> None:
     torch.set_num_threads(recipe.threads)
     images = images.to(recipe.device)
     wait = torch.cuda.synchronize if images.is_cuda else lambda: None
@@ -242,8 +240,13 @@ def main() -> None:
     images = torch.randint(0, 256, (512, 3, 64, 64), generator=rng, dtype=torch.uint8)
     print("| preset | images/s | of a plain loop's time | over rounds |\n|---|---|---|---|")
     for name in args.preset:
-        fields = {"threads": args.threads, "device": args.device, "precision": args.precision}
-        compare(name, images, args.rounds, args.seconds, batch=args.batch, **fields)
+        recipe = PRESETS[name].but(
+            batch=args.batch or PRESETS[name].batch,
+            threads=args.threads,
+            device=args.device,
+            precision=args.precision,
+        )
+        compare(name, settle(recipe), images, args.rounds, args.seconds)
 
 
 if __name__ == "__main__":

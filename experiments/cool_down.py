@@ -1,7 +1,5 @@
 """Does it take the grain from a GAN's faces to let both rates fall in the last quarter?"""
 
-from typing import Any
-
 from bascule.data.faces import Faces
 from bascule.experiments import Alike, Experiment, Higher, Lower, Measure, mean_tv
 from bascule.experiments.predictions import HELD_OUT_COVERAGE, HELD_OUT_KID, Prediction
@@ -13,13 +11,12 @@ from bascule.training.recipe import Recipe
 def cool_down(plain: Recipe, measure: Measure, quick: Experiment | None = None) -> Experiment:
     """The question at one size."""
     cooled = plain.but(cool_down=0.25)
-    found: dict[str, Any] = {"than": "steady"}
     predictions: list[Prediction] = [
-        Lower(HELD_OUT_KID, "cooled", **found),
-        Higher(HELD_OUT_COVERAGE, "cooled", **found),
+        Lower(HELD_OUT_KID, "cooled", than="steady"),
+        Higher(HELD_OUT_COVERAGE, "cooled", than="steady"),
     ]
     if measure.attributes:
-        predictions.append(Alike(mean_tv(plain.data.size), "cooled", by=0.02, **found))
+        predictions.append(Alike(mean_tv(plain.data.size), "cooled", than="steady", by=0.02))
     return Experiment(
         question=__doc__,
         hypothesis=(

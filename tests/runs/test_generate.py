@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from bascule.errors import Refusal
 from bascule.now import generator
@@ -27,6 +28,13 @@ def test_fakes_are_g_of_addressed_latents_and_a_sample_begins_with_a_smaller_one
     assert not np.array_equal(generate(run, 11, seed=1)[0], fakes[:11])
     assert len(np.unique(fakes.reshape(20, -1), axis=0)) == 20
     assert generator("evaluation z", 0, 0).initial_seed() != generator("fixed z").initial_seed()
+
+
+def test_a_run_of_another_machine_draws_on_the_cpu(run, tiny, make_run, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    theirs = make_run(tiny.but(device="cuda:1"), "theirs")
+    theirs.save_checkpoint(run.load_checkpoint())
+    assert np.array_equal(generate(theirs, 4)[0], generate(run, 4)[0])
 
 
 def test_an_earlier_checkpoint_draws_otherwise(run):

@@ -95,14 +95,8 @@ def test_a_stopped_run_goes_on_exactly_on_cuda(recipe, make_run, store, same):
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_run_on_cuda_draws_and_is_measured(bascule, precision):
-    fields = [
-        "data=Faces(n=80,size=32,held_out=0.5)",
-        "model.size=32",
-        "model.width=4",
-        "batch=8",
-        "epochs=2",
-    ]
-    fields += ["device=cuda", f"precision={precision}"]
+    fields = ["data=Faces(n=80,size=32,held_out=0.5)", "model.size=32", "model.width=4"]
+    fields += ["batch=8", "epochs=2", "device=cuda", f"precision={precision}"]
     assert bascule("train", "dcgan64-tiny", "--name", "there", "--set", *fields)[0] == 0
     assert bascule("draw", "walk", "there")[0] == 0
     assert bascule("draw", "truncated", "there", "-o", "truncated.png")[0] == 0

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import torch
-
 from bascule.coding.coder import Coder
 from bascule.errors import Refusal
-from bascule.runs.generate import brought_back, kept_epoch
+from bascule.runs.generate import brought_back
 from bascule.runs.store import Run
 from bascule.training.hybrid import HybridRecipe
 from bascule.training.sdpc import SDPCRecipe
-from bascule.training.state import State, begin
+from bascule.training.state import State
 
 
 def coder_of(run: Run, epoch: int | None = None) -> Coder:
@@ -18,20 +16,13 @@ def coder_of(run: Run, epoch: int | None = None) -> Coder:
 
     Raises :class:`Refusal` for a run of another kind, or an epoch of which no checkpoint is kept.
     """
-    recipe = run.recipe
-    if isinstance(recipe, HybridRecipe):
-        hybrid, state = brought_back(run, epoch)
-        assert isinstance(hybrid, HybridRecipe)
-        return Coder(hybrid.dictionaries, State(state.game.coding(), state.epoch, state.step))
-    if not isinstance(recipe, SDPCRecipe):
+    if not isinstance(run.recipe, SDPCRecipe | HybridRecipe):
         raise Refusal(
             f"{run.id} has no dictionaries: it is no run of `bascule sdpc fit`, sdpc-gan or "
             "sdpc-critic"
         )
-    saved = run.load_checkpoint(kept_epoch(run, epoch))
-    if recipe.device.startswith("cuda") and not torch.cuda.is_available():
-        recipe = recipe.but(device="cpu")
-    coder = Coder(recipe)
-    coder.state = begin(coder.recipe)
-    coder.state.load_state_dict(saved)
-    return coder
+    recipe, state = brought_back(run, epoch)
+    if isinstance(recipe, HybridRecipe):
+        return Coder(recipe.dictionaries, State(state.game.coding(), state.epoch, state.step))
+    assert isinstance(recipe, SDPCRecipe)
+    return Coder(recipe, state)

@@ -15,7 +15,7 @@ from bascule.now import Now, generator
 from bascule.runs.store import Run
 from bascule.steps.gan import norms
 from bascule.training.gan import prepare
-from bascule.training.machine import settle
+from bascule.training.machine import check_device, settle
 from bascule.training.recipe import AnyRecipe, Recipe
 from bascule.training.state import State, begin
 
@@ -77,10 +77,10 @@ def brought_back(run: Run, epoch: int | None = None) -> tuple[AnyRecipe, State]:
     """As :func:`restored`, of any run."""
     recipe = run.recipe
     saved = run.load_checkpoint(kept_epoch(run, epoch))
-    device = recipe.device
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        device = "cpu"
-    recipe = recipe.but(device=device)
+    try:
+        check_device(recipe.device)
+    except Refusal:  # it was trained elsewhere
+        recipe = recipe.but(device="cpu")
     recipe = settle(recipe.but(compile=False) if isinstance(recipe, Recipe) else recipe)
     state = begin(recipe)
     state.load_state_dict(saved)

@@ -123,12 +123,8 @@ def play(
 
 
 def set_rates(recipe: Recipe, game: Game, now: Now) -> None:
-    """Learning rates and beta2 as they are at this moment.
-
-    In the last ``cool_down`` of the epochs rates fall linearly, to nothing at the end.
-    """
-    cooling = recipe.cool_down * recipe.epochs
-    warmth = min(1.0, (recipe.epochs - now.epoch) / cooling) if cooling else 1.0
+    """Learning rates and beta2 as they are at this moment."""
+    warmth = recipe.warmth(now.epoch)
     for optimizer, lr in ((game.opt_G, recipe.lr_G), (game.opt_D, recipe.lr_D)):
         for group in optimizer.param_groups:
             group["lr"] = draw(lr, now) * warmth * group.get("share", 1.0)

@@ -61,6 +61,7 @@ def check_device(device: str) -> None:
         for_all = f" on {several} processes" if several > 1 else ""
         raise Refusal(
             f"device={device!r}{for_all}: wanted {wanted} CUDA devices, and this machine has {has}"
+            "; use device=cpu"
         )
 
 

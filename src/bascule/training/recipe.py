@@ -233,6 +233,11 @@ class Recipe(AnyRecipe):
         """The first epoch, counted from 0, whose rates ``cool_down`` lowers."""
         return floor(self.epochs * (1 - self.cool_down)) + 1
 
+    def warmth(self, epoch: int) -> float:
+        """What ``cool_down`` leaves of both rates, linearly to nothing at the end."""
+        cooling = self.cool_down * self.epochs
+        return min(1.0, (self.epochs - epoch) / cooling) if cooling else 1.0
+
     @property
     def classes(self) -> int:
         """How many labels the players tell apart; 0: they are told none."""

@@ -46,7 +46,8 @@ class Inference:
     stop        "sample", or "batch" as published: all stop when the energies of all together rest.
     returns     "proximal", non-negative codes, or "extrapolated", z as published.
     precision   of the convolutions; codes and energies stay fp32.
-    compile     the iteration with torch.compile (needs a C++ compiler).
+    compile     the iteration with torch.compile (needs a C++ compiler); no matter on CUDA, where a
+                turn is recorded.
     """
 
     mode: Literal["joint", "published"] = "joint"
@@ -158,7 +159,8 @@ def infer(
         still = ~settled[left]
         if not bool(still.any()):
             break
-        if not x.is_cuda and 2 * int(still.sum()) <= len(left):  # go on as a smaller batch
+        # The others go on as a smaller batch; on CUDA a recorded turn keeps its size.
+        if not x.is_cuda and 2 * int(still.sum()) <= len(left):
             moving, before, left = moving.only(still), before[still], left[still]
     return Codes(tuple(out), iterations, settled)
 
