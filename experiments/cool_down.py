@@ -47,7 +47,7 @@ quick = cool_down(
     Measure(40, attributes=False),
 )
 experiment = cool_down(
-    dcgan64_tuned.but(data=Faces(n=2000), epochs=169, threads=1),
+    dcgan64_tuned.but(data=Faces(n=2000), epochs=169, threads=1, cool_down=0.0),
     Measure(1000),
     quick=quick,
 )
