@@ -15,6 +15,7 @@ from bascule.models.hybrids import SDPCGAN, SDPCCritic
 from bascule.models.sdpc import Inference
 from bascule.runs import codec
 from bascule.runs.execute import check_shared
+from bascule.training import hybrid
 from bascule.training.hybrid import settled
 from bascule.training.loop import Probe, Stopped, train
 from bascule.training.state import State, begin
@@ -94,11 +95,33 @@ def test_it_goes_on_exactly_from_any_stage(tiny_hybrid, model, code_epochs, stop
     assert same(again.state_dict(), whole.state_dict())
 
 
+def test_settling_is_watched_and_may_be_stopped(tiny_hybrid, monkeypatch):
+    monkeypatch.setattr(hybrid, "AT_ONCE", 8)
+    pixels = pixels_of(tiny_hybrid)
+    told = []
+
+    class Watch(Probe):
+        def working(self, what, done, of):
+            told.append((what, done, of))
+
+    state = begin(tiny_hybrid)
+    with pytest.raises(Stopped):
+        train(tiny_hybrid, state, pixels, [Watch()], must_stop=lambda: len(told) == 2)
+    n = len(pixels)
+    assert told == [("settling the training images", done, n) for done in (8, 16)]
+    assert state.epoch == tiny_hybrid.coding.epochs
+    again = begin(tiny_hybrid)
+    again.load_state_dict(state.state_dict())
+    train(tiny_hybrid, again, pixels, [Watch()])
+    assert told[-1][1:] == (n, n)
+    assert same(again.state_dict(), played(tiny_hybrid)[0].state_dict())
+
+
 def test_codes_of_training_images_are_those_of_the_coder(tiny_hybrid):
     state, _ = played(tiny_hybrid, until=1)
     network, recipe = state.game.learner.network, tiny_hybrid.dictionaries
     pixels = pixels_of(tiny_hybrid)[:7]
-    book = settled(recipe, network, pixels, recipe.settle)
+    book = settled(recipe, network, pixels, recipe.settle, state.working)
     coder = Coder(recipe, State(state.game.learner))
     again = coder.decode(coder.encode(pixels.numpy()), layer=1)
     band = F.conv_transpose2d(book.g1.float(), network.dictionaries[0], stride=4, padding=2)

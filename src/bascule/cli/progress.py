@@ -41,6 +41,9 @@ class Pace(Probe):
             self.told_at, self.step_at = seconds, state.step
             self.tell(state.step / self.steps_per_epoch, rate)
 
+    def working(self, what: str, done: int, of: int) -> None:
+        self.step_at = -1  # a pace is that of steps alone
+
     def tell(self, epoch: float, images_per_s: float) -> None:
         raise NotImplementedError
 
@@ -61,13 +64,20 @@ class Bar(Pace):
         self.lined_at = 0.0
 
     def tell(self, epoch: float, images_per_s: float) -> None:
-        self.progress.update(self.task, completed=epoch, speed=f"{images_per_s:.0f} images/s")
+        speed = f"{images_per_s:.0f} images/s"
+        self.progress.update(self.task, completed=epoch, speed=speed)
+        self._line(f"epoch {epoch:.1f} of {self.recipe.epochs}, {speed}")
+
+    def working(self, what: str, done: int, of: int) -> None:
+        super().working(what, done, of)
+        told = f"{what}: {done} of {of}"
+        self.progress.update(self.task, speed=told)
+        self._line(told)
+
+    def _line(self, told: str) -> None:
         if not self.progress.console.is_terminal and time.monotonic() - self.lined_at > 10:
             self.lined_at = time.monotonic()
-            print(
-                f"epoch {epoch:.1f} of {self.recipe.epochs}, {images_per_s:.0f} images/s",
-                file=sys.stderr,
-            )
+            print(told, file=sys.stderr)
 
 
 class JobBars:

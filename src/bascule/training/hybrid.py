@@ -37,7 +37,7 @@ from bascule.steps.sdpc import Learner
 from bascule.training import gan
 from bascule.training.recipe import Recipe
 from bascule.training.sdpc import SDPCRecipe
-from bascule.training.state import State
+from bascule.training.state import State, Working
 
 AT_ONCE = 32  # images that settle together
 MEASURED = 512  # training images by which a critic's features are brought to one scale
@@ -177,7 +177,7 @@ class HybridRecipe(Recipe):
             told = self.dictionaries.play(inner, images, indices, held_out)
             game.equipped((game.G, game.drawing()))
             return told
-        self._settle(game, images)
+        self._settle(game, images, state.working)
         if game.latent is not None:
             assert game.book is not None
             game.batch = game.book.of(indices)
@@ -206,7 +206,7 @@ class HybridRecipe(Recipe):
         gan.average(self, game, len(real), now)
         return {f"code_{name}": value for name, value in scalars.items()}
 
-    def _settle(self, game: HybridGame, images: Tensor) -> None:
+    def _settle(self, game: HybridGame, images: Tensor, working: Working) -> None:
         """Once the dictionaries are learnt: what the training images are in them."""
         if isinstance(game.D, CodeJudge) and game.rates is None:
             some = images[:MEASURED].split(AT_ONCE)
@@ -219,7 +219,7 @@ class HybridRecipe(Recipe):
             game.rates = step_sizes(game.learner.network, size, self.coding.settle)
         if game.book is None:
             how = self.coding.settle.but(step_sizes=game.rates)
-            game.book = settled(self.dictionaries, game.learner.network, images, how)
+            game.book = settled(self.dictionaries, game.learner.network, images, how, working)
             for player in (game.G, game.drawing()):
                 cast(CodeGenerator, player).scale.copy_(game.book.rms() / LEVEL)
 
@@ -262,7 +262,9 @@ class Codebook:
         return torch.stack(parts).mean().sqrt()
 
 
-def settled(recipe: SDPCRecipe, network: Network, images: Tensor, how: Inference) -> Codebook:
+def settled(
+    recipe: SDPCRecipe, network: Network, images: Tensor, how: Inference, working: Working
+) -> Codebook:
     """The codes of images, uint8 (N, 3, H, W); what is kept of them is rounded to 16 bits."""
     found: list[tuple[Tensor, ...]] = []
     for part in images.split(AT_ONCE):
@@ -271,6 +273,7 @@ def settled(recipe: SDPCRecipe, network: Network, images: Tensor, how: Inference
         maps = infer(network, y, how).maps
         large = (y, *maps)
         found.append((kept[0]["low"], *((x * deviation).half() for x in large)))
+        working("settling the training images", min(AT_ONCE * len(found), len(images)), len(images))
     return Codebook(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
 

@@ -33,6 +33,9 @@ class Probe:
     def step_done(self, state: State, seconds: float) -> None:
         """After every step. ``seconds``: since this process began to train."""
 
+    def working(self, what: str, done: int, of: int) -> None:
+        """While a step prepares what takes long: ``done`` of ``of`` images."""
+
     def epoch_done(self, record: Record) -> None:
         """After every epoch."""
 
@@ -63,6 +66,18 @@ def train(
     steps = len(images) // recipe.batch
     began = time.perf_counter()
     until = recipe.epochs if until_epoch is None else until_epoch
+
+    def stop_if_asked() -> None:
+        if must_stop():
+            summary(state.partial, state)
+            raise Stopped
+
+    def working(what: str, done: int, of: int) -> None:
+        for probe in probes:
+            probe.working(what, done, of)
+        stop_if_asked()
+
+    state.working = working
     while state.epoch < until:
         order = epoch_order(len(images), recipe.batch, recipe.seed, state.epoch)
         epoch_began, first = time.perf_counter(), state.step - state.epoch * steps
@@ -73,9 +88,7 @@ def train(
             state.step += 1
             for probe in probes:
                 probe.step_done(state, time.perf_counter() - began)
-            if must_stop():
-                summary(state.partial, state)
-                raise Stopped
+            stop_if_asked()
         row = summary(state.partial, state)
         done = (steps - first) * recipe.batch
         row["seconds"] = time.perf_counter() - epoch_began

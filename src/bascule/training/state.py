@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,13 +23,21 @@ class Players(Protocol):
     def load_state_dict(self, saved: dict[str, Any]) -> None: ...
 
 
+Working = Callable[[str, int, int], None]
+
+
+def _unwatched(what: str, done: int, of: int) -> None:
+    pass
+
+
 @dataclass
 class State:
     """``epoch`` epochs are complete, and ``step`` steps of the whole run.
 
-    ``partial`` holds the scalars of the steps of the unfinished epoch, one tensor a name.
-    ``labels``: what players are told of each training image, (N,), where they are; no checkpoint
-    holds them.
+    ``partial`` holds the scalars of the steps of the unfinished epoch, one tensor a name. No
+    checkpoint holds the rest: ``labels``, what players are told of each training image, (N,), where
+    they are; and ``working(what, done, of)``, which a step calls while it prepares what takes long,
+    before it has changed anything, since it may raise :class:`~bascule.training.loop.Stopped`.
     """
 
     game: Any  # the Players that the recipe began with
@@ -36,6 +45,7 @@ class State:
     step: int = 0
     partial: dict[str, list[Tensor]] = field(default_factory=dict)
     labels: Tensor | None = None
+    working: Working = _unwatched
 
     def state_dict(self) -> dict[str, Any]:
         return {

@@ -1,0 +1,48 @@
+"""What is told while a run trains: epochs and pace, and what a step prepares."""
+
+from types import SimpleNamespace
+
+from bascule.cli.progress import Bar, Pace, bars
+
+
+class Told(Pace):
+    def __init__(self):
+        super().__init__(SimpleNamespace(batch=10), steps_per_epoch=4, every_s=1.0)
+        self.told = []
+
+    def tell(self, epoch, images_per_s):
+        self.told.append((epoch, images_per_s))
+
+
+def stepped(pace, step, seconds):
+    pace.step_done(SimpleNamespace(step=step), seconds)
+
+
+def test_the_pace_is_that_of_the_steps_between_two_ticks():
+    pace = Told()
+    for step, seconds in ((1, 0.5), (2, 1.0), (3, 2.5), (4, 3.0), (6, 4.5)):
+        stepped(pace, step, seconds)
+    assert pace.told == [(0.75, 10.0), (1.5, 15.0)]  # 2 steps of 10 in 2 s, then 3
+
+
+def test_what_a_step_prepares_is_not_counted_into_the_pace():
+    pace = Told()
+    stepped(pace, 1, 0.5)
+    pace.working("settling", 8, 60)
+    stepped(pace, 2, 60.0)  # the step that waited for it
+    stepped(pace, 4, 62.0)
+    assert pace.told == [(1.0, 10.0)]
+
+
+def test_without_a_terminal_lines_say_what_goes_on(capsys):
+    with bars() as progress:
+        task = progress.add_task("run", total=3, speed="")
+        bar = Bar(SimpleNamespace(batch=10, epochs=3), 4, progress, task)
+        bar.working("settling the training images", 8, 60)
+        bar.working("settling the training images", 16, 60)  # within 10 s of the last line
+        bar.lined_at = float("-inf")
+        bar.tell(1.5, 120.4)
+    assert capsys.readouterr().err.splitlines() == [
+        "settling the training images: 8 of 60",
+        "epoch 1.5 of 3, 120 images/s",
+    ]
