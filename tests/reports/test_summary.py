@@ -1,15 +1,19 @@
 """The page over several experiments, and Holm's correction."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from fakes import ARMS, CREDIT, fake_results, judged
 from PIL import Image
 
-from bascule.reports.gallery import gallery, last_row
+from bascule.presets import cyclegan_light
+from bascule.reports.gallery import gallery, last_rows
 from bascule.reports.note import write_experiment_note
 from bascule.reports.summary import holm, write_summary
+from bascule.training.grid import GAP, grid
 
 
 def test_holm_steps_down_and_stops_at_the_first_that_is_too_large():
@@ -49,7 +53,19 @@ def test_the_gallery_shows_a_row_an_arm_as_the_grids_do(told):
     assert drawn is not None and "seed 0" in drawn.caption
     run = told[0].runs["plain"][0]
     with Image.open(run.sample(20)) as grid:
-        assert np.array_equal(last_row(run), np.asarray(grid)[:32])
+        assert np.array_equal(last_rows(run), np.asarray(grid)[:32])
+
+
+def test_of_a_translator_it_shows_what_becomes_of_the_pictures_too(tmp_path):
+    """Three rows of a grid, 10, 20 and 30 bright: what is given, what it becomes, the way back."""
+    (tmp_path / "samples").mkdir()
+    pictures = torch.tensor([10, 20, 30]).repeat_interleave(8).view(24, 1, 1, 1)
+    path = tmp_path / "samples" / "epoch-0004.png"
+    grid(pictures.expand(24, 3, 64, 64).to(torch.uint8), 8).save(path)
+    run = SimpleNamespace(folder=tmp_path, sample=lambda epoch: path, recipe=cyclegan_light)
+    rows = last_rows(run)
+    assert rows.shape == (2 * 64 + GAP, 8 * (64 + GAP) - GAP, 3)
+    assert set(rows[:64, :64].flat) == {10} and set(rows[-64:, :64].flat) == {20}
 
 
 def test_pictures_that_may_not_be_published_are_nowhere(told, tmp_path):

@@ -14,6 +14,8 @@ from bascule.reports.figures import new_figure, style
 from bascule.reports.page import Drawing
 from bascule.reports.samples import sampled_epochs
 from bascule.runs.store import Run
+from bascule.training.grid import GAP
+from bascule.training.translation import TranslationRecipe
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 CAPTION = (
     "Each row: G of one arm on the same eight latents, seed {seed}, at its end. Arms in which G "
     "rested from the switch on show what it drew there."
+)
+TRANSLATED = (
+    "Of each arm: eight training pictures, and what the translator makes of them, seed {seed}, at "
+    "its end."
 )
 
 
@@ -31,38 +37,41 @@ def gallery(results: Results, name: str = "gallery") -> Drawing | None:
     """
     for seed in results.seeds:
         runs = {arm: by_seed[seed] for arm, by_seed in results.runs.items() if seed in by_seed}
-        rows = {arm: row for arm, run in runs.items() if (row := last_row(run)) is not None}
+        rows = {arm: row for arm, run in runs.items() if (row := last_rows(run)) is not None}
+        translated = any(isinstance(run.recipe, TranslationRecipe) for run in runs.values())
         if rows and results.experiment.pictures:
             return Drawing(
                 name,
                 gallery_figure(rows),
                 gallery_figure(rows, columns=1),
                 f"Pictures that G draws in each arm of {results.experiment.name}, a row an arm",
-                CAPTION.format(seed=seed),
+                (TRANSLATED if translated else CAPTION).format(seed=seed),
             )
     return None
 
 
-def last_row(run: Run) -> np.ndarray | None:
-    """The first row of a run's last sample grid, uint8 (H, W, 3); None where it has no grid."""
+def last_rows(run: Run) -> np.ndarray | None:
+    """The telling rows of a run's last sample grid, uint8 (H, W, 3); None where it has no grid."""
     epochs = sampled_epochs(run)
     if not epochs:
         return None
     with Image.open(run.sample(epochs[-1])) as grid:
-        return np.asarray(grid.convert("RGB"))[: run.recipe.data.size]
+        n = run.recipe.telling_rows
+        return np.asarray(grid.convert("RGB"))[: n * (run.recipe.data.size + GAP) - GAP]
 
 
 def gallery_figure(rows: Mapping[str, np.ndarray], columns: int = 2) -> Figure:
     """``rows``: arm -> a strip of pictures; names to the left, or above for a phone."""
     wide = columns > 1
+    tall = [max(1.0, 8 * len(strip) / strip.shape[1]) for strip in rows.values()]  # in pictures
     with style():
-        figure = new_figure(8.2 if wide else 4.4, 0.78 * len(rows))
-        axes = figure.subplots(len(rows), 1, squeeze=False).flat
+        figure = new_figure(8.2 if wide else 4.4, 0.78 * sum(tall))
+        axes = figure.subplots(len(rows), 1, squeeze=False, height_ratios=tall).flat
         for ax, (arm, strip) in zip(axes, rows.items(), strict=True):
             ax.imshow(strip, interpolation="nearest")
             ax.set_axis_off()
             if wide:
-                label = textwrap.fill(arm, 24)
+                label = textwrap.fill(arm, 18)
                 ax.annotate(
                     *(label, (0, 0.5)),
                     xycoords="axes fraction",

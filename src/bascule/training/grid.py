@@ -6,13 +6,15 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+GAP = 2  # pixels between pictures
+
 
 def grid(images: Tensor, columns: int) -> Image.Image:
-    """Pictures uint8 (B, 3, H, W) side by side, two white pixels apart."""
+    """Pictures uint8 (B, 3, H, W) side by side, ``GAP`` white pixels apart."""
     b, _, h, w = images.shape
     rows = -(-b // columns)
-    sheet = np.full((rows * (h + 2) - 2, columns * (w + 2) - 2, 3), 255, np.uint8)
+    sheet = np.full((rows * (h + GAP) - GAP, columns * (w + GAP) - GAP, 3), 255, np.uint8)
     for k, picture in enumerate(images.permute(0, 2, 3, 1).numpy()):
-        top, left = (k // columns) * (h + 2), (k % columns) * (w + 2)
+        top, left = (k // columns) * (h + GAP), (k % columns) * (w + GAP)
         sheet[top : top + h, left : left + w] = picture
     return Image.fromarray(sheet)

@@ -39,10 +39,12 @@ class AnyRecipe:
     """What a recipe of every kind tells, beside fields of its own. A kind is a frozen dataclass.
 
     ``scalars``: the names of what its steps measure and notes show. ``drawn``: what :meth:`draw`
-    draws, in words.
+    draws, in words; ``telling_rows``: how many rows of that, from the top, tell one arm from
+    another at a glance.
     """
 
     drawn: ClassVar[str]
+    telling_rows: ClassVar[int] = 1
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
     data: Data

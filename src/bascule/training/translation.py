@@ -42,6 +42,7 @@ class TranslationRecipe(AnyRecipe):
     channels_last: bool
     device: str
 
+    telling_rows = 2  # pictures of the first set, and what they become
     in_step: ClassVar[bool] = False  # picture k of one set belongs to picture k of the other
     space = "rgb"
 
