@@ -24,7 +24,7 @@ from bascule.training.hybrid import HybridRecipe
 # Milliseconds an image on one core, measured before the runs: what equal time is made of.
 PACE = {
     "dictionaries": 28.5,
-    "settling": 29.3,  # the codes of the training images, found once before the game on codes
+    "settling": 29.3,  # of training images, once; by its ratio to dictionaries on another day
     "codes": 5.1,
     "DCGAN": 6.2,
     "DCGAN, wide": 9.0,
