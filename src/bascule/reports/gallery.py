@@ -12,21 +12,16 @@ from PIL import Image
 from bascule.experiments.schedule import Results
 from bascule.reports.figures import new_figure, style
 from bascule.reports.page import Drawing
-from bascule.reports.samples import sampled_epochs
+from bascule.reports.samples import sampled_epochs, shown
 from bascule.runs.store import Run
 from bascule.training.grid import GAP
-from bascule.training.translation import TranslationRecipe
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CAPTION = (
-    "Each row: G of one arm on the same eight latents, seed {seed}, at its end. Arms in which G "
-    "rested from the switch on show what it drew there."
-)
-TRANSLATED = (
-    "Of each arm: eight training pictures, and what the translator makes of them, seed {seed}, at "
-    "its end."
+    "Of each arm the top of its last sample grid, seed {seed}, which shows {shown}. Arms in which "
+    "G rested from the switch on show what it drew there."
 )
 
 
@@ -38,14 +33,13 @@ def gallery(results: Results, name: str = "gallery") -> Drawing | None:
     for seed in results.seeds:
         runs = {arm: by_seed[seed] for arm, by_seed in results.runs.items() if seed in by_seed}
         rows = {arm: row for arm, run in runs.items() if (row := last_rows(run)) is not None}
-        translated = any(isinstance(run.recipe, TranslationRecipe) for run in runs.values())
         if rows and results.experiment.pictures:
             return Drawing(
                 name,
                 gallery_figure(rows),
                 gallery_figure(rows, columns=1),
                 f"Pictures that G draws in each arm of {results.experiment.name}, a row an arm",
-                (TRANSLATED if translated else CAPTION).format(seed=seed),
+                CAPTION.format(seed=seed, shown=shown(runs.values())),
             )
     return None
 

@@ -30,7 +30,7 @@ from bascule.reports.page import (
 )
 from bascule.reports.protocol import REPRODUCE, command, failures, origins, protocol
 from bascule.reports.publish import write_page
-from bascule.reports.samples import Picture, at_or_before, sampled_epochs, strips
+from bascule.reports.samples import Picture, at_or_before, sampled_epochs, shown, strips
 from bascule.reports.settling import settling
 from bascule.runs.store import Run, slug
 
@@ -244,8 +244,7 @@ def _samples(results: Results, credit: str) -> list[Block]:
     places, drawn = strips(runs, colours(results.curves))
     if not drawn:
         return [Text("No sample grid was kept.")]
-    kinds = dict.fromkeys(run.recipe.drawn for run in runs.values())
-    told = Text(f"Seed {seeds[0]}. Every picture shows {'; or '.join(kinds)}.")
+    told = Text(f"Seed {seeds[0]}. Every picture shows {shown(runs.values())}.")
     if len(runs) > MANY_ARMS and (rows := gallery(results)):
         return [rows, told, Samples(places, drawn, [], credit)]
     return [told, Samples(places, drawn, _pictures(runs, seeds[0]), credit)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +44,11 @@ def sampled_epochs(run: Run) -> list[int]:
     """The numbers of epochs done at which the run has a sample grid, ascending."""
     found = (run.folder / "samples").glob("epoch-*.png")
     return sorted(int(path.stem.partition("-")[2]) for path in found)
+
+
+def shown(runs: Iterable[Run]) -> str:
+    """What the sample grids of the runs show, in words."""
+    return "; or ".join(dict.fromkeys(run.recipe.drawn for run in runs))
 
 
 def spread(epochs: Sequence[int], at_most: int) -> list[int]:
