@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, TensorDataset
 
-from bascule.data.images import ImageSet, digest_of, from_dataset, in_chunks
+from bascule.data.images import ImageSet, credits_of, digest_of, from_dataset, in_chunks
 from bascule.errors import Refusal
 
 
@@ -96,6 +96,12 @@ def test_from_dataset_takes_uint8_unit_and_signed_floats_and_pictures_alike() ->
         assert (images.pixels == pixels).all(), kind
         assert images.digest == digest_of([pixels], pixels.shape)
         assert 0 < images.held_out.sum() < 20
+
+
+def test_credits_stand_once_each_and_sets_without_one_leave_no_line() -> None:
+    pictures = [Image.new("RGB", (8, 8), (shade, 0, 0)) for shade in (0, 255)]
+    sets = [from_dataset(f"of {who}", pictures, who) for who in ("me", "", "you\nBY", "me")]
+    assert credits_of(sets) == "me\nyou\nBY" and credits_of(sets[1:2]) == ""
 
 
 def test_the_float_range_is_that_of_the_whole_set() -> None:

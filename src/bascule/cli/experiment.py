@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bascule.cli.play import add_settings, load, settings
-from bascule.data.images import ImageSet
+from bascule.data.images import ImageSet, credits_of
 from bascule.errors import Refusal
 from bascule.experiments import experiment as experiments
 from bascule.experiments.experiment import Experiment
@@ -153,7 +153,7 @@ def _each(args: argparse.Namespace, train: bool) -> int:
     top = Path(args.experiment).name if len(known) > 1 else ""
     folder = args.note or args.runs / "notes" / slug(top or known[0].name)
     told: list[Results] = []
-    credits: dict[str, None] = {}
+    shown: list[ImageSet] = []
     for found in known:
         jobs = _planned(found, args)
         try:
@@ -172,15 +172,14 @@ def _each(args: argparse.Namespace, train: bool) -> int:
         if top and not any(results.runs.values()):
             print(f"{found.name}: not run yet")
             continue
-        credit = "\n".join(sorted({images.credit for images in sets.values()}))
         if found.pictures:
-            credits[credit] = None
+            shown += sets.values()
         place = folder / slug(found.title) if top else folder
-        _tell(results, place, credit, args.set)
+        _tell(results, place, credits_of(sets.values()), args.set)
     if top:
         from bascule.reports.summary import write_summary
 
-        print(f"summary: {write_summary(told, folder, top, chr(10).join(credits))}")
+        print(f"summary: {write_summary(told, folder, top, credits_of(shown))}")
     begun = [results for results in told if not top or any(results.runs.values())]
     return 2 if any(results.failures for results in begun) else 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from bascule.data.images import credits_of
 from bascule.runs.store import Store
 
 
@@ -55,9 +56,8 @@ def do_compare(args: argparse.Namespace) -> int:
 
     store = Store(args.runs)
     runs = [store.find(text) for text in args.run]
-    credits = "\n".join(sorted({run.recipe.data.load(None).credit for run in runs}))
     folder = args.output or store.root / "notes" / "compare"
-    page = write_comparison(runs, folder, credits)
+    page = write_comparison(runs, folder, credits_of(run.recipe.data.load(None) for run in runs))
     out = console()
     out.print(comparison_table(runs))
     differences, reasons = paired_differences(runs)

@@ -8,7 +8,7 @@ import numpy as np
 
 from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
-from bascule.data.images import DOMAIN, ImageSet, Progress, digest_of, in_chunks
+from bascule.data.images import DOMAIN, ImageSet, Progress, credits_of, digest_of, in_chunks
 from bascule.data.imported import Imported
 from bascule.data.inner import OneSet
 from bascule.data.pairs import CartoonPair
@@ -46,7 +46,7 @@ class TwoSets:
             held_out=np.concatenate([images.held_out for images in sets]),
             labels={DOMAIN: names},
             digest=digest_of(in_chunks(pixels), pixels.shape),
-            credit="\n".join(dict.fromkeys(images.credit for images in sets)),
+            credit=credits_of(sets),
         )
 
 
