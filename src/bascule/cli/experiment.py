@@ -153,7 +153,7 @@ def _each(args: argparse.Namespace, train: bool) -> int:
     top = Path(args.experiment).name if len(known) > 1 else ""
     folder = args.note or args.runs / "notes" / slug(top or known[0].name)
     told: list[Results] = []
-    shown: list[ImageSet] = []
+    shown: list[str] = []
     for found in known:
         jobs = _planned(found, args)
         try:
@@ -172,10 +172,11 @@ def _each(args: argparse.Namespace, train: bool) -> int:
         if top and not any(results.runs.values()):
             print(f"{found.name}: not run yet")
             continue
+        credit = credits_of(images.credit for images in sets.values())
         if found.pictures:
-            shown += sets.values()
+            shown.append(credit)
         place = folder / slug(found.title) if top else folder
-        _tell(results, place, credits_of(sets.values()), args.set)
+        _tell(results, place, credit, args.set)
     if top:
         from bascule.reports.summary import write_summary
 

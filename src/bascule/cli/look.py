@@ -57,7 +57,8 @@ def do_compare(args: argparse.Namespace) -> int:
     store = Store(args.runs)
     runs = [store.find(text) for text in args.run]
     folder = args.output or store.root / "notes" / "compare"
-    page = write_comparison(runs, folder, credits_of(run.recipe.data.load(None) for run in runs))
+    data = dict.fromkeys(run.recipe.data for run in runs)
+    page = write_comparison(runs, folder, credits_of(each.load(None).credit for each in data))
     out = console()
     out.print(comparison_table(runs))
     differences, reasons = paired_differences(runs)

@@ -46,7 +46,7 @@ class TwoSets:
             held_out=np.concatenate([images.held_out for images in sets]),
             labels={DOMAIN: names},
             digest=digest_of(in_chunks(pixels), pixels.shape),
-            credit=credits_of(sets),
+            credit=credits_of(images.credit for images in sets),
         )
 
 

@@ -100,9 +100,9 @@ def in_chunks(pixels: np.ndarray, length: int = 1024) -> Iterable[np.ndarray]:
     return (pixels[start : start + length] for start in range(0, len(pixels), length))
 
 
-def credits_of(sets: Iterable[ImageSet]) -> str:
-    """The credit of every one of ``sets`` that has any, each once, a line or more."""
-    return "\n".join(dict.fromkeys(images.credit for images in sets if images.credit))
+def credits_of(credits: Iterable[str]) -> str:
+    """The credits of several sets as one, each once; a set without one leaves no line."""
+    return "\n".join(dict.fromkeys(filter(None, credits)))
 
 
 def from_dataset(name: str, dataset: Any, credit: str = "") -> ImageSet:
