@@ -38,7 +38,7 @@ def gallery(results: Results, name: str = "gallery") -> Drawing | None:
                 name,
                 gallery_figure(rows),
                 gallery_figure(rows, columns=1),
-                f"Pictures that G draws in each arm of {results.experiment.name}, a row an arm",
+                f"What every arm of {results.experiment.name} draws, a row an arm",
                 CAPTION.format(seed=seed, shown=shown(runs.values())),
             )
     return None
