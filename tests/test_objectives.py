@@ -7,7 +7,7 @@ import torch
 from torch.nn import BCEWithLogitsLoss
 
 from bascule.errors import Refusal
-from bascule.objectives import Objective, TopK, loss_D, loss_G
+from bascule.objectives import Objective, TopK, loss_D, loss_G, per_image
 
 BCE = BCEWithLogitsLoss()
 RNG = torch.Generator().manual_seed(0)
@@ -115,6 +115,16 @@ def test_the_best_count_and_no_other_fake_gets_a_gradient():
     by_hand = [-1 / (1 + math.exp(slopes[k])) / 4 if k in slopes else 0.0 for k in range(8)]
     assert fake.grad.tolist() == pytest.approx(by_hand, rel=1e-5)
     assert torch.equal(rule.best(fake, 0).sort().values, fake.sort().values)  # all at first
+
+
+def test_heads_judge_an_image_by_their_mean_and_play_one_by_one():
+    heads = torch.tensor([[3.0, -1.0], [0.0, 4.0], [-2.0, 0.0]])
+    assert per_image(heads).tolist() == [1.0, 2.0, -1.0]
+    assert torch.equal(per_image(heads[:, 0]), heads[:, 0])
+    best = TopK(nu=0.3, gamma=0.5).best(heads, 9)
+    assert best.tolist() == [[0.0, 4.0]]
+    by_hand = sum(math.log1p(math.exp(-x)) for x in (0.0, 4.0)) / 2
+    assert loss_G(best).item() == pytest.approx(by_hand, rel=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from bascule.team import Team, unite_norms
 class Game:
     """Two players, their optimisers, and what the rules of the game remember.
 
-    ``G`` maps z: (B, z_dim) to images (B, 3, H, W) in [-1, 1]; ``D`` maps images to logits (B,).
+    ``G`` maps z: (B, z_dim) to images (B, 3, H, W) in [-1, 1]; ``D`` maps images to logits (B,),
+    or in training to (B, H), where it has several heads that each play for themselves.
     ``precision`` is ``"fp32"``, or ``"bf16"`` for automatic mixed precision.
     ``average``: a G of averaged weights, which draws in place of ``G`` where there is one.
     ``price()``: what G pays beside its loss, in its turn, for what it drew last.
@@ -52,7 +53,7 @@ class Game:
         return self.team.run(self.G, z) if self.team else self.G(z).float()
 
     def judges(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """D's logits in the game, (B,) in fp32, of the whole batch x (B, 3, H, W).
+        """D's logits in the game, (B,) or (B, H) in fp32, of the whole batch x (B, 3, H, W).
 
         ``y``: its labels (B,), for a D that is told them.
         """

@@ -1,4 +1,7 @@
-"""What the players minimise: pure functions of D's logits, each (B,) -> scalar."""
+"""What the players minimise: pure functions of D's logits, each (B,) -> scalar.
+
+Of a D with several heads they take (B, H): every head plays for itself, and losses are means.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,11 @@ from torch.nn.functional import relu, softplus
 
 from bascule.errors import Refusal
 from bascule.typed import check_fields
+
+
+def per_image(logits: Tensor) -> Tensor:
+    """D's logits (B,) of images, from its own or from those of its heads, (B, H): their mean."""
+    return logits if logits.ndim == 1 else logits.mean(1)
 
 
 def loss_D(logit_real: Tensor, logit_fake: Tensor, smooth: float = 0.0) -> Tensor:
@@ -178,5 +186,6 @@ class TopK:
         return max(1, round(max(self.nu, self.gamma**epoch) * batch))
 
     def best(self, logit_fake: Tensor, epoch: int) -> Tensor:
-        """The logits (k,) that count."""
-        return logit_fake.topk(self.k(len(logit_fake), epoch)).values
+        """The logits that count, those of k fakes."""
+        scores = per_image(logit_fake)
+        return logit_fake[scores.topk(self.k(len(scores), epoch)).indices]

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from bascule.data.bands import Bands
 from bascule.errors import Refusal
-from bascule.models.hybrids import LOUD, SDPCGAN, CodesOf, SDPCCritic
+from bascule.models.hybrids import LEAK, LEVEL, LOUD, SDPCGAN, CodesOf, SDPCCritic, rectified
 from bascule.models.sdpc import SDPC, Inference, Layer, step_sizes, unrolled
 from bascule.now import generator
 
@@ -61,11 +61,20 @@ def test_a_new_generator_has_few_codes_and_no_innovation(G):
     x = G(draws(4, 5))
     assert x.shape == (4, 3, 32, 32)
     assert G.last["u"].abs().max() == 0
-    assert 0 <= (G.last["g2"] > 0).float().mean() < 0.5
+    codes = G.codes(draws(500, 5))[:, :12]
+    assert 0.005 < (codes > 0).float().mean() < 0.06
+    assert LEVEL / 2 < codes.square().mean().sqrt() < 2 * LEVEL
     bare, _ = SDPCGAN(width=2, z_dim=5, size=32, innovation=False).players(
         generator("players"), NET, RISE
     )
     assert bare.innovation is None and bare(draws(4, 5)).shape == (4, 3, 32, 32)
+
+
+def test_a_code_that_is_0_can_still_learn():
+    a = torch.tensor([-2.0, -0.1, 0.3, 4.0], requires_grad=True)
+    assert torch.equal(rectified(a), torch.tensor([0.0, 0.0, 0.3, 4.0]))
+    rectified(a).sum().backward()
+    torch.testing.assert_close(a.grad, torch.tensor([LEAK, LEAK, 1.0, 1.0]))
 
 
 def test_codes_are_what_the_image_is_made_of(G):
@@ -120,33 +129,47 @@ def test_a_critic_learns_neither_dictionaries_nor_mixing(network):
     _, D = SDPCCritic(width=2, size=32).players(generator("players"), NET, RISE, network)
     names = [name for name, _ in D.named_parameters()]
     assert names and all(name.startswith("heads.") for name in names)
-    before = D(draws(4, 3, 32, 32))
+    before = D.eval()(draws(4, 3, 32, 32))
     network.dictionaries[0].copy_(network.dictionaries[0].flip(0))
     assert not torch.allclose(D.eval()(draws(4, 3, 32, 32)), before)  # it looks through them
 
 
-def test_a_critic_sees_codes_and_what_they_leave_at_one_scale(network):
+def test_a_critic_sees_codes_and_what_they_leave_in_pixels(network):
     _, D = SDPCCritic(width=2, size=32, steps=2).players(generator("p"), NET, RISE, network)
-    batches = [draws(6, 3, 32, 32), draws(6, 3, 32, 32) + 0.2]
+    batches = [draws(6, 3, 32, 32), 0.5 * draws(6, 3, 32, 32) + 0.2]
     D.measure(batches)
     rates = step_sizes(network, (32, 32), Inference(k_fb=1.0))
     torch.testing.assert_close(D.rates, torch.tensor(rates).double())
-    seen = [D.sight.features(x, RISE, rates) for x in batches]
-    for k, scale in enumerate(D.scales):
-        both = torch.cat([maps[k].flatten() for maps in seen])
-        assert (both / scale).square().mean().sqrt().item() == pytest.approx(1.0, rel=1e-4)
+    bands = [Bands(4).apply(x)[0].flatten(1).std(1) for x in batches]
+    assert D.deviation.item() == pytest.approx(torch.cat(bands).mean().item(), rel=1e-5)
     # The split is exact: the low-pass and what the codes explain and leave make the image
-    x = batches[0]
-    low, e1, g1, e2, g2 = seen[0]
-    band, kept = Bands(4).apply(x)
-    torch.testing.assert_close(low, kept["low"], atol=1e-5, rtol=1e-5)
-    y = band / band.flatten(1).std(1)[:, None, None, None]
+    x = 3 * batches[0]
+    low, e1, g1, e2, g2 = D.sight.features(x, RISE, D.deviation, rates)
     D1, D2 = network.dictionaries
-    torch.testing.assert_close(
-        e1, y - F.conv_transpose2d(g1, D1, stride=4, padding=2), atol=1e-4, rtol=1e-4
-    )
+    explained = F.conv_transpose2d(g1, D1, stride=4, padding=2)
+    torch.testing.assert_close(Bands(4).up(low, 32, 32) + explained + e1, x, atol=1e-4, rtol=1e-4)
     expected = F.conv_transpose2d(g2, D2, stride=2, padding=1) / 2.0
     torch.testing.assert_close(e2, g1 - expected, atol=1e-5, rtol=1e-5)
+    assert g1.abs().max() > 0 and g2.abs().max() > 0
+
+
+def test_a_critic_sees_contrast(network):
+    _, D = SDPCCritic(width=2, size=32).players(generator("p"), NET, RISE, network)
+    x = draws(6, 3, 32, 32)
+    D.measure([x])
+    seen = [D.sight.features(k * x, RISE, D.deviation, D.rates.tolist()) for k in (0.5, 1.0)]
+    for less, more in zip(*seen, strict=True):
+        assert less.square().mean() < 0.5 * more.square().mean()
+
+
+def test_each_head_plays_for_itself_and_their_mean_judges(network):
+    _, D = SDPCCritic(width=2, size=32).players(generator("p"), NET, RISE, network)
+    x = draws(4, 3, 32, 32)
+    for _ in range(30):  # spectral normalisation goes on while it trains
+        D(x)
+    heads = D(x)
+    assert heads.shape == (4, 5)
+    torch.testing.assert_close(D.eval()(x), heads.mean(1), atol=1e-3, rtol=1e-2)
 
 
 def test_a_flat_image_does_not_break_the_critic(network):

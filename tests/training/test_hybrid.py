@@ -9,10 +9,12 @@ from bascule.coding.coder import Coder
 from bascule.data.augment import Flip
 from bascule.data.standard import Standardise
 from bascule.errors import Refusal
-from bascule.interventions import DiffAugment
+from bascule.interventions import DiffAugment, FakesAmongReals
 from bascule.models.dcgan import DCGAN
 from bascule.models.hybrids import SDPCGAN, SDPCCritic
 from bascule.models.sdpc import Inference
+from bascule.objectives import TopK
+from bascule.penalties import R1
 from bascule.runs import codec
 from bascule.runs.execute import check_shared
 from bascule.training import hybrid
@@ -140,6 +142,22 @@ def test_the_critic_of_codes_sees_reals_and_fakes_at_one_scale(tiny_hybrid):
     assert torch.equal(state.game.drawing().scale, G.scale)
 
 
+def test_the_game_on_codes_has_rates_and_a_penalty_of_its_own(tiny_hybrid):
+    state, rows = played(tiny_hybrid.but(code_rates=0.5, code_r1=2.0, lr_D=3e-4), until=2)
+    latent = state.game.latent
+    assert latent.opt_D.param_groups[0]["lr"] == pytest.approx(1.5e-4)
+    assert latent.opt_G.param_groups[0]["lr"] == pytest.approx(tiny_hybrid.lr_G / 2)
+    assert rows[-1]["code_R1"] > 0
+    _, rows = played(tiny_hybrid.but(code_r1=0.0), until=2)
+    assert "code_R1" not in rows[-1]
+
+
+def test_a_critic_of_several_heads_plays_under_every_rule(tiny_hybrid):
+    recipe = tiny_hybrid.but(model=CRITIC, code_epochs=0, top_k=TopK(), concat=True)
+    _, rows = played(recipe.but(change=FakesAmongReals(t=2), penalties=(R1(),)))
+    assert np.isfinite(rows[-1]["loss_G"]) and 0 < rows[-1]["D_x"] < 1
+
+
 def test_dictionaries_rest_or_move_with_norm_1(tiny_hybrid):
     def moved(share):
         state, _ = played(tiny_hybrid.but(lr_G=5e-3, lr_dictionaries=share))
@@ -194,7 +212,7 @@ def test_a_dcgan_beside_dictionaries_plays_without_them(tiny_hybrid):
 def test_a_new_D_looks_through_what_was_learnt(tiny_hybrid):
     state, _ = played(tiny_hybrid.but(model=CRITIC, code_epochs=0))
     _, fresh = state.game.fresh(torch.Generator().manual_seed(1))
-    assert torch.equal(fresh.scales, state.game.D.scales) and not (fresh.scales == 1).any()
+    assert torch.equal(fresh.deviation, state.game.D.deviation) and fresh.deviation != 1
     assert torch.equal(fresh.rates, state.game.D.rates)
 
 
@@ -218,6 +236,8 @@ def test_it_survives_its_file(tiny_hybrid):
         ({"epochs": 2}, "1 for dictionaries and 1 for codes leave none for pixels; .* at least 3"),
         ({"code_epochs": -1}, "code_epochs=-1"),
         ({"code_noise": -0.1}, "code_noise=-0.1"),
+        ({"code_rates": -0.1}, "code_rates=-0.1"),
+        ({"code_r1": float("inf")}, "code_r1=inf"),
         ({"anchor": float("nan")}, "anchor=nan"),
         ({"lr_dictionaries": -1.0}, "lr_dictionaries=-1.0"),
         ({"compile": True}, "compile=True"),

@@ -19,6 +19,7 @@ from bascule.data.color import from_space, to_space
 from bascule.game import Game
 from bascule.interventions import Together
 from bascule.now import Now
+from bascule.objectives import per_image
 from bascule.steps.gan import judge, norms
 from bascule.training.recipe import Recipe
 
@@ -56,7 +57,7 @@ def logits(
                 y = view(_seen(game, beside[: len(part)], recipe), at.within("beside"))
                 x = torch.cat([x, y])
             with game.autocast():
-                found.append(game.D(x).float()[: len(part)].cpu())
+                found.append(per_image(game.D(x).float())[: len(part)].cpu())
     return torch.cat(found)
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +43,10 @@ from bascule.typed import check_fields
 LOW_CHANNELS = 3  # of the low-pass: it stays in colours
 LEVEL = 0.5  # root mean square of codes as the critic sees them: about that of the low-pass
 LOUD = 4.0  # how much of the low-pass the critic of codes hears: three maps beside many
-QUIET = -0.5  # bias of codes before learning: some 15 % of them are active
+CLEAR = 3.0  # how much of it a critic through codes hears
+LEAK = 0.2  # of the slope that codes have goes through those that are 0
+QUIET = -2.0  # bias of normalised codes before learning: 2 % of them are active
+PEAK = LEVEL / 0.076  # what brings N(QUIET, 1), rectified, to root mean square LEVEL
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,12 @@ class SDPCGAN:
     G: z -> features h on the grid of layer 2, by a transposed 4x4 convolution to 4x4 and one more
     for each doubling (DCGAN's, BatchNorm and ReLU), then, linear in h,
 
-        g2 = relu(codes(h)),   low = tanh(low(h)),   u = innovation(h),
+        g2 = relu(norm(codes(h))),   low = tanh(low(h)),   u = innovation(h),
         g1 = relu(D2^T g2 / v1 + u),   x = up(low) + D1^T g1.
+
+    norm is BatchNorm, whose offset, below 0 at first, is the price of a code. A code that is 0 has
+    ``LEAK`` of the slope of one that is not (:func:`rectified`): real codes are so sparse that G
+    first learns to have none, and where all are 0 no slope would lead back.
 
     With u = 0, g1 is what layer 2 expects of layer 1, rectified: the codes for which the error
     between the layers is least without a picture. u is 0 before learning. Codes are in pixels of
@@ -108,13 +116,16 @@ class SDPCGAN:
 class SDPCCritic:
     """DCGAN's G against a critic that sees an image only through settling codes.
 
-    D: the image is split into its low-pass and band; the band, of deviation 1, starts at g_i =
+    D: the image is split into its low-pass and band; the band, over the mean deviation of those of
+    training images (over its own it would hide its contrast), starts at g_i =
     relu((D_i g_{i-1} - lambda_i) / L_i) and settles for ``steps`` plain proximal steps with
     feedback ``k_fb`` (:func:`bascule.models.sdpc.unrolled`). Seen are e1 = x - D1^T g1, g1,
-    e2 = g1 - D2^T g2 / v1, g2 and the low-pass, each brought to root mean square 1 over training
-    images, mixed by a fixed random 1x1 convolution to ``width`` channels, and judged by a small
-    head of its own, strided 4x4 convolutions with spectral normalisation. The logit is the mean of
-    the heads. Dictionaries and mixing do not learn in the game.
+    e2 = g1 - D2^T g2 / v1, g2 and ``CLEAR`` times the low-pass, all in pixels again, each mixed by
+    a fixed random 1x1 convolution to ``width`` channels and judged by a small head of its own,
+    strided 4x4 convolutions with spectral normalisation. Each head plays for itself (Sauer et al.
+    2021), so none can silence the others, and the logit of an image is their mean. Dictionaries and
+    mixing do not learn in the game. Brought to one root mean square, details would be heard so much
+    louder than colours that G draws one face whatever z is (docs/hybrids.md).
 
     ``steps=0`` sees one pass of the dictionaries without feedback, with all else equal.
     """
@@ -188,7 +199,10 @@ class CodeGenerator(nn.Module):
         w = 4 * width
         channels = dcgan_channels(w, code_side(sdpc) * 2)  # as if an image of w channels came next
         self.trunk = nn.Sequential(*dcgan_up(z_dim, channels[::-1])[:-2])
-        self.to_codes = nn.Conv2d(w, upper.atoms + LOW_CHANNELS, 3, padding=1)
+        self.to_codes = nn.Sequential(
+            nn.Conv2d(w, upper.atoms, 3, padding=1, bias=False), nn.BatchNorm2d(upper.atoms)
+        )
+        self.to_low = nn.Conv2d(w, LOW_CHANNELS, 3, padding=1)
         s = upper.stride
         self.innovation = (
             nn.ConvTranspose2d(w, lower.atoms, 2 * s, stride=s, padding=s // 2)
@@ -210,9 +224,7 @@ class CodeGenerator(nn.Module):
     @torch.no_grad()
     def begin(self, rise: Tensor) -> None:
         """After the weights were drawn: few codes are active, no innovation, no dictionary yet."""
-        bias = self.to_codes.bias
-        assert bias is not None
-        bias[: self.sdpc.layers[1].atoms] = QUIET
+        cast(nn.BatchNorm2d, self.to_codes[1]).bias.fill_(QUIET)
         if self.innovation is not None:
             self.innovation.weight.zero_()
         for D in self.dictionaries:
@@ -240,9 +252,7 @@ class CodeGenerator(nn.Module):
         return self.decode(g2 * self.scale, low, u)
 
     def _codes(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        maps = self.to_codes(h)
-        atoms = self.sdpc.layers[1].atoms
-        return maps[:, :atoms].relu(), maps[:, atoms:].tanh()
+        return PEAK * rectified(self.to_codes(h)), self.to_low(h).tanh()
 
     def decode(self, g2: Tensor, low: Tensor, u: Tensor | None = None) -> Tensor:
         """The image that codes g2 (B, K2, h, h), innovation u (B, K1, h1, h1) and a low-pass (B, 3,
@@ -276,6 +286,12 @@ class CodeGenerator(nn.Module):
             D.copy_(unit_norm(D))
 
 
+def rectified(a: Tensor) -> Tensor:
+    """relu(a), whose slope below 0 is said to be ``LEAK``."""
+    leaky = F.leaky_relu(a, LEAK)
+    return leaky + (a.relu() - leaky).detach()
+
+
 class CodesOf(nn.Module):
     """G as the game on codes sees it: z -> codes."""
 
@@ -287,6 +303,12 @@ class CodesOf(nn.Module):
         return self.G.codes(z)
 
 
+def split(x: Tensor, rise: Tensor) -> tuple[Tensor, Tensor]:
+    """The low-pass (B, 3, low, low) of x (B, 3, H, H) and the band above it, (B, 3, H, H)."""
+    low = F.avg_pool2d(x, len(rise) // rise.shape[1])
+    return low, x - rise @ low @ rise.mT
+
+
 @dataclass
 class Sight:
     """How a critic looks: through which network, how it settles, for how many steps."""
@@ -295,22 +317,24 @@ class Sight:
     how: Inference
     steps: int
 
-    def features(self, x: Tensor, rise: Tensor, rates: Sequence[float]) -> list[Tensor]:
-        """low (B, 3, low, low), e1 (B, 3, H, W), g1, e2 (B, K1, h1, h1), g2 (B, K2, h, h).
+    def features(
+        self, x: Tensor, rise: Tensor, deviation: Tensor, rates: Sequence[float]
+    ) -> list[Tensor]:
+        """low (B, 3, low, low), e1 (B, 3, H, W), g1, e2 (B, K1, h1, h1), g2 (B, K2, h, h), all in
+        pixels of [-1, 1].
 
-        ``rise`` (H, low): one axis of up(); ``rates``: step sizes.
+        ``rise`` (H, low): one axis of up(); ``deviation``: what the band is divided by while it
+        settles; ``rates``: step sizes.
         """
-        x = x.float()
-        low = F.avg_pool2d(x, len(rise) // rise.shape[1])
-        band = x - rise @ low @ rise.mT
-        deviation = band.flatten(1).std(1).clamp_min(1e-3)[:, None, None, None]
+        low, band = split(x.float(), rise)
         how = self.how.but(step_sizes=tuple(rates))
         g, e = unrolled(self.network, band / deviation, how, self.steps)
-        return [low, e[0], g[0], e[1], g[1]]
+        return [low, *(deviation * part for part in (e[0], g[0], e[1], g[1]))]
 
 
 class CodeJudge(nn.Module):
-    """x: (B, 3, H, W) -> logits (B,), by what settling codes find and leave: see SDPCCritic."""
+    """x: (B, 3, H, W) -> logits by what settling codes find and leave, of each head (B, 5) in
+    training and their means (B,) else: see :class:`SDPCCritic`."""
 
     sight: Sight  # not a part of it: the game keeps the network
 
@@ -330,10 +354,10 @@ class CodeJudge(nn.Module):
         for i, (channels, _) in enumerate(shapes):
             self.register_buffer(f"mixing_{i}", torch.zeros(width, channels, 1, 1))
         self.rise: Tensor
-        self.scales: Tensor
+        self.deviation: Tensor  # of bands
         self.rates: Tensor  # step sizes of settling
         self.register_buffer("rise", torch.zeros(rise))
-        self.register_buffer("scales", torch.ones(len(shapes)))
+        self.register_buffer("deviation", torch.ones(()))
         self.register_buffer("rates", torch.ones(2, dtype=torch.double))
 
     def begin(self, rng: torch.Generator, rise: Tensor) -> None:
@@ -341,32 +365,29 @@ class CodeJudge(nn.Module):
         for i in range(len(self.heads)):
             mixing = self.get_buffer(f"mixing_{i}")
             mixing.normal_(0.0, mixing.shape[1] ** -0.5, generator=rng)
-        self.scales.fill_(1.0)
+        self.deviation.fill_(1.0)
         self.rates.fill_(1e-2)
         self.rise.copy_(rise)
 
     def forward(self, x: Tensor) -> Tensor:
-        seen = self._seen(x)
+        seen = self.sight.features(x, self.rise, self.deviation, self.rates.tolist())
+        seen[0] = CLEAR * seen[0]
         seen[1] = F.pixel_unshuffle(seen[1], self.fold)
         logits = [
-            head(F.conv2d(maps / scale, self.get_buffer(f"mixing_{i}"))).reshape(len(x))
-            for i, (head, maps, scale) in enumerate(zip(self.heads, seen, self.scales, strict=True))
+            head(F.conv2d(maps, self.get_buffer(f"mixing_{i}"))).reshape(len(x))
+            for i, (head, maps) in enumerate(zip(self.heads, seen, strict=True))
         ]
-        return torch.stack(logits).mean(0)
-
-    def _seen(self, x: Tensor) -> list[Tensor]:
-        return self.sight.features(x, self.rise, self.rates.tolist())
+        each = torch.stack(logits, 1)
+        return each if self.training else each.mean(1)
 
     @torch.no_grad()
     def measure(self, batches: Sequence[Tensor]) -> None:
-        """Once the dictionaries are learnt: fix how far a step of settling goes, and bring what is
-        seen of these images, (B, 3, H, W) each, to root mean square 1."""
+        """Once the dictionaries are learnt: fix how far a step of settling goes, and by what a band
+        is divided, the mean deviation of those of images (B, 3, H, W) each."""
         sight, side = self.sight, batches[0].shape[-1]
         self.rates.copy_(torch.tensor(step_sizes(sight.network, (side, side), sight.how)))
-        squares = torch.zeros_like(self.scales)
-        for x in batches:
-            squares += torch.stack([maps.square().mean() for maps in self._seen(x)])
-        self.scales.copy_((squares / len(batches)).sqrt().clamp_min(1e-6))
+        bands = [split(x.float(), self.rise)[1].flatten(1).std(1) for x in batches]
+        self.deviation.copy_(torch.cat(bands).mean().clamp_min(1e-3))
 
 
 def _head(width: int, side: int) -> nn.Sequential:

@@ -16,7 +16,7 @@ from bascule.game import Game
 from bascule.interventions import Intervention
 from bascule.models.layers import Labelled
 from bascule.now import Now
-from bascule.objectives import Objective, TopK
+from bascule.objectives import Objective, TopK, per_image
 from bascule.penalties import Penalty, Turn
 
 
@@ -37,7 +37,7 @@ class Rules:
 
 
 PLAIN = Rules()
-Judge = Callable[..., Tensor]  # images (B, 3, H, W), and their labels (B,), to logits (B,)
+Judge = Callable[..., Tensor]  # images (B, 3, H, W), and their labels (B,), to D's logits
 
 
 def gan_step(
@@ -124,13 +124,13 @@ def gan_step(
 def _judged(game: Game, change: Intervention, x: Tensor, now: Now) -> Tensor:
     """D's logits of ``x``, (B,), as it sees it at this moment, without a trace in D."""
     with torch.no_grad(), game.autocast():
-        return _also_judged(game, change, x.detach(), now.within("judge"))
+        return per_image(_also_judged(game, change, x.detach(), now.within("judge")))
 
 
 def _also_judged(
     game: Game, change: Intervention, x: Tensor, now: Now, y: Tensor | None = None
 ) -> Tensor:
-    """D's logits of ``x``, (B,), with their graph; what its normalisations remember stays."""
+    """D's logits of ``x`` with their graph; what its normalisations remember stays."""
     with norms(game.D, learn=False):
         return game.judges(change.view(x, now), y)
 
@@ -143,7 +143,7 @@ def judge(
     y_real: Tensor | None = None,
     y_fake: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """D's logits of reals and fakes, (B,) each, in fp32; of labels, where it is told them."""
+    """D's logits of reals and fakes in fp32; of labels, where it is told them."""
     told_real = () if y_real is None else (y_real,)
     told_fake = () if y_fake is None else (y_fake,)
     if concat:

@@ -67,7 +67,10 @@ def adam(recipe: Recipe, params: Iterable[Any], lr: Rate) -> torch.optim.Adam:
     """Adam on weights, or on groups of them that each tell their "share" of the rate."""
     first = Now(recipe.seed, epoch=0, step=0)
     betas = (recipe.beta1, draw(recipe.beta2, first))
-    return torch.optim.Adam(params, draw(lr, first), betas, fused=recipe.fused_adam)
+    adam = torch.optim.Adam(params, draw(lr, first), betas, fused=recipe.fused_adam)
+    for group in adam.param_groups:
+        group["lr"] *= group.get("share", 1.0)
+    return adam
 
 
 def _activity(G: nn.Module, weight: float) -> Callable[[], Tensor]:

@@ -32,6 +32,7 @@ from bascule.models.hybrids import (
 )
 from bascule.models.sdpc import Inference, Network, infer, step_sizes
 from bascule.now import Lent, Now, address, generator
+from bascule.penalties import R1
 from bascule.steps.gan import Rules, gan_step
 from bascule.steps.sdpc import Learner
 from bascule.training import gan
@@ -51,9 +52,11 @@ class HybridRecipe(Recipe):
     coding           how the dictionaries are learnt, for its own number of epochs; its data, seed,
                      batch, threads and device are those of the run.
     code_epochs      of the game on codes that follows (a generator of codes alone).
+    code_rates       how much of their rates both players have in it.
     code_noise       deviation of the noise on codes that their critic sees, real or not: the zeros
                      of real codes are exact, and would give them away. Their root mean square is
                      1/2.
+    code_r1          gamma of the penalty on that critic's slope (R1): without it G forgets z.
     lr_dictionaries  how much of G's rate its dictionaries have in the game of pixels; 0: they rest.
     anchor           price of what they no longer explain: of 1/2 |x - up(low) - D1^T g1|² +
                      1/2 |v1 g1 - D2^T g2|² in means over pixels and places, with the codes g that
@@ -64,7 +67,9 @@ class HybridRecipe(Recipe):
     model: SDPCGAN | SDPCCritic | DCGAN = SDPCGAN()  # type: ignore[assignment]
     coding: SDPCRecipe = SDPCRecipe(epochs=4)
     code_epochs: int = 0
-    code_noise: float = 0.1
+    code_rates: float = 0.25
+    code_noise: float = 0.3
+    code_r1: float = 10.0
     lr_dictionaries: float = 0.1
     anchor: float = 1.0
     innovation_price: float = 0.01
@@ -79,7 +84,10 @@ class HybridRecipe(Recipe):
                 "Standardise())"
             )
         self._expect("code_epochs", self.code_epochs >= 0, "a whole number >= 0")
-        for name in ("code_noise", "lr_dictionaries", "anchor", "innovation_price"):
+        for name in (
+            *("code_rates", "code_noise", "code_r1"),
+            *("lr_dictionaries", "anchor", "innovation_price"),
+        ):
             self._expect(name, 0 <= getattr(self, name) < float("inf"), "a number >= 0")
         self._expect("compile", not self.compile, "False: a hybrid plays several games")
         self._expect("space", self.space == "rgb", "rgb")
@@ -153,16 +161,19 @@ class HybridRecipe(Recipe):
         """The game on codes, and what a generator of codes pays and learns with."""
         assert isinstance(self.model, SDPCGAN)
         G = cast(CodeGenerator, game.G)
-        heads = [*G.trunk.parameters(), *G.to_codes.parameters()]
+        parts = (G.trunk, G.to_codes, G.to_low)
+        heads = [weight for part in parts for weight in part.parameters()]
         new = [] if G.innovation is None else list(G.innovation.parameters())
         slow = {"params": list(G.dictionaries), "share": self.lr_dictionaries}
         game.opt_G = gan.adam(self, [{"params": heads + new}, slow], self.lr_G)
         game.price = lambda: self._price(game)
         critic = self.model.critic(generator(self.seed, "critic of codes"), self.coding.model)
         critic.to(game.device).train()
+        slower = {"share": self.code_rates}
         game.latent = Game(
             *(CodesOf(G), critic),
-            *(gan.adam(self, heads, self.lr_G), gan.adam(self, critic.parameters(), self.lr_D)),
+            gan.adam(self, [slower | {"params": heads}], self.lr_G),
+            gan.adam(self, [slower | {"params": [*critic.parameters()]}], self.lr_D),
             z_dim=self.z_dim,
             device=game.device,
             precision=self.precision,
@@ -201,7 +212,8 @@ class HybridRecipe(Recipe):
         gan.set_rates(self, latent, now)
         real = torch.cat([batch.g2 / cast(CodeGenerator, game.G).scale, LOUD * batch.low], 1)
         noise = Together((InstanceNoise(self.code_noise),) if self.code_noise else ())
-        rules = Rules(self.objective, critic_steps=self.critic_steps)
+        paid = (R1(self.code_r1),) if self.code_r1 else ()
+        rules = Rules(self.objective, paid, critic_steps=self.critic_steps)
         scalars = gan_step(latent, real, now, noise, rules, None)
         gan.average(self, game, len(real), now)
         return {f"code_{name}": value for name, value in scalars.items()}
@@ -299,7 +311,7 @@ class HybridGame(Game):
                 player.scale.copy_(cast(CodeGenerator, self.G).scale)
             if isinstance(player, CodeJudge):
                 player.rates.copy_(cast(CodeJudge, self.D).rates)
-                player.scales.copy_(cast(CodeJudge, self.D).scales)
+                player.deviation.copy_(cast(CodeJudge, self.D).deviation)
         return players
 
     @torch.no_grad()
