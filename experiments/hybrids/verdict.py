@@ -32,7 +32,7 @@ PACE = {
     "A": 6.8,
     "B": 14.5,
 }
-DICTIONARY_EPOCHS = 2  # of 2,000 faces; fewer faces are seen as often
+DICTIONARY_EPOCHS = 1  # of 2,000 faces; fewer faces are seen as often
 
 
 def arms(
