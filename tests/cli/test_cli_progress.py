@@ -2,7 +2,10 @@
 
 from types import SimpleNamespace
 
-from bascule.cli.progress import Bar, Pace, bars
+import pytest
+
+from bascule.cli.progress import Bar, JobBars, Pace, bars
+from bascule.experiments.schedule import Job
 
 
 class Told(Pace):
@@ -46,3 +49,20 @@ def test_without_a_terminal_lines_say_what_goes_on(capsys):
         "settling the training images: 8 of 60",
         "epoch 1.5 of 3, 120 images/s",
     ]
+
+
+def test_the_bar_over_all_runs_goes_by_images(capsys):
+    def job(data, epochs):
+        recipe = SimpleNamespace(data=data, epochs=epochs, seed=0)
+        return Job("arm", recipe, to_measure=[])
+
+    many, few = job("many", 2), job("few", 20)
+    with bars() as progress:
+        watch = JobBars(progress, [many, few], {"many": 2000, "few": 200})
+        many.epoch, many.state = 2.0, "finished"
+        watch([many, few])
+        assert progress.tasks[0].percentage == pytest.approx(50.0)  # 4,000 of 8,000
+        few.epoch = 10.0
+        watch([many, few])
+        assert progress.tasks[0].percentage == pytest.approx(75.0)
+    assert "1 of 2 runs finished, 2 of 22 epochs" in capsys.readouterr().err

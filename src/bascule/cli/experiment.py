@@ -210,7 +210,7 @@ def train_all(
     if found.measure and found.measure.attributes:
         _learn_attributes(sets)
     with bars() as progress:
-        watch = JobBars(progress, jobs)
+        watch = JobBars(progress, jobs, {d: len(s.indices("train")) for d, s in sets.items()})
         return run_all(jobs, found, store, _digests(sets), watch, launcher) == "finished"
 
 

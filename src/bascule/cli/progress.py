@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -81,12 +81,19 @@ class Bar(Pace):
 
 
 class JobBars:
-    """One bar an experiment's run, and one over all of them."""
+    """One bar an experiment's run, and one over all of them.
 
-    def __init__(self, progress: Progress, jobs: Sequence[Job]) -> None:
-        self.progress = progress
-        total = sum(job.epochs_to_do for job in jobs)
-        self.all = progress.add_task("all runs", total=total, speed="")
+    ``images``: how many each image set has to train on. The bar over all, and so the time left,
+    goes by images, since an epoch of few is soon over.
+    """
+
+    def __init__(
+        self, progress: Progress, jobs: Sequence[Job], images: Mapping[object, int]
+    ) -> None:
+        self.progress, self.images = progress, images
+        self.epochs = sum(job.epochs_to_do for job in jobs)
+        self.to_see = sum(job.epochs_to_do * images[job.recipe.data] for job in jobs)
+        self.all = progress.add_task("all runs", total=self.epochs, speed="")
         self.tasks = {
             id(job): progress.add_task(
                 f"{job.arm}, seed {job.seed}", total=job.recipe.epochs, speed="", visible=False
@@ -96,9 +103,11 @@ class JobBars:
         self.lined_at = 0.0
 
     def __call__(self, jobs: Sequence[Job]) -> None:
-        done = speed = 0.0
+        done = seen = speed = 0.0
         for job in jobs:
-            done += max(0.0, min(job.epoch, job.recipe.epochs) - job.shared_epochs)
+            played = max(0.0, min(job.epoch, job.recipe.epochs) - job.shared_epochs)
+            done += played
+            seen += played * self.images[job.recipe.data]
             running = job.state == "running"
             speed += job.images_per_s if running else 0.0
             self.progress.update(
@@ -107,7 +116,8 @@ class JobBars:
                 visible=running,
                 speed=f"{job.images_per_s:.0f} images/s",
             )
-        self.progress.update(self.all, completed=done, speed=f"{speed:.0f} images/s")
+        share = seen / max(self.to_see, 1)
+        self.progress.update(self.all, completed=self.epochs * share, speed=f"{speed:.0f} images/s")
         if not self.progress.console.is_terminal and time.monotonic() - self.lined_at > 15:
             self.lined_at = time.monotonic()
             task = self.progress.tasks[0]
@@ -116,7 +126,7 @@ class JobBars:
             to_measure = sum(bool(job.to_measure) and not job.unmeasured for job in jobs)
             left += f", {to_measure} runs to measure" if to_measure else ""
             print(
-                f"{finished} of {len(jobs)} runs finished, {done:.0f} of {task.total:.0f} epochs, "
+                f"{finished} of {len(jobs)} runs finished, {done:.0f} of {self.epochs} epochs, "
                 f"{speed:.0f} images/s{left}",
                 file=sys.stderr,
             )
