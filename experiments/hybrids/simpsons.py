@@ -28,7 +28,7 @@ def simpsons(
     plain: HybridRecipe, epochs: dict[str, int], measure: Measure, quick: Experiment | None = None
 ) -> Experiment:
     """The question at one size; ``epochs``: of the dictionaries and of each game."""
-    how: dict[str, Any] = {"width": plain.model.width, "z_dim": plain.model.z_dim, "size": plain.model.size}
+    how: dict[str, Any] = {name: getattr(plain.model, name) for name in ("width", "z_dim", "size")}
     coding = plain.coding.but(epochs=epochs["dictionaries"])
     random = coding.but(epochs=1, lr_D=(1e-9,), lr_v=0.0, redraw_after=None)
 
