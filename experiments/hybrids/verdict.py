@@ -140,7 +140,7 @@ def verdict(
         ),
         arms=every,
         predictions=predictions,
-        seeds=(0, 1, 2, 3, 4),
+        seeds=(0, 1, 2, 3, 4) if quick else (0,),
         measure=measure,
         quick=quick,
         remarks=(

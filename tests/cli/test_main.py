@@ -31,8 +31,12 @@ def test_train_list_fork_compare(bascule, tmp_path):
     assert branch.rows()[1]["loss_D"] == run.rows()[1]["loss_D"]
     assert branch.rows()[2]["loss_D"] != run.rows()[2]["loss_D"]
 
+    later = ("fork", "first", "--at-epoch", "4", "--change", "PerfectG(at_epoch=5)")
+    code, _, err = bascule(*later, "--epochs", "2", "--name", "later")
+    assert code == 0, err  # a change that acts when the parent has ended
+
     code, out, _ = bascule("list")
-    assert code == 0 and run.id in out and f"{run.id} at 2" in out and out.count("finished") == 2
+    assert code == 0 and run.id in out and f"{run.id} at 2" in out and out.count("finished") == 3
     code, out, _ = bascule("compare", "first", "branch", "-o", "side")
     assert code == 0 and Path("side/compare.html").exists() and "PerfectG" in out
 

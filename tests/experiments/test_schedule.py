@@ -57,6 +57,12 @@ def test_shared_epochs(tiny):
     assert shared_epochs(tiny, cooled.but(lr_D=1e-5)) == 0
 
 
+def test_recipes_that_cannot_have_each_other_s_length_share_nothing(tiny_hybrid):
+    short, long = tiny_hybrid.but(code_epochs=0, epochs=2), tiny_hybrid.but(cool_down=0.5)
+    assert shared_epochs(short, long) == 0  # 2 epochs would leave `long` none for pixels
+    assert shared_epochs(tiny_hybrid, long) == long.cools_from
+
+
 def test_plan_matches_seeds_and_starts_with_trunks(experiment):
     jobs = plan(experiment, [3, 4])
     assert [(j.arm, j.seed) for j in jobs] == [

@@ -194,9 +194,8 @@ def do_fork(args: argparse.Namespace) -> int:
     added = tuple(_one_change(text, extra) for text in args.change)
     recipe = parent.recipe
     epochs = args.at_epoch + args.epochs if args.epochs else recipe.epochs
-    if added:
-        recipe = recipe.but(change=recipe.change + added)
-    recipe = recipe.but(epochs=epochs)
+    longer = {"epochs": epochs} | ({"change": recipe.change + added} if added else {})
+    recipe = recipe.but(**longer)
     recipe = codec.changed(recipe, settings(args.set), extra)
     if recipe == parent.recipe:
         raise Refusal("the fork changes nothing: give --change, --set or --epochs")

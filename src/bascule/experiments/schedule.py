@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -117,13 +117,18 @@ def shared_epochs(trunk: AnyRecipe, other: AnyRecipe) -> int:
     change nothing before its ``acts_from()``. Both must last longer than that.
     """
     n = len(trunk.change)
-    shared = {"change": trunk.change, "epochs": trunk.epochs}
+    free = {"change", "epochs"}
     starts = [change.acts_from() for change in other.change[n:]]
     if isinstance(trunk, Recipe) and isinstance(other, Recipe):
-        shared["cool_down"] = trunk.cool_down
+        free.add("cool_down")
         if (trunk.cool_down, trunk.epochs) != (other.cool_down, other.epochs):
             starts += [recipe.cools_from for recipe in (trunk, other) if recipe.cool_down]
-    if not starts or other.but(**shared) != trunk or other.change[:n] != trunk.change:
+    same = type(trunk) is type(other) and all(
+        getattr(trunk, f.name) == getattr(other, f.name)
+        for f in fields(trunk)
+        if f.name not in free
+    )
+    if not starts or not same or other.change[:n] != trunk.change:
         return 0
     return min(starts) if min(starts) < min(trunk.epochs, other.epochs) else 0
 
