@@ -8,16 +8,12 @@ does not beat the DCGAN in KID on held-out faces.
 
 from typing import Any
 
-from bascule.data.bands import Bands
-from bascule.data.faces import Faces
 from bascule.data.imported import Imported
-from bascule.data.standard import Standardise
 from bascule.experiments import Exceeds, Experiment, Lower, Measure, Within
 from bascule.experiments.predictions import HELD_OUT_KID
 from bascule.models.dcgan import DCGAN
 from bascule.models.hybrids import SDPCGAN, SDPCCritic
-from bascule.models.sdpc import SDPC, Layer
-from bascule.presets import sdpc, sdpc_critic
+from bascule.presets import sdpc_critic, sdpc_critic_tiny
 from bascule.training.hybrid import HybridRecipe
 
 # Of 900 training faces, for eight minutes each at the pace of verdict.py.
@@ -30,7 +26,7 @@ def simpsons(
     """The question at one size; ``epochs``: of the dictionaries and of each game."""
     how: dict[str, Any] = {name: getattr(plain.model, name) for name in ("width", "z_dim", "size")}
     coding = plain.coding.but(epochs=epochs["dictionaries"])
-    random = coding.but(epochs=1, lr_D=(1e-9,), lr_v=0.0, redraw_after=None)
+    random = coding.untaught().but(epochs=1)
 
     def played(name: str, model: Any, coding: Any = coding) -> HybridRecipe:
         return plain.but(model=model, coding=coding, epochs=coding.epochs + epochs[name])
@@ -62,19 +58,8 @@ def simpsons(
     )
 
 
-_faces = Faces(n=80, size=32, held_out=0.5)
 quick = simpsons(
-    sdpc_critic.but(
-        data=_faces,
-        model=SDPCCritic(width=2, z_dim=8, size=32),
-        coding=sdpc.but(
-            data=_faces,
-            model=SDPC((Layer(8, 8, 4, 2, 0.5), Layer(12, 4, 2, 1, 0.5)), size=32),
-            preprocess=(Bands(4), Standardise()),
-        ),
-        precision="fp32",
-        threads=1,
-    ),
+    sdpc_critic_tiny,
     dict.fromkeys(EPOCHS, 1),
     Measure(40, attributes=False, k_fb=(0.0, 4.0), sigmas=(1.0,)),
 )

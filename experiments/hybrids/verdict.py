@@ -10,15 +10,12 @@ time, and its feedback is not if T = 0 or k_fb = 0 do as well.
 from dataclasses import replace
 from typing import Any
 
-from bascule.data.bands import Bands
 from bascule.data.faces import Faces
-from bascule.data.standard import Standardise
 from bascule.experiments import Exceeds, Experiment, Higher, Lower, Measure, Within
 from bascule.experiments.predictions import HELD_OUT_COVERAGE, HELD_OUT_KID, Prediction
 from bascule.models.dcgan import DCGAN
 from bascule.models.hybrids import SDPCGAN, SDPCCritic
-from bascule.models.sdpc import SDPC, Layer
-from bascule.presets import sdpc, sdpc_critic
+from bascule.presets import sdpc_critic, sdpc_critic_tiny
 from bascule.training.hybrid import HybridRecipe
 
 # Milliseconds an image on one core while the other was at work, measured before the runs: what
@@ -42,7 +39,7 @@ def arms(
     after so many faces."""
     name = "" if few is None else f", {few} faces"
     coding = plain.coding.but(epochs=epochs["dictionaries"])
-    random = coding.but(epochs=1, lr_D=(1e-9,), lr_v=0.0, redraw_after=None)
+    random = coding.untaught().but(epochs=1)
     width, z_dim, size = plain.model.width, plain.model.z_dim, plain.model.size
 
     def played(model: Any, kind: str, **differences: Any) -> HybridRecipe:
@@ -185,20 +182,10 @@ def faces(n: int, **others: Any) -> Faces:
 
 
 _seconds = dict.fromkeys(timed(8, 2000), 1)
-_tiny_faces = Faces(n=80, size=32, held_out=0.5)
-_tiny = sdpc_critic.but(
-    data=_tiny_faces,
-    model=SDPCCritic(width=2, z_dim=8, size=32),
-    coding=sdpc.but(
-        data=_tiny_faces,
-        model=SDPC((Layer(8, 8, 4, 2, 0.5), Layer(12, 4, 2, 1, 0.5)), size=32),
-        preprocess=(Bands(4), Standardise()),
-    ),
-    precision="fp32",
-    threads=1,
-)
 quick = verdict(
-    arms(_tiny, _seconds) | arms(_tiny, _seconds, few=500) | arms(_tiny, _seconds, few=200),
+    arms(sdpc_critic_tiny, _seconds)
+    | arms(sdpc_critic_tiny, _seconds, few=500)
+    | arms(sdpc_critic_tiny, _seconds, few=200),
     (500, 200),
     Measure(40, attributes=False, k_fb=(0.0, 4.0), sigmas=(1.0,), abilities=True),
 )

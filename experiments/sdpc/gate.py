@@ -28,7 +28,7 @@ def gate(
             "plain": plain,
             **{name: plain.but(model=model) for name, model in arms.items()},
             "no feedback": plain.but(settle=plain.settle.but(k_fb=0.0)),
-            "random dictionaries": plain.but(epochs=1, lr_D=1e-9, lr_v=0.0, redraw_after=None),
+            "random dictionaries": plain.untaught().but(epochs=1),
         },
         predictions=[
             Within(read["layer 2"], "plain", 0.8, 1.0),

@@ -10,6 +10,7 @@ from bascule.data.standard import Standardise
 from bascule.errors import Refusal
 from bascule.models.sdpc import SDPC, Layer
 from bascule.runs import codec
+from bascule.training.loop import train
 from bascule.training.machine import settle
 from bascule.training.state import begin
 
@@ -39,6 +40,18 @@ def test_every_layer_has_its_own_rate_or_all_have_one(tiny_sdpc):
     assert [group["lr"] for group in two.opt_D.param_groups] == [0.1, 0.2]
     assert torch.equal(one.network.dictionaries[1], two.network.dictionaries[1])
     assert tiny_sdpc.scalars[:4] == ("cost", "iterations", "error_1", "error_2")
+
+
+def test_an_untaught_network_stays_as_it_was_drawn(tiny_sdpc):
+    def moved(recipe):
+        state = begin(recipe)
+        network = state.game.network
+        before = [*(D.clone() for D in network.dictionaries), network.gain(1).clone()]
+        train(recipe, state, torch.from_numpy(np.array(recipe.data.load().pixels)))
+        after = [*network.dictionaries, network.gain(1)]
+        return max((a - b).abs().max().item() for a, b in zip(after, before, strict=True))
+
+    assert moved(tiny_sdpc.untaught()) < 1e-5 < 1e-3 < moved(tiny_sdpc)
 
 
 def test_it_draws_its_dictionaries(tiny_sdpc):

@@ -85,6 +85,11 @@ class SDPCRecipe(AnyRecipe):
         "own contrast; grey is 0"
     )
 
+    def untaught(self) -> SDPCRecipe:
+        """The same with dictionaries and gains that stay as they were drawn: the control to
+        learning them."""
+        return self.but(lr_D=(1e-9,), lr_v=0.0, redraw_after=None)
+
     @property
     def precision(self) -> str:  # type: ignore[override]
         return self.settle.precision
