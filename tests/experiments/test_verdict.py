@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from bascule.experiments.predictions import Settles, Within
-from bascule.experiments.verdict import Interval, judge, p_value, t_interval, verdict
+from bascule.experiments.verdict import Interval, holm, judge, p_value, t_interval, verdict
 
 
 def runs(by_seed, arm="a"):
@@ -120,3 +120,16 @@ def test_no_p_without_an_interval():
     assert isnan(p_value([1.0, 2.0], (-inf, inf)))
     assert p_value([1.0, 1.0], (0, inf)) == 0.0  # no spread at all
     assert p_value([0.0, 0.0], (0, inf)) == 1.0
+
+
+def test_holm_steps_down_and_never_back():
+    """By hand: 4 x 0.011, 3 x 0.016, 2 x 0.03, and 0.031 no lower than what came before it."""
+    assert holm([0.03, 0.016, 0.031, 0.011]) == pytest.approx([0.06, 0.048, 0.06, 0.044])
+    assert holm([0.049]) == [0.049]
+    assert holm([0.7, 0.6]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_what_has_no_p_counts_among_the_many():
+    first, second = holm([float("nan"), 0.001])
+    assert isnan(first) and second == 0.002

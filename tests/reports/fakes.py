@@ -6,16 +6,21 @@ import numpy as np
 from PIL import Image
 
 from bascule.data.faces import Faces
+from bascule.evaluation.evaluation import Evaluation, Scale, Value
 from bascule.experiments import Experiment, Lower, Spike, Within
+from bascule.experiments.ladder import ladder
 from bascule.experiments.schedule import Results, curve
 from bascule.experiments.verdict import verdict
 from bascule.interventions import InstanceNoise, PerfectG
+from bascule.metrics.measured import Measured
 from bascule.models.dcgan import DCGAN
 from bascule.runs import codec
+from bascule.runs.evaluations import keep_evaluation
 from bascule.runs.store import Run
 from bascule.training.recipe import Recipe
 
 CREDIT = "Faces: Micah by Micah Lanier, CC BY 4.0\nhttps://example.org/micah"
+EXTRACTOR = "efficientnet-lite0,128px"
 EPOCHS, SWITCH, STEPS = 20, 12, 10
 
 plain = Recipe(
@@ -116,3 +121,36 @@ def fake_parent_and_fork(root) -> tuple[Run, Run]:
     recipe = plain.but(change=PerfectG(SWITCH))
     fork = {"parent": "parent-id", "epoch": SWITCH}
     return parent, write_fake(root / "child-id", recipe, "child", fake_rows(0, True), fork)
+
+
+def measured(label: str, x: float, floor: float, better: str = "lower") -> Value:
+    return Value(Measured(x, floor, 0.01, 0.01, 100, 100, 1), Scale(label, "e", "i", 9, 9), better)
+
+
+def evaluated(run: Run, epoch: int, *values: Value) -> None:
+    keep_evaluation(run.folder, Evaluation(run.id, epoch, 100, "faces-micah", values))
+
+
+def fake_ladder(root) -> Results:
+    """Two recipes on two seeds; the second draws better, and was measured half way too."""
+    arms = {"old": plain, "new": plain.but(batch=16)}
+    runs: dict[str, dict[int, Run]] = {arm: {} for arm in arms}
+
+    def drawn(run: Run, epoch: int, kid: float, coverage: float) -> None:
+        evaluated(
+            run,
+            epoch,
+            measured(f"KID[{EXTRACTOR}]", kid, 0.002),
+            measured(f"coverage[{EXTRACTOR}]", coverage, 0.95, "higher"),
+            measured("mean TV[micah,32px]", kid / 10, 0.05),
+        )
+
+    for arm, kids in (("old", (0.8, 1.0)), ("new", (0.3, 0.5))):
+        for seed, kid in enumerate(kids):
+            rows = [row | {"seconds": 30.0} for row in fake_rows(seed, False)]
+            run = write_fake(root / f"{arm}-{seed}", arms[arm].but(seed=seed), arm, rows)
+            if arm == "new":
+                drawn(run, 10, 2 * kid, 0.1)
+            drawn(run, 20, kid, 1 - kid)
+            runs[arm][seed] = run
+    return judged(ladder("a ladder", arms, minutes=10, fakes=100), (0, 1), runs)

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from bascule.reports.curves import BEST, Change, curves_figure
+from bascule.reports.curves import BEST, Change, curves_figure, panels_of
 from bascule.reports.figures import png, svg
 from bascule.theory.noise import BLIND, CERTAIN
 
@@ -100,3 +100,10 @@ def test_what_is_measured_now_and_then_is_a_line_through_its_points():
     assert ax.get_title("left") == "mmd"
     bold = max(ax.lines, key=lambda line: line.get_linewidth())
     assert bold.get_xdata().tolist() == [1, 3] and bold.get_ydata().tolist() == [5.0, 3.0]
+
+
+def test_a_scalar_that_nobody_measured_has_no_panel():
+    nothing, y = np.full(4, np.nan), np.arange(4.0)
+    told = {"a": {0: {"loss_D": y, "loss_G": nothing}}, "b": {0: {"loss_D": y}}}
+    shown = curves_figure(told, panels=panels_of(("loss_D", "loss_G", "lost")))
+    assert [ax.get_title(loc="left") for ax in shown.axes if ax.axison] == ["loss_D  (nats)"]

@@ -21,6 +21,11 @@ def test_numbers_regions_and_intervals():
     assert facts.duration(3725) == "1 h 02 min" and facts.duration(59.6) == "1 min 00 s"
 
 
+def test_a_p_is_told_no_finer_than_it_is_known():
+    assert facts.probability(0.01234) == "0.012" and facts.probability(1.0) == "1"
+    assert facts.probability(3e-9) == "below 0.0001" and facts.probability(nan) == "–"
+
+
 def test_changes_of_several_arms_share_a_line():
     assert facts.changes(list(ARMS.values())) == [Change(SWITCH, "PerfectG, InstanceNoise")]
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 from fakes import ARMS, CREDIT, EPOCHS, SWITCH, fake_results, judged
 
+from bascule.experiments.verdict import holm
+from bascule.reports.facts import probability
 from bascule.reports.note import write_experiment_note
-from bascule.reports.protocol import command
+from bascule.reports.protocol import command, failures
 
 
 def texts(page):
@@ -112,8 +114,32 @@ def test_an_arm_that_failed_is_named_and_the_rest_is_told(results, tmp_path):
     failures = {"perfect G, seed 0": "loss_D is not finite in epoch 3"}
     told = judged(results.experiment, results.seeds, runs, failures)
     for text in texts(write_experiment_note(told, tmp_path, CREDIT)):
-        assert "What failed" in text and "loss_D is not finite in epoch 3" in text
+        assert "Not finished" in text and "loss_D is not finite in epoch 3" in text
         assert "not measured" in text and "inconclusive" in text.lower()
+
+
+def test_seeds_of_an_arm_that_say_the_same_are_one_row(results):
+    waiting = {f"plain, seed {seed}": "not finished yet" for seed in (1, 2)}
+    told = failures(
+        replace(results, failures={**waiting, "perfect G, seed 1": "x", "a, seed 0": ""})
+    )
+    assert told.rows == [
+        ("plain, seeds 1, 2", "not finished yet"),
+        ("perfect G, seed 1", "x"),
+        ("a, seed 0", ""),
+    ]
+
+
+def test_every_word_of_several_has_a_p_corrected_for_all(results, page):
+    corrected = holm([f.p for f in results.verdict.findings])
+    assert len(corrected) == 3
+    rows = page.with_suffix(".md").read_text("utf-8").splitlines()
+    for finding, p in zip(results.verdict.findings, corrected, strict=True):
+        row = next(row for row in rows if row.startswith(f"| {finding.prediction.claim()} |"))
+        assert row.split(" | ")[4] == probability(p)
+    (check,) = results.verdict.checks  # one alone needs no correction
+    row = next(row for row in rows if row.startswith(f"| {check.prediction.claim()} |"))
+    assert row.split(" | ")[4] == "0.4 to 0.6"
 
 
 def test_a_note_without_any_finished_run_is_written(results, tmp_path):

@@ -1,4 +1,4 @@
-"""The page over several experiments, and Holm's correction."""
+"""The page over several experiments."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -12,17 +12,8 @@ from PIL import Image
 from bascule.presets import cyclegan_light
 from bascule.reports.gallery import gallery, last_rows
 from bascule.reports.note import write_experiment_note
-from bascule.reports.summary import holm, write_summary
+from bascule.reports.summary import write_summary
 from bascule.training.grid import GAP, grid
-
-
-def test_holm_steps_down_and_stops_at_the_first_that_is_too_large():
-    """0.011 < .05/4, 0.016 < .05/3, 0.03 > .05/2: so the last, 0.001 past it, falls too."""
-    assert holm([0.03, 0.016, 0.031, 0.011]) == [False, True, False, True]
-    assert holm([0.049]) == [True]
-    assert holm([0.03, 0.03]) == [False, False]
-    assert holm([float("nan"), 0.001]) == [False, True]
-    assert holm([]) == []
 
 
 @pytest.fixture(scope="module")

@@ -121,6 +121,21 @@ def p_value(values: Sequence[float], region: tuple[float, float]) -> float:
     return float(2 * stats.t.sf(distance / error, len(x) - 1))
 
 
+def holm(p: Sequence[float]) -> list[float]:
+    """Several p corrected for each other by Holm's step-down procedure, in the order given.
+
+    S. Holm 1979: of m, the k-th smallest (from 0) becomes (m - k) times itself, at most 1 and no
+    less than those before it; all findings with a corrected p of at most a level hold together at
+    that level. What has no p (NaN) counts among the m and stays NaN.
+    """
+    corrected, highest = [nan] * len(p), 0.0
+    known = sorted((i for i, x in enumerate(p) if isfinite(x)), key=lambda i: p[i])
+    for k, i in enumerate(known):
+        highest = max(highest, min(1.0, (len(p) - k) * p[i]))
+        corrected[i] = highest
+    return corrected
+
+
 def verdict(
     predictions: Sequence[Prediction],
     checks: Sequence[Prediction],

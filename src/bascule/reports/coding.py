@@ -253,12 +253,12 @@ def denoising(results: Results) -> list[Block]:
     blocks: list[Block] = []
     rows: list[tuple[str, ...]] = []
     for place, (arm, by_seed) in enumerate(results.runs.items()):
-        kept = [last_evaluation(run.folder) for run in by_seed.values()]
-        told = [{v.label: v.measured for v in e.values} for e in kept if e is not None]
+        told = by_label(by_seed)
         if not told:
             continue
         layers = layers_of(results.experiment.arms[arm])
-        blocks.append(_noise_figure(arm, place, told, layers, measure))
+        if len(measure.sigmas) > 1:
+            blocks.append(_noise_figure(arm, place, told, layers, measure))
         for layer in range(1, layers + 1):
             for k in measure.k_fb:
                 labels = [f"SSIM of layer {layer}[{way(k, s)}]" for s in measure.sigmas]
@@ -271,10 +271,15 @@ def denoising(results: Results) -> list[Block]:
     return [*blocks, Table(columns, rows, f"{caption} {facts.NUMBERS}")]
 
 
-def by_name(runs: Mapping[int, Run]) -> list[Mapping[str, Measured]]:
-    """What was measured last of each run that was, by label without its brackets."""
+def by_label(runs: Mapping[int, Run]) -> list[Mapping[str, Measured]]:
+    """What was measured last of each run that was, by label."""
     kept = [last_evaluation(run.folder) for run in runs.values()]
-    return [{v.label.partition("[")[0]: v.measured for v in e.values} for e in kept if e]
+    return [{v.label: v.measured for v in e.values} for e in kept if e]
+
+
+def by_name(runs: Mapping[int, Run]) -> list[Mapping[str, Measured]]:
+    """The same by label without its brackets."""
+    return [{label.partition("[")[0]: m for label, m in t.items()} for t in by_label(runs)]
 
 
 def layers_of(recipe: AnyRecipe) -> int:

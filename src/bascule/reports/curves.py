@@ -78,6 +78,7 @@ def curves_figure(
     """
     from matplotlib.lines import Line2D
 
+    panels = [panel for panel in panels if _was_measured(curves, panel[0])] or panels[:1]
     shared = branches or {}
     colour = colours(curves)
     strokes: dict[str, Stroke] = {
@@ -120,6 +121,12 @@ def curves_figure(
                 ncols=min(columns, len(handles)),
             )
     return figure
+
+
+def _was_measured(curves: Curves, scalar: str) -> bool:
+    """Whether any seed of any arm has a number of ``scalar``."""
+    every = (curve.get(scalar, ()) for seeds in curves.values() for curve in seeds.values())
+    return any(np.isfinite(np.array(y, float)).any() for y in every)
 
 
 def _from_branch(curve: Curve, scalar: str, shared: int) -> np.ndarray:

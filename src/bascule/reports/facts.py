@@ -44,6 +44,13 @@ def interval(found: Interval) -> str:
     return f"{number(found.mean)} [{number(found.low)}, {number(found.high)}]"
 
 
+def probability(p: float) -> str:
+    """A p to two significant digits: "0.013", "below 0.0001", "–" where there is none."""
+    if not isfinite(p):
+        return "–"
+    return "below 0.0001" if p < 1e-4 else f"{p:.2g}"
+
+
 def plus_minus(values: Sequence[float]) -> str:
     """A mean over seeds and the half width of its 95 % t interval: "0.5 ± 0.02"."""
     if not values:

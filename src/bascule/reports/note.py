@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from bascule.experiments.schedule import Results
-from bascule.experiments.verdict import Finding, Word
+from bascule.experiments.verdict import Finding, Word, holm
 from bascule.reports import facts
+from bascule.reports.abilities import abilities
 from bascule.reports.bounds import BOUNDS, best_of, bounds_table
 from bascule.reports.coding import decoding, denoising
 from bascule.reports.curves import curves_figure, panels_of
 from bascule.reports.figures import colours
 from bascule.reports.forest import findings_figure
 from bascule.reports.gallery import gallery
+from bascule.reports.measures import measures
 from bascule.reports.page import (
     Answer,
     Block,
@@ -53,11 +55,13 @@ BLIND_D = " Dotted: where a D that cannot tell stands."
 SHARED = (
     " Dot: an arm leaves the control, whose past it shares bit for bit; that past is drawn once."
 )
+MEASURED = "Measured"  # the section, which a ladder puts elsewhere
 MANY_ARMS = 4  # more grids than these are too many for Markdown
 SEVERAL = (
     "{m} predictions are tested, each by a 95 % interval of its own: of those that are false, one "
     "in 40 would be called supported by chance. The verdict is guarded against that (it needs all "
-    "of them, or one that is refuted at {level} %); the single words are not."
+    "of them, or one that is refuted at {level} %); the single words are not. p is that of each "
+    "word, corrected for all {m} (Holm 1979): where it is below 0.05, the word may be quoted alone."
 )
 ASKED = (  # of the rows of diagnostics; a level to compare with (None: its floor) and its name
     ("mmd", None, ""),
@@ -95,20 +99,19 @@ def write_experiment_note(
 def experiment_page(results: Results, credit: str, repeat: str) -> Page:
     """The note of an experiment; ``repeat``: the command line that runs it again."""
     experiment, verdict = results.experiment, results.verdict
-    sections = [
-        Section("Predictions", _predictions(results)),
-        Section("Curves", _curves(results)),
-        Section("Samples", _samples(results, credit)),
-        Section("Protocol", protocol(results, credit)),
-    ]
-    if noise := denoising(results):
-        sections.insert(2, Section("Noise", noise))
-    if settled := settling(results):
-        sections.insert(1, Section("Settled fakes", settled))
-    if back := decoding(results):
-        sections.insert(1, Section("Back from the codes", back))
-    if results.failures:
-        sections.insert(0, Section("What failed", [failures(results)]))
+    told: dict[str, list[Block]] = {
+        "Not finished": [failures(results)] if results.failures else [],
+        "Predictions": _predictions(results),
+        MEASURED: measures(results),
+        "Back from the codes": decoding(results),
+        "Settled fakes": settling(results),
+        "What codes can do": abilities(results),
+        "Curves": _curves(results),
+        "Noise": denoising(results),
+        "Samples": _samples(results, credit),
+        "Protocol": protocol(results, credit),
+    }
+    sections = [Section(name, blocks) for name, blocks in told.items() if blocks]
     if experiment.remarks.strip():
         sections.append(Section("Remarks", [Text(experiment.remarks)]))
     sections += [
@@ -143,20 +146,26 @@ def _predictions(results: Results) -> list[Block]:
 
 
 def _findings(kind: str, findings: Sequence[Finding], seeds: Sequence[int]) -> Table:
+    several = len(findings) > 1
     rows = [
         (
             f.prediction.claim(),
             f.word,
             f.prediction.measured(),
             facts.interval(f.interval),
+            *([facts.probability(p)] if several else []),
             facts.region(*f.prediction.region()),
             "; ".join(facts.number(f.values[s]) if s in f.values else "–" for s in seeds),
             f.reason or _reason(f),
         )
-        for f in findings
+        for f, p in zip(findings, holm([f.p for f in findings]), strict=True)
     ]
     per_seed = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
-    columns = (kind, "word", "measured", "mean [95 % interval]", "claimed", per_seed, "why")
+    corrected = ["p, corrected"] if several else []
+    columns = (
+        *(kind, "word", "measured", "mean [95 % interval]", *corrected),
+        *("claimed", per_seed, "why"),
+    )
     return Table(columns, rows, facts.NUMBERS)
 
 

@@ -69,8 +69,15 @@ def command(results: Results, settings: Sequence[str] = ()) -> str:
 
 
 def failures(results: Results) -> Table:
-    """Who failed, and what it said."""
-    rows = [(who, facts.without_paths(why)) for who, why in results.failures.items()]
+    """Who failed, and what it said; the seeds of an arm that say the same in one row."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for who, why in results.failures.items():
+        arm, _, seed = who.rpartition(", seed ")
+        found.setdefault((arm, facts.without_paths(why)), []).append(seed)
+    rows = [
+        (f"{arm}, seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}", why)
+        for (arm, why), seeds in found.items()
+    ]
     return Table(("run", "message"), rows)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
 from pathlib import Path
 
 from bascule.experiments.schedule import Results
+from bascule.experiments.verdict import holm
 from bascule.reports import facts
 from bascule.reports.gallery import gallery
 from bascule.reports.page import Block, Lines, Page, Section, Table, Text
@@ -83,7 +83,7 @@ def _questions(told: Sequence[Results]) -> Table:
 
 def _predictions(told: Sequence[Results]) -> list[Block]:
     found = [(r.experiment.title, f) for r in told for f in r.verdict.findings]
-    safe = holm([f.p for _, f in found])
+    safe = [p <= 0.05 for p in holm([f.p for _, f in found])]
     rows = [
         (
             name,
@@ -98,21 +98,6 @@ def _predictions(told: Sequence[Results]) -> list[Block]:
     columns = ("experiment", "prediction", "word", "effect", "claimed", "after correction")
     many = Text(MANY.format(m=len(found), false=0.025 * len(found)))
     return [many, Table(columns, rows, EFFECTS)]
-
-
-def holm(p: Sequence[float], level: float = 0.05) -> list[bool]:
-    """Which of several findings hold at ``level`` together: Holm's step-down procedure.
-
-    S. Holm 1979: the k-th smallest p, from 0, is compared with level / (m - k), up to the first
-    that is larger. A p that is not a number never holds.
-    """
-    order = sorted(range(len(p)), key=lambda i: p[i] if isfinite(p[i]) else 1.0)
-    holds = [False] * len(p)
-    for k, i in enumerate(order):
-        if not p[i] <= level / (len(p) - k):
-            break
-        holds[i] = True
-    return holds
 
 
 def _gallery(told: Sequence[Results], credit: str) -> list[Block]:
