@@ -120,6 +120,7 @@ def test_no_p_without_an_interval():
     assert isnan(p_value([1.0, 2.0], (-inf, inf)))
     assert p_value([1.0, 1.0], (0, inf)) == 0.0  # no spread at all
     assert p_value([0.0, 0.0], (0, inf)) == 1.0
+    assert p_value([1.0, 1.0], (0.9, 1.0)) == 0.0  # at the edge, which belongs to the region
 
 
 def test_holm_steps_down_and_never_back():

@@ -117,7 +117,8 @@ def p_value(values: Sequence[float], region: tuple[float, float]) -> float:
     error = x.std(ddof=1) / len(x) ** 0.5
     distance = min(abs(x.mean() - edge) for edge in edges)
     if error == 0:
-        return 1.0 if distance == 0 else 0.0
+        mean = float(x.mean())
+        return 1.0 if judge(Interval(mean, mean, mean), region) == "inconclusive" else 0.0
     return float(2 * stats.t.sf(distance / error, len(x) - 1))
 
 

@@ -146,7 +146,7 @@ def _predictions(results: Results) -> list[Block]:
 
 
 def _findings(kind: str, findings: Sequence[Finding], seeds: Sequence[int]) -> Table:
-    several = len(findings) > 1
+    several = kind == "prediction" and len(findings) > 1
     rows = [
         (
             f.prediction.claim(),
