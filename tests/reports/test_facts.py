@@ -12,6 +12,7 @@ from bascule.reports.curves import Change
 
 def test_numbers_regions_and_intervals():
     assert facts.number(-0.123456) == "−0.1235" and facts.number(-0.0) == "0"
+    assert facts.number(nan) == "–"
     assert facts.region(0.45, 0.55) == "0.45 to 0.55"
     assert facts.region(-inf, -0.1) == "at most −0.1" and facts.region(5, inf) == "at least 5"
     assert facts.interval(Interval(0.5, 0.4, 0.6)) == "0.5 [0.4, 0.6]"

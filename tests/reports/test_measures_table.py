@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fakes import CREDIT, EXTRACTOR, evaluated, fake_ladder, fake_results, measured
 
-from bascule.reports.measures import measures, measures_table
+from bascule.reports.measures import measures, measures_tables
 from bascule.reports.note import write_experiment_note
 
 OVERFIT = "auc_train_vs_held_out"
@@ -18,26 +18,29 @@ def results(tmp_path):
 
 
 def test_arms_keep_their_order_and_the_floor_is_last(results):
-    table = measures_table(results)
-    assert table.columns == ("arm", "minutes", "epochs", "images/s", "KID", "coverage", "mean TV")
-    assert [row[0] for row in table.rows] == ["old", "new", "floor"]
+    table, more = measures_tables(results)
+    assert table.columns == ("arm", "minutes", "epochs", "images/s", "KID", "mean TV")
+    assert more.columns == ("arm", "coverage")
+    assert (
+        [row[0] for row in table.rows] == [row[0] for row in more.rows] == ["old", "new", "floor"]
+    )
     _, new, floor = table.rows
     # two seeds, 0.3 and 0.5: the mean, and 12.706 times 0.1 as half the interval
     assert new[1:5] == ("10 ± 0", "20", new[3], "0.4 ± 1.271")
-    assert floor[4:] == ("0.002", "0.95", "0.05")
+    assert floor[4:] + more.rows[-1][1:] == ("0.002", "0.05", "0.95")
 
 
 def test_of_a_ladder_the_best_comes_first(results):
-    table = measures_table(results, "recipe", by_kid=True)
-    assert table.columns[0] == "recipe"
-    assert [row[0] for row in table.rows] == ["new", "old", "floor"]
+    for table in measures_tables(results, "recipe", by_kid=True):
+        assert table.columns[0] == "recipe"
+        assert [row[0] for row in table.rows] == ["new", "old", "floor"]
 
 
 def test_what_was_not_measured_is_left_out(results):
     for by_seed in results.runs.values():
         for run in by_seed.values():
             (run.folder / "metrics.json").unlink()
-    table = measures_table(results)
+    (table,) = measures_tables(results)
     assert table.columns == ("arm", "minutes", "epochs", "images/s")
     assert measures(results) == []
 
@@ -46,13 +49,13 @@ def test_what_was_measured_before_the_end_is_not_the_end(results):
     run = results.runs["old"][0]
     (run.folder / "metrics.json").unlink()
     evaluated(run, 10, measured(f"KID[{EXTRACTOR}]", 5.0, 0.002))
-    assert measures_table(results).rows[0][4] == "1"  # that of the other seed
+    assert measures_tables(results)[0].rows[0][4] == "1"  # that of the other seed
 
 
 def test_floors_of_several_image_sets_are_a_range(results):
     run = results.runs["new"][1]
     evaluated(run, 20, measured(f"KID[{EXTRACTOR}]", 0.5, 0.009))
-    assert measures_table(results).rows[-1][4] == "0.002 to 0.009"
+    assert measures_tables(results)[0].rows[-1][4] == "0.002 to 0.009"
 
 
 def test_whether_D_knows_its_training_pictures_by_heart_stands_beside(results):
@@ -62,8 +65,8 @@ def test_whether_D_knows_its_training_pictures_by_heart_stands_beside(results):
         arm: {seed: {**curve, OVERFIT: asked} for seed, curve in by_seed.items()}
         for arm, by_seed in results.curves.items()
     }
-    table = measures_table(replace(results, curves=curves))
-    assert table.columns[-1] == OVERFIT and "by heart" in table.caption
+    _, table = measures_tables(replace(results, curves=curves))
+    assert table.columns[-1] == "AUC of D, train vs held-out" and "by heart" in table.caption
     assert [row[-1] for row in table.rows] == ["0.6 ± 0", "0.6 ± 0", "0.5"]
 
 

@@ -137,7 +137,7 @@ class Within:
         return f"{self.scalar} of “{self.arm}” lies in [{self.low:g}, {self.high:g}] {when}"
 
     def measured(self) -> str:
-        return f"mean {self.scalar}"
+        return "mean"
 
     def region(self) -> tuple[float, float]:
         return self.low, self.high
@@ -166,7 +166,7 @@ class Lower:
         return f"{self.scalar} of “{self.arm}” is lower than of “{self.than}”{by} {when}"
 
     def measured(self) -> str:
-        return f"difference of mean {self.scalar}, “{self.arm}” − “{self.than}”"
+        return f"difference of means, “{self.arm}” − “{self.than}”"
 
     def region(self) -> tuple[float, float]:
         return -inf, -self.by
@@ -227,7 +227,7 @@ class Exceeds:
         return f"{self.scalar} of “{self.arm}” exceeds its {self.other}{by} {when}"
 
     def measured(self) -> str:
-        return f"difference of means, {self.scalar} − {self.other}"
+        return "difference of the two means"
 
     def region(self) -> tuple[float, float]:
         return self.by, inf

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,9 @@ LAST = f"mean over the last {LAST_EPOCHS} epochs"
 
 
 def number(x: float) -> str:
-    """4 significant digits, with a true minus sign."""
+    """4 significant digits, with a true minus sign; "–" for what is not a number."""
+    if isnan(x):
+        return "–"
     return f"{x + 0.0:.4g}".replace("-", "−")
 
 

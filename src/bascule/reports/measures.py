@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import inf, isfinite
+from math import inf, isfinite, nan
 
 import numpy as np
 
@@ -17,13 +17,17 @@ from bascule.runs.evaluations import evaluations
 from bascule.runs.store import Run
 
 KID = "KID"
-SHOWN = (  # by the label before its brackets, in this order
-    *(KID, "KID on held-out", "coverage", "coverage of held-out", "precision", "recall"),
-    *("out of vocabulary", "mean TV", "missing categories", "joint coverage"),
-    *("authenticity", "C_T"),
-    *("paired L1", "paired SSIM", "R@1", "attributes kept", "attributes matched", "cycle L1"),
+OVERFIT = "auc_train_vs_held_out"  # asked by diagnostics, during the game ...
+OF_D = "AUC of D, train vs held-out"  # ... and called so here
+# By the label before its brackets; what one looks at first, then the rest.
+FIRST = (
+    *(KID, "KID on held-out", "coverage of held-out", "out of vocabulary", "mean TV"),
+    *("paired L1", "R@1", "attributes kept", "cycle L1"),
 )
-OVERFIT = "auc_train_vs_held_out"  # asked by diagnostics, during the game
+MORE = (
+    *("coverage", "precision", "recall", "missing categories", "joint coverage"),
+    *("authenticity", "C_T", OF_D, "paired SSIM", "attributes matched"),
+)
 CAPTION = (
     "Mean over seeds ± half its 95 % t interval, at the end of the runs. Minutes: training time of "
     "a run as it was, without probes and without a past that it shares."
@@ -31,60 +35,79 @@ CAPTION = (
 FLOOR = "Floor: held-out reals in the place of the fakes."
 BEST = "Floor: what the true counterparts score, or held-out pictures of the second kind."
 BY_HEART = (
-    f"{OVERFIT}: how often D, as it plays, scores a training picture higher than a held-out one; "
+    f"{OF_D}: how often D, as it plays, scores a training picture higher than a held-out one; "
     "1/2: it knows none by heart."
 )
 Last = Mapping[str, Measured]  # by the label before its brackets
 
 
 def measures(results: Results) -> list[Block]:
-    """The table of every arm in its order; nothing unless runs were measured at their end."""
+    """Tables of every arm in its order; nothing unless runs were measured at their end."""
     told = last_measured(results)
-    if not any(name in seed for seeds in told.values() for seed in seeds for name in SHOWN):
-        return []
-    return [measures_table(results)]
+    measured = any(name in seed for seeds in told.values() for seed in seeds for name in FIRST)
+    return [*measures_tables(results)] if measured else []
 
 
-def measures_table(results: Results, first: str = "arm", by_kid: bool = False) -> Table:
-    """A row an arm and the floor last; ``by_kid``: the lowest KID comes first. ``first``: what the
-    arms are called."""
-    told = last_measured(results)
-    every = [seed for seeds in told.values() for seed in seeds]
-    shown = [name for name in SHOWN if any(name in seed for seed in every)]
-    asked = any(OVERFIT in c for by_seed in results.curves.values() for c in by_seed.values())
-    rows = []
-    for arm, by_seed in results.runs.items():
-        runs = list(by_seed.values())
-        if not runs:
-            continue
-        cells = [
-            facts.plus_minus([facts.training_seconds(run) / 60 for run in runs]),
-            str(results.experiment.arms[arm].epochs),
-            facts.plus_minus([float(np.mean(s)) for s in map(facts.images_per_s, runs) if s]),
-        ]
-        values = {name: [seed[name].value for seed in told[arm] if name in seed] for name in shown}
-        cells += map(facts.plus_minus, values.values())
-        cells += facts.finals(list(results.curves[arm].values()), [OVERFIT]) if asked else []
-        kids = values.get(KID, [])
-        rows.append((float(np.mean(kids)) if kids else inf, (arm, *cells)))
+def measures_tables(results: Results, first: str = "arm", by_kid: bool = False) -> list[Table]:
+    """Two tables, of a row an arm and the floor last: minutes and what one looks at first, and the
+    rest where there is any. ``by_kid``: the lowest KID comes first. ``first``: what the arms are
+    called."""
+    told = {arm: seeds for arm, seeds in last_measured(results).items() if results.runs[arm]}
     if by_kid:
-        rows.sort(key=lambda row: row[0])
-    floors = [_floor([seed[name].floor for seed in every if name in seed]) for name in shown]
-    floors += ["0.5"] if asked else []
-    columns = (first, "minutes", "epochs", "images/s", *shown, *([OVERFIT] if asked else []))
+        told = dict(sorted(told.items(), key=lambda item: _mean_kid(item[1])))
     best = BEST if isinstance(results.experiment.measure, MeasureTranslation) else FLOOR
-    caption = [CAPTION, best, *([BY_HEART] if asked else [])]
-    caption += [*(["The lowest KID comes first."] if by_kid else []), facts.NUMBERS]
-    made = [*(row for _, row in rows), ("floor", "", "", "", *floors)]
-    return Table(columns, made, " ".join(caption))
+    order = " The lowest KID comes first." if by_kid else ""
+    paces = {arm: _pace(list(results.runs[arm].values())) for arm in told}
+    columns, rows = _cells(told, FIRST)
+    main = Table(
+        (first, "minutes", "epochs", "images/s", *columns),
+        [(arm, *paces.get(arm, ("", "", "")), *cells) for arm, *cells in rows],
+        f"{CAPTION} {best}{order} {facts.NUMBERS}",
+    )
+    columns, rows = _cells(told, MORE)
+    by_heart = f" {BY_HEART}" if OF_D in columns else ""
+    more = Table((first, *columns), rows, f"More of the same runs.{by_heart} {facts.NUMBERS}")
+    return [main, more] if columns else [main]
+
+
+def _pace(runs: Sequence[Run]) -> tuple[str, str, str]:
+    """Minutes, epochs and images/s."""
+    speeds = [float(np.mean(speed)) for run in runs if (speed := facts.images_per_s(run))]
+    minutes = facts.plus_minus([facts.training_seconds(run) / 60 for run in runs])
+    return minutes, str(runs[0].recipe.epochs), facts.plus_minus(speeds)
+
+
+def _cells(
+    told: Mapping[str, Sequence[Last]], names: Sequence[str]
+) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Those of ``names`` that any arm has, and a row of them for each arm and for the floor."""
+    every = [seed for seeds in told.values() for seed in seeds]
+    shown = [name for name in names if any(name in seed for seed in every)]
+    rows = [
+        (arm, *(facts.plus_minus([s[name].value for s in seeds if name in s]) for name in shown))
+        for arm, seeds in told.items()
+    ]
+    floors = [_floor([seed[name].floor for seed in every if name in seed]) for name in shown]
+    return shown, [*rows, ("floor", *floors)]
+
+
+def _mean_kid(seeds: Sequence[Last]) -> float:
+    kids = [seed[KID].value for seed in seeds if KID in seed]
+    return float(np.mean(kids)) if kids else inf
 
 
 def last_measured(results: Results) -> dict[str, list[Last]]:
-    """Of each arm what was measured at the end of its runs, one a seed that was."""
-    return {
-        arm: [_by_name(found) for run in by_seed.values() if (found := at_the_end(run))]
-        for arm, by_seed in results.runs.items()
-    }
+    """Of each arm what was measured at the end of its runs, and of its D, one a seed."""
+    found: dict[str, list[Last]] = {}
+    for arm, by_seed in results.runs.items():
+        found[arm] = []
+        for seed, run in by_seed.items():
+            told = _by_name(at_the_end(run))
+            asked = facts.final(results.curves[arm][seed], OVERFIT)
+            if asked is not None:
+                told[OF_D] = Measured(asked, 0.5, nan, nan, 0, 0, 1)
+            found[arm].append(told)
+    return found
 
 
 def at_the_end(run: Run) -> Evaluation | None:
@@ -93,10 +116,10 @@ def at_the_end(run: Run) -> Evaluation | None:
     return found[-1] if found else None
 
 
-def _by_name(evaluation: Evaluation) -> Last:
+def _by_name(evaluation: Evaluation | None) -> dict[str, Measured]:
     """The first value of each name, which is that of the default features."""
     found: dict[str, Measured] = {}
-    for value in evaluation.values:
+    for value in evaluation.values if evaluation else ():
         found.setdefault(value.label.partition("[")[0], value.measured)
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -155,7 +156,7 @@ def _findings(kind: str, findings: Sequence[Finding], seeds: Sequence[int]) -> T
             facts.interval(f.interval),
             *([facts.probability(p)] if several else []),
             facts.region(*f.prediction.region()),
-            "; ".join(facts.number(f.values[s]) if s in f.values else "–" for s in seeds),
+            "; ".join(facts.number(f.values.get(s, nan)) for s in seeds),
             f.reason or _reason(f),
         )
         for f, p in zip(findings, holm([f.p for f in findings]), strict=True)
