@@ -51,6 +51,14 @@ def test_a_critic_through_codes_trains_and_forks(bascule):
     assert code == 0 and "other" in out
     assert bascule("sdpc", "show", "mine")[0] == 0
 
+    words = ("--k-fb", "0", "--abilities", "--no-attributes", "--extractor", "pixels")
+    code, _, err = bascule("evaluate", "mine", "-n", "60", "--epoch", "4", *words)
+    assert code == 0, err
+    run = next(Path("runs").glob("*-mine-*"))
+    kept = json.loads((run / "metrics.json").read_text("utf-8"))["evaluations"][0]
+    labels = {value["scale"]["label"] for value in kept["values"]}
+    assert {"AUROC of shuffled[codes]", "AUROC of shuffled[D]"} <= labels
+
 
 @pytest.mark.parametrize(
     "words, message",

@@ -12,6 +12,7 @@ from bascule.data.images import Progress
 from bascule.errors import Refusal
 from bascule.latents.standing import stand
 from bascule.now import Now, generator
+from bascule.objectives import per_image
 from bascule.runs.store import Run
 from bascule.steps.gan import norms
 from bascule.training.gan import prepare
@@ -98,7 +99,7 @@ def judged_by(run: Run, epoch: int | None = None) -> Callable[[np.ndarray], np.n
             for start in range(0, len(pictures), AT_ONCE):
                 pixels = torch.from_numpy(np.array(pictures[start : start + AT_ONCE])).to(device)
                 x = prepare(pixels, (), recipe.space, Now(recipe.seed, 0, 0))
-                found.append(-D(x).double().cpu().numpy())
+                found.append(-per_image(D(x)).double().cpu().numpy())
         return np.concatenate(found)
 
     return score
