@@ -37,6 +37,19 @@ def test_the_probe_is_run_and_measured_as_its_user_would(tmp_path):
     assert settled[0] == ["layer 1", "0"] and len(settled) == 10
 
 
+def test_both_hybrids_of_the_verdict_are_measured_in_all_that_is_asked(tmp_path):
+    command = [sys.executable, "-m", "bascule", "--runs", str(tmp_path / "runs"), "run"]
+    command += ["hybrids/verdict", "--quick", "--arm", "sdpc-gan", "--arm", "sdpc-critic"]
+    command += ["--note", str(tmp_path / "note")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    note = (tmp_path / "note/note.md").read_text("utf-8")
+    assert "not measured: " not in note
+    for section in ("Measured", "Settled fakes", "What codes can do"):
+        (told,) = (part for part in note.split("\n## ") if part.startswith(f"{section}\n"))
+        assert "\n| sdpc-gan | " in told and "\n| sdpc-critic | " in told
+
+
 @pytest.mark.parametrize("name", HYBRID_PRESETS)
 def test_a_preset_stands_on_its_dictionaries(name):
     recipe = HYBRID_PRESETS[name]
