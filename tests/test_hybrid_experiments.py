@@ -45,7 +45,8 @@ def test_both_hybrids_of_the_verdict_are_measured_in_all_that_is_asked(tmp_path)
     assert done.returncode == 0, done.stderr
     note = (tmp_path / "note/note.md").read_text("utf-8")
     assert "not measured: " not in note
-    for section in ("Measured", "Settled fakes", "What codes can do"):
+    assert "## Settled fakes" not in note  # not asked for
+    for section in ("Measured", "What codes can do", "Noise"):
         (told,) = (part for part in note.split("\n## ") if part.startswith(f"{section}\n"))
         assert "\n| sdpc-gan | " in told and "\n| sdpc-critic | " in told
 

@@ -1,5 +1,7 @@
 """Experiments as files, and as the command line changes them."""
 
+from dataclasses import replace
+
 import pytest
 
 from bascule.errors import Refusal
@@ -128,6 +130,14 @@ def test_what_is_measured_says_the_verb_and_knows_when_it_is_done():
 
     assert Measure(7, attributes=False).words() == ["-n", "7", "--no-attributes"]
     assert Measure(7).is_done(told(7)) and not Measure(7).is_done(told(8))
+    hybrid = Measure(7, k_fb=(4.0,), abilities=True)
+    able = ("AUROC of shuffled[codes]", "hole L1 of layer 1 at k_fb=4[inpainted]")
+    assert hybrid.words() == ["-n", "7", "--k-fb", "4.0", "--abilities"]
+    assert not hybrid.is_done(told(7, *able))
+    assert hybrid.is_done(told(7, *able, "KID of layer 1 at k_fb=4[pixels]"))
+    drawn = replace(hybrid, settled_fakes=False)
+    assert drawn.words() == ["-n", "7", "--k-fb", "4.0", "--no-settled-fakes", "--abilities"]
+    assert drawn.is_done(told(7, *able)) and not drawn.is_done(told(7))
     coding = MeasureCoding(9, k_fb=(0.0, 4.0), sigmas=(0.5,))
     assert coding.words() == ["-n", "9", "--k-fb", "0.0", "4.0", "--sigma", "0.5"]
     labels = ["cost[k_fb=0]", "cost[k_fb=4]", "SSIM of layer 1[k_fb=0,sigma=0.5]"]

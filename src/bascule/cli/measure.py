@@ -76,6 +76,11 @@ def add(verbs: argparse._SubParsersAction) -> None:
         help="of SDPC: feedback to settle with; of a hybrid: its fakes are settled, too",
     )
     evaluate.add_argument(
+        "--no-settled-fakes",
+        action="store_true",
+        help="of a hybrid: --k-fb for the rest alone, which saves minutes",
+    )
+    evaluate.add_argument(
         "--sigma", type=float, nargs="+", metavar="S", help="of SDPC: noise to take away"
     )
     evaluate.add_argument(
@@ -206,7 +211,7 @@ def _through_codes(
 
     found: dict[str, Measured] = {}
     coder = coder_of(run, epoch)
-    if args.k_fb:
+    if args.k_fb and not args.no_settled_fakes:
         reader = classifier_of(args, images)
         space = extractor((args.extractor or [DEFAULT])[0])
         with counter("settling the fakes") as tell:

@@ -29,10 +29,11 @@ class Measure:
     ``epochs``: after how many epochs done, each kept by the recipe; empty: at the end alone.
     ``every_kept``: after as many epochs as the recipe keeps checkpoints at its pace, too.
 
-    Of hybrids of GAN and SDPC alone: at each ``k_fb`` what fakes become when they settle
-    (:func:`bascule.coding.settling.measure_settled`); what codes make of noise of each of
-    ``sigmas``; where ``decoded``, how well held-out pictures come back from codes; and the
-    ``abilities`` of codes (:mod:`bascule.coding.abilities`).
+    Of hybrids of GAN and SDPC alone: at each ``k_fb`` what fakes become when they settle, unless
+    ``settled_fakes`` is False (:func:`bascule.coding.settling.measure_settled`, which takes longer
+    than all the rest), and what codes make of noise of each of ``sigmas``; where ``decoded``, how
+    well held-out pictures come back from codes; and the ``abilities`` of codes
+    (:mod:`bascule.coding.abilities`).
     """
 
     fakes: int = 1000
@@ -43,6 +44,7 @@ class Measure:
     sigmas: tuple[float, ...] = ()
     decoded: bool = False
     abilities: bool = False
+    settled_fakes: bool = True
 
     def when(self, recipe: AnyRecipe) -> set[int]:
         """After how many epochs done a run of ``recipe`` is measured."""
@@ -54,13 +56,17 @@ class Measure:
         """Of the verb ``evaluate``."""
         found = ["-n", str(self.fakes), *([] if self.attributes else ["--no-attributes"])]
         found += _settled(self.k_fb, self.sigmas)
+        found += [] if self.settled_fakes else ["--no-settled-fakes"]
         found += ["--decoded"] if self.decoded else []
         return [*found, *(["--abilities"] if self.abilities else [])]
 
     def is_done(self, evaluation: Evaluation) -> bool:
         """Whether ``evaluation`` holds all of this."""
         labels = [value.label for value in evaluation.values]
-        settled = all(any(f" at k_fb={k:g}[" in name for name in labels) for k in self.k_fb)
+        settled = not self.settled_fakes or all(
+            any(name.startswith("KID of ") and f" at k_fb={k:g}[" in name for name in labels)
+            for k in self.k_fb
+        )
         noisy = all(any(f",sigma={s:g}]" in name for name in labels) for s in self.sigmas)
         back = not self.decoded or "milliseconds[decoded]" in labels
         able = not self.abilities or any(name.startswith("AUROC of ") for name in labels)

@@ -26,7 +26,7 @@ Told = list[Mapping[str, Measured]]  # by label without its brackets, one a seed
 def settling(results: Results) -> list[Block]:
     """Fakes as drawn and as they settle at each feedback, in every arm; nothing unless measured."""
     measure = results.experiment.measure
-    if not isinstance(measure, Measure) or not measure.k_fb:
+    if not isinstance(measure, Measure) or not (measure.k_fb and measure.settled_fakes):
         return []
     told = {arm: found for arm, runs in results.runs.items() if (found := by_name(runs))}
     if not told:
