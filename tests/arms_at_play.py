@@ -4,6 +4,8 @@ Whole experiments start a process a run, which would take CI long; here the quic
 in this process.
 """
 
+import subprocess
+import sys
 from pathlib import Path
 
 import torch
@@ -32,3 +34,13 @@ def play_to_the_end(file: Path) -> None:
         state.labels = recipe.labels_of(images)
         train(recipe, state, train_on, held_out=held_out)
         assert state.epoch == recipe.epochs, arm
+
+
+def run_as_its_user(folder: Path, *words: str) -> tuple[str, str]:
+    """What ``bascule run`` says of ``words``, and the note it writes; all goes into ``folder``."""
+    command = [sys.executable, "-m", "bascule", "--runs", str(folder / "runs"), "run", *words]
+    command += ["--note", str(folder / "note")]
+    root = EXPERIMENTS.parent
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    return done.stdout, (folder / "note/note.md").read_text("utf-8")

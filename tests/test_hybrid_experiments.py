@@ -1,19 +1,15 @@
 """The experiments on hybrids of GAN and SDPC, in seconds: that they run, not what they say."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 
-from arms_at_play import EXPERIMENTS, play_to_the_end
+from arms_at_play import EXPERIMENTS, play_to_the_end, run_as_its_user
 from bascule import presets
 from bascule.presets import HYBRID_PRESETS
 from bascule.training.hybrid import HybridRecipe
 from bascule.training.machine import settle
 from bascule.training.state import begin
 
-ROOT = EXPERIMENTS.parent
 FILES = sorted((EXPERIMENTS / "hybrids").glob("*.py"))
 
 
@@ -23,13 +19,10 @@ def test_every_arm_of_every_question_plays_to_its_end(file):
 
 
 def test_the_probe_is_run_and_measured_as_its_user_would(tmp_path):
-    command = [sys.executable, "-m", "bascule", "--runs", str(tmp_path / "runs"), "run"]
-    command += ["hybrids/probe", "--quick", "--seeds", "0", "--arm", "DCGAN"]
-    command += ["--note", str(tmp_path / "note")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("hybrids/probe-quick: inconclusive: one seed")
-    note = (tmp_path / "note/note.md").read_text("utf-8")
+    said, note = run_as_its_user(
+        tmp_path, "hybrids/probe", "--quick", "--seeds", "0", "--arm", "DCGAN"
+    )
+    assert said.startswith("hybrids/probe-quick: inconclusive: one seed")
     assert "exceeds its KID of layer 1 at k_fb=0" in note
     assert "## Settled fakes" in note and "figures/note-settling.png" in note
     rows = [line.split(" | ") for line in note.splitlines() if line.startswith("| DCGAN |")]
@@ -38,12 +31,9 @@ def test_the_probe_is_run_and_measured_as_its_user_would(tmp_path):
 
 
 def test_both_hybrids_of_the_verdict_are_measured_in_all_that_is_asked(tmp_path):
-    command = [sys.executable, "-m", "bascule", "--runs", str(tmp_path / "runs"), "run"]
-    command += ["hybrids/verdict", "--quick", "--arm", "sdpc-gan", "--arm", "sdpc-critic"]
-    command += ["--note", str(tmp_path / "note")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
-    assert done.returncode == 0, done.stderr
-    note = (tmp_path / "note/note.md").read_text("utf-8")
+    _, note = run_as_its_user(
+        tmp_path, "hybrids/verdict", "--quick", "--arm", "sdpc-gan", "--arm", "sdpc-critic"
+    )
     assert "not measured: " not in note
     assert "## Settled fakes" not in note  # not asked for
     for section in ("Measured", "What codes can do", "Noise"):

@@ -1,17 +1,13 @@
 """The experiments on SDPC and its presets, in seconds: that they run, not what they say."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
-from arms_at_play import EXPERIMENTS, play_to_the_end
+from arms_at_play import EXPERIMENTS, play_to_the_end, run_as_its_user
 from bascule import presets
 from bascule.coding.coder import Coder
 from bascule.presets import SDPC_PRESETS
 
-ROOT = EXPERIMENTS.parent
 FILES = sorted((EXPERIMENTS / "sdpc").glob("*.py"))
 
 
@@ -21,13 +17,10 @@ def test_every_arm_of_every_question_plays_to_its_end(file):
 
 
 def test_one_arm_is_run_and_measured_as_its_user_would(tmp_path):
-    command = [sys.executable, "-m", "bascule", "--runs", str(tmp_path / "runs"), "run"]
-    command += ["sdpc/feedback", "--quick", "--seeds", "0", "--arm", "feedback"]
-    command += ["--note", str(tmp_path / "note")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("sdpc/feedback-quick: inconclusive: one seed")
-    note = (tmp_path / "note/note.md").read_text("utf-8")
+    said, note = run_as_its_user(
+        tmp_path, "sdpc/feedback", "--quick", "--seeds", "0", "--arm", "feedback"
+    )
+    assert said.startswith("sdpc/feedback-quick: inconclusive: one seed")
     assert "exceeds its active of layer 1[k_fb=0]" in note
     assert "## Noise" in note and "figures/note-noise-" in note
     row = next(line for line in note.splitlines() if line.startswith("| feedback | 2 | 4 |"))
@@ -37,12 +30,9 @@ def test_one_arm_is_run_and_measured_as_its_user_would(tmp_path):
 
 
 def test_the_gate_says_what_comes_back(tmp_path):
-    command = [sys.executable, "-m", "bascule", "--runs", str(tmp_path / "runs"), "run"]
-    command += ["sdpc/gate", "--quick", "--seeds", "0", "--arm", "plain"]
-    command += ["--set", "epochs=1", "--note", str(tmp_path / "note")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
-    assert done.returncode == 0, done.stderr
-    note = (tmp_path / "note/note.md").read_text("utf-8")
+    _, note = run_as_its_user(
+        tmp_path, "sdpc/gate", "--quick", "--seeds", "0", "--arm", "plain", "--set", "epochs=1"
+    )
     assert "## Back from the codes" in note and "## Noise" not in note
     lines = [line.split(" | ") for line in note.splitlines() if line.startswith("| plain |")]
     ssim = {cells[1]: float(cells[3]) for cells in lines if len(cells) == 8}

@@ -1,18 +1,14 @@
 """The experiments on translation and its presets, in seconds: that they run, not what they say."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 
-from arms_at_play import EXPERIMENTS, play_to_the_end
+from arms_at_play import EXPERIMENTS, play_to_the_end, run_as_its_user
 from bascule import presets
 from bascule.presets import TRANSLATION_PRESETS
 from bascule.training.machine import settle
 from bascule.training.state import begin
 
-ROOT = EXPERIMENTS.parent
 FILES = sorted((EXPERIMENTS / "translation").glob("*.py"))
 LIGHT = [name for name in TRANSLATION_PRESETS if name.endswith("-light")]
 
@@ -23,13 +19,10 @@ def test_every_arm_of_every_question_plays_to_its_end(file):
 
 
 def test_one_arm_is_run_and_measured_as_its_user_would(tmp_path):
-    command = [sys.executable, "-m", "bascule", "--runs", str(tmp_path / "runs"), "run"]
-    command += ["translation/cartoon_pair", "--quick", "--seeds", "0", "--arm", "CycleGAN"]
-    command += ["--note", str(tmp_path / "note")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("translation/cartoon-pair-quick: inconclusive: one seed")
-    note = (tmp_path / "note/note.md").read_text("utf-8")
+    said, note = run_as_its_user(
+        tmp_path, "translation/cartoon_pair", "--quick", "--seeds", "0", "--arm", "CycleGAN"
+    )
+    assert said.startswith("translation/cartoon-pair-quick: inconclusive: one seed")
     assert "R@1[translation,32px] of “CycleGAN” exceeds its R@1 of random target" in note
     assert "what they become, and what leads back" in note
     assert len(list((tmp_path / "runs").glob("*/metrics.json"))) == 1

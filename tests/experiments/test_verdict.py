@@ -127,6 +127,7 @@ def test_holm_steps_down_and_never_back():
     """By hand: 4 x 0.011, 3 x 0.016, 2 x 0.03, and 0.031 no lower than what came before it."""
     assert holm([0.03, 0.016, 0.031, 0.011]) == pytest.approx([0.06, 0.048, 0.06, 0.044])
     assert holm([0.049]) == [0.049]
+    assert holm([0.03, 0.03]) == [0.06, 0.06]
     assert holm([0.7, 0.6]) == [1.0, 1.0]
     assert holm([]) == []
 

@@ -42,6 +42,7 @@ def test_what_was_not_measured_is_left_out(results):
             (run.folder / "metrics.json").unlink()
     (table,) = measures_tables(results)
     assert table.columns == ("arm", "minutes", "epochs", "images/s")
+    assert [row[0] for row in table.rows] == ["old", "new", "floor"]
     assert measures(results) == []
 
 

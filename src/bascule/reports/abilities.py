@@ -65,29 +65,18 @@ def _holes(told: Mapping[str, Told]) -> Table:
 def _edits(told: Mapping[str, Told]) -> Table:
     """Means over attributes, by codes and by pixels."""
     kinds = [kind for kind in EDITED if _labels(told, kind)]
-    rows = []
-    for arm, seeds in told.items():
-        every = [
-            [[m for label, m in s.items() if label.startswith(k)] for s in seeds] for k in kinds
-        ]
-        rows.append(
-            (
-                arm,
-                *(
-                    facts.plus_minus(
-                        [fmean(getattr(m, side) for m in each) for each in found if each]
-                    )
-                    for found in every
-                    for side in ("value", "floor")
-                ),
-            )
-        )
+    rows = [
+        (arm, *(_mean(seeds, kind, side) for kind in kinds for side in ("value", "floor")))
+        for arm, seeds in told.items()
+    ]
     columns = [f"{kind[:-4]}, by {means}" for kind in kinds for means in ("codes", "pixels")]
     return Table(("arm", *columns), rows, f"{EDITS} {SEEDS}")
 
 
-def _mean(seeds: Told, label: str, side: str = "value") -> str:
-    return facts.plus_minus([getattr(seed[label], side) for seed in seeds if label in seed])
+def _mean(seeds: Told, start: str, side: str = "value") -> str:
+    """Of each seed the mean over the labels that begin so, or over their floors."""
+    found = [[getattr(m, side) for name, m in s.items() if name.startswith(start)] for s in seeds]
+    return facts.plus_minus([fmean(values) for values in found if values])
 
 
 def _labels(told: Mapping[str, Told], start: str) -> list[str]:

@@ -43,16 +43,15 @@ Last = Mapping[str, Measured]  # by the label before its brackets
 
 def measures(results: Results) -> list[Block]:
     """Tables of every arm in its order; nothing unless runs were measured at their end."""
-    told = last_measured(results)
-    measured = any(name in seed for seeds in told.values() for seed in seeds for name in FIRST)
-    return [*measures_tables(results)] if measured else []
+    tables = measures_tables(results)
+    return [*tables] if any(name in tables[0].columns for name in FIRST) else []
 
 
 def measures_tables(results: Results, first: str = "arm", by_kid: bool = False) -> list[Table]:
     """Two tables, of a row an arm and the floor last: minutes and what one looks at first, and the
     rest where there is any. ``by_kid``: the lowest KID comes first. ``first``: what the arms are
     called."""
-    told = {arm: seeds for arm, seeds in last_measured(results).items() if results.runs[arm]}
+    told = {arm: seeds for arm, seeds in _last_measured(results).items() if results.runs[arm]}
     if by_kid:
         told = dict(sorted(told.items(), key=lambda item: _mean_kid(item[1])))
     best = BEST if isinstance(results.experiment.measure, MeasureTranslation) else FLOOR
@@ -96,13 +95,13 @@ def _mean_kid(seeds: Sequence[Last]) -> float:
     return float(np.mean(kids)) if kids else inf
 
 
-def last_measured(results: Results) -> dict[str, list[Last]]:
+def _last_measured(results: Results) -> dict[str, list[Last]]:
     """Of each arm what was measured at the end of its runs, and of its D, one a seed."""
     found: dict[str, list[Last]] = {}
     for arm, by_seed in results.runs.items():
         found[arm] = []
         for seed, run in by_seed.items():
-            told = _by_name(at_the_end(run))
+            told = _by_name(_at_the_end(run))
             asked = facts.final(results.curves[arm][seed], OVERFIT)
             if asked is not None:
                 told[OF_D] = Measured(asked, 0.5, nan, nan, 0, 0, 1)
@@ -110,7 +109,7 @@ def last_measured(results: Results) -> dict[str, list[Last]]:
     return found
 
 
-def at_the_end(run: Run) -> Evaluation | None:
+def _at_the_end(run: Run) -> Evaluation | None:
     """What was measured after the last epoch of a run."""
     found = [e for e in evaluations(run.folder) if e.epoch == run.recipe.epochs]
     return found[-1] if found else None
