@@ -43,6 +43,20 @@ def test_codes_are_those_of_the_prepared_pictures(coder, pictures):
     assert torch.equal(coded.codes.iterations[35:38], codes.iterations)
 
 
+def test_settling_goes_on_from_codes_of_pictures_much_like_these(coder, pictures):
+    assert len(pictures) > AT_ONCE  # every block starts at its own codes
+    how = coder.recipe.settle.but(tolerance=1e-4, max_iterations=5000)
+    cold, changed = coder.encode(pictures, how), pictures.copy()
+    changed[:, :, 14:18, 14:18] += 2
+    from_zero, from_near = coder.encode(changed, how), coder.encode(changed, how, start=cold)
+    assert from_near.codes.iterations.sum() < 0.7 * from_zero.codes.iterations.sum()
+    for ours, theirs in zip(from_near.codes.maps, from_zero.codes.maps, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-2, atol=1e-2)
+    assert coder.encode(pictures, how, start=cold).codes.iterations.max() <= 2
+    with pytest.raises(Refusal, match="the start is .* expected"):
+        coder.encode(pictures, how, start=coder.encode(pictures[:3]))
+
+
 def test_pictures_come_back_better_than_their_low_band_alone(coder, pictures):
     coded = coder.encode(pictures)
     clean = torch.from_numpy(pictures).float()

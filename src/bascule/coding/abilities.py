@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bascule.attributes.reading import AttributeClassifier, Reading
-from bascule.coding.coder import AT_ONCE, Coder, Progress
+from bascule.coding.coder import AT_ONCE, Coded, Coder, Progress
 from bascule.data.bands import Bands
 from bascule.data.batches import as_float, as_uint8
 from bascule.data.faces import Faces
@@ -88,8 +88,9 @@ def inpainted(
     """``pictures``, uint8 (N, 3, H, W), whose middle, 3/8 of a side, was cut out and filled again.
 
     The hole begins as the mean colour of what surrounds it; then the codes of the whole are
-    settled, and the hole becomes what they stand for, ``rounds`` times. Returns what was filled,
-    the hole before, and the slice of either side that it takes.
+    settled, and the hole becomes what they stand for, ``rounds`` times, each from where the last
+    one settled. Returns what was filled, the hole before, and the slice of either side that it
+    takes.
     """
     size = pictures.shape[-1]
     cut = slice(size * 5 // 16, size * 5 // 16 + size * 3 // 8)
@@ -103,8 +104,10 @@ def inpainted(
     filled[:, :, cut, cut] = colour[..., None, None].round()
     before = filled.copy()
     how = coder.recipe.settle.but(k_fb=float(k_fb))
+    coded: Coded | None = None
     for _ in range(rounds):
-        again = coder.decode(coder.encode(filled, how), layer)
+        coded = coder.encode(filled, how, start=coded)
+        again = coder.decode(coded, layer)
         filled[:, :, cut, cut] = again[:, :, cut, cut]
     return filled, before, cut
 

@@ -67,14 +67,22 @@ class Coder:
         return self
 
     def encode(
-        self, pictures: np.ndarray, how: Inference | None = None, tell: Progress | None = None
+        self,
+        pictures: np.ndarray,
+        how: Inference | None = None,
+        tell: Progress | None = None,
+        start: Coded | None = None,
     ) -> Coded:
-        """The codes of ``pictures``, settled as the recipe says, or as ``how`` does."""
+        """The codes of ``pictures``, settled as the recipe says, or as ``how`` does.
+
+        ``start``: codes of pictures much like these, from which they settle sooner than from 0.
+        """
         maps, iterations, settled, kept = [], [], [], []
         pixels = self._pixels(pictures)
-        for part in _parts(pixels, tell):
-            x, left = self.recipe.prepared(part.to(self.recipe.device))
-            codes = infer(self.network, x, how or self.recipe.settle)
+        for part in _parts(len(pixels), tell):
+            x, left = self.recipe.prepared(pixels[part].to(self.recipe.device))
+            near = None if start is None else [g[part] for g in start.codes.maps]
+            codes = infer(self.network, x, how or self.recipe.settle, near)
             maps.append(codes.maps)
             iterations.append(codes.iterations)
             settled.append(codes.settled)
@@ -98,8 +106,7 @@ class Coder:
             raise Refusal(f"layer={layer}: expected 1 to {n}")
         size = (self.recipe.data.size, self.recipe.data.size)
         found = []
-        for start in range(0, len(coded.codes.iterations), AT_ONCE):
-            part = slice(start, start + AT_ONCE)
+        for part in _parts(len(coded.codes.iterations)):
             x = self.network.decode(coded.codes.maps[layer - 1][part], layer, size)
             kept = tuple({name: v[part] for name, v in step.items()} for step in coded.kept)
             found.append(as_uint8(self.recipe.restored(x, kept)).expand(-1, 3, -1, -1).cpu())
@@ -134,8 +141,9 @@ def pass_of(tell: Progress | None, place: int, passes: int) -> Progress | None:
     return tell and (lambda done, of: tell(place * of + done, passes * of))
 
 
-def _parts(pixels: Tensor, tell: Progress | None) -> Iterator[Tensor]:
-    for start in range(0, len(pixels), AT_ONCE):
-        yield pixels[start : start + AT_ONCE]
+def _parts(n: int, tell: Progress | None = None) -> Iterator[slice]:
+    """Which of ``n`` pictures are taken together."""
+    for start in range(0, n, AT_ONCE):
+        yield slice(start, start + AT_ONCE)
         if tell:
-            tell(min(start + AT_ONCE, len(pixels)), len(pixels))
+            tell(min(start + AT_ONCE, n), n)

