@@ -53,3 +53,20 @@ def test_what_was_not_asked_is_no_table(tmp_path):
         evaluated(run, 20, measured("AUROC of fractals[D]", 0.7, 0.5, "higher"))
     (foreign,) = abilities(results)
     assert foreign.columns == ("arm", "fractals, by D")
+
+
+def test_arms_with_the_same_codes_share_a_row(tmp_path):
+    results = able(tmp_path)
+    for seed, run in results.runs["new"].items():
+        evaluated(
+            run,
+            20,
+            measured("AUROC of shuffled[codes]", 0.9, 0.5, "higher"),
+            measured("AUROC of shuffled[D]", 0.7 + seed / 10, 0.5, "higher"),
+            measured("hole L1 of layer 1 at k_fb=0[inpainted]", 0.2, 0.25),
+            measured("hole L1 of layer 1 at k_fb=4[inpainted]", 0.1, 0.25),
+        )
+    foreign, holes, edits = abilities(results)
+    assert [row[0] for row in foreign.rows] == ["old", "new"]  # their D differ
+    assert holes.rows == [("old; new", "0.25 ± 0", "0.2 ± 0", "0.1 ± 0")]
+    assert [row[0] for row in edits.rows] == ["old", "new"]

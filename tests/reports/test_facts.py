@@ -44,3 +44,9 @@ def test_the_last_epochs_of_a_scalar_are_those_that_measured_it():
     assert facts.final({"cost": first_stage}, "loss_D") is None
     assert facts.final({"cost": np.array([np.nan])}, "cost") is None
     assert facts.finals([{"cost": first_stage}], ["cost"]) == ["3"]
+
+
+def test_arms_with_the_same_rows_share_them():
+    found = {"a": [("1", "x"), ("2", "y")], "b": [("1", "x")], "c": [("1", "x"), ("2", "y")]}
+    assert facts.alike(found) == {"a; c": ["a", "c"], "b": ["b"]}
+    assert facts.shared(found) == [("a; c", "1", "x"), ("a; c", "2", "y"), ("b", "1", "x")]

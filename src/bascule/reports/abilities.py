@@ -50,27 +50,28 @@ def _foreign(told: Mapping[str, Told]) -> Table:
 def _holes(told: Mapping[str, Told]) -> Table:
     labels = _labels(told, "hole L1 of ")
     columns = [label.removeprefix("hole L1 of ").partition("[")[0] for label in labels]
-    rows = [
-        (
-            arm,
-            *(_mean(seeds, label, "floor") for label in labels[:1]),
-            *(_mean(seeds, label) for label in labels),
-        )
+    rows = {
+        arm: [
+            (
+                *(_mean(seeds, label, "floor") for label in labels[:1]),
+                *(_mean(seeds, label) for label in labels),
+            )
+        ]
         for arm, seeds in told.items()
-    ]
+    }
     colour = ["the colour around it"] if labels else []
-    return Table(("arm", *colour, *columns), rows, f"{HOLES} {SEEDS}")
+    return Table(("arm", *colour, *columns), facts.shared(rows), f"{HOLES} {SEEDS}")
 
 
 def _edits(told: Mapping[str, Told]) -> Table:
     """Means over attributes, by codes and by pixels."""
     kinds = [kind for kind in EDITED if _labels(told, kind)]
-    rows = [
-        (arm, *(_mean(seeds, kind, side) for kind in kinds for side in ("value", "floor")))
+    rows = {
+        arm: [tuple(_mean(seeds, kind, side) for kind in kinds for side in ("value", "floor"))]
         for arm, seeds in told.items()
-    ]
+    }
     columns = [f"{kind[:-4]}, by {means}" for kind in kinds for means in ("codes", "pixels")]
-    return Table(("arm", *columns), rows, f"{EDITS} {SEEDS}")
+    return Table(("arm", *columns), facts.shared(rows), f"{EDITS} {SEEDS}")
 
 
 def _mean(seeds: Told, start: str, side: str = "value") -> str:

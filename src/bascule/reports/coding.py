@@ -251,7 +251,7 @@ def denoising(results: Results) -> list[Block]:
     if not isinstance(measure, MeasureCoding | Measure) or not measure.sigmas or not measure.k_fb:
         return []
     blocks: list[Block] = []
-    rows: list[tuple[str, ...]] = []
+    rows: dict[str, list[facts.Row]] = {}
     for place, (arm, by_seed) in enumerate(results.runs.items()):
         told = by_label(by_seed)
         if not told:
@@ -259,16 +259,17 @@ def denoising(results: Results) -> list[Block]:
         layers = layers_of(results.experiment.arms[arm])
         if len(measure.sigmas) > 1:
             blocks.append(_noise_figure(arm, place, told, layers, measure))
+        rows[arm] = []
         for layer in range(1, layers + 1):
             for k in measure.k_fb:
                 labels = [f"SSIM of layer {layer}[{way(k, s)}]" for s in measure.sigmas]
                 cells = [facts.plus_minus([t[name].value for t in told]) for name in labels]
-                rows.append((arm, str(layer), f"{k:g}", *cells))
+                rows[arm].append((str(layer), f"{k:g}", *cells))
     if not rows:
         return []
     columns = ("arm", "layer", "k_fb", *(f"sigma {s:g}" for s in measure.sigmas))
     caption = "SSIM with the clean picture, mean over seeds ± half width of its 95 % interval."
-    return [*blocks, Table(columns, rows, f"{caption} {facts.NUMBERS}")]
+    return [*blocks, Table(columns, facts.shared(rows), f"{caption} {facts.NUMBERS}")]
 
 
 def by_label(runs: Mapping[int, Run]) -> list[Mapping[str, Measured]]:
@@ -293,7 +294,8 @@ def decoding(results: Results) -> list[Block]:
     measure = results.experiment.measure
     if not isinstance(measure, MeasureCoding | Measure) or not measure.decoded:
         return []
-    rows: list[tuple[str, ...]] = []
+    found: dict[str, list[facts.Row]] = {}
+    milliseconds: dict[str, list[float]] = {}
     shown = ("KID", "SSIM", "paired L1", "attributes read", "out of vocabulary")
     floors: tuple[str, ...] = ()
     for arm, by_seed in results.runs.items():
@@ -301,15 +303,22 @@ def decoding(results: Results) -> list[Block]:
         if not told:
             continue
         layers = layers_of(results.experiment.arms[arm])
-        milliseconds = facts.plus_minus([t["milliseconds"].value for t in told])
+        found[arm] = []
+        milliseconds[arm] = [t["milliseconds"].value for t in told]
         for what in (LOW_PASS, *(f"layer {i}" for i in range(1, layers + 1)), SPLIT):
             labels = [f"{name} of {what}" for name in shown]
-            found = [[t[label] for t in told if label in t] for label in labels]
-            cells = [facts.plus_minus([m.value for m in each]) if each else "–" for each in found]
-            rows.append((arm, what, *cells, milliseconds if what == LOW_PASS else ""))
-            floors = tuple(facts.number(each[0].floor) if each else "–" for each in found)
-    if not rows:
+            each = [[t[label] for t in told if label in t] for label in labels]
+            cells = [facts.plus_minus([m.value for m in of_seeds]) for of_seeds in each]
+            found[arm].append((what, *cells))
+            floors = tuple(
+                facts.number(of_seeds[0].floor) if of_seeds else "–" for of_seeds in each
+            )
+    if not found:
         return []
+    rows: list[facts.Row] = []
+    for name, arms in facts.alike(found).items():
+        cost = facts.plus_minus([ms for arm in arms for ms in milliseconds[arm]])
+        rows += [(name, *cells, "" if i else cost) for i, cells in enumerate(found[arms[0]])]
     rows.append(("untouched", "", *floors, ""))
     caption = (
         "Held-out pictures, settled and decoded: mean over seeds ± half width of its 95 % "

@@ -19,6 +19,7 @@ from bascule.runs.store import Run
 from bascule.training.recipe import AnyRecipe
 
 NUMBERS = "Numbers are given to 4 significant digits."
+Row = tuple[str, ...]
 LAST_EPOCHS = 5
 LAST = f"mean over the last {LAST_EPOCHS} epochs"
 
@@ -61,6 +62,19 @@ def plus_minus(values: Sequence[float]) -> str:
     if not isfinite(found.high):
         return number(found.mean)
     return f"{number(found.mean)} ± {number(found.high - found.mean)}"
+
+
+def alike(found: Mapping[str, Sequence[Row]]) -> dict[str, list[str]]:
+    """Arms with the same rows, as those with the same dictionaries: their names in one -> them."""
+    arms: dict[tuple[Row, ...], list[str]] = {}
+    for arm, rows in found.items():
+        arms.setdefault(tuple(rows), []).append(arm)
+    return {"; ".join(names): names for names in arms.values()}
+
+
+def shared(found: Mapping[str, Sequence[Row]]) -> list[Row]:
+    """The rows of every arm, each after its name; arms that are alike have one set of them."""
+    return [(name, *cells) for name, arms in alike(found).items() for cells in found[arms[0]]]
 
 
 def duration(seconds: float) -> str:
