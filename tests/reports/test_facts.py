@@ -50,3 +50,8 @@ def test_arms_with_the_same_rows_share_them():
     found = {"a": [("1", "x"), ("2", "y")], "b": [("1", "x")], "c": [("1", "x"), ("2", "y")]}
     assert facts.alike(found) == {"a; c": ["a", "c"], "b": ["b"]}
     assert facts.shared(found) == [("a; c", "1", "x"), ("a; c", "2", "y"), ("b", "1", "x")]
+
+
+def test_the_rounding_of_a_mean_is_no_interval():
+    assert facts.plus_minus([0.3664, 0.3664, 0.36640000000000006]) == "0.3664 ± 0"
+    assert facts.plus_minus([0.3664, 0.3665]) != "0.3664 ± 0"

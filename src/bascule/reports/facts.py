@@ -20,6 +20,7 @@ from bascule.training.recipe import AnyRecipe
 
 NUMBERS = "Numbers are given to 4 significant digits."
 Row = tuple[str, ...]
+ROUNDING = 1e-12  # of a mean: what equal seeds may differ by
 LAST_EPOCHS = 5
 LAST = f"mean over the last {LAST_EPOCHS} epochs"
 
@@ -59,9 +60,10 @@ def plus_minus(values: Sequence[float]) -> str:
     if not values:
         return "–"
     found = t_interval(values)
-    if not isfinite(found.high):
+    half = found.high - found.mean
+    if not isfinite(half):
         return number(found.mean)
-    return f"{number(found.mean)} ± {number(found.high - found.mean)}"
+    return f"{number(found.mean)} ± {number(0.0 if half < ROUNDING * abs(found.mean) else half)}"
 
 
 def alike(found: Mapping[str, Sequence[Row]]) -> dict[str, list[str]]:
