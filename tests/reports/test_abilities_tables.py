@@ -8,6 +8,16 @@ from bascule.experiments import Measure
 from bascule.reports.abilities import abilities
 
 
+def apart_and_filled(by_D):
+    """Foreign pictures told apart and holes filled; ``by_D``: the AUROC of D."""
+    return (
+        measured("AUROC of shuffled[codes]", 0.9, 0.5, "higher"),
+        measured("AUROC of shuffled[D]", by_D, 0.5, "higher"),
+        measured("hole L1 of layer 1 at k_fb=0[inpainted]", 0.2, 0.25),
+        measured("hole L1 of layer 1 at k_fb=4[inpainted]", 0.1, 0.25),
+    )
+
+
 def able(root):
     """The ladder's runs; of the first arm alone the abilities were measured, seed by seed."""
     results = fake_ladder(root)
@@ -16,10 +26,7 @@ def able(root):
             run,
             20,
             measured("KID[x]", 1.0, 0.1),
-            measured("AUROC of shuffled[codes]", 0.9, 0.5, "higher"),
-            measured("AUROC of shuffled[D]", 0.6 + seed / 10, 0.5, "higher"),
-            measured("hole L1 of layer 1 at k_fb=0[inpainted]", 0.2, 0.25),
-            measured("hole L1 of layer 1 at k_fb=4[inpainted]", 0.1, 0.25),
+            *apart_and_filled(0.6 + seed / 10),
             measured("edited as told of hair[codes]", 0.2 + seed / 10, 1.0, "higher"),
             measured("edited as told of eyes[codes]", 0.4 + seed / 10, 0.5, "higher"),
             measured("others kept of hair[codes]", 1.0, 0.9, "higher"),
@@ -61,10 +68,7 @@ def test_arms_with_the_same_codes_share_a_row(tmp_path):
         evaluated(
             run,
             20,
-            measured("AUROC of shuffled[codes]", 0.9, 0.5, "higher"),
-            measured("AUROC of shuffled[D]", 0.7 + seed / 10, 0.5, "higher"),
-            measured("hole L1 of layer 1 at k_fb=0[inpainted]", 0.2, 0.25),
-            measured("hole L1 of layer 1 at k_fb=4[inpainted]", 0.1, 0.25),
+            *apart_and_filled(0.7 + seed / 10),
         )
     foreign, holes, edits = abilities(results)
     assert [row[0] for row in foreign.rows] == ["old", "new"]  # their D differ

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bascule.attributes.reading import AttributeClassifier, Reading
-from bascule.coding.coder import AT_ONCE, Coded, Coder, Progress
+from bascule.coding.coder import Coded, Coder, Progress, parts
 from bascule.data.bands import Bands
 from bascule.data.batches import as_float, as_uint8
 from bascule.data.faces import Faces
@@ -56,12 +56,12 @@ def cost(coder: Coder) -> Score:
 
     def score(pictures: np.ndarray) -> np.ndarray:
         found = []
-        for start in range(0, len(pictures), AT_ONCE):
-            pixels = torch.from_numpy(np.array(pictures[start : start + AT_ONCE]))
+        for part in parts(len(pictures)):
+            pixels = torch.from_numpy(np.array(pictures[part]))
             y, _ = coder.recipe.prepared(pixels.to(coder.recipe.device))
             codes = infer(coder.network, y, coder.recipe.settle)
-            parts = energies(coder.network, y, codes.maps, coder.recipe.settle)
-            found.append(parts[..., [0, 2]].sum((1, 2)).double().cpu().numpy())
+            costs = energies(coder.network, y, codes.maps, coder.recipe.settle)
+            found.append(costs[..., [0, 2]].sum((1, 2)).double().cpu().numpy())
         return np.concatenate(found)
 
     return score

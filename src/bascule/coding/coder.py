@@ -79,7 +79,7 @@ class Coder:
         """
         maps, iterations, settled, kept = [], [], [], []
         pixels = self._pixels(pictures)
-        for part in _parts(len(pixels), tell):
+        for part in parts(len(pixels), tell):
             x, left = self.recipe.prepared(pixels[part].to(self.recipe.device))
             near = None if start is None else [g[part] for g in start.codes.maps]
             codes = infer(self.network, x, how or self.recipe.settle, near)
@@ -106,7 +106,7 @@ class Coder:
             raise Refusal(f"layer={layer}: expected 1 to {n}")
         size = (self.recipe.data.size, self.recipe.data.size)
         found = []
-        for part in _parts(len(coded.codes.iterations)):
+        for part in parts(len(coded.codes.iterations)):
             x = self.network.decode(coded.codes.maps[layer - 1][part], layer, size)
             kept = tuple({name: v[part] for name, v in step.items()} for step in coded.kept)
             found.append(as_uint8(self.recipe.restored(x, kept)).expand(-1, 3, -1, -1).cpu())
@@ -141,7 +141,7 @@ def pass_of(tell: Progress | None, place: int, passes: int) -> Progress | None:
     return tell and (lambda done, of: tell(place * of + done, passes * of))
 
 
-def _parts(n: int, tell: Progress | None = None) -> Iterator[slice]:
+def parts(n: int, tell: Progress | None = None) -> Iterator[slice]:
     """Which of ``n`` pictures are taken together."""
     for start in range(0, n, AT_ONCE):
         yield slice(start, start + AT_ONCE)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from bascule.attributes.reading import AttributeClassifier, Reading
-from bascule.coding.coder import AT_ONCE, Coder, Progress
+from bascule.coding.coder import Coder, Progress, parts
 from bascule.data.batches import as_uint8
 from bascule.data.images import ImageSet
 from bascule.errors import Refusal
@@ -40,8 +40,8 @@ def decoded(
         raise Refusal("the preprocessing of this network cannot be undone: nothing can be decoded")
     ways: dict[str, list[np.ndarray]] = {}
     seconds, side = 0.0, coder.recipe.data.size
-    for start in range(0, len(pictures), AT_ONCE):
-        pixels = torch.from_numpy(np.array(pictures[start : start + AT_ONCE]))
+    for part in parts(len(pictures), tell):
+        pixels = torch.from_numpy(np.array(pictures[part]))
         y, kept = coder.recipe.prepared(pixels.to(coder.recipe.device))
         began = time.perf_counter()
         codes = infer(coder.network, y, coder.recipe.settle)
@@ -52,9 +52,7 @@ def decoded(
         for way, x in (seen | {SPLIT: y}).items():
             again = as_uint8(coder.recipe.restored(x, kept)).expand(-1, 3, -1, -1).cpu().numpy()
             ways.setdefault(way, []).append(again)
-        if tell:
-            tell(min(start + AT_ONCE, len(pictures)), len(pictures))
-    return {way: np.concatenate(parts) for way, parts in ways.items()}, seconds / len(pictures)
+    return {way: np.concatenate(each) for way, each in ways.items()}, seconds / len(pictures)
 
 
 def measure_decoding(
