@@ -12,6 +12,7 @@ import pytest
 
 from bascule.cli.tune import seconds_of
 from bascule.errors import Refusal
+from bascule.experiments.tuning import load, study_of
 
 FILE = '''
 import os
@@ -75,8 +76,11 @@ def tune(file: Path, *words: str) -> subprocess.Popen[str]:
     )
 
 
-def test_a_search_from_file_to_preset_and_note(file, bascule, monkeypatch):
+def test_a_search_from_file_to_preset_and_note(file, bascule):
     """Trials of the rule that kills fail; the others go on, are judged and become a preset."""
+    storage = file.parent / "runs" / "tuning" / "deadly" / "journal.log"
+    study = study_of(load(file), str(storage))
+    study.enqueue_trial({"change": "[Dies()]", "lr_D": 1e-3})  # chance alone may never try it
     found = tune(file, "--trials", "6")
     out, err = found.communicate(timeout=400)
     assert found.returncode == 0, err
