@@ -17,13 +17,13 @@ def value(x, se, floor=1.0, floor_se=nan, better="lower", repeats=4):
 
 READINGS = {
     "near": (value(1.3, 0.1), "at the floor"),  # doubt: 2 sqrt(0.1^2 + (0.1 * 2)^2) = 0.447
-    "far": (value(1.5, 0.1), "worse than real"),
-    "far, sure floor": (value(1.3, 0.1, floor_se=0.05), "worse than real"),
-    "less is better": (value(0.5, 0.1), "better than real"),
-    "more is better": (value(0.5, 0.1, better="higher"), "worse than real"),
+    "far": (value(1.5, 0.1), "worse than the floor"),
+    "far, sure floor": (value(1.3, 0.1, floor_se=0.05), "worse than the floor"),
+    "less is better": (value(0.5, 0.1), "better than the floor"),
+    "more is better": (value(0.5, 0.1, better="higher"), "worse than the floor"),
     "neither": (value(0.5, 0.1, better="floor"), "below the floor"),
     "above": (value(1.5, 0.1, better="floor"), "above the floor"),
-    "a rate of 0": (value(0.0, 0.0, better="higher"), "worse than real"),
+    "a rate of 0": (value(0.0, 0.0, better="higher"), "worse than the floor"),
     "one set": (value(1.5, nan), "no standard error"),
     "no number": (value(nan, nan), "not measured"),
 }
@@ -39,7 +39,7 @@ def test_a_row_tells_value_floor_and_n():
     whole = Evaluation("run-1", 60, 5000, "faces-micah", (value(1.5, 0.1), value(2.0, nan)))
     table = evaluation_table(whole)
     assert table.rows[0] == (
-        *("KID[net]", "1.5\u202f±\u202f0.1", "1", "lower", "200", "worse than real"),
+        *("KID[net]", "1.5\u202f±\u202f0.1", "1", "lower", "200", "worse than the floor"),
     )
     assert table.rows[1][1] == "2"
     assert title(whole) == "5,000 fakes of run-1 after 60 epochs, against faces-micah"

@@ -11,9 +11,10 @@ from bascule.reports.page import Table
 NARROW = "\u202f"  # a space that does not break
 COLUMNS = ("measure", "value", "floor", "better", "n", "reading")
 CAPTION = (
-    "Floor: held-out real images in the place of the fakes, at the same n. ±: one standard error, "
-    "given these training images. Better: lower or higher, up to the floor; or the nearer to it. "
-    "Reading: the value against its floor, at two standard errors."
+    "Floor: held-out real images in the place of the fakes, at the same n; of what codes can do "
+    "(AUROC, holes, edits), what needs no codes. ±: one standard error, given these training "
+    "images. Better: lower or higher, up to the floor; or the nearer to it. Reading: the value "
+    "against its floor, at two standard errors."
 )
 
 
@@ -40,7 +41,7 @@ def title(evaluation: Evaluation) -> str:
 
 
 def reading(value: Value) -> str:
-    """Where the value stands to its floor: "at the floor", "worse", "better than real"."""
+    """Where the value stands to its floor: "at the floor", "worse than the floor"."""
     measured = value.measured
     apart = measured.value - measured.floor
     if not isfinite(apart):
@@ -53,7 +54,7 @@ def reading(value: Value) -> str:
     if value.better == "floor":
         return "above the floor" if apart > 0 else "below the floor"
     worse = (apart > 0) == (value.better == "lower")
-    return "worse than real" if worse else "better than real"
+    return f"{'worse' if worse else 'better'} than the floor"
 
 
 def _errors(value: Value) -> tuple[float, float]:
