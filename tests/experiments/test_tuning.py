@@ -246,11 +246,13 @@ def test_choices_that_are_none_are_refused(make, message):
         make()
 
 
-def test_the_committed_searches_load_and_know_their_start():
-    found = load(module.Path("experiments/tune/notebook_scans.py"))
-    assert found.name == "notebook-scans" and found.start_params() is not None
-    quick = load(module.Path("experiments/tune/notebook_scans.py"), quick=True)
-    assert quick.name == "notebook-scans-quick" and quick.trials < 10
+@pytest.mark.parametrize("name", ["light_dcgan", "notebook_scans", "sdpc_gan"])
+def test_the_committed_searches_load_and_know_their_start(name):
+    found = load(module.Path(f"experiments/tune/{name}.py"))
+    told = name.replace("_", "-")
+    assert found.name == told and found.start_params() is not None
+    quick = load(module.Path(f"experiments/tune/{name}.py"), quick=True)
+    assert quick.name == f"{told}-quick" and quick.trials < 10
     with pytest.raises(Refusal, match="defines no tuning"):
         load(module.Path("experiments/perfect_g.py"))
     assert codec.encode(found.recipe(found.start_params())) == codec.encode(found.start)
