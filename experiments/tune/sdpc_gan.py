@@ -39,7 +39,7 @@ quick = Tuning(
 tuning = Tuning(
     question=__doc__,
     start=sdpc_gan.but(
-        data=Faces(n=2000),
+        data=Faces(n=2200, held_out=200 / 2200),
         coding=sdpc_gan.coding.but(epochs=1),
         code_epochs=0,
         epochs=27,
