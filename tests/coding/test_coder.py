@@ -53,7 +53,7 @@ def test_settling_goes_on_from_codes_of_pictures_much_like_these(coder, pictures
     for ours, theirs in zip(from_near.codes.maps, from_zero.codes.maps, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-2, atol=1e-2)
     assert coder.encode(pictures, how, start=cold).codes.iterations.max() <= 2
-    with pytest.raises(Refusal, match="the start is"):
+    with pytest.raises(Refusal, match=r"the start is .* expected"):
         coder.encode(pictures, how, start=coder.encode(pictures[:3]))
 
 

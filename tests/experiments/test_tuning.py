@@ -253,6 +253,9 @@ def test_the_committed_searches_load_and_know_their_start(name):
     assert found.name == told and found.start_params() is not None
     quick = load(module.Path(f"experiments/tune/{name}.py"), quick=True)
     assert quick.name == f"{told}-quick" and quick.trials < 10
+    assert codec.encode(found.recipe(found.start_params())) == codec.encode(found.start)
+
+
+def test_an_experiment_is_no_search():
     with pytest.raises(Refusal, match="defines no tuning"):
         load(module.Path("experiments/perfect_g.py"))
-    assert codec.encode(found.recipe(found.start_params())) == codec.encode(found.start)
