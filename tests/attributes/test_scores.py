@@ -32,6 +32,7 @@ def test_faces_as_good_as_reals_score_their_floor() -> None:
     assert all(not absent.categories for absent in found.missing.values())
     assert found.joint_over == ("hairVariant", "mouthVariant")  # parts, not the shirt's colour
     assert found.joint_coverage.value == found.joint_coverage.floor == 1
+    assert found.joint_in_vocabulary == found.joint_coverage
     assert found.combinations.value == found.combinations.floor == 8
     assert found.out_of_vocabulary.value == 0
 
@@ -51,6 +52,18 @@ def test_one_hair_type_is_seen_as_collapse() -> None:
     assert found.combinations.value == 2 and found.combinations.floor == 8
     assert found.out_of_vocabulary.value == pytest.approx(0.3, abs=0.05)
     assert found.out_of_vocabulary.floor == pytest.approx(0.05, abs=0.03)
+
+
+def test_what_is_no_face_covers_no_combination() -> None:
+    fake = reading(500, 0)
+    grain = fake.labels["hairVariant"] != "full"  # only these show the other three kinds
+    told = attribute_scores(Reading(fake.labels, grain), reading(2000, 1), reading(500, 2))
+    assert told.joint_coverage.value == 1
+    assert told.joint_in_vocabulary.value == pytest.approx(0.25, abs=0.03)
+    assert told.joint_in_vocabulary.floor == 1
+    none = Reading(fake.labels, np.ones(500, bool))
+    scores = attribute_scores(none, reading(2000, 1), reading(500, 2, doubtful=0.5))
+    assert scores.joint_in_vocabulary.value == 0 and scores.joint_in_vocabulary.floor == 1
 
 
 def test_more_fakes_than_held_out_are_cut_into_sets_and_scores_are_repeatable() -> None:

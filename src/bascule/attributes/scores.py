@@ -39,6 +39,8 @@ class AttributeScores:
     missing_categories    their number, over all attributes.
     joint_over            the attributes whose combinations are counted.
     joint_coverage        share of the training reals whose combination some fake has.
+    joint_in_vocabulary   the same, where fakes out of vocabulary cover nothing: a classifier must
+                          call grain something, so it looks like variety.
     combinations          number of different combinations.
     out_of_vocabulary     share of pictures that no renderer would draw.
     """
@@ -49,6 +51,7 @@ class AttributeScores:
     missing_categories: Measured
     joint_over: tuple[str, ...]
     joint_coverage: Measured
+    joint_in_vocabulary: Measured
     combinations: Measured
     out_of_vocabulary: Measured
 
@@ -77,12 +80,23 @@ def attribute_scores(
                 f"{', '.join(names)}: read all with one classifier"
             )
     fakes, reals, others = _coded([fake, train, held_out], names)
+    fakes, others = (
+        np.column_stack([labels, one.out_of_vocabulary])  # in the last column
+        for labels, one in ((fakes, fake), (others, held_out))
+    )
     n = min(len(fake), len(held_out))
     over = joint_attributes(train, n)
     columns = [names.index(name) for name in over]
 
     def measured(value: Callable[[np.ndarray], float]) -> Measured:
         return beside_floor(value, fakes, others, len(train), seed)
+
+    def covered(x: np.ndarray) -> float:
+        return joint_coverage(x[:, columns], reals[:, columns]).coverage
+
+    def covered_by_faces(x: np.ndarray) -> float:
+        faces = x[x[:, -1] == 0]
+        return covered(faces) if len(faces) else 0.0
 
     def apart(x: np.ndarray) -> float:
         return float(np.mean([total_variation(x[:, k], reals[:, k]) for k in range(len(names))]))
@@ -99,9 +113,8 @@ def attribute_scores(
         missing={name: missing(fake.labels[name], train.labels[name]) for name in names},
         missing_categories=measured(absent),
         joint_over=over,
-        joint_coverage=measured(
-            lambda x: joint_coverage(x[:, columns], reals[:, columns]).coverage
-        ),
+        joint_coverage=measured(covered),
+        joint_in_vocabulary=measured(covered_by_faces),
         combinations=measured(
             lambda x: float(joint_coverage(x[:, columns], reals[:, columns]).combinations)
         ),

@@ -159,6 +159,7 @@ def _numbers(scores: AttributeScores) -> Iterator[tuple[str, Measured, Better]]:
         yield f"TV of {name}", measured, "lower"
     yield "missing categories", scores.missing_categories, "lower"
     yield "joint coverage", scores.joint_coverage, "higher"
+    yield "joint coverage in vocabulary", scores.joint_in_vocabulary, "higher"
     yield "combinations", scores.combinations, "floor"
 
 

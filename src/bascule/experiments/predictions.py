@@ -45,6 +45,7 @@ OF_ATTRIBUTES = (
     "out of vocabulary",
     "missing categories",
     "joint coverage",
+    "joint coverage in vocabulary",
     "combinations",
 )
 OF_CODES = ("cost", "iterations")
