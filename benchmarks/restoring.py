@@ -37,8 +37,8 @@ SIGMAS = (0.5, 1.0, 2.0)
 CHOSEN_ON, JUDGED_ON = 16, 96
 WEIGHTS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)  # of TV, times sigma
 STRENGTHS = (0.2, 0.3, 0.4, 0.6, 0.8, 1.0)  # h of non-local means, times sigma
-PRICES = (1.0, 2.0, 4.0, 8.0)  # times those that the dictionaries were learnt with
-K_FB = (1.0, 2.0, 4.0)
+PRICES = tuple(2 ** (i / 2) for i in range(10))  # 1 to 22, times those that the dictionaries have
+K_FB = (0.5, 1.0, 2.0, 4.0)
 Rival = Callable[[Tensor, float], Tensor]  # noisy (N, 3, H, W), sigma -> clean
 
 
@@ -87,7 +87,7 @@ def rivals(coder: Coder) -> dict[str, dict[str, Rival]]:
 
     def codes(strengths: Sequence[float], prices: Sequence[float]) -> dict[str, Rival]:
         return {
-            f"k_fb {k:g}, prices x {price:g}": by_codes(coder, k, price)
+            f"k_fb {k:g}, prices x {price:.2g}": by_codes(coder, k, price)
             for k, price in product(strengths, prices)
         }
 
@@ -96,7 +96,7 @@ def rivals(coder: Coder) -> dict[str, dict[str, Rival]]:
         "total variation": {f"weight {w:g} sigma": by_tv(w) for w in WEIGHTS},
         "non-local means": {f"h {h:g} sigma": by_means(h) for h in STRENGTHS},
         "codes, no feedback": codes((0.0,), PRICES),
-        "codes, feedback": codes(K_FB, PRICES[:2]),
+        "codes, feedback": codes(K_FB, PRICES[:5]),
     }
 
 
