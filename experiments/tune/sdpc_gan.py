@@ -41,7 +41,6 @@ tuning = Tuning(
     start=sdpc_gan.but(
         data=Faces(n=2200, held_out=200 / 2200),
         coding=sdpc_gan.coding.but(epochs=1),
-        code_epochs=0,
         epochs=27,
         threads=1,
     ),

@@ -242,7 +242,7 @@ sdpc_critic = HybridRecipe(
         )
     },
 )
-sdpc_gan = sdpc_critic.but(model=SDPCGAN(), code_epochs=30)
+sdpc_gan = sdpc_critic.but(model=SDPCGAN())  # a game on codes first did not pay: hybrids/verdict
 
 # For the small versions of experiments: 40 faces of 32 pixels, seconds a run.
 sdpc_critic_tiny = sdpc_critic.but(
