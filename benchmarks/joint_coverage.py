@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import argparse
 import os
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from bascule.attributes.classifier import classifier, style_of
+from bascule.attributes.classifier import classifier
 from bascule.attributes.reading import AttributeClassifier, Reading
 from bascule.attributes.scores import joint_attributes
+from bascule.data.faces import Faces
 from bascule.experiments.verdict import t_interval
 from bascule.metrics.categories import joint_coverage
 from bascule.now import address
@@ -43,16 +45,20 @@ def noised(fakes: np.ndarray, sigma: float) -> np.ndarray:
     return np.rint(fakes + noise).clip(0, 255).astype(np.uint8)
 
 
+@cache
+def reader_of(data: Faces) -> tuple[AttributeClassifier, Reading]:
+    """What reads the faces of ``data``, and what it reads in those to train on."""
+    images = data.load()
+    reader = classifier(data.style, images.size)
+    return reader, reader.read(images.pixels[images.indices("train")])
+
+
 def told(store: Store, faces: str, seed: int) -> dict[str, float]:
     """Of one pair of runs: every number by its name."""
     runs = {
         arm: store.find(f"hybrids/verdict {arm}{faces} s{seed}") for arm in ("DCGAN", "sdpc-gan")
     }
-    images = runs["DCGAN"].recipe.data.load()
-    style = style_of(images)
-    assert style is not None, "built-in faces"
-    reader: AttributeClassifier = classifier(style, images.size)
-    train = reader.read(images.pixels[images.indices("train")])
+    reader, train = reader_of(runs["DCGAN"].recipe.data)
     pictures = {arm: generate(run, FAKES)[0] for arm, run in runs.items()}
     readings = {arm: reader.read(fakes) for arm, fakes in pictures.items()}
     over = joint_attributes(train, FAKES)

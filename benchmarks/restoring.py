@@ -26,10 +26,10 @@ from torch import Tensor
 
 from bascule.coding.abilities import PICTURES, inpainted
 from bascule.coding.coder import AT_ONCE, Coder
+from bascule.coding.measure import noised
 from bascule.metrics.ssim import ssim
 from bascule.metrics.translation import pixel_error
 from bascule.models.sdpc import Network, infer
-from bascule.now import generator
 from bascule.runs.coder import coder_of
 from bascule.runs.store import Store
 
@@ -102,12 +102,8 @@ def rivals(coder: Coder) -> dict[str, dict[str, Rival]]:
 
 def noisy(y: Tensor, sigma: float) -> Tensor:
     """The noise of `bascule evaluate --sigma`, by blocks."""
-    blocks = []
-    for start in range(0, len(y), AT_ONCE):
-        block = y[start : start + AT_ONCE]
-        rng = generator("coding noise", 0, start, sigma)
-        blocks.append(block + sigma * torch.randn(block.shape, generator=rng))
-    return torch.cat(blocks)
+    parts = enumerate(y.split(AT_ONCE))
+    return torch.cat([noised(part, sigma, 0, k * AT_ONCE) for k, part in parts])
 
 
 def similar(a: Tensor, y: Tensor) -> float:
@@ -116,9 +112,10 @@ def similar(a: Tensor, y: Tensor) -> float:
 
 def denoising(coder: Coder, train: Tensor, held_out: Tensor) -> Iterator[tuple[str, str, float]]:
     """(what at which sigma, the knobs that were chosen, SSIM on held-out faces)."""
+    every = rivals(coder)
     for sigma in SIGMAS:
         lesson, task = noisy(train, sigma), noisy(held_out, sigma)
-        for kind, knobs in rivals(coder).items():
+        for kind, knobs in every.items():
             best = max(knobs, key=lambda k: similar(knobs[k](lesson, sigma), train))
             yield f"{kind}, sigma {sigma:g}", best, similar(knobs[best](task, sigma), held_out)
 

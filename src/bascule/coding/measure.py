@@ -71,8 +71,7 @@ def measure_coding(
                 tell(done, steps * len(blocks))
         span = y.amax((1, 2, 3)) - y.amin((1, 2, 3))
         for sigma in sigmas:
-            rng = generator("coding noise", seed, start, sigma)
-            noisy = y + sigma * torch.randn(y.shape, generator=rng).to(y)
+            noisy = noised(y, sigma, seed, start)
             itself = ssim(noisy, y, span)
             for k in k_fb:
                 codes = infer(coder.network, noisy, coder.recipe.settle.but(k_fb=float(k)))
@@ -85,6 +84,13 @@ def measure_coding(
                 if tell:
                     tell(done, steps * len(blocks))
     return {label: _measured(values, floors.get(label)) for label, values in found.items()}
+
+
+def noised(y: Tensor, sigma: float, seed: int, start: int) -> Tensor:
+    """Pictures (B, C, H, W), the first of which is number ``start``, and noise of deviation
+    ``sigma``."""
+    rng = generator("coding noise", seed, start, sigma)
+    return y + sigma * torch.randn(y.shape, generator=rng).to(y)
 
 
 def _settled(coder: Coder, y: Tensor, how: Inference) -> Iterator[tuple[str, Tensor]]:
