@@ -24,8 +24,9 @@ class Game:
     ``average``: a G of averaged weights, which draws in place of ``G`` where there is one.
     ``price()``: what G pays beside its loss, in its turn, for what it drew last.
     ``fresh(rng)`` makes a new pair of players as they were before the first step. ``memory`` holds
-    what interventions remember, ``seen`` the scalars of the last step. ``team``: the processes that
-    play it together, where there are several.
+    what interventions remember, ``seen`` the scalars of the last step, ``shown`` the reals and the
+    fakes that D judged in it, as it saw them. ``team``: the processes that play it together, where
+    there are several.
     """
 
     G: nn.Module
@@ -40,6 +41,7 @@ class Game:
     price: Callable[[], Tensor] | None = None
     memory: dict[str, Tensor] = field(default_factory=dict)
     seen: dict[str, Tensor] = field(default_factory=dict)
+    shown: tuple[Tensor, Tensor] | None = None
     team: Team | None = None
 
     def join(self, team: Team) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from bascule.data.faces import OPTIONS, SOFT_BACKGROUNDS, YELLOW_SKINS, Artist, Faces
 from bascule.errors import Refusal
+from bascule.runs import codec
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +34,16 @@ def test_a_larger_set_begins_with_the_smaller_one() -> None:
     for name, values in few.labels.items():
         assert many.labels[name][:6].tolist() == values.tolist(), name
     assert few.digest != many.digest
+
+
+def test_first_skips_faces_and_keeps_the_names_of_older_sets(root: Path) -> None:
+    many, later = Faces(n=9, size=24).load(), Faces(n=4, size=24, first=5).load()
+    assert (later.pixels == many.pixels[5:]).all()
+    assert later.labels["hairVariant"].tolist() == many.labels["hairVariant"][5:].tolist()
+    assert codec.digest(Faces(n=9, first=0)) == codec.digest(Faces(n=9))
+    assert codec.digest(Faces(n=9, first=5)) != codec.digest(Faces(n=9))
+    with pytest.raises(Refusal, match=r"Faces\(first=-1\): expected a number from 0"):
+        Faces(first=-1)
 
 
 def test_cached_and_drawn_again_alike(root: Path) -> None:

@@ -8,9 +8,10 @@ import torch
 from PIL import Image
 from skimage import color
 
+from bascule.interventions import PerfectG
 from bascule.training.gan import fixed_z, sample
-from bascule.training.grid import grid
-from bascule.training.loop import Record
+from bascule.training.grid import GAP, grid
+from bascule.training.loop import Record, train
 from bascule.training.probes import SampleGrids, TensorBoard, tensorboard_is_installed
 from bascule.training.state import begin
 
@@ -119,13 +120,43 @@ def test_sample_grids_come_at_the_first_every_nth_and_the_last_epoch(
 ):
     recipe = tiny.but(epochs=epochs, sample_every_epochs=every)
     game = begin(recipe).game
-    probe = SampleGrids(recipe, lambda done: tmp_path / f"{done}.png")
+    probe = SampleGrids(
+        recipe, lambda done: tmp_path / f"{done}.png", lambda done: tmp_path / f"{done}.shown.png"
+    )
     for done in range(1, epochs + 1):
         probe.epoch_done(Record(done, {}, game))
     assert sorted(int(path.stem) for path in tmp_path.iterdir()) == expected
     with Image.open(tmp_path / "1.png") as picture:
         shown = np.asarray(picture.convert("RGB"))
     assert np.array_equal(shown, np.asarray(grid(sample(game, fixed_z(recipe, 64), "rgb"), 8)))
+
+
+def test_beside_the_samples_stands_what_D_judged_reals_to_the_left(tiny, tmp_path):
+    """Under PerfectG without noise the fakes are the reals themselves; with it, they are near."""
+    images = tiny.data.load()
+    pixels = torch.from_numpy(images.pixels[images.indices("train")])
+    for name, sigma in (("equal", 0.0), ("near", 0.05)):
+        recipe = tiny.but(change=PerfectG(1, sigma), epochs=2, sample_every_epochs=1)
+        probe = SampleGrids(
+            recipe,
+            lambda done: tmp_path / f"{done}.png",
+            lambda done, name=name: tmp_path / f"{name}-{done}.png",
+        )
+        train(recipe, begin(recipe), pixels, [probe])
+    side = 2 * 32 + GAP, 4 * 32 + 3 * GAP  # 8 pictures of either kind, 4 a row
+
+    def halves(name):
+        with Image.open(tmp_path / name) as picture:
+            shown = np.asarray(picture.convert("RGB")).astype(int)
+        assert shown.shape == (side[0], 2 * side[1] + 8 * GAP, 3)
+        return shown[:, : side[1]], shown[:, -side[1] :]
+
+    real, fake = halves("equal-2.png")
+    assert (real == fake).all() and len(np.unique(real)) > 20
+    real, fake = halves("near-2.png")
+    assert 0.5 < np.abs(real - fake).mean() < 20
+    real, fake = halves("near-1.png")  # what a young G draws
+    assert np.abs(real - fake).mean() > 30
 
 
 # TensorBoard

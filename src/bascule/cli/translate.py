@@ -25,9 +25,14 @@ def add(verbs: argparse._SubParsersAction) -> None:
     )
     translate.set_defaults(do=do_translate)
 
-    export = verbs.add_parser("export", help="write a run's translator as an ONNX file")
+    export = verbs.add_parser(
+        "export", help="write a run's translator as an ONNX file, or its G and D for PyTorch"
+    )
     _of_run(export)
-    export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
+    export.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="name.onnx or name.pt"
+    )
+    export.add_argument("--half", action="store_true", help="of a .pt file: half precision")
     export.set_defaults(do=do_export)
 
 
@@ -59,11 +64,30 @@ def do_translate(args: argparse.Namespace) -> int:
 
 
 def do_export(args: argparse.Namespace) -> int:
+    if args.output.suffix not in (".onnx", ".pt") or not args.output.parent.is_dir():
+        raise Refusal(
+            f"-o {args.output}: expected a file name.onnx or name.pt in a folder that is there"
+        )
+    run = Store(args.runs).find(args.run)
+    return _onnx(run, args) if args.output.suffix == ".onnx" else _weights(run, args)
+
+
+def _weights(run: Run, args: argparse.Namespace) -> int:
+    from bascule.runs.weights import export_weights
+
+    if args.back:
+        raise Refusal(f"--back with {args.output.name}: expected it for a translator and a .onnx")
+    credit = run.recipe.data.load(None).credit
+    epochs = export_weights(run, args.output, args.epoch, args.half, credit)
+    print(f"{args.output}: G and D of {run.id} after {epochs} epochs")
+    return 0
+
+
+def _onnx(run: Run, args: argparse.Namespace) -> int:
     from bascule.runs.onnx import export_onnx
 
-    if args.output.suffix != ".onnx" or not args.output.parent.is_dir():
-        raise Refusal(f"-o {args.output}: expected a file name.onnx in a folder that is there")
-    run = Store(args.runs).find(args.run)
+    if args.half:
+        raise Refusal(f"--half with {args.output.name}: expected it for a .pt file")
     there, _, epoch = _ways(run, args)
     with counter("exporting"):
         worst = export_onnx(there, args.output, run.id, epoch)

@@ -20,7 +20,7 @@ from bascule.data import cache
 from bascule.data.images import ImageSet, Progress
 from bascule.data.near_duplicates import HELD_OUT
 from bascule.errors import Refusal, unknown
-from bascule.typed import check_fields
+from bascule.typed import check_fields, later
 
 YELLOW_SKINS = ["#ffd90f", "#f8c80a", "#fbd34b", "#e0ac2b", "#c68a3a", "#9c6b30"]
 SOFT_BACKGROUNDS = ["#7ec8e3", "#a8d8b9", "#f4b6c2", "#c9b6e4", "#f2e2c4", "#8fb8de"]
@@ -36,23 +36,26 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 GEOMETRY = ("scale", "rotate", "translateX", "translateY")
 DRAWN_AT_ONCE = 250
+MOST = 2**53  # numbers of faces
 
 
 @dataclass(frozen=True)
 class Faces:
-    """The first ``n`` faces of ``style`` (micah, adventurer, open-peeps or dylan), ``size`` px.
+    """``n`` faces of ``style`` (micah, adventurer, open-peeps or dylan), ``size`` px.
 
     Labels carry the resolver's own names: ``hairVariant`` and the like for parts, ``hairColor``
     for colours (text, ``"none"`` where the part or colour is not drawn), ``flip`` (text), and the
     geometry ``scale, rotate, translateX, translateY`` (floats; factors, degrees, per cent).
     A part so small that 64 px hardly shows it (nose, earrings) still has its exact label.
-    ``held_out``: the share of them that training never sees.
+    ``held_out``: the share of them that training never sees. ``first``: the number of the first
+    face, so that ``Faces(n=600)`` and ``Faces(first=600)`` have no face in common.
     """
 
     n: int = 2000
     size: int = 64
     style: str = "micah"
     held_out: float = HELD_OUT
+    first: int = later(0)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -64,6 +67,8 @@ class Faces:
             )
         if not 0 < self.held_out < 1:
             raise Refusal(f"Faces(held_out={self.held_out}): expected a share between 0 and 1")
+        if not 0 <= self.first <= MOST:
+            raise Refusal(f"Faces(first={self.first}): expected a number from 0 to {MOST}")
 
     def load(self, progress: Progress | None = None) -> ImageSet:
         """The set from the cache; drawn first if needed, 2 to 6 ms an image at 64 px.
@@ -81,6 +86,8 @@ class Faces:
         }
         if self.held_out != HELD_OUT:
             rules["held_out"] = self.held_out
+        if self.first:
+            rules["first"] = self.first
         entry = cache.made(f"faces-{self.style}-{self.size}px-{self.n}", rules)
         if not entry.exists():
             self._draw(entry, rules, progress)
@@ -92,7 +99,8 @@ class Faces:
         with cache.draft(entry, self.size) as draft:
             for start in range(0, self.n, DRAWN_AT_ONCE):
                 stop = min(start + DRAWN_AT_ONCE, self.n)
-                drawn = [artist.draw(seed, self.size) for seed in range(start, stop)]
+                seeds = range(self.first + start, self.first + stop)
+                drawn = [artist.draw(seed, self.size) for seed in seeds]
                 draft.add(np.stack([pixels for pixels, _ in drawn]))
                 resolved += [labels for _, labels in drawn]
                 if progress:

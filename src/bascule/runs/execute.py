@@ -105,7 +105,7 @@ def execute(
         epochs_done = saved["epoch"] if saved else 0
         keeper.rows = [row for row in run.rows() if row["epoch"] < epochs_done]
         keeper.diagnosed = [row for row in run.diagnostics() if row["epoch"] < epochs_done]
-        watchers: list[Probe] = [keeper, SampleGrids(recipe, run.sample), *probes]
+        watchers: list[Probe] = [keeper, SampleGrids(recipe, run.sample, run.shown), *probes]
         if tensorboard_is_installed():
             watchers.append(TensorBoard(run.folder / "tb", epochs_done))
         run.set_status("running")

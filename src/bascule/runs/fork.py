@@ -77,8 +77,9 @@ def fork(
                 run.replay.mkdir(exist_ok=True)
                 shutil.copyfile(kept_fakes, run.replay / kept_fakes.name)
         for epoch in range(1, past + 1):
-            if parent.sample(epoch).exists():
-                shutil.copyfile(parent.sample(epoch), run.sample(epoch))
+            for picture in (Run.sample, Run.shown):
+                if picture(parent, epoch).exists():
+                    shutil.copyfile(picture(parent, epoch), picture(run, epoch))
         if past:
             run.save_checkpoint(parent.load_checkpoint(past), keep_as=past)
     return run

@@ -8,7 +8,8 @@
     replay/            old fakes, to ask whether D still knows them
     metrics.json       evaluations, by epoch; neighbours-0020.png: fakes by their nearest reals
     status.json        running, finished, interrupted or failed, and why
-    samples/           epoch-0005.png: G on the fixed z after 5 epochs
+    samples/           epoch-0005.png: G on the fixed z after 5 epochs; shown-0005.png: what D
+                       judged in the last step of those, reals to the left of fakes
     checkpoints/       last.pt, epoch-0020.pt: after 20 epochs
     note.md, note.html
 
@@ -150,6 +151,9 @@ class Run:
 
     def sample(self, epoch: int) -> Path:
         return self.folder / "samples" / f"epoch-{epoch:04d}.png"
+
+    def shown(self, epoch: int) -> Path:
+        return self.folder / "samples" / f"shown-{epoch:04d}.png"
 
     # one writer at a time
 

@@ -78,6 +78,7 @@ def gan_step(
         of_fake = shown_fake.detach().requires_grad_("fake" in sloped)
         seen_real = change.view(of_real, now.within("view/D/real"))
         seen_fake = change.view(of_fake, now.within("view/D/fake"))
+        game.shown = seen_real.detach(), seen_fake.detach()
         logit_real, logit_fake = judge(
             game.judges, seen_real, seen_fake, rules.concat, of_side["real"], of_side["fake"]
         )

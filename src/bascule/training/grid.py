@@ -18,3 +18,11 @@ def grid(images: Tensor, columns: int) -> Image.Image:
         top, left = (k // columns) * (h + GAP), (k % columns) * (w + GAP)
         sheet[top : top + h, left : left + w] = picture
     return Image.fromarray(sheet)
+
+
+def beside(left: Image.Image, right: Image.Image) -> Image.Image:
+    """Two pictures of one height side by side, ``8 * GAP`` white pixels apart."""
+    sheet = Image.new("RGB", (left.width + 8 * GAP + right.width, left.height), "white")
+    sheet.paste(left, (0, 0))
+    sheet.paste(right, (left.width + 8 * GAP, 0))
+    return sheet

@@ -12,15 +12,22 @@ from bascule.training.recipe import AnyRecipe
 
 
 class SampleGrids(Probe):
-    """Every few epochs and at the end, what the recipe draws: G on the same 64 latents."""
+    """Every few epochs and at the end, what the recipe draws: G on the same 64 latents.
 
-    def __init__(self, recipe: AnyRecipe, path: Callable[[int], Path]) -> None:
-        self.recipe, self.path = recipe, path
+    Beside it, where there is a D, what D judged last: a picture at ``shown(epochs done)``.
+    """
+
+    def __init__(
+        self, recipe: AnyRecipe, path: Callable[[int], Path], shown: Callable[[int], Path]
+    ) -> None:
+        self.recipe, self.path, self.shown = recipe, path, shown
 
     def epoch_done(self, record: Record) -> None:
         done = record.epochs_done
         if done % self.recipe.sample_every_epochs == 0 or done in (1, self.recipe.epochs):
             atomic.write_png(self.path(done), self.recipe.draw(record.game))
+            if judged := self.recipe.draw_shown(record.game):
+                atomic.write_png(self.shown(done), judged)
 
 
 class TensorBoard(Probe):

@@ -10,6 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from bascule.data.augment import Affine, Flip
+from bascule.data.batches import as_uint8
+from bascule.data.color import from_space
 from bascule.data.domains import Data
 from bascule.data.faces import Faces
 from bascule.data.images import ImageSet
@@ -28,10 +30,11 @@ from bascule.objectives import Objective, TopK
 from bascule.penalties import DRAGAN, R1, R2, Consistency, GradientPenalty, LeCam
 from bascule.steps.gan import Rules
 from bascule.training import gan
-from bascule.training.grid import grid
+from bascule.training.grid import beside, grid
 from bascule.training.state import Players, State
 from bascule.typed import check_fields, later
 
+SHOWN, SHOWN_COLUMNS = 16, 4  # of the pictures that D judged, of each kind
 Pair = DCGAN | DCGANW9 | SNGAN | SAGAN | WGANGP | BigGAN | BigGANDeep | R3GAN
 
 
@@ -77,6 +80,10 @@ class AnyRecipe:
     def draw(self, players: Any) -> Image.Image:
         """A picture of what was learnt so far: what is drawn for the same 64 latents."""
         return grid(self.sample(players, gan.fixed_z(self, 64)), 8)
+
+    def draw_shown(self, players: Any) -> Image.Image | None:
+        """The reals (left) and the fakes (right) that D judged last; None where there is no D."""
+        return None
 
     @property
     def z_dim(self) -> int | None:
@@ -226,6 +233,12 @@ class Recipe(AnyRecipe):
 
     def sample(self, players: Game, z: Tensor) -> Tensor:
         return gan.sample(players, z, self.space)
+
+    def draw_shown(self, players: Game) -> Image.Image | None:
+        if players.shown is None:
+            return None
+        sides = (as_uint8(from_space(x[:SHOWN].float(), self.space)).cpu() for x in players.shown)
+        return beside(*(grid(pictures, SHOWN_COLUMNS) for pictures in sides))
 
     def shows_held_out(self) -> bool:
         return any(change.shows_held_out() for change in self.change)

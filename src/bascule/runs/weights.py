@@ -1,0 +1,53 @@
+"""The trained networks of a game as a plain PyTorch file, without their optimisers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bascule import atomic
+from bascule.errors import Refusal
+from bascule.game import Game
+from bascule.runs.generate import brought_back
+from bascule.runs.store import Run
+
+
+def export_weights(
+    run: Run, path: Path, epoch: int | None = None, half: bool = False, credit: str = ""
+) -> int:
+    """Write G (the averaged one, where the run has one) and D; returns the epochs they trained.
+
+    The file is a dict: the state dicts ``"G"`` and ``"D"``, and the texts ``"model"``, ``"made"``
+    and ``"credit"``. Read it with ``torch.load(path, weights_only=True)``. ``half``: floats in half
+    precision, for a file of half the size. Raises :class:`Refusal` where the run is no game of a
+    G and a D.
+    """
+    recipe, state = brought_back(run, epoch)
+    game = state.game
+    if not isinstance(game, Game):
+        raise Refusal(f"{run.id} is a {type(recipe).__name__}: expected a game of a G and a D")
+    saved: dict[str, Any] = {
+        "G": _plain(game.drawing(), half),
+        "D": _plain(game.D, half),
+        "model": repr(run.recipe.model),
+        "made": f"{state.epoch} epochs of {run.recipe!r}",
+        "credit": credit,
+    }
+
+    def put(to: Path) -> None:
+        with to.open("wb") as file:
+            torch.save(saved, file)
+
+    atomic.write(path, put)
+    return state.epoch
+
+
+def _plain(player: nn.Module, half: bool) -> dict[str, Tensor]:
+    """Its state dict, contiguous and on the CPU."""
+    found = {name: value.detach().cpu().contiguous() for name, value in player.state_dict().items()}
+    if not half:
+        return found
+    return {k: v.half() if v.is_floating_point() else v for k, v in found.items()}
