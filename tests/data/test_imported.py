@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from bascule.data import cache
-from bascule.data.imported import Imported, import_images, imported_sets
+from bascule.data.imported import Imported, import_images, imported_sets, told
 from bascule.errors import Refusal
 
 
@@ -50,9 +50,9 @@ def refused(root: Path, path: Path, message: str, name: str = "mine", **options:
 
 
 def test_a_folder_becomes_a_set_with_its_twins_on_one_side(folder: Path) -> None:
-    told: list[tuple[int, int]] = []
+    heard: list[tuple[int, int]] = []
     report = import_images(
-        folder, "mine", size=16, credit="me", progress=lambda done, n: told.append((done, n))
+        folder, "mine", size=16, credit="me", progress=lambda done, n: heard.append((done, n))
     )
     images = Imported("mine", 16).load()
     expected = noise().transpose(0, 3, 1, 2)
@@ -63,7 +63,7 @@ def test_a_folder_becomes_a_set_with_its_twins_on_one_side(folder: Path) -> None
     assert images.held_out[2] == images.held_out[5]
     assert (report.found, report.imported, report.corrupt, report.reused) == (12, 12, [], False)
     assert report.held_out == images.held_out.sum() == 1
-    assert told[-1] == (12, 12) and report.seconds > 0
+    assert heard[-1] == (12, 12) and report.seconds > 0
     assert imported_sets() == {"mine": [16]}
 
 
@@ -124,6 +124,61 @@ def test_folders_with_too_little_are_refused(tmp_path: Path, root: Path) -> None
     refused(root, empty, "1 usable images .*at least 2", skip_corrupt=True)
     (empty / "b.png").write_bytes((empty / "a.png").read_bytes())
     refused(root, empty, "all 2 images are near duplicates")
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 16 16\n%%EndComments\nshowpage\n%%EOF\n"
+
+
+def test_every_raster_format_is_known_by_its_content(tmp_path: Path) -> None:
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    names = {
+        "PNG": "a", "JPEG": "b.jfif", "TIFF": "c.tiff", "WEBP": "d.webp", "BMP": "e.dat",
+        "GIF": "f.gif", "PPM": "g.pnm", "JPEG2000": "h.jp2", "ICO": "i.ico", "AVIF": "j.avif",
+        "SGI": "k.rgb", "DDS": "l.dds",
+    }  # fmt: skip
+    Image.init()
+    able = [name for name in names if name in Image.SAVE]
+    assert len(able) >= 11
+    for image, name in zip(noise(len(able)), able, strict=True):
+        Image.fromarray(image).save(mixed / names[name], name)
+    report = import_images(mixed, "mine", size=16)
+    assert (report.found, report.imported, report.left_out) == (len(able), len(able), [])
+
+
+def test_what_is_no_picture_is_counted_by_kind_and_recorded(folder: Path, root: Path) -> None:
+    (folder / "notes.txt").write_text("of mine")
+    (folder / "more" / "index.TXT").write_text("of mine, too")
+    (folder / "drawing.eps").write_bytes(EPS)
+    (folder / "faces.zip").write_bytes(b"PK\x03\x04" + bytes(50))
+    (folder / "README").write_text("")
+    (folder / ".DS_Store").write_bytes(b"hidden")
+    report = import_images(folder, "mine", size=16)
+    assert (report.found, report.imported, report.corrupt) == (12, 12, [])
+    counted = {(kind, n) for kind, _, n in report.left_out}
+    assert counted == {(".txt", 2), (".eps", 1), (".zip", 1), ("without a suffix", 1)}
+    assert "PostScript" in told(report.left_out) and "an archive" in told(report.left_out)
+    about = cache.about(root / "imported" / "mine" / "16")
+    assert [tuple(each) for each in about["left_out"]] == report.left_out
+
+
+def test_where_nothing_can_be_read_the_kinds_are_listed(tmp_path: Path, root: Path) -> None:
+    (tmp_path / "x").mkdir()
+    for k in range(3):
+        (tmp_path / "x" / f"{k}.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    refused(root, tmp_path / "x", r"no images in .*: 3 files \.heic \(not decoded: HEIC or a film")
+
+
+def test_postscript_starts_no_program_whatever_its_name(
+    folder: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import EpsImagePlugin
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_, **__: pytest.fail("started"))
+    (folder / "drawn.png").write_bytes(EPS)
+    refused(root, folder, r"drawn\.png: not a picture but PostScript")
+    (folder / "drawn.png").rename(folder / "drawn")
+    assert import_images(folder, "mine", size=16).imported == 12
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../a", "a/b", ".a", "-a", "a.b", "é", "a" * 65])

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from bascule.data import sources
+from bascule.data.decoding import NotAPicture, decode
 from bascule.data.sources import open_source
 from bascule.errors import Refusal
 
@@ -31,9 +33,11 @@ def test_a_folder_is_searched_to_any_depth_in_order(tmp_path: Path) -> None:
     for name in ("b.png", "a/z/c.JPG", "a/d.webp", "notes.txt", *hidden):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(name.encode())
-    assert names(tmp_path) == ["a/d.webp", "a/z/c.JPG", "b.png"]
+    assert names(tmp_path) == ["a/d.webp", "a/z/c.JPG", "b.png", "notes.txt"]
     with open_source(tmp_path) as found:
-        assert [picture.read() for picture in found] == [b"a/d.webp", b"a/z/c.JPG", b"b.png"]
+        assert [picture.read() for picture in found[:3]] == [b"a/d.webp", b"a/z/c.JPG", b"b.png"]
+        with pytest.raises(NotAPicture):
+            found[3].read()
 
 
 def test_links_are_followed_but_never_round_in_circles(tmp_path: Path) -> None:
@@ -44,7 +48,7 @@ def test_links_are_followed_but_never_round_in_circles(tmp_path: Path) -> None:
     (tmp_path / "in" / "deep" / "up").symlink_to(tmp_path / "in")
     (tmp_path / "in" / "self").symlink_to("self")
     (tmp_path / "in" / "other").symlink_to(tmp_path / "elsewhere")
-    assert names(tmp_path / "in") == ["a.png", "other/b.png"]
+    assert names(tmp_path / "in") == ["a.png", "other/b.png", "self"]
 
 
 def test_what_is_no_regular_file_is_an_error_not_a_wait(tmp_path: Path) -> None:
@@ -68,9 +72,11 @@ def test_an_archive_gives_its_pictures_and_leaves_nested_archives_shut(tmp_path:
     nested = zipped(tmp_path / "nested.zip", {"c.png": b"c"}).read_bytes()
     entries = {"d/b.png": b"b", "a.jpg": b"a", "nested.zip": nested, "__MACOSX/._a.jpg": b"m"}
     path = zipped(tmp_path / "a.ZIP", entries)
-    assert names(path) == ["a.jpg", "d/b.png"]
+    assert names(path) == ["a.jpg", "d/b.png", "nested.zip"]
     with open_source(path) as found:
-        assert [picture.read() for picture in found] == [b"a", b"b"]
+        assert [picture.read() for picture in found[:2]] == [b"a", b"b"]
+        with pytest.raises(NotAPicture, match="an archive; import it by itself"):
+            found[2].prepared(lambda stored: decode(stored, 8))
 
 
 @pytest.mark.parametrize("name", ["../a.png", "x/../../a.png", "/a.png", "C:\\a.png", "..\\a.png"])
@@ -151,7 +157,9 @@ def test_arrays_are_read_image_by_image(tmp_path: Path, shape: tuple, save: obje
 def test_the_array_called_images_is_the_one(tmp_path: Path) -> None:
     images = np.zeros((2, 8, 8), np.uint8)
     np.savez(tmp_path / "a.npz", images=images, labels=np.arange(2))
-    assert names(tmp_path / "a.npz") == ["images[0]", "images[1]"]
+    assert names(tmp_path / "a.npz") == ["images[0]", "images[1]", "labels.npy"]
+    with open_source(tmp_path / "a.npz") as found, pytest.raises(NotAPicture, match="beside"):
+        found[2].prepared(lambda stored: stored)
     np.savez(tmp_path / "b.npz", x=images, y=images)
     with pytest.raises(Refusal, match="it holds: x, y"):
         names(tmp_path / "b.npz")
@@ -202,3 +210,50 @@ def test_other_paths_are_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
         with pytest.raises(Refusal, match=message):
             names(tmp_path / name)
+    for name in ("a.zip", "b.npz", "c"):  # opening it would wait for ever
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(Refusal, match="not a regular file but a pipe"):
+            names(tmp_path / name)
+
+
+def test_one_picture_is_a_source_where_that_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(picture("PNG"))
+    with open_source(tmp_path / "a", single=True) as (found,):
+        assert found.name == "a" and decode(found.read(), 8).shape == (3, 8, 8)
+
+
+def picture(format: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, format)
+    return file.getvalue()
+
+
+def test_what_was_never_to_be_a_picture_is_told_from_a_broken_one(tmp_path: Path) -> None:
+    """By name, or by content: a picture without a suffix is one, and one cut short is broken."""
+    cut = picture("PNG")[:-24]
+    contents = {"whole": picture("PNG"), "cut": cut, "a.png": b"text", "b.txt": b"text"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "film.mp4").write_bytes(b"\0\0\0\x20ftypisom" + bytes(100))
+    told = {}
+    with open_source(tmp_path) as found:
+        for each in found:
+            try:
+                each.prepared(lambda stored: decode(stored, 8))
+            except ValueError as error:
+                told[each.name] = type(error)
+    assert told == {
+        "cut": ValueError,
+        "a.png": ValueError,
+        "b.txt": NotAPicture,
+        "film.mp4": NotAPicture,
+    }
+
+
+def test_a_long_film_is_known_by_its_first_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "read_bytes", lambda *_: pytest.fail("read whole"))
+    (tmp_path / "film.mp4").write_bytes(b"\0\0\0\x20ftypisom" + bytes(100))
+    with open_source(tmp_path) as (film,), pytest.raises(NotAPicture, match="a film"):
+        film.read()

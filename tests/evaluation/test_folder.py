@@ -47,5 +47,20 @@ def test_an_empty_folder_and_a_broken_picture_are_refused(tmp_path):
     with pytest.raises(Refusal, match="holds no pictures"):
         pictures_in(tmp_path / "f")
     (tmp_path / "f" / "a.png").write_bytes(b"no picture")
-    with pytest.raises(Refusal, match=r"a\.png is not a readable picture"):
+    with pytest.raises(Refusal, match=r"a\.png is not a picture in a known"):
+        pictures_in(tmp_path / "f")
+
+
+def test_what_is_no_picture_is_passed_over_and_postscript_starts_no_program(tmp_path, monkeypatch):
+    from PIL import EpsImagePlugin
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_, **__: pytest.fail("started"))
+    save(tmp_path / "f", "a.png")
+    (tmp_path / "f" / "a.png").rename(tmp_path / "f" / "a")
+    (tmp_path / "f" / "credit.txt").write_text("mine")
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
+    (tmp_path / "f" / "b.eps").write_bytes(eps)
+    assert len(pictures_in(tmp_path / "f")) == 1
+    (tmp_path / "f" / "c.png").write_bytes(eps)
+    with pytest.raises(Refusal, match=r"c\.png is not a picture but PostScript"):
         pictures_in(tmp_path / "f")

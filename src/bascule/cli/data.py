@@ -13,7 +13,7 @@ from bascule.data.faces import OPTIONS, Faces
 from bascule.data.fetch import LICENCE, fetch_simpsons
 from bascule.data.fractals import Fractals
 from bascule.data.images import ImageSet, Progress
-from bascule.data.imported import Imported, Report, import_images, imported_sets
+from bascule.data.imported import Imported, Report, import_images, imported_sets, told
 from bascule.data.near_duplicates import near_duplicate_groups, twins
 from bascule.errors import Refusal
 
@@ -100,6 +100,8 @@ def _tell(report: Report) -> None:
             print(f"  {name}: {reason}")
         if len(report.corrupt) > SHOWN_CORRUPT:
             print(f"  and {len(report.corrupt) - SHOWN_CORRUPT:,} more")
+    if report.left_out:
+        print(f"not images, left out: {told(report.left_out)}")
     print(_twin_line(report.near_duplicates))
 
 

@@ -65,6 +65,7 @@ def _part(
 
 
 def do_film(args: argparse.Namespace) -> int:
+    from bascule.data.decoding import opened
     from bascule.reports.film import check_film, write_film
     from bascule.reports.samples import sampled_epochs
 
@@ -74,7 +75,7 @@ def do_film(args: argparse.Namespace) -> int:
     epochs = sampled_epochs(run)
     if not epochs:
         raise Refusal(f"{run.id} has no sample grids yet: train it first")
-    frames = [_titled(Image.open(run.sample(epoch)), f"epoch {epoch}") for epoch in epochs]
+    frames = [_titled(opened(run.sample(epoch)), f"epoch {epoch}") for epoch in epochs]
     last = [frames[-1]] * max(1, round(args.fps))  # rest a second on the end
     write_film([*frames, *last[1:]], path, args.fps)
     return _said(path, f"{len(epochs)} epochs")

@@ -155,6 +155,8 @@ def _picture(name: str, position: int, item: Any) -> np.ndarray:
                 f"dataset {name!r}: item {position} is a {type(item).__name__}; expected a "
                 "tensor, a PIL picture, or a tuple (image, label)"
             ) from None
+        except ValueError as error:
+            raise Refusal(f"dataset {name!r}: the picture of item {position}: {error}") from None
     if item.dim() == 2:
         item = item[None]
     if item.dim() != 3 or item.shape[0] not in (1, 3) or item.shape[1] != item.shape[2]:

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import time
-import warnings
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from bascule.data import cache
-from bascule.data.decoding import decode
+from bascule.data.decoding import NotAPicture, decode
 from bascule.data.images import ImageSet, Progress
 from bascule.data.sources import Found, open_source
 from bascule.errors import Refusal
@@ -56,7 +56,13 @@ class Imported:
 
 @dataclass(frozen=True)
 class Report:
-    """What an import did. ``near_duplicates`` holds groups of indices into the set."""
+    """What an import did.
+
+    found            pictures, those that could not be used included.
+    corrupt          (name, why not) of each of these.
+    left_out         (kind, what it is, how many) of the files that are no pictures.
+    near_duplicates  groups of indices into the set.
+    """
 
     name: str
     size: int
@@ -66,6 +72,7 @@ class Report:
     seconds: float
     reused: bool
     corrupt: list[tuple[str, str]] = field(default_factory=list)
+    left_out: list[tuple[str, str, int]] = field(default_factory=list)
     near_duplicates: list[list[int]] = field(default_factory=list)
 
 
@@ -98,9 +105,10 @@ def import_images(
 ) -> Report:
     """Prepare every image of a folder, ``.zip`` or ``.npz`` and keep the set as ``name``.
 
-    Reads PNG, JPEG and WebP, also BMP, GIF and PGM/PPM, by the rule of :mod:`decoding`. The same
-    content again is recognised and reused. Near duplicates are grouped and about a tenth of the
-    images held out, whole groups at a time.
+    Reads the formats of :mod:`decoding`, by content and by its rule. The same content again is
+    recognised and reused. Near duplicates are grouped and about a tenth of the images held out,
+    whole groups at a time. Files that are no pictures, neither by name nor by content, are left out
+    and counted by kind.
 
     Raises Refusal when there are fewer than two images; when some cannot be read, are smaller than
     8 x 8 or larger than 50 million pixels (``skip_corrupt`` leaves these out); when ``name`` is
@@ -113,67 +121,81 @@ def import_images(
     if size not in SIZES:
         raise Refusal(f"size {size}: expected {SIZES[0]} to {SIZES[-1]} pixels")
     path = Path(path).expanduser()
-    with open_source(path) as found:
-        if not found:
-            raise Refusal(f"no images in {path}: expected PNG, JPEG or WebP files")
-        if len(found) == 1:
+    with open_source(path) as found, cache.draft(entry, size, replace=replace) as draft:
+        source_digest, corrupt, left_out = _prepare(found, draft, progress)
+        images = draft.n + len(corrupt)
+        if not images:
+            raise Refusal(f"no images in {path}: {told(left_out) or 'it is empty'}")
+        if images == 1:
             raise Refusal(f"only one image in {path}: at least 2 are needed")
-        with cache.draft(entry, size, replace=replace) as draft:
-            source_digest, corrupt = _prepare(found, draft, progress)
-            _check_corrupt(path, draft.n, corrupt, skip_corrupt)
-            reused = not _is_new(name, entry, source_digest, replace)
-            if not reused:
-                draft.finish(
-                    name=name,
-                    credit=credit,
-                    labels={},
-                    source=path.name,
-                    source_digest=source_digest,
-                    corrupt=corrupt,
-                )
+        _check_corrupt(path, draft.n, corrupt, skip_corrupt)
+        reused = not _is_new(name, entry, source_digest, replace)
+        if not reused:
+            draft.finish(
+                name=name,
+                credit=credit,
+                labels={},
+                source=path.name,
+                source_digest=source_digest,
+                corrupt=corrupt,
+                left_out=left_out,
+            )
     if replace:
         _forget_others(name, source_digest)
     kept = cache.open_entry(entry)
     return Report(
         name=name,
         size=size,
-        found=len(found),
+        found=images,
         imported=len(kept),
         held_out=int(kept.held_out.sum()),
         seconds=time.monotonic() - started,
         reused=reused,
         corrupt=corrupt,
+        left_out=left_out,
         near_duplicates=cache.about(entry)["near_duplicates"],
+    )
+
+
+def told(left_out: list[tuple[str, str, int]]) -> str:
+    """Files that were left out, in words: "3 files .txt (not a picture in a known format)"."""
+    return "; ".join(
+        f"{n:,} file{'s' if n > 1 else ''} {kind} ({what})" for kind, what, n in left_out
     )
 
 
 def _prepare(
     found: list[Found], draft: cache.Draft, progress: Progress | None
-) -> tuple[str, list[tuple[str, str]]]:
-    """Decode into ``draft``; return the digest of what was read, and who is corrupt and why."""
+) -> tuple[str, list[tuple[str, str]], list[tuple[str, str, int]]]:
+    """Decode into ``draft``; return the digest of what was read, who is corrupt and why, and how
+    many files of which kind are no pictures."""
     digest = hashlib.sha256()
     corrupt: list[tuple[str, str]] = []
+    left_out: Counter[tuple[str, str]] = Counter()
 
-    def read(picture: Found) -> tuple[bytes, np.ndarray] | str:
-        try:
-            stored = picture.read()
-            pixels = decode(stored, draft.size)
-        except (OSError, ValueError) as error:
-            return getattr(error, "strerror", None) or str(error)
+    def prepare(stored: bytes | np.ndarray) -> tuple[bytes, np.ndarray]:
+        pixels = decode(stored, draft.size)
         # One picture in an array counts with its shape: the bytes alone do not tell it.
         shape = b"" if isinstance(stored, bytes) else repr(stored.shape).encode()
         raw = stored if isinstance(stored, bytes) else np.ascontiguousarray(stored).data
         return hashlib.sha256(shape + raw).digest(), pixels
 
+    def read(picture: Found) -> tuple[bytes, np.ndarray] | ValueError:
+        try:
+            return picture.prepared(prepare)
+        except ValueError as error:
+            return error
+
     # Decoders release the interpreter lock, so threads do help.
-    with warnings.catch_warnings(), ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        warnings.simplefilter("ignore")  # Pillow's remarks on files that are then listed anyway
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         for start in range(0, len(found), READ_AT_ONCE):
             part = found[start : start + READ_AT_ONCE]
             good = []
             for picture, result in zip(part, pool.map(read, part), strict=True):
-                if isinstance(result, str):
-                    corrupt.append((picture.name, result))
+                if isinstance(result, NotAPicture):
+                    left_out[picture.kind, str(result)] += 1
+                elif isinstance(result, ValueError):
+                    corrupt.append((picture.name, str(result)))
                 else:
                     digest.update(result[0])
                     good.append(result[1])
@@ -181,7 +203,8 @@ def _prepare(
                 draft.add(np.stack(good))
             if progress:
                 progress(start + len(part), len(found))
-    return digest.hexdigest(), corrupt
+    counted = [(kind, what, n) for (kind, what), n in left_out.most_common()]
+    return digest.hexdigest(), corrupt, counted
 
 
 def _check_corrupt(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bascule.data.decoding import decode
+from bascule.data.decoding import NotAPicture, decode
 from bascule.data.sources import open_source
 from bascule.errors import Refusal
 
@@ -14,15 +14,16 @@ from bascule.errors import Refusal
 def read_pictures(path: Path, size: int) -> tuple[list[str], np.ndarray]:
     """Names and pixels, uint8 (N, 3, size, size), prepared as images of a set are.
 
-    Raises :class:`Refusal` where there is no picture, or one that cannot be read.
+    Files that are no pictures, by name and content, are passed over. Raises :class:`Refusal` where
+    there is no picture, or one that cannot be read.
     """
     names, pictures = [], []
-    with open_source(path.parent if path.is_file() else path) as found:
+    with open_source(path, single=True) as found:
         for picture in found:
-            if path.is_file() and Path(picture.name).name != path.name:
-                continue
             try:
-                pictures.append(decode(picture.read(), size))
+                pictures.append(picture.prepared(lambda stored: decode(stored, size)))
+            except NotAPicture:
+                continue
             except ValueError as error:
                 raise Refusal(f"{path}: {picture.name} cannot be read: {error}") from None
             names.append(picture.name)

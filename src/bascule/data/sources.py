@@ -1,24 +1,31 @@
 """Where pictures are imported from: a folder, a zip archive, or an array file.
 
-A source is a list of names with a way to read each. Nothing is unpacked to disk, folders that link
-to one another are visited once, and every declared size is checked before it is believed.
+A source is a list of names with a way to read each. All files are in it, whatever their names end
+in, but those that are hidden or that macOS adds (``__MACOSX``): what is a picture is seen when it
+is read. Nothing is unpacked to disk, folders that link to one another are visited once, and every
+declared size is checked before it is believed.
 """
 
 from __future__ import annotations
 
 import os
-import stat
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TypeVar
 
 import numpy as np
 
+from bascule.data.decoding import HEAD_BYTES, NotAPicture, check_format
 from bascule.errors import Refusal
+from bascule.reading import open_regular, read_bytes
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".pgm", ".ppm", ".pnm"}
+SUFFIXES = {
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif"),
+    *(".pbm", ".pgm", ".ppm", ".pnm", ".jp2"),
+}
 MOST_FILE_BYTES = 200 * 2**20
 MOST_TOTAL_BYTES = 20 * 2**30
 MOST_ARRAY_BYTES = 4 * 2**30
@@ -27,9 +34,12 @@ MOST_RATIO = 200  # pictures are compressed already; only for entries of MANY_BY
 MANY_BYTES = 10 * 2**20
 
 
+T = TypeVar("T")
+
+
 @dataclass(frozen=True)
 class Found:
-    """One picture of a source: its name there, and how to read it (file bytes or one array).
+    """One file of a source, or one array: its name there, and how to read it (bytes or an array).
 
     ``read`` raises OSError or ValueError when it cannot.
     """
@@ -37,35 +47,64 @@ class Found:
     name: str
     read: Callable[[], bytes | np.ndarray]
 
+    def prepared(self, prepare: Callable[[bytes | np.ndarray], T]) -> T:
+        """``prepare`` of what is read.
+
+        Raises ValueError, with the reason, where that fails, and :class:`NotAPicture` where this
+        never was to be a picture, neither by its name nor by its content.
+        """
+        wanted = ValueError if named_as_picture(self.name) else NotAPicture
+        try:
+            stored = self.read()
+        except (OSError, ValueError) as error:
+            raise wanted(getattr(error, "strerror", None) or str(error)) from None
+        try:
+            return prepare(stored)
+        except NotAPicture as error:
+            raise wanted(str(error)) from None
+
+    @property
+    def kind(self) -> str:
+        """What its name ends in, to count files by."""
+        return PurePosixPath(self.name).suffix.lower() or "without a suffix"
+
+
+def named_as_picture(name: str) -> bool:
+    """Whether a file's name ends as those of pictures do."""
+    return PurePosixPath(name).suffix.lower() in SUFFIXES
+
 
 @contextmanager
-def open_source(path: Path) -> Iterator[list[Found]]:
-    """The pictures in ``path``, ordered by name, readable (by any thread) within the block.
+def open_source(path: Path, single: bool = False) -> Iterator[list[Found]]:
+    """What is in ``path``, ordered by name, readable (by any thread) within the block.
 
     ``path`` is a folder, searched to any depth; a ``.zip``; or an ``.npz`` with a uint8 array
-    (N, H, W) or (N, H, W, 1 | 3 | 4) called ``images``, or with a single array. Raises Refusal for
-    a missing path, an unknown kind of file, and archives that are broken, encrypted, that climb
-    out of their folder, or that claim too much.
+    (N, H, W) or (N, H, W, 1 | 3 | 4) called ``images``, or with a single array. ``single``: or one
+    picture. Raises Refusal for a missing path, an unknown kind of file, and archives that are
+    broken, encrypted, that climb out of their folder, or that claim too much.
     """
     if not os.path.exists(path):  # unlike Path.exists, never raises
         raise Refusal(f"no such file or folder: {path}")
     if path.is_dir():
         yield _in_folder(path)
-    elif path.suffix.lower() == ".zip":
+        return
+    if not path.is_file():
+        raise Refusal(f"{path} is not a regular file but a pipe or a device")
+    if path.suffix.lower() == ".zip":
         with _opened_zip(path) as archive:
             yield _in_zip(path, archive)
     elif path.suffix.lower() == ".npz":
         yield _in_arrays(path)
-    elif path.suffix.lower() in SUFFIXES:
+    elif single:
+        yield [Found(path.name, lambda: _read(path))]
+    elif named_as_picture(path.name):
         raise Refusal(f"{path} is a single image: give a folder, a .zip or an .npz of many")
     else:
         raise Refusal(f"{path}: expected a folder of images, a .zip or an .npz")
 
 
-def _is_picture(name: str) -> bool:
-    parts = PurePosixPath(name).parts
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-    return PurePosixPath(name).suffix.lower() in SUFFIXES and not hidden
+def _hidden(parts: Iterable[str]) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
 def _in_folder(top: Path) -> list[Found]:
@@ -77,11 +116,10 @@ def _in_folder(top: Path) -> list[Found]:
             below.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        below.sort()
-        for file in (Path(folder) / name for name in names):
+        below[:] = sorted(name for name in below if not _hidden([name]))
+        for file in (Path(folder) / name for name in names if not _hidden([name])):
             name = file.relative_to(top).as_posix()
-            if _is_picture(name):
-                found.append(Found(name, lambda file=file: _read(file)))  # type: ignore[misc]
+            found.append(Found(name, lambda file=file: _read(file)))  # type: ignore[misc]
     return sorted(found, key=lambda picture: picture.name)
 
 
@@ -90,12 +128,10 @@ def _unreadable(error: OSError) -> None:
 
 
 def _read(file: Path) -> bytes:
-    status = file.stat()
-    if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
-        raise ValueError("not a regular file")
-    if status.st_size > MOST_FILE_BYTES:
-        raise ValueError(f"{status.st_size:,} bytes; at most {MOST_FILE_BYTES:,} read")
-    return file.read_bytes()
+    if not named_as_picture(file.name):  # a long film is known by its first bytes
+        with open_regular(file, most=2**63) as opened:
+            check_format(opened.read(HEAD_BYTES))
+    return read_bytes(file, MOST_FILE_BYTES)
 
 
 def _opened_zip(path: Path) -> zipfile.ZipFile:
@@ -111,7 +147,7 @@ def _in_zip(path: Path, archive: zipfile.ZipFile) -> list[Found]:
         raise Refusal(f"{path}: {len(entries):,} files in it; at most {MOST_ENTRIES:,} read")
     for entry in entries:
         _check_entry(path, entry)
-    pictures = [entry for entry in entries if _is_picture(entry.filename)]
+    pictures = [e for e in entries if not _hidden(PurePosixPath(e.filename).parts)]
     total = sum(entry.file_size for entry in pictures)
     if total > MOST_TOTAL_BYTES:
         raise Refusal(f"{path}: unpacks to {total:,} bytes; at most {MOST_TOTAL_BYTES:,} read")
@@ -168,10 +204,15 @@ def _in_arrays(path: Path) -> list[Found]:
     except Exception as error:  # NumPy, zipfile and zlib each have their own kinds
         raise Refusal(f"{path}: the array {key!r} cannot be read: {error}") from None
     width = len(str(len(images)))
-    return [
+    found = [
         Found(f"{key}[{i:0{width}d}]", lambda image=image: image)  # type: ignore[misc]
         for i, image in enumerate(images)
     ]
+    return found + [Found(f"{other}.npy", _beside) for other in sorted(arrays) if other != key]
+
+
+def _beside() -> np.ndarray:
+    raise NotAPicture("an array beside that of the images")
 
 
 def _check_array(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:

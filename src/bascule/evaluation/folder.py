@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from bascule.data.decoding import NotAPicture, opened
 from bascule.data.images import Progress
 from bascule.data.sources import open_source
 from bascule.errors import Refusal
@@ -17,24 +16,31 @@ def pictures_in(path: Path, progress: Progress | None = None) -> np.ndarray:
     """The pictures of a folder (or .zip), ordered by name: uint8 (N, 3, H, H).
 
     Nothing is resized, cropped or converted, because each of these changes the metrics more than
-    a better G would. Raises :class:`Refusal` for an empty folder, pictures of different sizes,
-    and pictures that are not square or not 8-bit RGB.
+    a better G would. Files that are no pictures, by name and content, are passed over. Raises
+    :class:`Refusal` for a folder without pictures, pictures of different sizes, and pictures that
+    are not square or not 8-bit RGB.
     """
     pictures: list[np.ndarray] = []
+    first = ""
     with open_source(path) as found:
-        if not found:
-            raise Refusal(f"{path} holds no pictures: expected square RGB pictures, e.g. PNG")
         for done, picture in enumerate(found, 1):
             try:
-                pictures.append(_exact(picture.read()))
-                _expect_same(pictures[0], pictures[-1], found[0].name)
-            except (OSError, ValueError) as error:
+                pixels = picture.prepared(_exact)
+                if pictures:
+                    _expect_same(pictures[0], pixels, first)
+            except NotAPicture:
+                continue
+            except ValueError as error:
                 raise Refusal(
                     f"{path}: {picture.name} is {error}; expected square RGB pictures of one size, "
                     "prepared as those of the data set were"
                 ) from None
+            first = first or picture.name
+            pictures.append(pixels)
             if progress:
                 progress(done, len(found))
+    if not pictures:
+        raise Refusal(f"{path} holds no pictures: expected square RGB pictures, e.g. PNG")
     return np.stack(pictures)
 
 
@@ -42,7 +48,7 @@ def _exact(stored: bytes | np.ndarray) -> np.ndarray:
     if not isinstance(stored, bytes):
         raise ValueError("an array")
     try:
-        with Image.open(io.BytesIO(stored)) as picture:
+        with opened(stored) as picture:
             mode, (width, height) = picture.mode, picture.size
             if mode != "RGB":
                 kinds = {"L": "grey", "RGBA": "RGBA (it has transparency)", "P": "a palette image"}

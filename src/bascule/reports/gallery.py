@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
+from bascule.data.decoding import opened
 from bascule.experiments.schedule import Results
 from bascule.reports.figures import new_figure, style
 from bascule.reports.page import Drawing
@@ -49,7 +49,7 @@ def last_rows(run: Run) -> np.ndarray | None:
     epochs = sampled_epochs(run)
     if not epochs:
         return None
-    with Image.open(run.sample(epochs[-1])) as grid:
+    with opened(run.sample(epochs[-1])) as grid:
         n = run.recipe.telling_rows
         return np.asarray(grid.convert("RGB"))[: n * (run.recipe.data.size + GAP) - GAP]
 

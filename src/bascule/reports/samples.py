@@ -10,6 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from bascule.data.decoding import opened
 from bascule.runs.store import Run
 
 AT_MOST_EPOCHS = 12
@@ -86,7 +87,7 @@ def strips(runs: Mapping[str, Run], colour: Mapping[str, str]) -> tuple[list[int
 
 def data_uri(path: Path) -> str:
     """A picture as WebP (quality 85, at most 640 px a side) in base64."""
-    with Image.open(path) as picture:
+    with opened(path) as picture:
         small = picture.convert("RGB")
     small.thumbnail((AT_MOST_SIDE, AT_MOST_SIDE), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()

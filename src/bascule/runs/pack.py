@@ -18,9 +18,8 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from PIL import Image
-
 from bascule import atomic
+from bascule.data.decoding import opened
 from bascule.errors import Refusal
 from bascule.runs.evaluations import FILE as METRICS
 from bascule.runs.store import Run, Store
@@ -60,7 +59,7 @@ def _files(run: Run, picture: bool) -> Iterable[tuple[str, bytes]]:
         if (run.folder / name).exists():
             yield name, _rounded((run.folder / name).read_text("utf-8"), name).encode()
     if picture and (grids := sorted((run.folder / "samples").glob("epoch-*.png"))):
-        with Image.open(grids[-1]) as grid:
+        with opened(grids[-1]) as grid:
             row = grid.crop((0, 0, grid.width, run.recipe.data.size))
         buffer = io.BytesIO()
         row.save(buffer, "PNG", optimize=True)

@@ -15,9 +15,9 @@ from torch.nn import functional as F
 
 from bascule import atomic
 from bascule.data.batches import as_float, as_uint8
-from bascule.data.decoding import decode, decode_whole
+from bascule.data.decoding import NotAPicture, decode, decode_whole
 from bascule.data.images import Progress
-from bascule.data.sources import SUFFIXES, open_source
+from bascule.data.sources import open_source
 from bascule.errors import Refusal
 from bascule.runs.generate import brought_back
 from bascule.runs.store import Run
@@ -107,13 +107,14 @@ def translate_pictures(
 
     The shorter side of each becomes ``size`` pixels and its shape stays, or with ``crop`` the
     largest centred square is taken. In ``folder``, ``translated/`` gets a ``NAME.png`` for each,
-    ``input/`` what was given and ``cycle/`` what leads back. Unreadable pictures are left out.
+    ``input/`` what was given and ``cycle/`` what leads back. Unreadable pictures are left out;
+    files that are no pictures, by name and content, are passed over.
     Raises :class:`Refusal` where there is no picture, none can be read, or the disk is full.
     """
     done: list[Done] = []
     unread: list[tuple[str, str]] = []
     waiting: dict[tuple[int, ...], list[tuple[str, np.ndarray]]] = {}
-    if folder.resolve() == source.resolve():
+    if source.resolve() in (folder.resolve(), *folder.resolve().parents):
         raise Refusal(f"-o {folder}: the pictures are there; give another folder")
 
     def flush(shape: tuple[int, ...]) -> None:
@@ -121,14 +122,15 @@ def translate_pictures(
         if named:
             done.extend(_written(there, back, named, folder))
 
-    single = source.is_file() and source.suffix.lower() in SUFFIXES
-    with open_source(source.parent if single else source) as found:
-        found = [f for f in found if not single or f.name == source.name]
+    prepare = decode if crop else decode_whole
+    with open_source(source, single=True) as found:
         names = _names([picture.name for picture in found])
         for number, picture in enumerate(found, 1):
             try:
-                pixels = (decode if crop else decode_whole)(picture.read(), size)
-            except (OSError, ValueError) as error:
+                pixels = picture.prepared(lambda stored: prepare(stored, size))
+            except NotAPicture:
+                continue
+            except ValueError as error:
                 unread.append((picture.name, str(error)))
                 continue
             waiting.setdefault(pixels.shape, []).append((names[picture.name], pixels))

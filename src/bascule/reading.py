@@ -1,0 +1,70 @@
+"""Files that others wrote: only regular ones are read, and no more of them than suits their kind.
+
+A device, a pipe or a socket under the name of a file would give data for ever, or never.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+MOST_JSON_BYTES = 16 * 2**20
+DEEPEST = 100  # lists and objects within each other: a recipe has five
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """The content of a regular file of at most ``most`` bytes.
+
+    Raises OSError where the system cannot read it, and ValueError, with the reason as its message,
+    for what is no regular file or holds more.
+    """
+    with open_regular(path, most) as file:
+        found = file.read(most + 1)
+    if len(found) > most:  # it grew, or its size was not told
+        raise ValueError(f"more than {most:,} bytes")
+    return found
+
+
+def open_regular(path: Path, most: int) -> Any:
+    """A regular file of at most ``most`` bytes, open for reading bytes. Raises as read_bytes."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+        folder = stat.S_ISDIR(status.st_mode)
+        raise ValueError("a folder" if folder else "not a regular file but a pipe or a device")
+    if status.st_size > most:
+        raise ValueError(f"{status.st_size:,} bytes; at most {most:,} are read")
+    return path.open("rb")
+
+
+def read_json(path: Path, most: int = MOST_JSON_BYTES) -> dict[str, Any]:
+    """The object in a JSON file. Raises as :func:`read_bytes`, and ValueError for anything else."""
+    found = parsed(read_bytes(path, most))
+    if not isinstance(found, dict):
+        raise ValueError(f"it holds {_kind(found)}; expected an object {{...}}")
+    return found
+
+
+def parsed(text: bytes | str) -> Any:
+    """The value of a JSON text. Raises ValueError for anything else and for deep nesting."""
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        raise ValueError(f"lists or objects nested deeper than {DEEPEST}") from None
+    level = [found]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, dict | list)
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return found
+    raise ValueError(f"lists or objects nested deeper than {DEEPEST}")
+
+
+def _kind(value: Any) -> str:
+    kinds = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number")
