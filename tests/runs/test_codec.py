@@ -408,6 +408,7 @@ OTHER = {
     "penalties": (R1(),),
     "ema_half_life": 1000.0,
     "labels": "eyesVariant",
+    "start": "faces64",
     "data": Faces(n=300),
     "model": DCGAN(width=65),
     "augment": (Flip(),),
@@ -451,6 +452,8 @@ def test_every_field_changes_the_digest_and_is_a_difference(name):
     plain = PLAIN
     if name == "labels":  # which go with a model that is told labels
         plain = PLAIN.but(model=SNGAN(3, size=PLAIN.model.size, classes=4), labels="hairVariant")
+    if name == "start":  # which goes with its own model
+        plain = PLAIN.but(data=Faces(), model=DCGAN(width=16, norm_D="spectral"))
     changed_one = replace(plain, **{name: other(name)})
     assert digest(changed_one) != digest(plain)
     found = differences(plain, changed_one)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from bascule.cli import main
+from bascule.models import shipped
 from bascule.models.dcgan import DCGAN
 from bascule.now import generator
 from bascule.runs.generate import generate
@@ -38,6 +39,17 @@ def test_the_file_draws_what_the_run_draws(trained: Path) -> None:
         x = G.eval()(z)
     assert epoch == 1
     assert abs((x + 1) * 127.5 - torch.from_numpy(fakes)).max() <= 0.51
+
+
+def test_a_game_goes_on_from_the_file(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert main(["export", "tiny", "-o", "tiny.pt", "--half"]) == 0
+    saved = torch.load("tiny.pt", weights_only=True)
+    floats = [v for v in saved["G"].values() if v.is_floating_point()]
+    assert {v.dtype for v in floats} == {torch.float16}
+    monkeypatch.setattr(shipped, "FOLDER", trained)
+    assert main(["train", "dcgan64-tuned", "--set", *TINY, "threads=1", "start=tiny"]) == 0
+    started = next(run for run in Store(trained / "runs").runs() if run.recipe.start)
+    assert started.status["state"] == "finished"
 
 
 def test_refuses_what_is_no_game(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,7 @@ from bascule.game import Game
 from bascule.interventions import Together
 from bascule.laws import Rate, draw
 from bascule.models.layers import Labelled
+from bascule.models.shipped import load_into
 from bascule.now import Lent, Now, address, generator
 from bascule.steps.gan import gan_step
 from bascule.training.state import State
@@ -31,14 +32,16 @@ if TYPE_CHECKING:
 def players(
     recipe: Recipe, make: Callable[[torch.Generator], tuple[nn.Module, nn.Module]] | None = None
 ) -> Game:
-    """G and D before the first step, drawn from the seed alone. The recipe must be settled.
+    """G and D before the first step, drawn from the seed alone, or the recipe's ``start``.
 
-    ``make(rng)`` draws them; None: the model of the recipe does.
+    The recipe must be settled. ``make(rng)`` draws them; None: the model of the recipe does.
     """
     make = make or recipe.model.players
     device = torch.device(recipe.device)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     G, D = make(generator(recipe.seed, "players"))
+    if recipe.start is not None:
+        load_into(recipe.start, G, D)
     if recipe.labels is not None:
         G = Labelled(G, recipe.classes)
     for player in (G, D):

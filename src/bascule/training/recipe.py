@@ -24,6 +24,7 @@ from bascule.models.biggan import BigGAN, BigGANDeep
 from bascule.models.dcgan import DCGAN, DCGANW9
 from bascule.models.r3gan import R3GAN
 from bascule.models.sagan import SAGAN
+from bascule.models.shipped import check_start
 from bascule.models.sngan import SNGAN
 from bascule.models.wgan_gp import WGANGP
 from bascule.objectives import Objective, TopK
@@ -169,6 +170,7 @@ class Recipe(AnyRecipe):
     cool_down: float = later(0.0)  # the last share of the epochs, in which rates fall to 0
     labels: str | None = later(None)  # a label of the set, which both players are told
     sparsity: float = later(0.0)  # price of G's mean absolute activation, summed over layers
+    start: str | None = later(None)  # shipped weights to begin with; None: drawn from the seed
     # arithmetic
     precision: Literal["auto", "fp32", "bf16"] = "fp32"
     channels_last: bool = True
@@ -201,6 +203,8 @@ class Recipe(AnyRecipe):
                 "use one of them"
             )
         self._check_size("draws")
+        if self.start is not None:
+            check_start(self.start, self.model)
         if bool(self.classes) != (self.labels is not None):
             raise Refusal(
                 f"labels={self.labels} and model.classes={self.classes}: expected both or neither, "

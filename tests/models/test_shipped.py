@@ -1,0 +1,57 @@
+"""Shipped weights: read back as they were written, refused for another net or name."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from bascule.data.faces import Faces
+from bascule.errors import Refusal
+from bascule.models import shipped
+from bascule.models.dcgan import DCGAN
+from bascule.now import generator
+from bascule.training.recipe import Recipe
+
+MODEL = DCGAN(width=4, size=32, norm_D="spectral")
+PLAIN = Recipe(data=Faces(n=40, size=32), model=MODEL, device="cpu", threads=1, batch=8)
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Weights called "small", of ``MODEL`` drawn from another seed than 0."""
+    G, D = MODEL.players(generator(7, "players"))
+    saved = {"G": G.half().state_dict(), "D": D.half().state_dict(), "model": repr(MODEL)}
+    torch.save(saved | {"made": "by hand", "credit": "nobody"}, tmp_path / "small.pt")
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    shipped.told.cache_clear()
+    yield "small"
+    shipped.told.cache_clear()
+
+
+def test_a_game_begins_with_the_weights_in_full_precision(small: str) -> None:
+    game = PLAIN.but(start=small, ema_half_life=100.0).begin()
+    saved = shipped.read(small)
+    for name, value in game.G.state_dict().items():
+        assert (value == saved["G"][name].to(value.dtype)).all(), name
+    assert all(p.dtype == torch.float32 for p in (*game.G.parameters(), *game.D.parameters()))
+    averaged = game.average.state_dict()
+    assert all((averaged[name] == value).all() for name, value in game.G.state_dict().items())
+
+
+def test_it_begins_elsewhere_without_them_and_alike_on_every_seed(small: str) -> None:
+    z = torch.randn(4, MODEL.z_dim, generator=generator(0))
+
+    def drawn(recipe: Recipe) -> torch.Tensor:
+        return recipe.sample(recipe.begin(), z)
+
+    started = PLAIN.but(start=small)
+    assert (drawn(started) == drawn(started.but(seed=3))).all()
+    assert (drawn(PLAIN) != drawn(PLAIN.but(seed=3))).any()
+    assert (drawn(started) != drawn(PLAIN)).any()
+
+
+def test_refuses_another_net_and_an_unknown_name(small: str) -> None:
+    with pytest.raises(Refusal, match=r"expected model=DCGAN\(width=4.*got model=DCGAN\(width=8"):
+        PLAIN.but(start=small, model=DCGAN(width=8, size=32, norm_D="spectral"))
+    with pytest.raises(Refusal, match=r"unknown start 'smal': did you mean small\?"):
+        PLAIN.but(start="smal")
