@@ -10,16 +10,32 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from bascule import __version__
 from bascule.errors import Refusal
-from bascule.team import processes, rank
+from bascule.processes import processes, rank
 
 SHARED = ("train", "resume", "fork")  # verbs that torchrun may start
 
 
 class _Parser(argparse.ArgumentParser):
+    """A ``help`` may be a function, asked when help is shown: what it tells may be slow to load."""
+
+    def add_argument(self, *names: Any, **words: Any) -> argparse.Action:
+        told = words.get("help")
+        if not callable(told):
+            return super().add_argument(*names, **words)
+        action = super().add_argument(*names, **{**words, "help": ""})
+        action.help = told
+        return action
+
+    def format_help(self) -> str:
+        for action in self._actions:
+            if callable(action.help):
+                action.help = action.help()
+        return super().format_help()
+
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
 

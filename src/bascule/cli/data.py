@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from bascule.cli.progress import counter
-from bascule.data.faces import OPTIONS, Faces
-from bascule.data.fetch import LICENCE, fetch_simpsons
-from bascule.data.fractals import Fractals
-from bascule.data.images import ImageSet, Progress
-from bascule.data.imported import Imported, Report, import_images, imported_sets, told
-from bascule.data.near_duplicates import near_duplicate_groups, twins
+from bascule.data.places import imported_sets
+from bascule.data.styles import OPTIONS
 from bascule.errors import Refusal
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from bascule.data.images import ImageSet, Progress
+    from bascule.data.imported import Report
 
 GRID = 8  # images a side
 SHOWN_VALUES = 6
@@ -59,6 +59,9 @@ def _add_import_options(verb: argparse.ArgumentParser) -> None:
 
 
 def _import(args: argparse.Namespace) -> int:
+    from bascule.cli.progress import counter
+    from bascule.data.imported import import_images
+
     with counter("preparing images") as progress:
         report = import_images(
             args.path,
@@ -73,6 +76,9 @@ def _import(args: argparse.Namespace) -> int:
 
 
 def _fetch(args: argparse.Namespace) -> int:
+    from bascule.cli.progress import counter
+    from bascule.data.fetch import LICENCE, fetch_simpsons
+
     if args.accept_licence:
         print(LICENCE)
     with counter("preparing images") as progress:
@@ -121,6 +127,9 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _show(args: argparse.Namespace) -> int:
+    from bascule.cli.progress import counter
+    from bascule.data.near_duplicates import near_duplicate_groups, twins
+
     with counter(f"making {args.name}") as progress:
         images = _load(args, progress)
     output = args.output or Path(f"{args.name}.png")
@@ -141,6 +150,10 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _load(args: argparse.Namespace, progress: Progress) -> ImageSet:
+    from bascule.data.faces import Faces
+    from bascule.data.fractals import Fractals
+    from bascule.data.imported import Imported
+
     if args.name == "faces":
         return Faces(n=args.n, size=args.size, style=args.style).load(progress)
     if args.name == "fractals":
@@ -150,6 +163,8 @@ def _load(args: argparse.Namespace, progress: Progress) -> ImageSet:
 
 def _tell_labels(labels: dict[str, np.ndarray]) -> None:
     """One line for each label that varies, and one for all that do not."""
+    import numpy as np
+
     constant = []
     for name, values in labels.items():
         if len(np.unique(values)) == 1:
@@ -167,6 +182,7 @@ def _tell_labels(labels: dict[str, np.ndarray]) -> None:
 
 def _write_grid(images: ImageSet, output: Path) -> None:
     """The first images, eight a row on white, as a PNG that carries the credit line."""
+    import numpy as np
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 

@@ -6,16 +6,17 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bascule.cli.play import add_settings, load, settings
-from bascule.data.images import ImageSet, credits_of
 from bascule.errors import Refusal
-from bascule.experiments import experiment as experiments
-from bascule.experiments.experiment import Experiment
-from bascule.experiments.launch import Cluster, Here
-from bascule.experiments.schedule import Job, Results, find_runs, gather, plan, run_all
-from bascule.runs.pack import pack, unpack
 from bascule.runs.store import Run, Store, slug
+
+if TYPE_CHECKING:
+    from bascule.data.images import ImageSet
+    from bascule.experiments.experiment import Experiment
+    from bascule.experiments.launch import Cluster, Here
+    from bascule.experiments.schedule import Job, Results
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -72,6 +73,8 @@ def add_cluster(verb: argparse.ArgumentParser) -> None:
 
 def launcher_of(args: argparse.Namespace) -> Here | Cluster:
     """Where the runs are trained."""
+    from bascule.experiments.launch import Cluster, Here
+
     if not args.cluster:
         if args.job_set:
             raise Refusal(f"--job-set {args.job_set[0]} without --cluster: give --cluster slurm")
@@ -90,6 +93,9 @@ def do_report(args: argparse.Namespace) -> int:
 
 
 def do_pack(args: argparse.Namespace) -> int:
+    from bascule.experiments.schedule import find_runs
+    from bascule.runs.pack import pack
+
     runs: list[Run] = []
     shown: list[Run] = []
     for found in _known(args):
@@ -110,6 +116,8 @@ def do_pack(args: argparse.Namespace) -> int:
 
 
 def do_unpack(args: argparse.Namespace) -> int:
+    from bascule.runs.pack import unpack
+
     new: list[Run] = []
     old: list[Run] = []
     for path in args.file:
@@ -122,6 +130,8 @@ def do_unpack(args: argparse.Namespace) -> int:
 
 def _known(args: argparse.Namespace) -> list[Experiment]:
     """The experiments that are asked for; refused before any of them runs."""
+    from bascule.experiments import experiment as experiments
+
     check_seeds(args.seeds or ())
     paths = experiments.find_files(args.experiment)
     known = [experiments.load(path, args.quick) for path in paths]
@@ -129,6 +139,8 @@ def _known(args: argparse.Namespace) -> list[Experiment]:
 
 
 def _planned(found: Experiment, args: argparse.Namespace) -> list[Job]:
+    from bascule.experiments.schedule import plan
+
     here = not getattr(args, "cluster", None)
     return plan(found, args.seeds or found.seeds, getattr(args, "arm", ()), here)
 
@@ -148,6 +160,10 @@ def _digests(sets: dict[object, ImageSet]) -> dict[object, str]:
 
 def _each(args: argparse.Namespace, train: bool) -> int:
     """One experiment, or all of a folder one after the other and then their summary."""
+    from bascule.data.images import credits_of
+    from bascule.experiments.launch import Here
+    from bascule.experiments.schedule import find_runs, gather
+
     known = _known(args)
     launcher = launcher_of(args) if train else Here()
     top = Path(args.experiment).name if len(known) > 1 else ""
@@ -206,6 +222,7 @@ def train_all(
 ) -> bool:
     """Train and measure what is missing; False when interrupted."""
     from bascule.cli.progress import JobBars, bars
+    from bascule.experiments.schedule import run_all
 
     if found.measure and found.measure.attributes:
         _learn_attributes(sets)

@@ -6,7 +6,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from bascule.cli.progress import counter
 from bascule.errors import Refusal
 from bascule.runs.store import Run, Store
 
@@ -43,6 +42,7 @@ def _of_run(verb: argparse.ArgumentParser) -> None:
 
 
 def do_translate(args: argparse.Namespace) -> int:
+    from bascule.cli.progress import counter
     from bascule.reports.translated import write_translated
     from bascule.runs.translate import translate_pictures
 
@@ -84,6 +84,7 @@ def _weights(run: Run, args: argparse.Namespace) -> int:
 
 
 def _onnx(run: Run, args: argparse.Namespace) -> int:
+    from bascule.cli.progress import counter
     from bascule.runs.onnx import export_onnx
 
     if args.half:
