@@ -17,8 +17,10 @@ def write(path: Path, content: str | bytes | Callable[[Path], object]) -> None:
     """Put ``content`` at ``path``: text (UTF-8), bytes, or a function that writes a file.
 
     The old file stays as it was until the new one is complete on disk. Raises
-    :class:`Refusal` when the disk is full.
+    :class:`Refusal` when the disk is full, and where a folder stands at ``path``.
     """
+    if path.is_dir():
+        raise Refusal(f"{path} is a folder: give the name of a file")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         if callable(content):
