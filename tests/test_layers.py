@@ -9,7 +9,8 @@ import bascule
 
 ROOT = Path(bascule.__file__).parent
 LAYERS = {
-    **dict.fromkeys(["errors", "now", "laws", "game", "atomic", "reading", "typed", "team"], 0),
+    **dict.fromkeys(["errors", "now", "laws", "game", "atomic", "typed", "processes", "team"], 0),
+    "reading": 0,
     **dict.fromkeys(["data", "models", "objectives"], 1),
     **dict.fromkeys(["interventions", "latents", "metrics", "features", "penalties"], 2),
     **dict.fromkeys(["steps", "attributes"], 3),

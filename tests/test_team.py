@@ -13,9 +13,10 @@ import torch
 
 from bascule.cli import main
 from bascule.errors import Refusal
+from bascule.processes import processes, rank
 from bascule.runs.execute import check_shared, check_team
 from bascule.runs.store import Store
-from bascule.team import joined, processes, rank
+from bascule.team import joined
 from team_at_play import GAMES
 
 PLAYED = Path(__file__).with_name("team_at_play.py")

@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytest
 
+from bascule import typed
 from bascule.errors import Refusal
 from bascule.typed import check_fields, hints
 
@@ -61,3 +62,48 @@ def test_a_wrong_kind_is_refused_in_one_line(wrong):
 
 def test_hints_are_the_fields_that_a_class_takes():
     assert hints(Inner) == {"n": int}
+
+
+def test_what_a_hint_asks_is_worked_out_once(monkeypatch):
+    @dataclass(frozen=True)
+    class Twice:
+        a: Literal["once and for all", "never"] = "never"
+        b: Literal["once and for all", "never"] = "never"
+
+        def __post_init__(self):
+            check_fields(self)
+
+    built = []
+    adapter = typed.TypeAdapter
+    monkeypatch.setattr(
+        typed, "TypeAdapter", lambda hint, **words: built.append(hint) or adapter(hint, **words)
+    )
+    for _ in range(3):
+        Twice()
+    with pytest.raises(Refusal, match=r"^a='later' in Twice"):
+        Twice("later")
+    assert len(built) == 1
+
+
+@dataclass(frozen=True)
+class IntFirst:
+    x: int | bool = 0
+
+    def __post_init__(self):
+        check_fields(self)
+
+
+@dataclass(frozen=True)
+class BoolFirst:
+    x: bool | int = 0
+
+    def __post_init__(self):
+        check_fields(self)
+
+
+def test_unions_of_another_order_are_refused_in_their_own_words():
+    for cls, first in ((IntFirst, "integer"), (BoolFirst, "boolean")):
+        with pytest.raises(
+            Refusal, match=f"^x='no' in {cls.__name__}: Input should be a valid {first}"
+        ):
+            cls("no")

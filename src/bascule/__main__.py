@@ -4,7 +4,7 @@ import os
 import sys
 
 from bascule.cli import main
-from bascule.team import processes
+from bascule.processes import processes
 
 if __name__ == "__main__":
     code = main()

@@ -21,23 +21,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bascule.errors import Refusal
+from bascule.processes import processes
 
 WAIT = timedelta(hours=1)  # for the first process, while it makes images or writes a checkpoint
-
-
-def processes() -> int:
-    """How many processes ``torchrun`` has started for one command; 1 without it."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def rank() -> int:
-    """Which of them this is, from 0."""
-    return int(os.environ.get("RANK", "0"))
-
-
-def processes_here() -> int:
-    """How many of them share this machine."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 class Team:

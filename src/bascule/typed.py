@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any, get_type_hints
+from functools import cache
+from typing import Any, NamedTuple, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -26,6 +27,11 @@ def later(default: Any) -> Any:
 
 def hints(cls: type) -> dict[str, Any]:
     """The annotated types of the fields that ``cls`` takes."""
+    return _hints(cls)
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
     found = get_type_hints(cls)
     return {f.name: found[f.name] for f in dataclasses.fields(cls) if f.init}
 
@@ -33,26 +39,46 @@ def hints(cls: type) -> dict[str, Any]:
 def check_fields(value: Any) -> None:
     """Check every field of a frozen dataclass; call it first in ``__post_init__``."""
     cls = type(value)
-    for name, hint in hints(cls).items():
-        object.__setattr__(value, name, checked(cls, name, hint, getattr(value, name)))
+    for name in hints(cls):
+        object.__setattr__(value, name, checked(cls, name, getattr(value, name)))
 
 
-def checked(cls: type, name: str, hint: Any, value: Any) -> Any:
-    """``value`` as the type ``hint``; raises :class:`Refusal` where it is of another kind.
+def checked(cls: type, name: str, value: Any) -> Any:
+    """``value`` as the field ``name`` of ``cls`` declares it; else raises :class:`Refusal`.
 
     Several values, or a single one, are a tuple where one is declared. Numbers must be finite.
     """
-    tuple_declared = str(hint).startswith("tuple[") and value is not None  # it may be None too
-    if tuple_declared and not isinstance(value, tuple):
+    kind = _kind(cls, name)
+    if kind.is_tuple and value is not None and not isinstance(value, tuple):  # it may be None too
         several = isinstance(value, Iterable) and not isinstance(value, str)
         value = tuple(value) if several else (value,)
-    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        if isinstance(value, hint):
+    if kind.adapter is None:
+        if isinstance(value, kind.hint):
             return value
-        raise Refusal(f"{name}={value!r} in {cls.__name__}: expected a {hint.__name__}")
-    config = ConfigDict(arbitrary_types_allowed=True, strict=True, allow_inf_nan=False)
+        raise Refusal(f"{name}={value!r} in {cls.__name__}: expected a {kind.hint.__name__}")
     try:
-        return TypeAdapter(hint, config=config).validate_python(value)
+        return kind.adapter.validate_python(value)
     except ValidationError as error:
         expected = "; ".join(dict.fromkeys(e["msg"] for e in error.errors()))
         raise Refusal(f"{name}={value!r} in {cls.__name__}: {expected}") from None
+
+
+class _Kind(NamedTuple):
+    hint: Any
+    is_tuple: bool
+    adapter: TypeAdapter | None  # None: the value is an instance of a dataclass
+
+
+@cache
+def _kind(cls: type, name: str) -> _Kind:
+    hint = hints(cls)[name]
+    told = str(hint)
+    plain = isinstance(hint, type) and dataclasses.is_dataclass(hint)
+    return _Kind(hint, told.startswith("tuple["), None if plain else _adapter(hint, told))
+
+
+@cache
+def _adapter(hint: Any, told: str) -> TypeAdapter:
+    """``told``: the hint in words, since unions of another order are equal and yet differ."""
+    config = ConfigDict(arbitrary_types_allowed=True, strict=True, allow_inf_nan=False)
+    return TypeAdapter(hint, config=config)

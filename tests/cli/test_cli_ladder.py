@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bascule.cli import ladder as verb
-from bascule.cli.ladder import DEFAULT
+from bascule.cli.ladder import default
 from bascule.data.faces import Faces
 from bascule.experiments.ladder import Pace
 from bascule.presets import PRESETS
@@ -30,14 +30,15 @@ def test_what_is_no_ladder_is_refused_in_one_line(bascule, words, said):
 
 
 def test_the_default_rungs_are_light_presets_and_the_notebooks_own_to_beat():
-    assert DEFAULT[0] == "dcgan-w9-light" and set(DEFAULT) < set(PRESETS)
+    names = default()
+    assert names[0] == "dcgan-w9-light" and set(names) < set(PRESETS)
     assert {
         "dcgan64-light",
         "dcgan64-hinge",
         "dcgan64-tuned",
         "sngan64-light",
         "r3gan64-light",
-    } < set(DEFAULT)
+    } < set(names)
 
 
 def test_it_goes_on_with_the_paces_of_its_first_day(bascule, monkeypatch, tiny):
@@ -49,13 +50,10 @@ def test_it_goes_on_with_the_paces_of_its_first_day(bascule, monkeypatch, tiny):
         given.append((found, jobs))
         return False
 
-    for name, stand_in in (
-        ("PRESETS", small),
-        ("named_data", lambda text, size: tiny.data),
-        ("pace", lambda recipe, images: next(paces)),
-        ("train_all", train_all),
-    ):
-        monkeypatch.setattr(verb, name, stand_in)
+    monkeypatch.setattr("bascule.presets.PRESETS", small)
+    monkeypatch.setattr("bascule.experiments.ladder.pace", lambda recipe, images: next(paces))
+    monkeypatch.setattr(verb, "named_data", lambda text, size: tiny.data)
+    monkeypatch.setattr(verb, "train_all", train_all)
     words = ("ladder", "one", "two", "--minutes", "0.03", "--seeds", "0", "1", "-n", "20")
     for _ in range(2):  # no pace is asked for a second time
         code, _, err = bascule(*words, "--no-attributes", "--name", "mine")

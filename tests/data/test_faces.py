@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bascule.data.faces import OPTIONS, SOFT_BACKGROUNDS, YELLOW_SKINS, Artist, Faces
+from bascule.data.faces import Artist, Faces
+from bascule.data.styles import OPTIONS, SOFT_BACKGROUNDS, YELLOW_SKINS
 from bascule.errors import Refusal
 
 

@@ -33,8 +33,8 @@ from bascule.attributes.network import Reader
 from bascule.attributes.reading import VERSION, AttributeClassifier, Reading, doubts, reading_of
 from bascule.attributes.renders import FRESH, LEARNT_FROM, draw
 from bascule.data import cache
-from bascule.data.faces import OPTIONS
 from bascule.data.images import ImageSet, Progress
+from bascule.data.styles import OPTIONS
 from bascule.errors import Refusal, unknown
 from bascule.now import generator
 from bascule.typed import check_fields

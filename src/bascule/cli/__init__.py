@@ -11,16 +11,32 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
 
 from bascule import __version__
 from bascule.errors import Refusal, of_system, out_of_memory
-from bascule.team import processes, rank
+from bascule.processes import processes, rank
 
 SHARED = ("train", "resume", "fork")  # verbs that torchrun may start
 
 
 class _Parser(argparse.ArgumentParser):
+    """A ``help`` may be a function, asked when help is shown: what it tells may be slow to load."""
+
+    def add_argument(self, *names: Any, **words: Any) -> argparse.Action:
+        told = words.get("help")
+        if not callable(told):
+            return super().add_argument(*names, **words)
+        action = super().add_argument(*names, **{**words, "help": ""})
+        action.help = told
+        return action
+
+    def format_help(self) -> str:
+        for action in self._actions:
+            if callable(action.help):
+                action.help = action.help()
+        return super().format_help()
+
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
 
@@ -37,10 +53,13 @@ def parser() -> argparse.ArgumentParser:
         data,
         draw,
         experiment,
+        generate,
         ladder,
+        lists,
         look,
         measure,
         play,
+        remove,
         sdpc,
         theorise,
         translate,
@@ -65,12 +84,15 @@ def parser() -> argparse.ArgumentParser:
     tune.add(verbs)
     play.add(verbs)
     look.add(verbs)
+    remove.add(verbs)
     measure.add(verbs)
+    generate.add(verbs)
     translate.add(verbs)
     draw.add(verbs)
     sdpc.add(verbs)
     theorise.add(verbs)
     data.add(verbs)
+    lists.add(verbs)
     return top
 
 

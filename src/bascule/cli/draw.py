@@ -5,19 +5,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-
-import numpy as np
-import torch
-from PIL import Image, ImageDraw
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from bascule import atomic
-from bascule.cli.progress import counter
 from bascule.errors import Refusal
-from bascule.latents.paths import KINDS, walk
-from bascule.latents.truncation import truncated
-from bascule.now import generator
 from bascule.runs.store import Run, Store
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+    from torch import Tensor
+
+KINDS = ("slerp", "linear")  # those of bascule.latents.paths
 
 Do = Callable[[argparse.Namespace], int]
 
@@ -65,6 +64,7 @@ def _part(
 
 
 def do_film(args: argparse.Namespace) -> int:
+
     from bascule.data.decoding import opened
     from bascule.reports.film import check_film, write_film
     from bascule.reports.samples import sampled_epochs
@@ -82,6 +82,10 @@ def do_film(args: argparse.Namespace) -> int:
 
 
 def do_walk(args: argparse.Namespace) -> int:
+    import torch
+
+    from bascule.latents.paths import walk
+    from bascule.now import generator
     from bascule.reports.film import check_film, write_film
     from bascule.training.grid import grid
 
@@ -103,6 +107,10 @@ def do_walk(args: argparse.Namespace) -> int:
 
 
 def do_truncated(args: argparse.Namespace) -> int:
+    import torch
+
+    from bascule.latents.truncation import truncated
+    from bascule.now import generator
     from bascule.training.grid import grid
 
     run, path = _run_and_path(args)
@@ -119,10 +127,14 @@ def do_truncated(args: argparse.Namespace) -> int:
 
 
 def do_invert(args: argparse.Namespace) -> int:
+    import torch
+
+    from bascule.cli.progress import counter
     from bascule.data.batches import as_float, as_uint8
     from bascule.data.color import from_space, to_space
     from bascule.data.pictures import read_pictures
     from bascule.latents.inversion import invert
+    from bascule.now import generator
     from bascule.runs.generate import restored
     from bascule.training.grid import grid
     from bascule.training.recipe import Recipe
@@ -150,6 +162,8 @@ def do_invert(args: argparse.Namespace) -> int:
 
 
 def _write_npz(to: Path, names: list[str], z: np.ndarray, far: np.ndarray) -> None:
+    import numpy as np
+
     with to.open("wb") as file:
         np.savez(file, names=np.array(names), z=z, distance=far)
 
@@ -164,6 +178,8 @@ def _run_and_path(args: argparse.Namespace) -> tuple[Run, Path]:
 
 def _drawing(run: Run, epoch: int | None) -> tuple[Callable[[Tensor], Tensor], int]:
     """From latents (N, z_dim) to pictures uint8 (N, 3, H, W), and z_dim."""
+    import torch
+
     from bascule.runs.generate import AT_ONCE, restored
 
     recipe, state = restored(run, epoch)
@@ -176,6 +192,8 @@ def _drawing(run: Run, epoch: int | None) -> tuple[Callable[[Tensor], Tensor], i
 
 def _titled(picture: Image.Image, text: str) -> Image.Image:
     """The picture over a line that says what it is."""
+    from PIL import Image, ImageDraw
+
     sheet = Image.new("RGB", (picture.width, picture.height + 16), "white")
     sheet.paste(picture)
     ImageDraw.Draw(sheet).text((4, picture.height + 2), text, fill="black")

@@ -6,16 +6,18 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bascule.cli.play import add_settings, load, settings
-from bascule.data.images import ImageSet, credits_of
 from bascule.errors import Refusal
-from bascule.experiments import experiment as experiments
-from bascule.experiments.experiment import Experiment
-from bascule.experiments.launch import Cluster, Here
-from bascule.experiments.schedule import Job, Results, find_runs, gather, plan, run_all
-from bascule.runs.pack import pack, unpack
 from bascule.runs.store import Run, Store, slug
+
+if TYPE_CHECKING:
+    from bascule.data.domains import Data
+    from bascule.data.images import ImageSet
+    from bascule.experiments.experiment import Experiment
+    from bascule.experiments.launch import Cluster, Here
+    from bascule.experiments.schedule import Job, Results
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -45,7 +47,18 @@ def _experiment(verb: argparse.ArgumentParser, note: bool = True) -> None:
         "experiment", help="a file or a folder in experiments/ by name, or a path to one"
     )
     verb.add_argument("--quick", action="store_true", help="the experiment's small version")
-    verb.add_argument("--seeds", type=int, nargs="+", metavar="S")
+    verb.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        metavar="S",
+        help="train every arm once with each of them (default: the experiment's, often 0 1 2)",
+    )
+    verb.add_argument(
+        "--data",
+        metavar="NAME",
+        help="on other images: faces, fractals or an imported set; to translate, SET+SET",
+    )
     if note:
         verb.add_argument("--note", type=Path, metavar="DIR", help="where the note goes")
     add_settings(verb)
@@ -72,6 +85,8 @@ def add_cluster(verb: argparse.ArgumentParser) -> None:
 
 def launcher_of(args: argparse.Namespace) -> Here | Cluster:
     """Where the runs are trained."""
+    from bascule.experiments.launch import Cluster, Here
+
     if not args.cluster:
         if args.job_set:
             raise Refusal(f"--job-set {args.job_set[0]} without --cluster: give --cluster slurm")
@@ -90,6 +105,9 @@ def do_report(args: argparse.Namespace) -> int:
 
 
 def do_pack(args: argparse.Namespace) -> int:
+    from bascule.experiments.schedule import find_runs
+    from bascule.runs.pack import pack
+
     runs: list[Run] = []
     shown: list[Run] = []
     for found in _known(args):
@@ -110,6 +128,8 @@ def do_pack(args: argparse.Namespace) -> int:
 
 
 def do_unpack(args: argparse.Namespace) -> int:
+    from bascule.runs.pack import unpack
+
     new: list[Run] = []
     old: list[Run] = []
     for path in args.file:
@@ -122,13 +142,39 @@ def do_unpack(args: argparse.Namespace) -> int:
 
 def _known(args: argparse.Namespace) -> list[Experiment]:
     """The experiments that are asked for; refused before any of them runs."""
+    from bascule.experiments import experiment as experiments
+
     check_seeds(args.seeds or ())
     paths = experiments.find_files(args.experiment)
     known = [experiments.load(path, args.quick) for path in paths]
+    if args.data:  # as a setting, so that notes tell it and a command repeats it
+        args.set = [f"data={_data_of(args.data, known)!r}", *args.set]
+        args.data = None
     return [found.with_settings(settings(args.set)) for found in known]
 
 
+def _data_of(name: str, known: Sequence[Experiment]) -> Data:
+    """What ``--data`` names, for the arms of these experiments."""
+    from bascule.cli.play import named_data, named_sets
+    from bascule.training.translation import TranslationRecipe
+
+    recipes = [recipe for found in known for recipe in found.arms.values()]
+    sizes, kinds = (
+        {recipe.data.size for recipe in recipes},
+        {isinstance(recipe, TranslationRecipe) for recipe in recipes},
+    )
+    if len(sizes) > 1 or len(kinds) > 1:
+        raise Refusal(
+            f"--data {name}: the arms differ in size or kind of image sets; "
+            "run one experiment, or say --set data=..."
+        )
+    named = named_sets if kinds.pop() else named_data
+    return named(name, sizes.pop())
+
+
 def _planned(found: Experiment, args: argparse.Namespace) -> list[Job]:
+    from bascule.experiments.schedule import plan
+
     here = not getattr(args, "cluster", None)
     return plan(found, args.seeds or found.seeds, getattr(args, "arm", ()), here)
 
@@ -148,6 +194,10 @@ def _digests(sets: dict[object, ImageSet]) -> dict[object, str]:
 
 def _each(args: argparse.Namespace, train: bool) -> int:
     """One experiment, or all of a folder one after the other and then their summary."""
+    from bascule.data.images import credits_of
+    from bascule.experiments.launch import Here
+    from bascule.experiments.schedule import find_runs, gather
+
     known = _known(args)
     launcher = launcher_of(args) if train else Here()
     top = Path(args.experiment).name if len(known) > 1 else ""
@@ -206,6 +256,7 @@ def train_all(
 ) -> bool:
     """Train and measure what is missing; False when interrupted."""
     from bascule.cli.progress import JobBars, bars
+    from bascule.experiments.schedule import run_all
 
     if found.measure and found.measure.attributes:
         _learn_attributes(sets)

@@ -6,30 +6,33 @@ import argparse
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bascule.cli.experiment import check_seeds, interrupted, say, train_all
 from bascule.cli.play import load, named_data
-from bascule.cli.progress import counter
-from bascule.data.images import ImageSet
 from bascule.errors import Refusal, unknown
-from bascule.experiments.ladder import ladder, pace, read_plan, rung, write_plan
-from bascule.experiments.schedule import gather, plan
-from bascule.presets import PRESETS
 from bascule.runs.store import Store, slug
-from bascule.training.machine import settle
-from bascule.training.recipe import Recipe
 
-DEFAULT = (
-    "dcgan-w9-light",
-    *(n for n in PRESETS if n.endswith(("64-light", "64-hinge", "64-tuned"))),
-)
+if TYPE_CHECKING:
+    from bascule.data.images import ImageSet
+    from bascule.training.recipe import Recipe
+
+
+def default() -> list[str]:
+    """The presets of a ladder that names none."""
+    from bascule.presets import PRESETS
+
+    light = [n for n in PRESETS if n.endswith(("64-light", "64-hinge", "64-tuned"))]
+    return ["dcgan-w9-light", *light]
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
     """Add the verb of this file to the command line."""
     verb = verbs.add_parser("ladder", help="compare presets at equal minutes on one image set")
     verb.add_argument(
-        "preset", nargs="*", help=f"the first is the one to beat (default: {' '.join(DEFAULT)})"
+        "preset",
+        nargs="*",
+        help=lambda: f"the first is the one to beat (default: {' '.join(default())})",
     )
     verb.add_argument("--data", default="Faces(n=2000)", help="an image set (Faces(n=2000))")
     verb.add_argument("--minutes", type=float, default=10.0, help="of each run (default: 10)")
@@ -42,7 +45,12 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
 
 def do_ladder(args: argparse.Namespace) -> int:
-    names = list(dict.fromkeys(args.preset)) or list(DEFAULT)
+    from bascule.experiments.ladder import ladder, read_plan, write_plan
+    from bascule.experiments.schedule import gather, plan
+    from bascule.presets import PRESETS
+    from bascule.training.machine import settle
+
+    names = list(dict.fromkeys(args.preset)) or default()
     for name in names:
         if name not in PRESETS:
             raise unknown("preset", name, PRESETS)
@@ -77,6 +85,9 @@ def do_ladder(args: argparse.Namespace) -> int:
 
 def _measured(recipes: dict[str, Recipe], images: ImageSet, minutes: float) -> dict[str, Recipe]:
     """The rungs, by the pace of each recipe on this machine."""
+    from bascule.cli.progress import counter
+    from bascule.experiments.ladder import pace, rung
+
     n = len(images.indices("train"))
     rungs = {}
     with counter("measuring the pace of each recipe") as tell:

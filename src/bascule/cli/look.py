@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bascule.data.images import credits_of
 from bascule.runs.store import Store
 
 
@@ -34,14 +33,13 @@ def do_list(args: argparse.Namespace) -> int:
         "run", "state", "epochs", "loss_D", "loss_G", "D_x", "D_Gz", "images/s", "fork of"
     )
     for run in runs:
-        rows = run.rows()
-        last = rows[-1] if rows else {}
+        done, last = run.last_row()
         numbers = [
             f"{last[n]:.3f}" if n in last else "" for n in ("loss_D", "loss_G", "D_x", "D_Gz")
         ]
         speed = f"{last['images_per_s']:.0f}" if last else ""
         branch = str(run.fork or "")
-        epochs = f"{len(rows)}/{run.recipe.epochs}"
+        epochs = f"{done}/{run.epochs}"
         table.add_row(run.id, run.status["state"], epochs, *numbers, speed, branch)
     console().print(table)
     return 0
@@ -50,6 +48,7 @@ def do_list(args: argparse.Namespace) -> int:
 def do_compare(args: argparse.Namespace) -> int:
     from rich.markup import escape
 
+    from bascule.data.images import credits_of
     from bascule.reports.compare import comparison_table, write_comparison
     from bascule.reports.paired import paired_differences, paired_table
     from bascule.reports.terminal import console, rich_table

@@ -9,28 +9,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from bascule import atomic
 from bascule.cli.play import load_images, named_data
-from bascule.cli.progress import counter
-from bascule.data.domains import TwoSets
-from bascule.data.faces import Faces
-from bascule.data.images import ImageSet
-from bascule.data.pairs import CartoonPair
 from bascule.errors import Refusal
-from bascule.features.extractors import DEFAULT, EXTRACTORS
 from bascule.runs.store import Run, Store
-from bascule.training.hybrid import HybridRecipe
-from bascule.training.sdpc import SDPCRecipe
-from bascule.training.translation import TranslationRecipe
 
 if TYPE_CHECKING:
+    import numpy as np
     from PIL import Image
 
     from bascule.attributes.pair import PairReader
     from bascule.attributes.reading import AttributeClassifier
     from bascule.coding.coder import Coder
+    from bascule.data.images import ImageSet
     from bascule.evaluation.evaluation import Evaluation, Value
     from bascule.metrics.measured import Measured
     from bascule.reports.page import Table
@@ -56,7 +47,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help=f"{', '.join(EXTRACTORS)} (default: {DEFAULT}); may be repeated",
+        help=_extractors,
     )
     evaluate.add_argument(
         "--standing",
@@ -95,6 +86,12 @@ def add(verbs: argparse._SubParsersAction) -> None:
     evaluate.set_defaults(do=do_evaluate)
 
 
+def _extractors() -> str:
+    from bascule.features.extractors import DEFAULT, EXTRACTORS
+
+    return f"{', '.join(EXTRACTORS)} (default: {DEFAULT}); may be repeated"
+
+
 def do_evaluate(args: argparse.Namespace) -> int:
     if args.n < 2:
         raise Refusal(f"-n {args.n}: expected at least 2 fakes")
@@ -111,9 +108,13 @@ def do_evaluate(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, run: Run) -> int:
+    from bascule.cli.progress import counter
     from bascule.reports.run_note import write_run_note
     from bascule.runs.execute import check_data
     from bascule.runs.generate import generate
+    from bascule.training.hybrid import HybridRecipe
+    from bascule.training.sdpc import SDPCRecipe
+    from bascule.training.translation import TranslationRecipe
 
     if args.all_epochs and args.epoch is not None:
         raise Refusal("--epoch and --all-epochs: give one of them")
@@ -147,6 +148,7 @@ def _run(args: argparse.Namespace, run: Run) -> int:
 
 
 def _folder(args: argparse.Namespace, path: Path) -> int:
+    from bascule.cli.progress import counter
     from bascule.evaluation.folder import pictures_in
 
     if not args.data:
@@ -165,6 +167,7 @@ def _folder(args: argparse.Namespace, path: Path) -> int:
 
 def _coding(args: argparse.Namespace, run: Run, images: ImageSet, epoch: int | None) -> None:
     """Measure a run of SDPC on held-out pictures, keep what was found, and print it."""
+    from bascule.cli.progress import counter
     from bascule.coding.measure import K_FB, SIGMAS, measure_coding
     from bascule.evaluation.evaluation import Evaluation
     from bascule.reports.coding import coding_table, title
@@ -204,9 +207,10 @@ def _through_codes(
 ) -> tuple[Value, ...]:
     """Of a hybrid: its fakes settled at each ``--k-fb``, held-out pictures ``--decoded``, and what
     its codes make of noise of each ``--sigma``."""
+    from bascule.cli.progress import counter
     from bascule.coding.measure import measure_coding
     from bascule.coding.settling import measure_settled
-    from bascule.features.extractors import extractor
+    from bascule.features.extractors import DEFAULT, extractor
     from bascule.runs.coder import coder_of
 
     found: dict[str, Measured] = {}
@@ -246,6 +250,10 @@ def reader_of(data: object, images: ImageSet) -> AttributeClassifier | PairReade
     """
     from bascule.attributes.classifier import classifier, style_of
     from bascule.attributes.pair import pair_reader
+    from bascule.cli.progress import counter
+    from bascule.data.domains import TwoSets
+    from bascule.data.faces import Faces
+    from bascule.data.pairs import CartoonPair
 
     second = data.b if isinstance(data, TwoSets) else None
     style = second.style if isinstance(second, Faces) else style_of(images)
@@ -259,8 +267,9 @@ def reader_of(data: object, images: ImageSet) -> AttributeClassifier | PairReade
 
 def _decoded(args: argparse.Namespace, coder: Coder, images: ImageSet) -> dict[str, Measured]:
     """What comes back from the codes of held-out pictures, by label."""
+    from bascule.cli.progress import counter
     from bascule.coding.decoding import measure_decoding
-    from bascule.features.extractors import extractor
+    from bascule.features.extractors import DEFAULT, extractor
 
     reader = classifier_of(args, images)
     with counter("decoding held-out pictures") as tell:
@@ -277,6 +286,7 @@ def _abilities(
 ) -> dict[str, Measured]:
     """What codes are good for, by label; of a hybrid's ``run`` its D is asked about foreign
     pictures, too."""
+    from bascule.cli.progress import counter
     from bascule.coding import abilities
     from bascule.coding.measure import K_FB
     from bascule.runs.generate import judged_by
@@ -298,8 +308,10 @@ def _translation(args: argparse.Namespace, run: Run, images: ImageSet, epoch: in
     """Measure a run's translations of held-out pictures, keep what was found, and print it."""
     from bascule.attributes.pair import PairReader
     from bascule.attributes.reading import AttributeClassifier
+    from bascule.cli.progress import counter
+    from bascule.data.pairs import CartoonPair
     from bascule.evaluation.translation import Kinds, evaluate_translation
-    from bascule.features.extractors import extractor
+    from bascule.features.extractors import DEFAULT, extractor
     from bascule.reports.evaluation import title
     from bascule.reports.translation import translation_tables
     from bascule.runs.translate import ways_of
@@ -337,8 +349,9 @@ def _measure(
     also: Callable[[], tuple[Value, ...]] | None = None,
 ) -> None:
     """Evaluate, measure what ``also`` measures, keep it all in ``folder``, and print it."""
+    from bascule.cli.progress import counter
     from bascule.evaluation.evaluate import check_fakes, evaluate
-    from bascule.features.extractors import extractor
+    from bascule.features.extractors import DEFAULT, extractor
     from bascule.reports.evaluation import evaluation_table, title
 
     spaces = [extractor(name) for name in dict.fromkeys(args.extractor or [DEFAULT])]

@@ -8,37 +8,39 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bascule.data.domains import Data, TwoSets
-from bascule.data.faces import Faces
-from bascule.data.fractals import Fractals
-from bascule.data.images import ImageSet
-from bascule.data.imported import Imported
-from bascule.data.pairs import CartoonPair
 from bascule.errors import Refusal, unknown
-from bascule.presets import AAE_PRESETS, HYBRID_PRESETS, PRESETS, TRANSLATION_PRESETS
-from bascule.runs import codec
-from bascule.runs.brought import brought_classes
-from bascule.runs.execute import check_shared, execute
-from bascule.runs.fork import fork
+from bascule.processes import processes
 from bascule.runs.store import Run, Store
-from bascule.team import Team, joined, processes
-from bascule.training.machine import check_device, settle
-from bascule.training.recipe import AnyRecipe
-from bascule.training.translation import TranslationRecipe
 
-TRAINED: dict[str, AnyRecipe] = {
-    **PRESETS,
-    **AAE_PRESETS,
-    **TRANSLATION_PRESETS,
-    **HYBRID_PRESETS,
-}
+if TYPE_CHECKING:
+    from bascule.data.domains import Data, TwoSets
+    from bascule.data.faces import Faces
+    from bascule.data.fractals import Fractals
+    from bascule.data.images import ImageSet
+    from bascule.data.imported import Imported
+    from bascule.data.pairs import CartoonPair
+    from bascule.team import Team
+    from bascule.training.recipe import AnyRecipe
+
+
+def trained() -> dict[str, AnyRecipe]:
+    """The presets of the verb ``train``."""
+    from bascule import presets
+
+    return {
+        **presets.PRESETS,
+        **presets.AAE_PRESETS,
+        **presets.TRANSLATION_PRESETS,
+        **presets.HYBRID_PRESETS,
+    }
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
     """Add the verbs of this file to the command line."""
     train = verbs.add_parser("train", help="train one preset")
-    train.add_argument("preset", help=", ".join((*TRAINED, "or a recipe's .json file")))
+    train.add_argument("preset", help=lambda: ", ".join((*trained(), "or a recipe's .json file")))
     train.add_argument(
         "--data", metavar="NAME", help="faces, fractals or an imported set; to translate, SET+SET"
     )
@@ -74,7 +76,10 @@ def add(verbs: argparse._SubParsersAction) -> None:
     forks.set_defaults(do=do_fork)
 
 
-def add_settings(verb: argparse.ArgumentParser) -> None:
+def add_settings(
+    verb: argparse.ArgumentParser,
+    example: str = "epochs=50 model.width=32 'change=InstanceNoise(0.1)'",
+) -> None:
     """Add ``--set`` to a verb."""
     verb.add_argument(
         "--set",
@@ -82,7 +87,7 @@ def add_settings(verb: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="FIELD=VALUE",
-        help="recipe fields, e.g. epochs=50 model.width=32 'change=InstanceNoise(0.1)'",
+        help=f"recipe fields, e.g. {example}",
     )
 
 
@@ -121,6 +126,11 @@ def load_images(data: Data) -> ImageSet:
 
 
 def do_train(args: argparse.Namespace) -> int:
+    from bascule.runs import codec
+    from bascule.runs.execute import check_shared
+    from bascule.training.machine import settle
+    from bascule.training.translation import TranslationRecipe
+
     recipe = preset(args.preset)
     if args.data:
         named = named_sets if isinstance(recipe, TranslationRecipe) else named_data
@@ -138,10 +148,14 @@ def do_train(args: argparse.Namespace) -> int:
 
 def preset(name: str) -> AnyRecipe:
     """A preset by its name, or the recipe in a file: what ``tune`` found, or a run's own."""
+    from bascule.runs import codec
+    from bascule.training.recipe import AnyRecipe
+
     if not name.endswith(".json"):
-        if name not in TRAINED:
-            raise unknown("preset", name, TRAINED)
-        return TRAINED[name]
+        known = trained()
+        if name not in known:
+            raise unknown("preset", name, known)
+        return known[name]
     try:
         recipe = codec.decode(json.loads(Path(name).read_text("utf-8")))
     except (OSError, ValueError) as error:
@@ -153,6 +167,11 @@ def preset(name: str) -> AnyRecipe:
 
 def named_data(name: str, size: int) -> Faces | Fractals | Imported:
     """The data that a text means: a built-in set, a call like ``Faces(n=500)``, or an import."""
+    from bascule.data.faces import Faces
+    from bascule.data.fractals import Fractals
+    from bascule.data.imported import Imported
+    from bascule.runs import codec
+
     if name == "faces":
         return Faces(size=size)
     if name == "fractals":
@@ -167,6 +186,10 @@ def named_data(name: str, size: int) -> Faces | Fractals | Imported:
 
 def named_sets(name: str, size: int) -> TwoSets | CartoonPair:
     """The two sets that a text means: ``humans+faces``, or ``CartoonPair(n=500)``."""
+    from bascule.data.domains import TwoSets
+    from bascule.data.pairs import CartoonPair
+    from bascule.runs import codec
+
     if "+" in name:
         one, _, other = name.partition("+")
         return TwoSets(named_data(one.strip(), size), named_data(other.strip(), size))
@@ -187,6 +210,11 @@ def do_resume(args: argparse.Namespace) -> int:
 
 
 def do_fork(args: argparse.Namespace) -> int:
+    from bascule.runs import codec
+    from bascule.runs.brought import brought_classes
+    from bascule.runs.execute import check_shared
+    from bascule.runs.fork import fork
+
     store = Store(args.runs)
     parent = store.find(args.run)
     brought_file = parent.folder / "experiment.py"
@@ -211,6 +239,8 @@ def do_fork(args: argparse.Namespace) -> int:
 
 
 def _one_change(text: str, extra):
+    from bascule.runs import codec
+
     change = codec.parse(text, extra)
     if not hasattr(change, "acts_from"):
         raise Refusal(f"--change {text}: expected an intervention, e.g. PerfectG(at_epoch=60)")
@@ -223,6 +253,10 @@ def train_run(create: Callable[[ImageSet], Run], recipe: AnyRecipe, store: Store
     As one of several processes, where ``torchrun`` has started them: the first one does what is
     done once, and tells.
     """
+    from bascule.runs.execute import execute
+    from bascule.team import joined
+    from bascule.training.machine import check_device
+
     if processes() > 1:
         check_device(recipe.device)  # each is given its own before it plays
     with joined(recipe.device.partition(":")[0]) as team:
@@ -239,6 +273,7 @@ def train_run(create: Callable[[ImageSet], Run], recipe: AnyRecipe, store: Store
 def _lead(run: Run, images: ImageSet, store: Store, team: Team | None) -> int:
     from bascule.cli.progress import Bar, bars
     from bascule.reports.run_note import write_run_note
+    from bascule.runs.execute import execute
 
     recipe = run.recipe
     steps = len(images.indices("train")) // recipe.batch
@@ -258,6 +293,7 @@ def _lead(run: Run, images: ImageSet, store: Store, team: Team | None) -> int:
 def _work(run: Run, store: Store, branches: Sequence[int]) -> int:
     """Train one run for the scheduler, and stop when it is gone."""
     from bascule.cli.progress import Lines
+    from bascule.runs.execute import execute
 
     images = load(run.recipe)
     steps = len(images.indices("train")) // run.recipe.batch

@@ -6,19 +6,17 @@ import argparse
 from dataclasses import replace
 from math import inf
 from pathlib import Path
-
-import numpy as np
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from bascule import atomic
 from bascule.cli.play import add_settings, load, named_data, settings, train_run
-from bascule.cli.progress import counter
-from bascule.data.images import ImageSet
 from bascule.errors import Refusal, unknown
-from bascule.presets import SDPC_PRESETS
-from bascule.runs import codec
 from bascule.runs.store import Run, Store, slug
-from bascule.training.machine import settle
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from bascule.data.images import ImageSet
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -28,9 +26,9 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
     fit = parts.add_parser("fit", help="learn dictionaries of an image set")
     fit.add_argument("data", help="faces, fractals, an imported set, or Faces(n=500)")
-    fit.add_argument("--preset", default="sdpc", help=f"{', '.join(SDPC_PRESETS)} (default: sdpc)")
+    fit.add_argument("--preset", default="sdpc", help=_presets)
     fit.add_argument("--name", help="what to call the run")
-    add_settings(fit)
+    add_settings(fit, example="epochs=50 data.n=500 settle.k_fb=2")
     fit.set_defaults(do=do_fit)
 
     show = parts.add_parser(
@@ -78,7 +76,17 @@ def add(verbs: argparse._SubParsersAction) -> None:
     decode.set_defaults(do=do_decode)
 
 
+def _presets() -> str:
+    from bascule.presets import SDPC_PRESETS
+
+    return f"{', '.join(SDPC_PRESETS)} (default: sdpc)"
+
+
 def do_fit(args: argparse.Namespace) -> int:
+    from bascule.presets import SDPC_PRESETS
+    from bascule.runs import codec
+    from bascule.training.machine import settle
+
     if args.preset not in SDPC_PRESETS:
         raise unknown("preset", args.preset, SDPC_PRESETS)
     if Path(args.data).is_dir():
@@ -116,6 +124,7 @@ def do_show(args: argparse.Namespace) -> int:
 def do_denoise(args: argparse.Namespace) -> int:
     from rich.table import Table
 
+    from bascule.cli.progress import counter
     from bascule.coding.denoising import denoised
     from bascule.data.pictures import read_pictures
     from bascule.reports.terminal import console
@@ -141,6 +150,7 @@ def do_denoise(args: argparse.Namespace) -> int:
 
 
 def do_encode(args: argparse.Namespace) -> int:
+    from bascule.cli.progress import counter
     from bascule.coding.files import write_codes
     from bascule.data.pictures import read_pictures
     from bascule.runs.coder import coder_of
@@ -170,6 +180,8 @@ def do_decode(args: argparse.Namespace) -> int:
 
 def _write_pictures(folder: Path, names: list[str], pictures: np.ndarray, suffix: str = "") -> None:
     """Write pictures, uint8 (N, 3, H, W), as PNG files of their names."""
+    from PIL import Image
+
     stems = [Path(name).stem for name in names]
     if len(set(stems)) < len(stems):  # a.png beside a.jpg, or in another folder
         stems = [slug(name) for name in names]

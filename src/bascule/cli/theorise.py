@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bascule.theory.check import Shares
+if TYPE_CHECKING:
+    from bascule.theory.check import Shares
 
 
 def add(verbs: argparse._SubParsersAction) -> None:

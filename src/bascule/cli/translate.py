@@ -6,7 +6,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from bascule.cli.progress import counter
 from bascule.errors import Refusal
 from bascule.runs.store import Run, Store
 
@@ -38,6 +37,7 @@ def _of_run(verb: argparse.ArgumentParser) -> None:
 
 
 def do_translate(args: argparse.Namespace) -> int:
+    from bascule.cli.progress import counter
     from bascule.reports.translated import write_translated
     from bascule.runs.translate import translate_pictures
 
@@ -59,6 +59,7 @@ def do_translate(args: argparse.Namespace) -> int:
 
 
 def do_export(args: argparse.Namespace) -> int:
+    from bascule.cli.progress import counter
     from bascule.runs.onnx import export_onnx
 
     if args.output.suffix != ".onnx" or not args.output.parent.is_dir():

@@ -17,32 +17,16 @@ from uuid import uuid4
 from bascule import atomic
 from bascule.cli.experiment import add_cluster, images_of, interrupted, launcher_of, say, train_all
 from bascule.cli.play import add_settings, load_images, settings
-from bascule.cli.progress import bars, counter
-from bascule.data.images import ImageSet
 from bascule.errors import Refusal
-from bascule.experiments.experiment import find_file
-from bascule.experiments.launch import Cluster, Here, Process
-from bascule.experiments.schedule import Results, gather, plan
-from bascule.experiments.tuning import (
-    Tuning,
-    best_of,
-    counted,
-    ended,
-    fail,
-    left_behind,
-    load,
-    orphans,
-    put_back,
-    study_of,
-    work,
-)
-from bascule.runs import codec
-from bascule.runs.execute import stop_signals
 from bascule.runs.store import Store, slug
-from bascule.training.machine import cores, settle
 
 if TYPE_CHECKING:
     from optuna import Study
+
+    from bascule.data.images import ImageSet
+    from bascule.experiments.launch import Cluster, Here, Process
+    from bascule.experiments.schedule import Results
+    from bascule.experiments.tuning import Tuning
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 NEVER = 1e12
@@ -68,6 +52,11 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
 
 def do_tune(args: argparse.Namespace) -> int:
+    from bascule.experiments.experiment import find_file
+    from bascule.experiments.tuning import best_of, counted, load, study_of
+    from bascule.runs import codec
+    from bascule.training.machine import cores, settle
+
     tuning = load(find_file(args.tuning), args.quick)
     start = codec.changed(tuning.start, settings(args.set), tuning.brought)
     tuning = replace(tuning, start=start, name=args.name or tuning.name)
@@ -127,7 +116,9 @@ def _work(
     name: str,
 ) -> int:
     """Play trials for the one who searches, and stop when that process is gone."""
+    from bascule.experiments.tuning import work
     from bascule.features.extractors import extractor
+    from bascule.runs.execute import stop_signals
 
     parent = os.getppid()
     with stop_signals() as stopped:
@@ -152,8 +143,11 @@ def _search(
     launcher: Here | Cluster,
 ) -> bool:
     """Let workers play trials; False when interrupted. A worker that dies costs its trial alone."""
+    from bascule.cli.progress import bars, counter
+    from bascule.experiments.tuning import counted, fail, left_behind, orphans, put_back
     from bascule.features.cache import features_of
     from bascule.features.extractors import extractor
+    from bascule.runs.execute import stop_signals
 
     for orphan in left_behind(study):  # by a process that was killed
         put_back(study, orphan)
@@ -214,11 +208,15 @@ class _Shown:
     """How many trials have ended, the best so far, and the time left."""
 
     def __init__(self, study: Study, trials: int) -> None:
+        from bascule.experiments.tuning import ended
+
         self.study, self.trials = study, trials
         self.began = self.asked_at = self.lined_at = time.monotonic()
         self.first = len(ended(study))
 
     def __call__(self, progress: Any, task: Any) -> None:
+        from bascule.experiments.tuning import best_of, ended
+
         now = time.monotonic()
         if now - self.asked_at < 2:
             return
@@ -237,6 +235,8 @@ class _Shown:
 
 def _judge(tuning: Tuning, best: Any, store: Store, launcher: Here | Cluster) -> Results | None:
     """The best settings and the start on fresh seeds; None when interrupted or they are one."""
+    from bascule.experiments.schedule import gather, plan
+
     if best.params == tuning.start_params():
         return None
     found = tuning.judgement(best.params)

@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -26,6 +25,7 @@ import numpy as np
 from bascule import atomic
 from bascule.data.images import ImageSet, digest_of, in_chunks
 from bascule.data.near_duplicates import HELD_OUT, held_out_split, near_duplicate_groups, twins
+from bascule.data.places import root
 from bascule.errors import Refusal
 
 FORMAT = 1
@@ -36,15 +36,6 @@ UNWRITABLE = {
     *(errno.EROFS, errno.EACCES, errno.EPERM),  # no right
     *(errno.ENOTDIR, errno.EEXIST),  # a file where a folder should be
 }
-
-
-def root() -> Path:
-    """The cache folder: ``$BASCULE_DATA``, or ``bascule`` in the platform's own cache folder."""
-    if given := os.environ.get("BASCULE_DATA"):
-        return Path(given).expanduser()
-    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
-        return Path(local) / "bascule"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bascule"
 
 
 def made(name: str, rules: Mapping[str, Any]) -> Path:

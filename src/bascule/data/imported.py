@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 from bascule.data import cache
 from bascule.data.decoding import NotAPicture, decode
 from bascule.data.images import ImageSet, Progress
+from bascule.data.places import imported_sets, place
 from bascule.data.sources import Found, open_source
 from bascule.errors import Refusal
 
@@ -74,24 +75,6 @@ class Report:
     corrupt: list[tuple[str, str]] = field(default_factory=list)
     left_out: list[tuple[str, str, int]] = field(default_factory=list)
     near_duplicates: list[list[int]] = field(default_factory=list)
-
-
-def place(name: str, size: int) -> Path:
-    """The folder of an imported set. Raises Refusal for a name that is no plain slug."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
-        raise Refusal(
-            f"image set name {name!r}: expected letters, digits, '-' and '_', e.g. my-faces"
-        )
-    return cache.root() / "imported" / name / str(size)
-
-
-def imported_sets() -> dict[str, list[int]]:
-    """The imported sets and, for each, the sizes at hand; both in order."""
-    sets: dict[str, list[int]] = {}
-    for file in sorted((cache.root() / "imported").glob("*/*/about.json")):
-        if file.parent.name.isdecimal():
-            sets.setdefault(file.parent.parent.name, []).append(int(file.parent.name))
-    return {name: sorted(sizes) for name, sizes in sets.items()}
 
 
 def import_images(
@@ -157,7 +140,7 @@ def import_images(
     )
 
 
-def told(left_out: list[tuple[str, str, int]]) -> str:
+def told(left_out: Sequence[tuple[str, str, int]]) -> str:
     """Files that were left out, in words: "3 files .txt (not a picture in a known format)"."""
     return "; ".join(
         f"{n:,} file{'s' if n > 1 else ''} {kind} ({what})" for kind, what, n in left_out

@@ -17,8 +17,9 @@ import numpy as np
 import torch
 
 from bascule.data import cache
-from bascule.data.faces import SOFT_BACKGROUNDS, Artist
+from bascule.data.faces import Artist
 from bascule.data.images import DOMAIN, ImageSet, Progress
+from bascule.data.styles import SOFT_BACKGROUNDS
 from bascule.errors import Refusal
 from bascule.now import generator
 from bascule.typed import check_fields

@@ -6,11 +6,11 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from bascule.reports.page import Table
-
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as RichTable
+
+    from bascule.reports.page import Table
 
 WIDE = 220  # columns where standard output is a file: a table is not to be cut there
 

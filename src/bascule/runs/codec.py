@@ -113,7 +113,7 @@ def build(cls: type, values: Mapping[str, Any]) -> Any:
     ]
     if missing:
         raise Refusal(f"{cls.__name__} needs {', '.join(missing)}")
-    return cls(**{name: checked(cls, name, known[name], v) for name, v in values.items()})
+    return cls(**{name: checked(cls, name, v) for name, v in values.items()})
 
 
 def changed(value: Any, settings: Mapping[str, str], extra: Iterable[type] = ()) -> Any:
@@ -128,7 +128,7 @@ def changed(value: Any, settings: Mapping[str, str], extra: Iterable[type] = ())
         if rest:
             inner.setdefault(head, {})[rest] = text
         else:
-            new[head] = checked(type(value), head, known[head], parse(text, extra))
+            new[head] = checked(type(value), head, parse(text, extra))
     for head, rests in inner.items():
         part = new.get(head, getattr(value, head))
         if not dataclasses.is_dataclass(part):

@@ -21,10 +21,10 @@ from typing import Any
 from bascule import atomic
 from bascule.data.decoding import opened
 from bascule.errors import Refusal
-from bascule.runs.evaluations import FILE as METRICS
 from bascule.runs.store import Run, Store
 
 PLAIN = ("recipe.json", "run.json", "status.json", "experiment.py")
+METRICS = "metrics.json"
 ROUNDED = ("scalars.jsonl", "diagnostics.jsonl", METRICS)
 DIGITS = 8  # differences of nearly equal numbers still have four
 SAMPLE = re.compile(r"samples/epoch-\d{4,}\.png")
@@ -52,6 +52,7 @@ def pack(runs: Iterable[Run], path: Path, pictures: Iterable[Run] = ()) -> None:
 
 
 def _files(run: Run, picture: bool) -> Iterable[tuple[str, bytes]]:
+
     for name in PLAIN:
         if (run.folder / name).exists():
             yield name, (run.folder / name).read_bytes()

@@ -28,18 +28,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 import bascule
 from bascule import atomic
 from bascule.errors import InUse, Refusal, unknown
-from bascule.runs import codec
-from bascule.runs.brought import brought_classes, source_of
-from bascule.training.loop import Row
-from bascule.training.machine import describe
-from bascule.training.recipe import AnyRecipe
+
+if TYPE_CHECKING:  # a list of runs is told without PyTorch
+    from bascule.training.loop import Row
+    from bascule.training.recipe import AnyRecipe
 
 
 @dataclass(frozen=True)
@@ -71,10 +68,21 @@ class Run:
     def name(self) -> str:
         return self.about["name"]
 
+    @property
+    def epochs(self) -> int:
+        """How many epochs its recipe has, told without making the recipe."""
+        return int(self._plain_recipe["epochs"])
+
+    @cached_property
+    def _plain_recipe(self) -> dict[str, Any]:
+        return _read_json(self.folder / "recipe.json", "is", "epochs")
+
     @cached_property
     def recipe(self) -> AnyRecipe:
-        plain = _read_json(self.folder / "recipe.json")
-        return codec.decode(plain, brought_classes(self.folder / "experiment.py"))
+        from bascule.runs import codec
+        from bascule.runs.brought import brought_classes
+
+        return codec.decode(self._plain_recipe, brought_classes(self.folder / "experiment.py"))
 
     @property
     def fork(self) -> Fork | None:
@@ -96,6 +104,14 @@ class Run:
 
     def rows(self) -> list[Row]:
         return _read_rows(self.folder / "scalars.jsonl")
+
+    def last_row(self) -> tuple[int, Row]:
+        """How many epochs have their row, and the last of these; an empty one where there is none.
+
+        It reads one row of a long file, so that a list of many runs does not wait.
+        """
+        lines = _read_text(self.folder / "scalars.jsonl").splitlines()
+        return len(lines), _row(self.folder / "scalars.jsonl", lines[-1]) if lines else {}
 
     def set_rows(self, rows: list[Row]) -> None:
         _write_rows(self.folder / "scalars.jsonl", rows)
@@ -123,6 +139,7 @@ class Run:
 
     def save_checkpoint(self, saved: dict[str, Any], keep_as: int | None = None) -> None:
         """Write ``last.pt``; with ``keep_as``, an epoch, keep it under that name too."""
+        import torch
 
         def put(path: Path) -> None:
             with path.open("wb") as file:
@@ -139,6 +156,8 @@ class Run:
             atomic.write(self.checkpoint(), put)
 
     def load_checkpoint(self, epoch: int | None = None) -> dict[str, Any]:
+        import torch
+
         path = self.checkpoint(epoch)
         try:
             return torch.load(path, map_location="cpu", weights_only=True)
@@ -194,6 +213,9 @@ class Store:
         ``keyed``: whether a fork's origin makes it another run than its recipe from the start.
         ``processes``: how many train it together, which is part of what a run is.
         """
+        from bascule.runs import codec
+        from bascule.training.machine import describe
+
         origin = fork if keyed else None
         if same := self.same(recipe, name, data_digest, origin, processes):
             return same
@@ -273,11 +295,16 @@ class Store:
 
 def _brought(recipe: AnyRecipe) -> list[type]:
     """The classes of its rules that are not the package's own."""
+    from bascule.runs import codec
+
     rules = [type(change) for change in recipe.change]
     return [rule for rule in rules if codec.CLASSES.get(rule.__name__) is not rule]
 
 
 def _key(recipe: AnyRecipe, data_digest: str, fork: Fork | None, processes: int) -> str:
+    from bascule.runs import codec
+    from bascule.runs.brought import source_of
+
     sources = [source_of(rule) for rule in _brought(recipe)]
     shared = [f"{processes} processes"] if processes > 1 else []
     return codec.digest((recipe, data_digest, fork, *sources, *shared))
@@ -308,12 +335,27 @@ def code_version() -> str:
 
 
 def _read_rows(path: Path) -> list[Row]:
-    if not path.exists():
-        return []
+    return [_row(path, line) for line in _read_text(path).splitlines()]
+
+
+def _read_text(path: Path) -> str:
+    """The text of a file of rows; empty where there is none."""
     try:
-        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError) as error:
+        raise Refusal(f"cannot read {path}: {error}") from None
+
+
+def _row(path: Path, line: str) -> Row:
+    try:
+        row = json.loads(line)
     except ValueError as error:
         raise Refusal(f"cannot read {path}: {error}") from None
+    if not isinstance(row, dict):
+        raise Refusal(f"cannot read {path}: expected a row of scalars, not {line[:40]}")
+    return row
 
 
 def _write_rows(path: Path, rows: list[Row]) -> None:

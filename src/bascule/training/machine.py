@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 
 from bascule.errors import Refusal
-from bascule.team import processes_here
+from bascule.processes import processes_here
 from bascule.training.recipe import AnyRecipe
 
 R = TypeVar("R", bound=AnyRecipe)

@@ -1,0 +1,37 @@
+"""Where image sets are kept and which are imported, told without opening any."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from bascule.errors import Refusal
+
+
+def root() -> Path:
+    """The cache folder: ``$BASCULE_DATA``, or ``bascule`` in the platform's own cache folder."""
+    if given := os.environ.get("BASCULE_DATA"):
+        return Path(given).expanduser()
+    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
+        return Path(local) / "bascule"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bascule"
+
+
+def place(name: str, size: int) -> Path:
+    """The folder of an imported set. Raises Refusal for a name that is no plain slug."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+        raise Refusal(
+            f"image set name {name!r}: expected letters, digits, '-' and '_', e.g. my-faces"
+        )
+    return root() / "imported" / name / str(size)
+
+
+def imported_sets() -> dict[str, list[int]]:
+    """The imported sets and, for each, the sizes at hand; both in order."""
+    sets: dict[str, list[int]] = {}
+    for file in sorted((root() / "imported").glob("*/*/about.json")):
+        if file.parent.name.isdecimal():
+            sets.setdefault(file.parent.parent.name, []).append(int(file.parent.name))
+    return {name: sorted(sizes) for name, sizes in sets.items()}

@@ -1,0 +1,16 @@
+"""The styles of the built-in faces, and what DiceBear is told of each."""
+
+from typing import Any
+
+YELLOW_SKINS = ["#ffd90f", "#f8c80a", "#fbd34b", "#e0ac2b", "#c68a3a", "#9c6b30"]
+SOFT_BACKGROUNDS = ["#7ec8e3", "#a8d8b9", "#f4b6c2", "#c9b6e4", "#f2e2c4", "#8fb8de"]
+OPTIONS: dict[str, dict[str, Any]] = {
+    "micah": {"baseColor": YELLOW_SKINS, "backgroundColor": SOFT_BACKGROUNDS},
+    "adventurer": {
+        "skinColor": YELLOW_SKINS,
+        "backgroundColor": SOFT_BACKGROUNDS,
+        "scale": 1.3,  # the drawing is small in its frame
+    },
+    "open-peeps": {"backgroundColor": SOFT_BACKGROUNDS},
+    "dylan": {},  # its own colours: 5,040 images in all, a set that one can exhaust
+}
