@@ -13,22 +13,27 @@ from bascule.errors import Refusal
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def write(path: Path, content: str | bytes | Callable[[Path], object]) -> None:
+def write(path: Path, content: str | bytes | Callable[[Path], object], sync: bool = True) -> None:
     """Put ``content`` at ``path``: text (UTF-8), bytes, or a function that writes a file.
 
-    The old file stays as it was until the new one is complete on disk. Raises
-    :class:`Refusal` when the disk is full.
+    The old file stays as it was until the new one is complete on disk. Without ``sync`` a power
+    cut may still cost it; what is made again in seconds need not wait for the disk. Raises
+    :class:`Refusal` when the disk is full, and where a folder stands at ``path``.
     """
+    if path.is_dir():
+        raise Refusal(f"{path} is a folder: give the name of a file")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         if callable(content):
             content(temporary)
         else:
             temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        if sync:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
-        sync_folder(path.parent)
+        if sync:
+            sync_folder(path.parent)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if disk_is_full(error):
@@ -39,9 +44,9 @@ def write(path: Path, content: str | bytes | Callable[[Path], object]) -> None:
         raise
 
 
-def write_png(path: Path, image: Any) -> None:
+def write_png(path: Path, image: Any, sync: bool = True) -> None:
     """Put a Pillow ``image`` at ``path`` as :func:`write` does."""
-    write(path, lambda to: image.save(to, "PNG"))
+    write(path, lambda to: image.save(to, "PNG"), sync)
 
 
 def disk_is_full(error: BaseException | None) -> bool:

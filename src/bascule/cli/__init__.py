@@ -9,11 +9,12 @@ import argparse
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 from bascule import __version__
-from bascule.errors import Refusal
+from bascule.errors import Refusal, of_system, out_of_memory
 from bascule.processes import processes, rank
 
 SHARED = ("train", "resume", "fork")  # verbs that torchrun may start
@@ -39,6 +40,12 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
 
+    def _print_message(self, message: str, file: IO[str] | None = None) -> None:
+        if file is sys.stdout:
+            print(message, end="")  # argparse would be silent where that fails
+        else:
+            super()._print_message(message, file)
+
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
@@ -46,10 +53,13 @@ def parser() -> argparse.ArgumentParser:
         data,
         draw,
         experiment,
+        generate,
         ladder,
+        lists,
         look,
         measure,
         play,
+        remove,
         sdpc,
         theorise,
         translate,
@@ -74,31 +84,66 @@ def parser() -> argparse.ArgumentParser:
     tune.add(verbs)
     play.add(verbs)
     look.add(verbs)
+    remove.add(verbs)
     measure.add(verbs)
+    generate.add(verbs)
     translate.add(verbs)
     draw.add(verbs)
     sdpc.add(verbs)
     theorise.add(verbs)
     data.add(verbs)
+    lists.add(verbs)
     return top
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command; returns the exit code.
+
+    What goes wrong for a reason outside the program, an OSError or too little memory, is one line
+    and 2, as a refusal is. Any other exception is a bug, and keeps its traceback.
+    """
     try:
-        args = parser().parse_args(arguments)
-        if processes() > 1 and args.verb not in SHARED:
-            raise Refusal(f"torchrun with `bascule {args.verb}`: expected {', '.join(SHARED)}")
-        return args.do(args)
+        try:
+            return _done(arguments)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # what cannot be written is seen here, not after the end
     except Refusal as refusal:
         if rank() > 0:  # the first process says the same, and torchrun ends all when one ends
             time.sleep(5)
             return 2
-        print(f"bascule: {' '.join(str(refusal).split())}", file=sys.stderr)
-        return 2
+        return _refused(refusal)
     except KeyboardInterrupt:
         print("bascule: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+    except OSError as error:
+        _forget_output()
+        return _refused(of_system(error))
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        return _refused(Refusal(f"not enough memory ({error}): give smaller numbers"))
+
+
+def _done(arguments: list[str] | None) -> int:
+    args = parser().parse_args(arguments)
+    if processes() > 1 and args.verb not in SHARED:
+        raise Refusal(f"torchrun with `bascule {args.verb}`: expected {', '.join(SHARED)}")
+    return args.do(args)
+
+
+def _refused(refusal: Refusal) -> int:
+    with suppress(OSError):  # standard error may be full or closed, too
+        print(f"bascule: {' '.join(str(refusal).split())}", file=sys.stderr, flush=True)
+    return 2
+
+
+def _forget_output() -> None:
+    """Where standard output takes no more, drop what is left for it: Python would fail again."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError, ValueError):  # tests replace it by one without a file
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bascule.data.places import imported_sets
+from bascule.data.places import imported_sets, place
 from bascule.data.styles import OPTIONS
 from bascule.errors import Refusal
 
@@ -38,7 +39,9 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
     verb = subs.add_parser("show", help="facts about a set, and a grid of its images")
     verb.add_argument("name", help="faces, fractals, or an imported set")
-    verb.add_argument("-o", "--output", type=Path, help="PNG to write (default: NAME.png)")
+    verb.add_argument(
+        "-o", "--output", type=Path, help="PNG to write (default: runs/data/NAME.png)"
+    )
     verb.add_argument("--size", type=int, default=64, help="pixels a side (default: 64)")
     verb.add_argument("--n", type=int, default=2000, help="images of a built-in set")
     verb.add_argument("--style", default="micah", help=f"of faces: {', '.join(OPTIONS)}")
@@ -106,9 +109,15 @@ def _tell(report: Report) -> None:
             print(f"  {name}: {reason}")
         if len(report.corrupt) > SHOWN_CORRUPT:
             print(f"  and {len(report.corrupt) - SHOWN_CORRUPT:,} more")
-    if report.left_out:
-        print(f"not images, left out: {told(report.left_out)}")
+    _tell_left_out(report.left_out)
     print(_twin_line(report.near_duplicates))
+
+
+def _tell_left_out(left_out: Sequence[tuple[str, str, int]]) -> None:
+    from bascule.data.imported import told
+
+    if left_out:
+        print(f"not images, left out: {told(left_out)}")
 
 
 def _twin_line(groups: list[list[int]]) -> str:
@@ -128,12 +137,15 @@ def _list(args: argparse.Namespace) -> int:
 
 def _show(args: argparse.Namespace) -> int:
     from bascule.cli.progress import counter
+    from bascule.data.cache import about
     from bascule.data.near_duplicates import near_duplicate_groups, twins
 
     with counter(f"making {args.name}") as progress:
         images = _load(args, progress)
-    output = args.output or Path(f"{args.name}.png")
+    output = args.output or args.runs / "data" / f"{args.name}.png"
     try:
+        if not args.output:
+            output.parent.mkdir(parents=True, exist_ok=True)
         _write_grid(images, output)
     except (OSError, ValueError) as error:
         raise Refusal(f"cannot write the grid {output}: {error}") from None
@@ -142,6 +154,8 @@ def _show(args: argparse.Namespace) -> int:
         f"{int(images.held_out.sum()):,} held out"
     )
     print(_twin_line(twins(near_duplicate_groups(images.pixels))))
+    if args.name in imported_sets():
+        _tell_left_out(about(place(args.name, args.size)).get("left_out", ()))
     _tell_labels(images.labels)
     print(f"credit: {images.credit or 'unknown: yours to know'}")
     print(f"digest: {images.digest}")

@@ -13,6 +13,7 @@ from bascule.errors import Refusal
 from bascule.runs.store import Run, Store, slug
 
 if TYPE_CHECKING:
+    from bascule.data.domains import Data
     from bascule.data.images import ImageSet
     from bascule.experiments.experiment import Experiment
     from bascule.experiments.launch import Cluster, Here
@@ -46,7 +47,18 @@ def _experiment(verb: argparse.ArgumentParser, note: bool = True) -> None:
         "experiment", help="a file or a folder in experiments/ by name, or a path to one"
     )
     verb.add_argument("--quick", action="store_true", help="the experiment's small version")
-    verb.add_argument("--seeds", type=int, nargs="+", metavar="S")
+    verb.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        metavar="S",
+        help="train every arm once with each of them (default: the experiment's, often 0 1 2)",
+    )
+    verb.add_argument(
+        "--data",
+        metavar="NAME",
+        help="on other images: faces, fractals or an imported set; to translate, SET+SET",
+    )
     if note:
         verb.add_argument("--note", type=Path, metavar="DIR", help="where the note goes")
     add_settings(verb)
@@ -135,7 +147,29 @@ def _known(args: argparse.Namespace) -> list[Experiment]:
     check_seeds(args.seeds or ())
     paths = experiments.find_files(args.experiment)
     known = [experiments.load(path, args.quick) for path in paths]
+    if args.data:  # as a setting, so that notes tell it and a command repeats it
+        args.set = [f"data={_data_of(args.data, known)!r}", *args.set]
+        args.data = None
     return [found.with_settings(settings(args.set)) for found in known]
+
+
+def _data_of(name: str, known: Sequence[Experiment]) -> Data:
+    """What ``--data`` names, for the arms of these experiments."""
+    from bascule.cli.play import named_data, named_sets
+    from bascule.training.translation import TranslationRecipe
+
+    recipes = [recipe for found in known for recipe in found.arms.values()]
+    sizes, kinds = (
+        {recipe.data.size for recipe in recipes},
+        {isinstance(recipe, TranslationRecipe) for recipe in recipes},
+    )
+    if len(sizes) > 1 or len(kinds) > 1:
+        raise Refusal(
+            f"--data {name}: the arms differ in size or kind of image sets; "
+            "run one experiment, or say --set data=..."
+        )
+    named = named_sets if kinds.pop() else named_data
+    return named(name, sizes.pop())
 
 
 def _planned(found: Experiment, args: argparse.Namespace) -> list[Job]:

@@ -76,7 +76,10 @@ def add(verbs: argparse._SubParsersAction) -> None:
     forks.set_defaults(do=do_fork)
 
 
-def add_settings(verb: argparse.ArgumentParser) -> None:
+def add_settings(
+    verb: argparse.ArgumentParser,
+    example: str = "epochs=50 model.width=32 'change=InstanceNoise(0.1)'",
+) -> None:
     """Add ``--set`` to a verb."""
     verb.add_argument(
         "--set",
@@ -84,7 +87,7 @@ def add_settings(verb: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="FIELD=VALUE",
-        help="recipe fields, e.g. epochs=50 model.width=32 'change=InstanceNoise(0.1)'",
+        help=f"recipe fields, e.g. {example}",
     )
 
 

@@ -1,4 +1,8 @@
-"""Progress on the terminal, and as lines that another process reads."""
+"""Progress on the terminal, and as lines that another process reads.
+
+The time left goes by the pace since the beginning, so it does not jump. Where standard error is no
+terminal, one plain line a minute says the same.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +17,87 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
+from rich.table import Column
+from rich.text import Text
 
 from bascule.experiments.schedule import Job
-from bascule.training.loop import Probe
+from bascule.training.loop import Probe, Record
 from bascule.training.recipe import AnyRecipe
 from bascule.training.state import State
 
+FIRST_S, EVERY_S = 5.0, 60.0  # of the plain lines
+AVERAGED_STEPS = 50
+WIDE = 110  # columns of a terminal on which all is shown
+
+
+def scores(scalars: Mapping[str, float]) -> str:
+    """The two scalars that tell most of how a run goes, in words: D's scores, or the first two."""
+    names = [n for n in ("D_x", "D_Gz") if n in scalars] or list(scalars)[:2]
+    return ", ".join(f"{name} {scalars[name]:.2f}" for name in names)
+
+
+def duration(seconds: float) -> str:
+    """``75`` as "1 min"; ``7500`` as "2 h 05 min"."""
+    minutes = round(seconds / 60)
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def left(task: Task) -> float | None:
+    """Seconds to the end at the pace since the beginning; None where nothing tells it yet."""
+    done = task.completed - task.fields.get("begun", 0.0)
+    if task.total is None or task.elapsed is None or done <= 0 or task.elapsed < 1:
+        return None
+    return task.elapsed * max(task.total - task.completed, 0.0) / done
+
+
+class Left(ProgressColumn):
+    """The time left; ``said``: after it."""
+
+    def __init__(self, said: str = " left") -> None:
+        super().__init__(Column(no_wrap=True))
+        self.said = said
+
+    def render(self, task: Task) -> Text:
+        seconds = left(task)
+        return Text("" if seconds is None else f"{duration(seconds)}{self.said}", style="cyan")
+
+
+class Log:
+    """Plain lines on standard error, one a minute, the first after some seconds."""
+
+    def __init__(self) -> None:
+        self.due = time.monotonic() + FIRST_S
+
+    def __call__(self, *parts: str) -> None:
+        """Print the parts that say something, if it is time for a line."""
+        if time.monotonic() >= self.due:
+            self.due = time.monotonic() + EVERY_S
+            print(", ".join(filter(None, parts)), file=sys.stderr, flush=True)
+
+
+def _about(task: Task) -> str:
+    seconds = left(task)
+    return "" if seconds is None else f"about {duration(seconds)} left"
+
 
 class Pace(Probe):
-    """Measures images/s and the epoch, a few times a second."""
+    """Measures images/s, the epoch and the recipe's scalars, a few times a second.
+
+    The scalars are means over the last epoch that is done; in the first one, over its last steps.
+    """
 
     def __init__(self, recipe: AnyRecipe, steps_per_epoch: int, every_s: float = 0.5) -> None:
         self.recipe, self.steps_per_epoch, self.every_s = recipe, steps_per_epoch, every_s
         self.told_at, self.step_at = 0.0, -1
+        self.scalars: dict[str, float] = {}
 
     def step_done(self, state: State, seconds: float) -> None:
         if self.step_at < 0:
@@ -39,20 +106,28 @@ class Pace(Probe):
             steps = state.step - self.step_at
             rate = steps * self.recipe.batch / (seconds - self.told_at)
             self.told_at, self.step_at = seconds, state.step
-            self.tell(state.step / self.steps_per_epoch, rate)
+            self.tell(state.step / self.steps_per_epoch, rate, self.scalars or self._so_far(state))
+
+    def _so_far(self, state: State) -> dict[str, float]:
+        last = {n: state.partial.get(n, [])[-AVERAGED_STEPS:] for n in self.recipe.scalars}
+        return {name: float(sum(values) / len(values)) for name, values in last.items() if values}
 
     def working(self, what: str, done: int, of: int) -> None:
         self.step_at = -1  # a pace is that of steps alone
 
-    def tell(self, epoch: float, images_per_s: float) -> None:
+    def epoch_done(self, record: Record) -> None:
+        self.scalars = {n: record.row[n] for n in self.recipe.scalars if n in record.row}
+
+    def tell(self, epoch: float, images_per_s: float, scalars: Mapping[str, float]) -> None:
         raise NotImplementedError
 
 
 class Lines(Pace):
     """One JSON line a tick on standard output, for the scheduler."""
 
-    def tell(self, epoch: float, images_per_s: float) -> None:
-        print(json.dumps({"epoch": epoch, "images_per_s": images_per_s}), flush=True)
+    def tell(self, epoch: float, images_per_s: float, scalars: Mapping[str, float]) -> None:
+        told = {"epoch": epoch, "images_per_s": images_per_s, "scalars": dict(scalars)}
+        print(json.dumps(told), flush=True)
 
 
 class Bar(Pace):
@@ -60,24 +135,25 @@ class Bar(Pace):
 
     def __init__(self, recipe: AnyRecipe, steps: int, progress: Progress, task: TaskID) -> None:
         super().__init__(recipe, steps)
-        self.progress, self.task = progress, task
-        self.lined_at = 0.0
+        self.progress, self.id = progress, task
+        self.task = next(each for each in progress.tasks if each.id == task)
+        progress.update(task, begun=self.task.completed)
+        self.log = Log()
 
-    def tell(self, epoch: float, images_per_s: float) -> None:
-        speed = f"{images_per_s:.0f} images/s"
-        self.progress.update(self.task, completed=epoch, speed=speed)
-        self._line(f"epoch {epoch:.1f} of {self.recipe.epochs}, {speed}")
+    def tell(self, epoch: float, images_per_s: float, scalars: Mapping[str, float]) -> None:
+        speed, told = f"{images_per_s:.0f} images/s", scores(scalars)
+        self.progress.update(self.id, completed=epoch, speed=speed, scores=told)
+        self._line(f"epoch {epoch:.1f} of {self.recipe.epochs}", speed, told, _about(self.task))
 
     def working(self, what: str, done: int, of: int) -> None:
         super().working(what, done, of)
         told = f"{what}: {done} of {of}"
-        self.progress.update(self.task, speed=told)
+        self.progress.update(self.id, speed=told)
         self._line(told)
 
-    def _line(self, told: str) -> None:
-        if not self.progress.console.is_terminal and time.monotonic() - self.lined_at > 10:
-            self.lined_at = time.monotonic()
-            print(told, file=sys.stderr)
+    def _line(self, *parts: str) -> None:
+        if not self.progress.console.is_terminal:
+            self.log(*parts)
 
 
 class JobBars:
@@ -96,39 +172,56 @@ class JobBars:
         self.all = progress.add_task("all runs", total=self.epochs, speed="")
         self.tasks = {
             id(job): progress.add_task(
-                f"{job.arm}, seed {job.seed}", total=job.recipe.epochs, speed="", visible=False
+                f"{job.arm}, seed {job.seed}",
+                total=job.recipe.epochs,
+                speed="",
+                visible=False,
+                start=False,
             )
             for job in jobs
         }
-        self.lined_at = 0.0
+        self.begun: set[int] = set()
+        self.log = Log()
 
     def __call__(self, jobs: Sequence[Job]) -> None:
         done = seen = speed = 0.0
+        running = [job for job in jobs if job.state == "running"]
         for job in jobs:
             played = max(0.0, min(job.epoch, job.recipe.epochs) - job.shared_epochs)
             done += played
             seen += played * self.images[job.recipe.data]
-            running = job.state == "running"
-            speed += job.images_per_s if running else 0.0
+            task = self.tasks[id(job)]
+            if job in running and task not in self.begun:
+                self.begun.add(task)
+                self.progress.start_task(task)
+                self.progress.update(task, begun=job.epoch)
+            speed += job.images_per_s if job in running else 0.0
             self.progress.update(
-                self.tasks[id(job)],
+                task,
                 completed=job.epoch,
-                visible=running,
+                visible=job in running,
                 speed=f"{job.images_per_s:.0f} images/s",
+                scores=scores(job.scalars),
             )
-        share = seen / max(self.to_see, 1)
-        self.progress.update(self.all, completed=self.epochs * share, speed=f"{speed:.0f} images/s")
-        if not self.progress.console.is_terminal and time.monotonic() - self.lined_at > 15:
-            self.lined_at = time.monotonic()
-            task = self.progress.tasks[0]
-            left = f", about {task.time_remaining:.0f} s left" if task.time_remaining else ""
+        completed = self.epochs * seen / max(self.to_see, 1)
+        if self.all not in self.begun:
+            self.begun.add(self.all)
+            self.progress.update(self.all, begun=completed)
+        self.progress.update(self.all, completed=completed, speed=f"{speed:.0f} images/s")
+        if not self.progress.console.is_terminal:
             finished = sum(job.state == "finished" for job in jobs)
             to_measure = sum(bool(job.to_measure) and not job.unmeasured for job in jobs)
-            left += f", {to_measure} runs to measure" if to_measure else ""
-            print(
-                f"{finished} of {len(jobs)} runs finished, {done:.0f} of {self.epochs} epochs, "
-                f"{speed:.0f} images/s{left}",
-                file=sys.stderr,
+            self.log(
+                f"{finished} of {len(jobs)} runs finished",
+                f"{done:.0f} of {self.epochs} epochs",
+                f"{speed:.0f} images/s",
+                _about(self.progress.tasks[0]),
+                f"{to_measure} runs to measure" if to_measure else "",
+                "; ".join(
+                    f"{job.arm} s{job.seed}: epoch {job.epoch:.1f}, {scores(job.scalars)}"
+                    for job in running
+                    if job.scalars
+                ),
             )
 
 
@@ -136,45 +229,47 @@ class JobBars:
 def counter(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar with the time left on standard error, shown once there is something to wait for.
 
-    Where that is no terminal, a plain line now and then.
+    Where that is no terminal, a plain line a minute.
     """
     console = Console(stderr=True)
-    if not console.is_terminal:
-        yield _lines_of(what)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
-        task = bar.add_task(what, total=None, visible=False)
-        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Left())
+    log = Log()
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        id = bar.add_task(what, total=None, visible=False)
 
+        def tell(done: int, total: int) -> None:
+            bar.update(id, completed=done, total=total, visible=True)
+            if done and not console.is_terminal:
+                log(f"{what}: {done} of {total}", _about(bar.tasks[0]))
 
-def _lines_of(what: str, every_s: float = 15.0) -> Callable[[int, int], None]:
-    began = told_at = time.monotonic()
-
-    def tell(done: int, total: int) -> None:
-        nonlocal told_at
-        if done and time.monotonic() - told_at > every_s:
-            told_at = time.monotonic()
-            left = (told_at - began) * (total - done) / done
-            print(f"{what}: {done} of {total}, about {left:.0f} s left", file=sys.stderr)
-
-    return tell
+        yield tell
 
 
 @contextmanager
 def bars() -> Iterator[Progress]:
     """A progress display on standard error; silent where that is no terminal."""
     console = Console(stderr=True)
+    wide = console.width >= WIDE
+    name = Column(no_wrap=True, overflow="ellipsis", max_width=None if wide else 16)
     with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
+        TextColumn("{task.description}", table_column=name),
+        BarColumn(bar_width=40 if wide else 6),
         MofNCompleteColumn(),
         TextColumn("{task.fields[speed]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(elapsed_when_finished=False),
+        Scores(Column(no_wrap=True)),
+        *([TimeElapsedColumn()] if wide else []),
+        Left(" left" if wide else ""),
         console=console,
         transient=True,
         disable=not console.is_terminal,
-        speed_estimate_period=120,
     ) as progress:
         yield progress
+
+
+class Scores(ProgressColumn):
+    """What a run last said of its scalars, where it is one that does."""
+
+    def render(self, task: Task) -> Text:
+        return Text(task.fields.get("scores", ""))

@@ -28,7 +28,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
     fit.add_argument("data", help="faces, fractals, an imported set, or Faces(n=500)")
     fit.add_argument("--preset", default="sdpc", help=_presets)
     fit.add_argument("--name", help="what to call the run")
-    add_settings(fit)
+    add_settings(fit, example="epochs=50 data.n=500 settle.k_fb=2")
     fit.set_defaults(do=do_fit)
 
     show = parts.add_parser(

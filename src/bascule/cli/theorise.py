@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,22 +59,8 @@ def do_theory(args: argparse.Namespace) -> int:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[Shares], None]]:
-    """A bar over all jobs; a line now and then where there is no terminal."""
+    """A bar over all jobs; a line a minute where there is no terminal."""
     from bascule.cli.progress import counter
 
-    lined_at = time.monotonic()
     with counter("theory bench, %") as bar:
-
-        def tell(shares: Shares) -> None:
-            nonlocal lined_at
-            percent = int(100 * sum(shares.values()) / len(shares))
-            bar(percent, 100)
-            if not sys.stderr.isatty() and time.monotonic() - lined_at > 15:
-                lined_at = time.monotonic()
-                done = sum(share == 1 for share in shares.values())
-                print(
-                    f"theory bench: {percent} %, {done} of {len(shares)} parts done",
-                    file=sys.stderr,
-                )
-
-        yield tell
+        yield lambda shares: bar(int(100 * sum(shares.values()) / len(shares)), 100)

@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,7 +140,7 @@ def import_images(
     )
 
 
-def told(left_out: list[tuple[str, str, int]]) -> str:
+def told(left_out: Sequence[tuple[str, str, int]]) -> str:
     """Files that were left out, in words: "3 files .txt (not a picture in a known format)"."""
     return "; ".join(
         f"{n:,} file{'s' if n > 1 else ''} {kind} ({what})" for kind, what, n in left_out

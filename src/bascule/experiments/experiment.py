@@ -239,6 +239,12 @@ def find_files(text: str, folder: Path = FOLDER) -> list[Path]:
     return [find_file(text, folder)]
 
 
+def known_files(folder: Path = FOLDER) -> dict[str, Path]:
+    """The files in ``experiments/`` and its folders by their names, in order."""
+    found = (p for p in sorted(folder.rglob("*.py")) if not p.name.startswith("_"))
+    return {p.relative_to(folder).with_suffix("").as_posix().replace("_", "-"): p for p in found}
+
+
 def find_file(text: str, folder: Path = FOLDER) -> Path:
     """The experiment's file: a path, or the name of a file in ``experiments/``."""
     if text.endswith(".py"):
@@ -248,10 +254,7 @@ def find_file(text: str, folder: Path = FOLDER) -> Path:
         return path
     path = folder / f"{text.replace('-', '_')}.py"
     if not path.exists():
-        known = [
-            p.relative_to(folder).with_suffix("").as_posix().replace("_", "-")
-            for p in sorted(folder.rglob("*.py"))
-        ]
+        known = known_files(folder)
         if not known:
             raise Refusal(
                 f"no experiment {text!r}: there is no folder experiments/ here; "

@@ -52,6 +52,7 @@ class Job:
     unmeasured: str = ""  # why its fakes could not be measured
     epoch: float = 0.0  # how far, with fractions
     images_per_s: float = 0.0
+    scalars: dict[str, float] = field(default_factory=dict)  # the recipe's, lately
 
     @property
     def seed(self) -> int:
@@ -377,15 +378,16 @@ def _listen(job: Job, worker: Process) -> None:
         while worker.poll() is None and job.run is not None:
             if rows := job.run.rows():
                 job.epoch, job.images_per_s = len(rows), rows[-1].get("images_per_s", 0.0)
+                job.scalars = {n: rows[-1][n] for n in job.recipe.scalars if n in rows[-1]}
             time.sleep(2)
         return
     for line in stdout:
         try:
             told = json.loads(line)
-        except ValueError:
+            job.epoch, job.images_per_s = told["epoch"], told["images_per_s"]
+            job.scalars = told.get("scalars", {})
+        except (ValueError, TypeError, KeyError):  # something else that was printed
             continue
-        job.epoch = told["epoch"]
-        job.images_per_s = told["images_per_s"]
 
 
 def _collect(jobs: Sequence[Job], workers: Workers) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,7 +19,11 @@ def console() -> Console:
     """Standard output, for tables."""
     from rich.console import Console
 
-    shown = Console()
+    class Output(Console):
+        def on_broken_pipe(self) -> None:  # rich would end the program in silence
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+    shown = Output()
     if not shown.is_terminal:
         shown.width = WIDE
     return shown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -55,13 +55,19 @@ def drawn_fakes(
 ) -> np.ndarray:
     """As :func:`generate`, of players that are at hand."""
     pictures = []
+    for part in drawn_in_parts(recipe, players, n, seed):
+        pictures.append(part)
+        if progress:
+            progress(min(len(pictures) * AT_ONCE, n), n)
+    return np.concatenate(pictures)
+
+
+def drawn_in_parts(recipe: AnyRecipe, players: Any, n: int, seed: int = 0) -> Iterator[np.ndarray]:
+    """The same pictures, 250 at a time, for whoever need not hold them all."""
     for start in range(0, n, AT_ONCE):
         rng = generator("evaluation z", seed, start)
         z = torch.randn(AT_ONCE, recipe.z_dim or 0, generator=rng)
-        pictures.append(recipe.sample(players, z[: n - start]).numpy())
-        if progress:
-            progress(min(start + AT_ONCE, n), n)
-    return np.concatenate(pictures)
+        yield recipe.sample(players, z[: n - start]).numpy()
 
 
 def restored(run: Run, epoch: int | None = None) -> tuple[AnyRecipe, State]:

@@ -52,7 +52,6 @@ def pack(runs: Iterable[Run], path: Path, pictures: Iterable[Run] = ()) -> None:
 
 
 def _files(run: Run, picture: bool) -> Iterable[tuple[str, bytes]]:
-    from PIL import Image
 
     for name in PLAIN:
         if (run.folder / name).exists():

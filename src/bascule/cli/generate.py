@@ -1,0 +1,77 @@
+"""The verb that draws pictures into a folder: generate."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bascule import atomic
+from bascule.errors import Refusal
+from bascule.runs.store import Store
+
+if TYPE_CHECKING:
+    from bascule.runs.store import Run
+
+MOST = 10_000_000
+CREDIT = "CREDIT.txt"
+
+
+def add(verbs: argparse._SubParsersAction) -> None:
+    """Add the verb of this file to the command line."""
+    verb = verbs.add_parser("generate", help="pictures of a run's G, as PNG files in a folder")
+    verb.add_argument("run", help="a run's id, a part of it, or its folder")
+    verb.add_argument("-n", type=int, default=64, metavar="N", help="pictures (default: 64)")
+    verb.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
+    verb.add_argument("--epoch", type=int, metavar="E", help="a kept checkpoint (newest)")
+    verb.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="where the pictures go"
+    )
+    verb.add_argument(
+        "--force", action="store_true", help="even where DIR holds files; equal names are replaced"
+    )
+    verb.set_defaults(do=do_generate)
+
+
+def do_generate(args: argparse.Namespace) -> int:
+    from PIL import Image
+
+    from bascule.cli.progress import counter
+    from bascule.runs.generate import drawn_in_parts, restored
+
+    if not 1 <= args.n <= MOST:
+        raise Refusal(f"-n {args.n}: expected 1 to {MOST:,} pictures")
+    folder = args.output
+    if folder.is_dir() and not args.force and any(folder.iterdir()):
+        raise Refusal(f"-o {folder} holds files already: give another folder, or --force")
+    run = Store(args.runs).find(args.run)
+    recipe, state = restored(run, args.epoch)
+    credit = _credit(run, state.epoch, args)
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic.write(folder / CREDIT, credit)
+    width, done = max(5, len(str(args.n - 1))), 0
+    with counter("drawing") as tell:
+        for pictures in drawn_in_parts(recipe, state.game, args.n, args.seed):
+            for picture in pictures.transpose(0, 2, 3, 1):
+                path = folder / f"{done:0{width}d}.png"
+                atomic.write_png(path, Image.fromarray(picture), sync=False)
+                done += 1
+            tell(done, args.n)
+    print(f"{args.n} pictures: {folder}")
+    print(f"credit: {folder / CREDIT}")
+    return 0
+
+
+def _credit(run: Run, epoch: int, args: argparse.Namespace) -> str:
+    """Where the pictures come from, and the credit that the images which were learnt from ask."""
+    from bascule.cli.play import load_images
+
+    try:
+        images = load_images(run.recipe.data)
+        credit = images.credit or f"no credit is recorded for the image set {images.name}"
+    except Refusal:  # the pictures can be drawn without it
+        credit = f"unknown: the image set {run.recipe.data} is not on this machine"
+    return (
+        f"Drawn by G of the run {run.id} after {epoch} epochs, seed {args.seed}, with bascule.\n"
+        f"Credit of the images that it learned from:\n{credit}\n"
+    )

@@ -1,0 +1,93 @@
+"""The verb that deletes runs: rm."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bascule.errors import Refusal
+from bascule.runs.store import Run, Store
+
+
+def add(verbs: argparse._SubParsersAction) -> None:
+    """Add the verb of this file to the command line."""
+    verb = verbs.add_parser("rm", help="delete runs")
+    verb.add_argument("run", nargs="+", help="run ids, or parts of them")
+    verb.add_argument("--yes", action="store_true", help="do not ask first")
+    verb.set_defaults(do=do_remove)
+
+
+def do_remove(args: argparse.Namespace) -> int:
+    store = Store(args.runs)
+    runs = list({run.id: run for text in args.run for run in [_found(store, text)]}.values())
+    for run in runs:
+        if run.is_locked():
+            raise Refusal(f"{run.id} is being trained: stop it first")
+    _check_forks(store, runs)
+    told = [f"{run.id} ({_size(run.folder) / 1e6:.1f} MB)" for run in runs]
+    if not args.yes:
+        if not sys.stdin.isatty():
+            raise Refusal(f"rm {', '.join(told)}: give --yes to delete without being asked")
+        print("\n".join(told), file=sys.stderr)
+        print(f"delete {_count(runs)}? [y/N] ", end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            print("nothing is deleted", file=sys.stderr)
+            return 2
+    for run, line in zip(runs, told, strict=True):
+        _remove(run)
+        print(f"deleted {line}")
+    return 0
+
+
+def _found(store: Store, text: str) -> Run:
+    """A run of the store, a damaged one by its whole id, too; nothing that only a link leads to."""
+    inside = store.root / Path(text).name
+    if inside.is_dir() and text in (inside.name, str(inside)):
+        known = any((inside / name).exists() for name in ("recipe.json", "run.json"))
+        run = Run(inside) if known else store.find(text)
+    else:
+        run = store.find(text)
+    place = store.root / run.id
+    if place.is_symlink() or run.folder.resolve() != place.resolve() or not place.is_dir():
+        raise Refusal(f"{run.folder} is no folder in {store.root}: delete it yourself")
+    return Run(place)
+
+
+def _check_forks(store: Store, runs: Sequence[Run]) -> None:
+    """Refuse to delete what a fork that stays branched off from."""
+    going = {run.id for run in runs}
+    for other in store.runs():
+        try:
+            parent = other.fork.parent if other.fork else ""
+        except Refusal:  # it cannot be read, so nothing needs its parent
+            continue
+        if parent in going and other.id not in going:
+            raise Refusal(f"{other.id} is a fork of {parent}: delete it first, or name both")
+
+
+def _remove(run: Run) -> None:
+    """At once for whoever looks, then file by file; links are removed and not followed."""
+    with run.lock():
+        gone = run.folder.with_name(f".{run.id}.{os.getpid()}.deleted")
+        run.folder.rename(gone)
+    shutil.rmtree(gone)
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files in a folder, each once however many names it has."""
+    files: dict[tuple[int, int], int] = {}
+    for inside, _, names in os.walk(folder):
+        for name in names:
+            status = os.lstat(os.path.join(inside, name))
+            if stat.S_ISREG(status.st_mode):
+                files[status.st_dev, status.st_ino] = status.st_size
+    return sum(files.values())
+
+
+def _count(runs: Sequence[Run]) -> str:
+    return "this run" if len(runs) == 1 else f"these {len(runs)} runs"
