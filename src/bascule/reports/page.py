@@ -5,6 +5,7 @@ Its two forms are Markdown and HTML (:mod:`bascule.reports.publish`).
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,6 +83,15 @@ class Pictures:
     rows: Sequence[tuple[str, Sequence[str]]]
 
 
+def anchor(title: str, row: int | None = None) -> str:
+    """The id of a section of a page, or of a table's row in it; a link to it stays valid.
+
+    ``title``: the section's. ``row``: counted from 1, through all tables of the section.
+    """
+    words = re.findall(r"\w+", title.lower())
+    return "-".join([*words, *([] if row is None else [str(row)])]) or "section"
+
+
 Block = Text | Lines | Table | Drawing | Samples | Pictures
 
 
@@ -94,20 +104,42 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Chip:
+    """One prediction at a glance.
+
+    ``text``: short words, such as "D_Gz higher: +0.33 [0.29, 0.38]". ``word``: supported, refuted,
+    inconclusive or not measured. ``target``: the :func:`anchor` of what tells more; "" for none.
+    """
+
+    text: str
+    word: str
+    target: str = ""
+
+
+@dataclass(frozen=True)
 class Answer:
-    """The verdict as the page's first view shows it."""
+    """The verdict as the page's first view shows it.
+
+    ``finding``: one sentence, what was found; shown first and largest. ``chips``: ranked.
+    """
 
     word: Word
     why: str
     meaning: str
+    finding: str = ""
+    chips: Sequence[Chip] = ()
 
 
 @dataclass(frozen=True)
 class Page:
-    """One report. ``lead``: (label, text) pairs of the first view."""
+    """One report. ``lead``: (label, text) pairs of the first view.
+
+    ``hero``: what is seen right below the answer, without scrolling.
+    """
 
     kind: str
     title: str
     lead: Sequence[tuple[str, Text]]
     sections: Sequence[Section]
     answer: Answer | None = None
+    hero: Block | None = None

@@ -11,7 +11,7 @@ from pathlib import Path
 from bascule import atomic
 from bascule.reports import markdown
 from bascule.reports.figures import png, svg
-from bascule.reports.page import Drawing, Page, Samples
+from bascule.reports.page import Drawing, Page, Samples, anchor
 
 
 def write_page(page: Page, folder: Path, stem: str) -> Path:
@@ -49,4 +49,4 @@ def html(page: Page) -> str:
         forms = (("wide", drawing.wide), ("narrow", drawing.narrow))
         return [(form, Markup(svg(f, f"{drawing.name}-{form}"))) for form, f in forms]
 
-    return environment.get_template("page.html.j2").render(page=page, inline=inline)
+    return environment.get_template("page.html.j2").render(page=page, inline=inline, anchor=anchor)
