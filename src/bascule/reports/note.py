@@ -15,15 +15,14 @@ from bascule.reports import facts
 from bascule.reports.abilities import abilities
 from bascule.reports.bounds import BOUNDS, best_of, bounds_table
 from bascule.reports.coding import decoding, denoising
-from bascule.reports.curves import curves_figure, panels_of
+from bascule.reports.curves import curves_drawing, panels_of
 from bascule.reports.figures import colours
-from bascule.reports.forest import findings_figure
+from bascule.reports.forest import findings_drawing
 from bascule.reports.gallery import gallery
 from bascule.reports.measures import measures
 from bascule.reports.page import (
     Answer,
     Block,
-    Drawing,
     Lines,
     Page,
     Samples,
@@ -79,7 +78,7 @@ DIAGNOSED = (
     "the players' gradients."
 )
 FINDINGS = (
-    "Dots: seeds. Diamond and bar: their mean and its 95 % t interval. Shaded: the region that "
+    "Dots: seeds. Diamond and bar: their mean and its 95 % t interval. Framed: the region that "
     "the claim names. Supported: the whole bar lies in it; refuted: none of it does."
 )
 
@@ -136,14 +135,7 @@ def _predictions(results: Results) -> list[Block]:
             Text("Checks must hold if the program is right; they are no part of the hypothesis.")
         )
         blocks.append(_findings("check", verdict.checks, results.seeds))
-    drawn = Drawing(
-        "findings",
-        findings_figure(verdict),
-        findings_figure(verdict, columns=1),
-        "Forest plot of every prediction and check: seeds, interval and claimed region",
-        FINDINGS,
-    )
-    return [*blocks, drawn]
+    return [*blocks, findings_drawing(verdict, FINDINGS)]
 
 
 def _findings(kind: str, findings: Sequence[Finding], seeds: Sequence[int]) -> Table:
@@ -185,12 +177,15 @@ def _curves(results: Results) -> list[Block]:
     scalars = results.scalars
     panels = panels_of(scalars, results.experiment.arms.values())
     blind = BLIND_D if "D_x" in scalars else ""
-    drawn = Drawing(
+    drawn = curves_drawing(
         "curves",
-        curves_figure(results.curves, changes, branches, bounds=best, panels=panels),
-        curves_figure(results.curves, changes, branches, 1, best, panels),
+        results.curves,
         f"Learning curves of {', '.join(scalars)}, one colour an arm",
         CURVES + blind + (SHARED if branches else "") + (BOUNDS if best else ""),
+        changes,
+        branches,
+        best,
+        panels,
     )
     tables = [_last(results), *([bounds_table(results, best)] if best else [])]
     return [drawn, *tables, *_asked(results)]
@@ -212,12 +207,12 @@ def _asked(results: Results) -> list[Block]:
     if not panels:
         return []
     return [
-        Drawing(
+        curves_drawing(
             "diagnostics",
-            curves_figure(results.curves, panels=panels),
-            curves_figure(results.curves, panels=panels, columns=1),
+            results.curves,
             "What diagnostics measured in every arm: " + ", ".join(name for name, *_ in panels),
             DIAGNOSED,
+            panels=panels,
         )
     ]
 
