@@ -98,6 +98,7 @@ def panels(figure: Figure) -> list[dict[str, Any]]:
         if ax.get_gid() != "panel":
             continue
         place = ax.get_position()
+        left, right = width * place.x0, width * place.x1
         top, bottom = height * (1 - place.y1), height * (1 - place.y0)
         shares = np.linspace(0, 1, 2 if ax.get_yscale() == "linear" else 129)
         pixels = ax.transAxes.transform(np.column_stack([np.zeros_like(shares), shares]))
@@ -106,10 +107,8 @@ def panels(figure: Figure) -> list[dict[str, Any]]:
             {
                 "scalar": ax.get_label(),
                 "title": ax.get_title(loc="left"),
-                "box": [
-                    round(edge, 3) for edge in (width * place.x0, top, width * place.x1, bottom)
-                ],
-                "epochs": list(ax.get_xlim()),
+                "box": [round(float(edge), 3) for edge in (left, top, right, bottom)],
+                "epochs": [float(edge) for edge in ax.get_xlim()],
                 "levels": [
                     (float(f"{value:.6g}"), round(bottom - share * (bottom - top), 3))
                     for value, share in zip(values, shares, strict=True)

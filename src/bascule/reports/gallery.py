@@ -48,10 +48,9 @@ def hero(results: Results, arms: Sequence[str] = ()) -> Gallery | None:
     if not (found := _first_that_drew(results)):
         return None
     seed, runs = found
-    ranked = [
-        arm for arm in dict.fromkeys([*arms, *runs]) if arm in runs and sampled_epochs(runs[arm])
-    ]
-    picked = [arm for arm in runs if arm in ranked[:HERO_ROWS]]
+    drew = [arm for arm, run in runs.items() if sampled_epochs(run)]
+    first = [arm for arm in dict.fromkeys([*arms, *drew]) if arm in drew][:HERO_ROWS]
+    picked = [arm for arm in drew if arm in first]
     each = min(HERO_ROWS // len(picked), 3)
     rows = {arm: row for arm in picked if (row := last_rows(runs[arm], each)) is not None}
     epochs = sorted({sampled_epochs(runs[arm])[-1] for arm in rows})

@@ -1,7 +1,7 @@
 """A page on disk: Markdown, and one HTML file that stands alone.
 
 The HTML file asks nothing of any network: style, script, drawings, their numbers and pictures lie
-inside it. Markdown stands beside ``figures/`` and ``samples/``, which hold its pictures and numbers.
+inside it. Markdown stands beside ``figures/`` and ``samples/``, which hold pictures and numbers.
 """
 
 from __future__ import annotations
