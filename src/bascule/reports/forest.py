@@ -18,6 +18,7 @@ WORD_COLOURS: Mapping[Word, str] = {
     "supported": "#009E73",
     "refuted": "#D55E00",
     "inconclusive": "#8A8F98",
+    "not measured": "#8A8F98",
 }
 
 
