@@ -15,7 +15,7 @@ import numpy as np
 
 from bascule.experiments.predictions import SCALARS, Curve, Curves
 from bascule.objectives import Objective
-from bascule.reports.figures import COLOURS, INK, colours, new_figure, style, wrapped
+from bascule.reports.figures import COLOURS, HANDLE, INK, colours, new_figure, style, wrapped
 from bascule.reports.page import Data, Drawing, Key
 from bascule.theory.noise import Bound
 from bascule.training.recipe import AnyRecipe, Recipe
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Panel = tuple[str, str, float | None, str]  # scalar, unit, a level to compare it with, its name
 SPIKE = 4.0  # how far above the usual values (their 90 % quantile) a peak squeezes the panel
 Stroke = dict[str, Any]  # colour and line style, as Matplotlib calls them
-BOLD, HANDLE = 2.0, 4.5  # width of a mean; length of its stroke in the legend, in letters
+BOLD = 2.0  # the width of the line of a mean
 # Of the bold lines, when the colours come round again: strokes and gaps, in widths of the line.
 STROKES: tuple[tuple[float, ...], ...] = ((), (6.4, 1.6, 1, 1.6), (1, 1))
 LETTER = 4.9  # points: the mean width of a letter of the labels above a panel

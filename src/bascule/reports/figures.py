@@ -26,6 +26,7 @@ COLOURS = ("#00528A", "#9E3200", "#007F5C", "#C95C9C", "#BF8000", "#2F95EB")
 ON_DARK = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 INK = "#1b1f24"
 DPI = 110  # of a PNG
+HANDLE = 4.5  # the length of a stroke in a legend, in letters: its dashes must be seen
 SUPPORTED, REFUTED, UNDECIDED = "#00755A", "#B03A00", "#5B636F"  # ink of words
 # Name of the page's own property -> the colour on light paper, and on dark paper.
 THEME: Mapping[str, tuple[str, str]] = {

@@ -141,7 +141,7 @@ function plot(figure) {
       body.append(row);
     }
     const top = element("thead");
-    top.append(line(`${panel.title}, epoch ${place.epoch}`, head, "th"));
+    top.append(line(`${panel.title.replace(/ +/g, " ")}, epoch ${place.epoch}`, head, "th"));
     table.append(top, body);
     readout.replaceChildren(table);
     const { width, height } = readout.getBoundingClientRect();
@@ -162,7 +162,7 @@ function plot(figure) {
   }
 
   function zoomTo(from, to) {
-    const [low, high] = [clamp(from, ...whole), clamp(to, ...whole)];
+    const [low, high] = [from, to].map((epoch) => clamp(Math.round(epoch), ...whole));
     if (high - low >= 1) zoom = high - low > 0.98 * (whole[1] - whole[0]) ? whole : [low, high];
     update();
   }
