@@ -22,6 +22,7 @@ from bascule.experiments.predictions import (
     check,
     mean_tv,
 )
+from bascule.experiments.verdict import Interval
 
 
 def curves(**arms):
@@ -195,3 +196,93 @@ def test_measures_of_translation_are_known():
             check(Lower(f"{label}[translation,64px]", "a", than="b"), arms)
     with pytest.raises(Refusal, match="unknown arm in Closes"):
         check(Closes("paired L1[x]", "paired L1 of copy[x]", "a", than="c"), arms)
+
+
+def seen(low, high):
+    return Interval((low + high) / 2, low, high)
+
+
+ONE_SEED = Interval(0.3, -inf, inf)
+LOWER = Lower("D_Gz", "new", than="old", from_epoch=5)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "shown", "told"),
+    [
+        (LOWER, seen(-0.4, -0.2), "D_Gz is 0.30 lower [0.20, 0.40] in “new” than in “old”"),
+        (LOWER, seen(0.2, 0.4), "D_Gz is 0.30 higher [0.20, 0.40] in “new” than in “old”"),
+        (LOWER, seen(-0.1, 0.2), "neither clearly higher nor clearly lower in “new” than in “old”"),
+        (LOWER, seen(-0.1, 0.2), "from epoch 5: the difference is 0.05 [−0.10, 0.20]"),
+        (LOWER, ONE_SEED, "D_Gz is 0.3 higher in “new” than in “old” from epoch 5"),
+        (LOWER, Interval(0.0, 0.0, 0.0), "D_Gz is the same in “new” and in “old”"),
+        (Higher(KID, "new", than="old"), seen(1, 3), "KID is 2.0 higher [1.0, 3.0] in “new”"),
+        (
+            Alike("D_x", "a", than="b", by=1),
+            seen(-0.1, 0.2),
+            "D_x is alike in “a” and “b” over the",
+        ),
+        (Alike("D_x", "a", than="b", by=0.1), seen(0.2, 0.4), "D_x is 0.30 higher [0.20, 0.40]"),
+        (
+            Within("D_x", "a", 0, 0.1),
+            seen(0.2, 0.4),
+            "D_x of “a” is 0.30 [0.20, 0.40] over the run",
+        ),
+        (Exceeds("D_x", "D_Gz", "a"), seen(-0.4, -0.2), "is 0.30 lower [0.20, 0.40] than its D_Gz"),
+        (
+            Exceeds("SSIM[1]", "SSIM[2]", "a"),
+            seen(-0.1, 0.2),
+            "SSIM[1] of “a” is neither clearly higher nor clearly lower than its SSIM[2]",
+        ),
+        (
+            Closes("L1[x]", "L1 of copy[x]", "a", than="b"),
+            seen(0.1, 0.3),
+            "L1 of “a” closes 0.20 [0.10, 0.30] of the gap between L1 of copy (0) and “b” (1)",
+        ),
+        (
+            Rises("mmd", "a", (0, 2), (4, 6)),
+            seen(-0.4, -0.2),
+            "mmd of “a” becomes 0.30 lower [0.20, 0.40] from epochs 0 to 1 to epochs 4 to 5",
+        ),
+        (Falls("mmd", "a", (0, 2), (4, 6)), seen(-0.1, 0.2), "neither clearly rises nor clearly"),
+        (
+            Spike("loss_D", "a", 9),
+            seen(8, 18),
+            "at epoch 9 loss_D of “a” jumps, and its peak stands 13",
+        ),
+        (Spike("loss_D", "a", 9), seen(-13, 39), "has a peak that stands 13 [−13, 39] standard"),
+        (Spike("loss_D", "a", 9), seen(-3, -1), "stands 2.0 [1.0, 3.0] standard deviations below"),
+        (Settles("D_x", "a", 0.05, 5), seen(0.1, 0.3), "D_x of “a” varies by 0.20 [0.10, 0.30]"),
+    ],
+)
+def test_what_was_found_follows_the_numbers_and_not_the_claim(prediction, shown, told):
+    assert told in prediction.found(shown)
+
+
+def test_what_a_difference_means_follows_its_sign():
+    assert LOWER.meaning(seen(0.2, 0.4)) == "D is fooled more"
+    assert LOWER.meaning(seen(-0.4, -0.2)) == "D is fooled less"
+    assert LOWER.meaning(seen(-0.1, 0.2)) == ""
+    assert Alike("D_Gz", "a", than="b", by=1).meaning(seen(0.2, 0.4)) == ""  # alike
+    assert Lower("r_v", "a", than="b").meaning(seen(0.2, 0.4)) == ""
+
+
+@pytest.mark.parametrize(
+    ("prediction", "low", "high"),
+    [
+        (Within("D_x", "a", 0, 1), 0, 1),
+        (LOWER, -1, 1),
+        (Rises("D_x", "a", (0, 1), (1, 2)), -1, 1),
+        (Settles("r_v", "a", 0.1, 0), 0, inf),
+        (Exceeds("D_x", "lead", "a"), -1, 2),
+        (Lower(KID, "a", than="b"), -inf, inf),
+        (Spike("D_x", "a", 3), -inf, inf),
+    ],
+)
+def test_between_which_numbers_a_measurement_lies(prediction, low, high):
+    assert prediction.limits() == (low, high)
+
+
+def test_a_scalar_that_no_epoch_measured_is_no_error():
+    nothing = {"a": {7: {}}}
+    for claim in (Spike("lead", "a", 3), Settles("mmd", "a", 0.1, 0), Within("mmd", "a", 0, 1)):
+        assert isnan(claim.measure(nothing, 7))

@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bascule.experiments.predictions import Settles, Within
-from bascule.experiments.verdict import Interval, holm, judge, p_value, t_interval, verdict
+from bascule.experiments.predictions import Higher, Lower, Settles, Within
+from bascule.experiments.verdict import (
+    Interval,
+    holm,
+    judge,
+    p_value,
+    ranked,
+    t_interval,
+    verdict,
+)
 
 
 def runs(by_seed, arm="a"):
@@ -88,7 +96,7 @@ def test_a_check_that_is_not_met_voids_the_verdict():
 def test_a_seed_that_did_not_finish_voids_the_verdict():
     answer = verdict([Within("D_x", "a", 0, 1)], [], runs({0: 0.5, 1: 0.5}), [0, 1, 2])
     assert answer.word == "inconclusive"
-    assert "1 of 3 seeds have no finished run" in answer.why
+    assert "1 of 3 seeds has no finished run" in answer.why
 
 
 def test_what_hardly_moves_has_settled():
@@ -135,3 +143,70 @@ def test_holm_steps_down_and_never_back():
 def test_what_has_no_p_counts_among_the_many():
     first, second = holm([float("nan"), 0.001])
     assert isnan(first) and second == 0.002
+
+
+GOOD = Within("D_x", "a", 0, 1)
+NEVER = Within("mmd", "a", 0, 1)  # no run has it
+
+
+def test_what_no_seed_measured_is_not_measured_and_never_supports():
+    near = runs({0: 0.5, 1: 0.51, 2: 0.49})
+    answer = verdict([GOOD, NEVER], [], near, [0, 1, 2])
+    assert [f.word for f in answer.findings] == ["supported", "not measured"]
+    assert answer.word == "inconclusive"
+    assert answer.why == (
+        "1 of 2 predictions are supported; not measured: mmd of “a” lies in [0, 1] over the run"
+    )
+    assert isnan(answer.findings[1].interval.mean)
+
+
+def test_a_verdict_is_never_not_measured_and_says_when_nothing_was():
+    for seeds in ([0], [0, 1]):
+        answer = verdict([NEVER], [], {"a": {}}, seeds)
+        assert answer.word == "inconclusive" and answer.findings[0].word == "not measured"
+        assert answer.why.endswith("nothing was measured")
+
+
+def test_a_check_that_was_not_measured_is_no_failure_of_the_program():
+    near = runs({0: 0.5, 1: 0.51, 2: 0.49})
+    answer = verdict([GOOD], [NEVER], near, [0, 1, 2])
+    assert answer.word == "inconclusive" and "was not measured" in answer.why
+    assert "cannot be trusted" not in answer.why
+
+
+def test_a_seed_without_a_number_is_named_and_the_mean_is_that_of_the_others():
+    some = runs({0: 0.5, 1: 0.6, 2: float("nan")})
+    (finding,) = verdict([GOOD], [], some, [0, 1, 2]).findings
+    assert finding.word == "inconclusive" and isnan(finding.p)
+    assert finding.interval == Interval(pytest.approx(0.55), -inf, inf)
+    assert finding.reason == "it was not measured on 1 of 3 seeds"
+
+
+def test_an_interval_is_shown_within_what_its_number_can_be_and_judged_whole():
+    near_0 = runs({0: 0.0, 1: 0.01, 2: 0.05})
+    (finding,) = verdict([Within("D_x", "a", 0, 1)], [], near_0, [0, 1, 2]).findings
+    assert finding.interval.low < 0 and finding.word == "inconclusive"
+    assert finding.shown.low == 0.0 and finding.shown.high == finding.interval.high
+    assert finding.shown.half == finding.interval.half  # it is known no better
+    (free,) = verdict([Within("r_v", "a", 0, 1)], [], {"a": {}}, [0, 1, 2]).findings
+    assert free.shown == free.interval
+
+
+def test_what_refutes_comes_first_then_words_then_effects_then_what_is_missing():
+    """Half widths by hand: deviation 0.01 over three seeds is 0.0248."""
+    both = {
+        "a": {s: {"D_x": np.full(4, 0.5 + d)} for s, d in enumerate((-0.01, 0, 0.01))},
+        "b": {s: {"D_x": np.full(4, 0.1)} for s in range(3)},
+    }
+    wide = Within("D_x", "a", 0, 1)  # 0.5 from both edges
+    near = Within("D_x", "a", 0.4, 1)  # 0.1 from one
+    edge = Within("D_x", "a", 0.51, 1)  # crossed
+    higher, lower = Higher("D_x", "a", than="b"), Lower("D_x", "a", than="b")
+    claims = [NEVER, edge, near, wide, higher]
+    answer = verdict(claims, [], both, [0, 1, 2])
+    assert [f.prediction for f in ranked(answer)] == [higher, wide, near, edge, NEVER]
+    by_claim = {f.prediction: f.effect for f in answer.findings}
+    assert by_claim[near] == pytest.approx(0.1 / (4.302653 * 0.01 / 3**0.5), rel=1e-6)
+    assert by_claim[edge] < 1 < by_claim[near] and by_claim[NEVER] == 0
+    refuted = verdict([higher, lower], [], both, [0, 1, 2])
+    assert refuted.word == "refuted" and ranked(refuted)[0].prediction == lower

@@ -15,10 +15,12 @@ def test_numbers_regions_and_intervals():
     assert facts.number(nan) == "–"
     assert facts.region(0.45, 0.55) == "0.45 to 0.55"
     assert facts.region(-inf, -0.1) == "at most −0.1" and facts.region(5, inf) == "at least 5"
-    assert facts.interval(Interval(0.5, 0.4, 0.6)) == "0.5 [0.4, 0.6]"
+    assert facts.interval(Interval(0.5, 0.4, 0.6)) == "0.50 [0.40, 0.60]"
+    assert facts.interval(Interval(0.5, -inf, inf)) == "0.5 [no interval]"
+    assert facts.interval(Interval(0.01, -0.02, 0.04).within(0, 1)) == "0.010 [0.000, 0.040]"
     assert facts.interval(Interval(nan, -inf, inf)) == "not measured"
     # t(0.975, 2) = 4.3027; standard deviation 1 over sqrt(3)
-    assert facts.plus_minus([1, 2, 3]) == "2 ± 2.484" and facts.plus_minus([1]) == "1"
+    assert facts.plus_minus([1, 2, 3]) == "2.0 ± 2.5" and facts.plus_minus([1]) == "1"
     assert facts.duration(3725) == "1 h 02 min" and facts.duration(59.6) == "1 min 00 s"
 
 
@@ -55,3 +57,14 @@ def test_arms_with_the_same_rows_share_them():
 def test_the_rounding_of_a_mean_is_no_interval():
     assert facts.plus_minus([0.3664, 0.3664, 0.36640000000000006]) == "0.3664 ± 0"
     assert facts.plus_minus([0.3664, 0.3665]) != "0.3664 ± 0"
+
+
+def test_a_mean_over_seeds_stays_within_its_limits():
+    shares = [0.0, 0.01, 0.05]  # mean 0.02, half width 4.3027 * 0.02646 / sqrt(3) = 0.0657
+    assert facts.plus_minus(shares) == "0.020 ± 0.066"
+    assert facts.plus_minus(shares, (0, 1)) == "0.020 [0.000, 0.086]"
+    assert facts.cut(["0.020 ± 0.066"]) == "" and "cut" in facts.cut(["0.020 [0.000, 0.086]"])
+    curves = [{"D_Gz": np.full(5, x), "loss_D": np.full(5, x)} for x in shares]
+    assert facts.finals(curves, ["D_Gz", "loss_D"]) == ["0.020 [0.000, 0.086]", "0.020 ± 0.066"]
+    of_game = facts.finals(curves, ["loss_D"], list(ARMS.values()))
+    assert of_game == ["0.020 [0.000, 0.086]"]  # a cross-entropy is not below 0

@@ -3,13 +3,16 @@
 import html
 import re
 from dataclasses import replace
+from math import inf, nan
 
 import pytest
 from fakes import ARMS, CREDIT, EPOCHS, SWITCH, fake_results, judged
 
-from bascule.experiments.verdict import holm
+from bascule.experiments.predictions import Within
+from bascule.experiments.verdict import Finding, Interval, holm
+from bascule.reports import answer
 from bascule.reports.facts import probability
-from bascule.reports.note import write_experiment_note
+from bascule.reports.note import _findings, experiment_page, write_experiment_note
 from bascule.reports.protocol import command, failures
 
 
@@ -77,9 +80,7 @@ def test_shared_pasts_count_once_among_the_images(page):
 def test_the_verdict_comes_before_everything_else(page):
     source = page.read_text("utf-8")
     badge = source.index('<strong class="badge refuted">')
-    assert badge < source.index("<section>") and source.index("Is D fooled?") < source.index(
-        "<section>"
-    )
+    assert badge < source.index("Is D fooled?") < source.index("<section")
 
 
 def test_the_pictures_of_the_markdown_exist_and_show_before_and_end(page):
@@ -157,3 +158,22 @@ def test_the_command_names_arms_and_settings(results):
         "bascule run fake --quick --arm plain --arm 'perfect G, every input noised' "
         "--seeds 0 1 2 --set 'change=InstanceNoise(0.1)'"
     )
+
+
+def test_an_interval_that_ends_at_the_edge_touches_it_and_one_around_it_crosses_it():
+    def why(mean, low, high, word="inconclusive", missing=""):
+        claim = Within("D_x", "a", 0.5, 1.0)
+        told = Finding(claim, {}, Interval(mean, low, high), word, False, 1.0, missing)
+        return _findings("check", [told], [0, 1]).rows[0][-1]
+
+    assert why(0.6, 0.4, 0.8) == "the interval crosses the edge"
+    assert why(0.6, 0.5 - 1e-9, 0.7) == "the interval touches the edge"
+    assert why(0.4, 0.3, 0.5) == "the interval touches the edge"
+    assert why(0.6, 0.49, 0.71) == "the interval crosses the edge"
+    assert why(0.6, 0.55, 0.65, "supported") == "the interval lies inside"
+    assert why(nan, -inf, inf, "not measured", "nothing there") == "nothing there"
+
+
+def test_the_first_view_holds_the_finding_and_a_chip_a_prediction(results):
+    told = experiment_page(results, CREDIT, "bascule run fake").answer
+    assert told.finding == answer.finding(results) and len(told.chips) == 3

@@ -273,11 +273,14 @@ def _tell(results: Results, folder: Path, credit: str, settings: list[str]) -> N
 
 
 def say(results: Results, page: Path) -> None:
-    """Print what failed, the verdict, and where the note is."""
+    """Print what failed, what was found, the verdict, and where the note is."""
+    from bascule.reports.answer import finding as what_was_found
+
     for failure, message in results.failures.items():
         word = "missing" if message.startswith("not ") else "failed"
         print(f"{word}: {failure}: {message}", file=sys.stderr)
     prefix = f"{results.experiment.name}: " if "/" in results.experiment.name else ""
+    print(f"{prefix}{what_was_found(results)}")
     print(f"{prefix}{results.verdict.word}: {results.verdict.why}")
     for finding in (*results.verdict.findings, *results.verdict.checks):
         print(f"  {finding.word:12} {finding.prediction.claim()}")

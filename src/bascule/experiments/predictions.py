@@ -16,14 +16,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from math import inf, nan
-from typing import Any, Protocol
+from math import inf, isfinite, nan
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from bascule.errors import Refusal, unknown
+from bascule.experiments.digits import bracketed
+from bascule.experiments.digits import region as region_told
+from bascule.experiments.scalars import ANY, MEANING, POSITIVE, Limits, limits, of_difference, stem
 from bascule.features.extractors import DEFAULT
 from bascule.metrics.measured import METRICS, ON_HELD_OUT
+
+if TYPE_CHECKING:
+    from bascule.experiments.verdict import Interval
 
 Curve = Mapping[str, np.ndarray]  # scalar name -> (epochs,)
 Curves = Mapping[str, Mapping[int, Curve]]  # arm -> seed -> curve
@@ -86,6 +92,24 @@ class Prediction(Protocol):
     def measure(self, curves: Curves, seed: int) -> float:
         """The number of one seed."""
 
+    def limits(self) -> Limits:
+        """Between which numbers it always lies, as a share in 0 to 1; a side may be infinite."""
+
+    def short(self) -> str:
+        """The claim in a few words."""
+
+    def expected(self) -> str:
+        """What the claim expects of the number: "lower", "0.45 to 0.55"."""
+
+    def found(self, shown: Interval) -> str:
+        """What was measured, as a sentence without its full stop, whatever was claimed.
+
+        ``shown``: the mean over seeds and its interval, which may be infinite.
+        """
+
+    def meaning(self, shown: Interval) -> str:
+        """What that is in plain words, such as "D is fooled more"; "" where nothing is clear."""
+
 
 def is_evaluated(scalar: str) -> bool:
     """Whether ``scalar`` is the label of an evaluation's number, such as "KID[...]"."""
@@ -107,7 +131,8 @@ def _mean(
 def _window(
     curves: Curves, arm: str, seed: int, scalar: str, start: int, end: int | None
 ) -> np.ndarray:
-    return np.asarray(curves[arm][seed][scalar])[start:end]
+    """The numbers of a scalar in a window; none where it was not measured."""
+    return np.asarray(curves[arm][seed].get(scalar, ()), float)[start:end]
 
 
 def _when(scalar: str, start: int, end: int | None) -> str:
@@ -122,8 +147,50 @@ def _epochs(start: int, end: int | None) -> str:
     return f"in epoch {start}" if end == start + 1 else f"in epochs {start} to {end - 1}"
 
 
+def _told(shown: Interval, sign: int = 1) -> tuple[str, str]:
+    """A mean and its interval in brackets, after a space; of the negative where ``sign`` is -1."""
+    low, high = sorted((sign * shown.low, sign * shown.high))
+    number, interval = bracketed(sign * shown.mean, low, high, shown.half)
+    return number, f" {interval}" if interval else ""
+
+
+def _side(shown: Interval) -> int:
+    """1: above 0, -1: below; 0 where the interval leaves it open. One seed counts as it is."""
+    if not isfinite(shown.low):
+        return int(np.sign(shown.mean))
+    return 1 if shown.low > 0 else -1 if shown.high < 0 else 0
+
+
+def _change(shown: Interval, more: str, less: str) -> str:
+    """ "0.3 higher [0.2, 0.4]", with ``more`` or ``less``; "" where neither is clear."""
+    if not (side := _side(shown)):
+        return ""
+    number, interval = _told(shown, side)
+    return f"{number} {more if side > 0 else less}{interval}"
+
+
+def _meaning(scalar: str, shown: Interval) -> str:
+    return (
+        MEANING[stem(scalar)][_side(shown) < 0] if stem(scalar) in MEANING and _side(shown) else ""
+    )
+
+
+def _by(by: float) -> str:
+    return f" by more than {by:g}" if by else ""
+
+
+class _Plain:
+    """A prediction about any number, which says nothing but itself."""
+
+    def limits(self) -> Limits:
+        return ANY
+
+    def meaning(self, shown: Interval) -> str:
+        return ""
+
+
 @dataclass(frozen=True)
-class Within:
+class Within(_Plain):
     """The mean of ``scalar`` in ``arm`` lies in [low, high]."""
 
     scalar: str
@@ -146,9 +213,24 @@ class Within:
     def measure(self, curves: Curves, seed: int) -> float:
         return _mean(curves, self.arm, seed, self.scalar, self.from_epoch, self.to_epoch)
 
+    def limits(self) -> Limits:
+        return limits(self.scalar)
+
+    def short(self) -> str:
+        when = _when(self.scalar, self.from_epoch, self.to_epoch)
+        return f"{stem(self.scalar)} of “{self.arm}” in [{self.low:g}, {self.high:g}] {when}"
+
+    def expected(self) -> str:
+        return region_told(self.low, self.high)
+
+    def found(self, shown: Interval) -> str:
+        when = _when(self.scalar, self.from_epoch, self.to_epoch)
+        number, interval = _told(shown)
+        return f"{stem(self.scalar)} of “{self.arm}” is {number}{interval} {when}"
+
 
 @dataclass(frozen=True)
-class Lower:
+class Lower(_Plain):
     """The mean of ``scalar`` is lower in ``arm`` than in ``than``, by more than ``by``.
 
     Compared seed by seed: both arms of a seed share every draw.
@@ -162,9 +244,11 @@ class Lower:
     to_epoch: int | None = None
 
     def claim(self) -> str:
-        by = f" by more than {self.by:g}" if self.by else ""
         when = _when(self.scalar, self.from_epoch, self.to_epoch)
-        return f"{self.scalar} of “{self.arm}” is lower than of “{self.than}”{by} {when}"
+        told = f"{self.scalar} of “{self.arm}” is {self.way} than of “{self.than}”"
+        return f"{told}{_by(self.by)} {when}"
+
+    way = "lower"
 
     def measured(self) -> str:
         return f"difference of means, “{self.arm}” − “{self.than}”"
@@ -179,13 +263,38 @@ class Lower:
         )
         return float(ours - theirs)
 
+    def limits(self) -> Limits:
+        return of_difference(limits(self.scalar), limits(self.scalar))
+
+    def short(self) -> str:
+        when = _when(self.scalar, self.from_epoch, self.to_epoch)
+        told = f"{stem(self.scalar)} {self.way} in “{self.arm}” than in “{self.than}”"
+        return f"{told}{_by(self.by)} {when}"
+
+    def expected(self) -> str:
+        return f"{self.way}{_by(self.by)}"
+
+    def found(self, shown: Interval) -> str:
+        name, when = stem(self.scalar), _when(self.scalar, self.from_epoch, self.to_epoch)
+        if told := _change(shown, "higher", "lower"):
+            return f"{name} is {told} in “{self.arm}” than in “{self.than}” {when}"
+        if shown.low == shown.high == 0:
+            return f"{name} is the same in “{self.arm}” and in “{self.than}” {when}"
+        number, interval = _told(shown)
+        return (
+            f"{name} is neither clearly higher nor clearly lower in “{self.arm}” than in "
+            f"“{self.than}” {when}: the difference is {number}{interval}"
+        )
+
+    def meaning(self, shown: Interval) -> str:
+        return _meaning(self.scalar, shown)
+
 
 @dataclass(frozen=True)
 class Higher(Lower):
     """The mean of ``scalar`` is higher in ``arm`` than in ``than``, by more than ``by``."""
 
-    def claim(self) -> str:
-        return super().claim().replace(" is lower than ", " is higher than ")
+    way = "higher"
 
     def region(self) -> tuple[float, float]:
         return self.by, inf
@@ -207,9 +316,30 @@ class Alike(Lower):
     def region(self) -> tuple[float, float]:
         return -self.by, self.by
 
+    def short(self) -> str:
+        when = _when(self.scalar, self.from_epoch, self.to_epoch)
+        return f"{stem(self.scalar)} alike in “{self.arm}” and “{self.than}” {when}"
+
+    def expected(self) -> str:
+        return f"a difference of at most {self.by:g}"
+
+    def found(self, shown: Interval) -> str:
+        if not (-self.by <= shown.low and shown.high <= self.by):
+            return super().found(shown)
+        when = _when(self.scalar, self.from_epoch, self.to_epoch)
+        number, interval = _told(shown)
+        return (
+            f"{stem(self.scalar)} is alike in “{self.arm}” and “{self.than}” {when}: "
+            f"the difference is {number}{interval}"
+        )
+
+    def meaning(self, shown: Interval) -> str:
+        alike = -self.by <= shown.low and shown.high <= self.by
+        return "" if alike else super().meaning(shown)
+
 
 @dataclass(frozen=True)
-class Exceeds:
+class Exceeds(_Plain):
     """The mean of ``scalar`` is higher than that of ``other`` in the same arm, by more than ``by``.
 
     Compared seed by seed.
@@ -223,9 +353,8 @@ class Exceeds:
     to_epoch: int | None = None
 
     def claim(self) -> str:
-        by = f" by more than {self.by:g}" if self.by else ""
         when = _when(self.scalar, self.from_epoch, self.to_epoch)
-        return f"{self.scalar} of “{self.arm}” exceeds its {self.other}{by} {when}"
+        return f"{self.scalar} of “{self.arm}” exceeds its {self.other}{_by(self.by)} {when}"
 
     def measured(self) -> str:
         return "difference of the two means"
@@ -240,9 +369,36 @@ class Exceeds:
         )
         return ours - theirs
 
+    def limits(self) -> Limits:
+        return of_difference(limits(self.scalar), limits(self.other))
+
+    def short(self) -> str:
+        when = _when(self.scalar, self.from_epoch, self.to_epoch)
+        ours, theirs = self._names()
+        return f"{ours} of “{self.arm}” above its {theirs}{_by(self.by)} {when}"
+
+    def expected(self) -> str:
+        return f"higher{_by(self.by)}"
+
+    def found(self, shown: Interval) -> str:
+        when = _when(self.scalar, self.from_epoch, self.to_epoch)
+        ours, theirs = self._names()
+        if told := _change(shown, "higher", "lower"):
+            return f"{ours} of “{self.arm}” is {told} than its {theirs} {when}"
+        number, interval = _told(shown)
+        return (
+            f"{ours} of “{self.arm}” is neither clearly higher nor clearly lower than its "
+            f"{theirs} {when}: the difference is {number}{interval}"
+        )
+
+    def _names(self) -> tuple[str, str]:
+        """Both scalars, with their brackets where they differ in nothing else."""
+        ours, theirs = stem(self.scalar), stem(self.other)
+        return (self.scalar, self.other) if ours == theirs else (ours, theirs)
+
 
 @dataclass(frozen=True)
-class Closes:
+class Closes(_Plain):
     """How much of the way from ``start`` to what ``bound`` reaches ``arm`` goes, at least ``part``.
 
     (start - scalar of arm) / (start - scalar of bound), where ``start`` is another scalar of the
@@ -273,9 +429,22 @@ class Closes:
         ours, bound = (_mean(curves, arm, seed, self.scalar) for arm in (self.arm, self.than))
         return (start - ours) / (start - bound) if bound < start else nan
 
+    def short(self) -> str:
+        return f"{stem(self.scalar)} of “{self.arm}” closes {self.part:.0%} of the gap"
+
+    def expected(self) -> str:
+        return f"at least {self.part:g}"
+
+    def found(self, shown: Interval) -> str:
+        number, interval = _told(shown)
+        return (
+            f"{stem(self.scalar)} of “{self.arm}” closes {number}{interval} of the gap between "
+            f"{stem(self.start)} (0) and “{self.than}” (1)"
+        )
+
 
 @dataclass(frozen=True)
-class Rises:
+class Rises(_Plain):
     """The mean of ``scalar`` in ``arm`` is higher in the later window than in the earlier one.
 
     Windows are (from_epoch, to_epoch) pairs. By more than ``by``.
@@ -288,9 +457,7 @@ class Rises:
     by: float = 0.0
 
     def claim(self) -> str:
-        by = f" by more than {self.by:g}" if self.by else ""
-        moment = f"from {_span(self.earlier)} to {_span(self.later)}"
-        return f"{self.scalar} of “{self.arm}” {self.verb}{by} {moment}"
+        return f"{self.scalar} of “{self.arm}” {self.verb}{_by(self.by)} {self._moment()}"
 
     verb = "rises"
 
@@ -306,6 +473,28 @@ class Rises:
             for window in (self.earlier, self.later)
         )
         return later - earlier
+
+    def limits(self) -> Limits:
+        return of_difference(limits(self.scalar), limits(self.scalar))
+
+    def short(self) -> str:
+        return f"{stem(self.scalar)} of “{self.arm}” {self.verb}{_by(self.by)} {self._moment()}"
+
+    def expected(self) -> str:
+        return f"that it {self.verb}{_by(self.by)}"
+
+    def found(self, shown: Interval) -> str:
+        name = f"{stem(self.scalar)} of “{self.arm}”"
+        if told := _change(shown, "higher", "lower"):
+            return f"{name} becomes {told} {self._moment()}"
+        number, interval = _told(shown)
+        return (
+            f"{name} neither clearly rises nor clearly falls {self._moment()}: "
+            f"it changes by {number}{interval}"
+        )
+
+    def _moment(self) -> str:
+        return f"from {_span(self.earlier)} to {_span(self.later)}"
 
 
 @dataclass(frozen=True)
@@ -323,7 +512,7 @@ def _span(window: tuple[int, int]) -> str:
 
 
 @dataclass(frozen=True)
-class Spike:
+class Spike(_Plain):
     """``scalar`` jumps at ``at_epoch``: its peak stands ``height`` deviations above what was.
 
     The peak is the highest batch of the ``width`` epochs from ``at_epoch`` on; what was, the
@@ -349,12 +538,30 @@ class Spike:
     def measure(self, curves: Curves, seed: int) -> float:
         at, name = self.at_epoch, f"{self.scalar}_max"
         was = _window(curves, self.arm, seed, name, max(at - self.before, 0), at)
-        peak = _window(curves, self.arm, seed, name, at, at + self.width).max()
-        return float((peak - was.mean()) / max(was.std(ddof=1), 1e-12))
+        new = _window(curves, self.arm, seed, name, at, at + self.width)
+        if len(was) < 2 or not len(new):
+            return nan
+        return float((new.max() - was.mean()) / max(was.std(ddof=1), 1e-12))
+
+    def short(self) -> str:
+        return f"{stem(self.scalar)} of “{self.arm}” spikes at epoch {self.at_epoch}"
+
+    def expected(self) -> str:
+        return f"a height of at least {self.height:g}"
+
+    def found(self, shown: Interval) -> str:
+        jumps = isfinite(shown.low) and shown.low >= self.height
+        start = "jumps, and its peak" if jumps else "has a peak that"
+        number, interval = _told(shown, -1 if shown.mean < 0 else 1)
+        side = "below" if shown.mean < 0 else "above"
+        return (
+            f"at epoch {self.at_epoch} {stem(self.scalar)} of “{self.arm}” {start} stands {number}"
+            f"{interval} standard deviations {side} the highest batches before"
+        )
 
 
 @dataclass(frozen=True)
-class Settles:
+class Settles(_Plain):
     """``scalar`` comes to rest: from ``from_epoch`` on its epochs vary by at most ``within``.
 
     Measured as the standard deviation of the epochs' means. The claim has no lower side: a
@@ -379,7 +586,25 @@ class Settles:
 
     def measure(self, curves: Curves, seed: int) -> float:
         window = _window(curves, self.arm, seed, self.scalar, self.from_epoch, self.to_epoch)
-        return float(window.std(ddof=1))
+        return float(window.std(ddof=1)) if len(window) > 1 else nan
+
+    def limits(self) -> Limits:
+        return POSITIVE
+
+    def short(self) -> str:
+        when = _epochs(self.from_epoch, self.to_epoch)
+        return f"{stem(self.scalar)} of “{self.arm}” settles {when}"
+
+    def expected(self) -> str:
+        return f"at most {self.within:g}"
+
+    def found(self, shown: Interval) -> str:
+        when = _epochs(self.from_epoch, self.to_epoch)
+        number, interval = _told(shown)
+        return (
+            f"{stem(self.scalar)} of “{self.arm}” varies by {number}{interval} {when} "
+            "(the standard deviation over its epochs)"
+        )
 
 
 def check(

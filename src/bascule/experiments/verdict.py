@@ -2,7 +2,8 @@
 
 Each prediction is judged by the t interval of its mean over seeds (95 %): *supported* when the
 whole interval lies in the claimed region, *refuted* when none of it does, else *inconclusive*.
-One seed has no interval, so it is never more than inconclusive.
+One seed has no interval, so it is never more than inconclusive. A prediction of which no seed has
+a number is *not measured*; the verdict of an experiment is never that, but names it.
 
 The experiment is supported when every prediction is (an intersection-union test, which needs no
 correction). It is refuted when a prediction is refuted also by its interval at 1 - 5 % / m, m
@@ -13,7 +14,7 @@ if one is not supported, the verdict is inconclusive whatever the predictions sa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isfinite, nan
 from typing import Literal
 
@@ -22,7 +23,7 @@ from scipy import stats
 
 from bascule.experiments.predictions import Curves, Prediction
 
-Word = Literal["supported", "refuted", "inconclusive"]
+Word = Literal["supported", "refuted", "inconclusive", "not measured"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,18 @@ class Interval:
     mean: float
     low: float
     high: float
+    cut_from: float | None = None  # half the width, where less of it is shown
+
+    @property
+    def half(self) -> float:
+        """Half its width, also of what is cut off."""
+        return self.high - self.mean if self.cut_from is None else self.cut_from
+
+    def within(self, low: float, high: float) -> Interval:
+        """The same without what lies below ``low`` or above ``high``, which no mean can be."""
+        if not isfinite(self.half) or (low <= self.low and self.high <= high):
+            return self
+        return Interval(self.mean, max(self.low, low), min(self.high, high), self.half)
 
 
 def t_interval(values: Sequence[float], level: float = 0.95) -> Interval:
@@ -73,6 +86,22 @@ class Finding:
     p: float  # the smallest level at which the word still stands; NaN where there is no interval
     reason: str = ""
 
+    @property
+    def shown(self) -> Interval:
+        """Its interval without what its number can never be, as a share below 0."""
+        return self.interval.within(*self.prediction.limits())
+
+    @property
+    def effect(self) -> float:
+        """How far the mean stands from the nearest edge of the region, in half widths of its
+        interval: above 1 where there is a word. 0 where there is no interval.
+        """
+        edges = [edge for edge in self.prediction.region() if isfinite(edge)]
+        if not isfinite(self.interval.half) or not edges:
+            return 0.0
+        apart = min(abs(self.interval.mean - edge) for edge in edges)
+        return apart / self.interval.half if self.interval.half else inf if apart else 0.0
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -89,18 +118,30 @@ def find(prediction: Prediction, curves: Curves, seeds: Sequence[int], m: int) -
     arms = [a for a in (getattr(prediction, n, None) for n in ("arm", "than")) if a is not None]
     complete = [s for s in seeds if all(s in curves.get(arm, {}) for arm in arms)]
     values = {seed: prediction.measure(curves, seed) for seed in complete}
+    known = [x for x in values.values() if isfinite(x)]
     interval = t_interval(list(values.values()))
+    if len(known) < len(values):  # what is missing may be so for a reason: no interval, no word
+        interval = replace(interval, mean=float(np.mean(known)) if known else nan)
     strict = t_interval(list(values.values()), 1 - 0.05 / m)
-    word = judge(interval, prediction.region())
-    reason = ""
-    if len(values) < len(seeds):
-        reason = f"{len(seeds) - len(values)} of {len(seeds)} seeds have no finished run"
-    elif len(values) == 1:
-        reason = "one seed cannot tell an effect from chance"
     region = prediction.region()
+    word = judge(interval, region) if known else "not measured"
     refuted_strictly = judge(strict, region) == "refuted"
     p = p_value(list(values.values()), region)
+    reason = _missing(len(seeds), len(values), len(known))
     return Finding(prediction, values, interval, word, refuted_strictly, p, reason)
+
+
+def _missing(seeds: int, finished: int, measured: int) -> str:
+    """What is not there to judge by; "" where nothing is missing."""
+    reasons = []
+    if finished < seeds:
+        have = "has" if seeds - finished == 1 else "have"
+        reasons.append(f"{seeds - finished} of {seeds} seeds {have} no finished run")
+    if measured < finished:
+        reasons.append(f"it was not measured on {finished - measured} of {seeds} seeds")
+    if not reasons and seeds == 1:
+        reasons.append("one seed cannot tell an effect from chance")
+    return "; ".join(reasons)
 
 
 def p_value(values: Sequence[float], region: tuple[float, float]) -> float:
@@ -150,7 +191,37 @@ def verdict(
     return Verdict(word, why, findings, checked)
 
 
+def ranked(answer: Verdict) -> list[Finding]:
+    """The predictions, the most telling first.
+
+    First those that refute the hypothesis, then all others with a word (supported, refuted), then
+    inconclusive ones, then what was not measured. Among these, comparisons of arms come before
+    claims about one arm, and then the larger :attr:`Finding.effect`.
+    """
+    order = ("supported", "refuted", "inconclusive", "not measured")
+
+    def place(finding: Finding) -> tuple[bool, int, bool, float]:
+        refutes = answer.word == "refuted" and finding.refuted_strictly
+        about_one = not hasattr(finding.prediction, "than")
+        return not refutes, max(1, order.index(finding.word)), about_one, -finding.effect
+
+    return sorted(answer.findings, key=place)
+
+
 def _answer(
+    findings: Sequence[Finding], checks: Sequence[Finding], seeds: Sequence[int]
+) -> tuple[Word, str]:
+    word, why = _decided(findings, checks, seeds)
+    missing = [f.prediction.claim() for f in (*findings, *checks) if f.word == "not measured"]
+    if len(missing) == len(findings) + len(checks):
+        return word, f"{why}; nothing was measured"
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        why += f"; not measured: {missing[0]}{more}"
+    return word, why
+
+
+def _decided(
     findings: Sequence[Finding], checks: Sequence[Finding], seeds: Sequence[int]
 ) -> tuple[Word, str]:
     if len(seeds) < 2:
@@ -158,13 +229,15 @@ def _answer(
     unfinished = [f for f in (*findings, *checks) if len(f.values) < len(seeds)]
     if unfinished:
         return "inconclusive", unfinished[0].reason
-    failed = [c for c in checks if c.word != "supported"]
+    failed = [c for c in checks if c.word not in ("supported", "not measured")]
     if failed:
         return (
             "inconclusive",
             f"a check of the program was not met, so its measurements cannot be trusted: "
             f"{failed[0].prediction.claim()}",
         )
+    if any(c.word == "not measured" for c in checks):
+        return "inconclusive", "a check of the program was not measured"
     refuted = [f for f in findings if f.refuted_strictly]
     if refuted:
         are = "is" if len(refuted) == 1 else "are"

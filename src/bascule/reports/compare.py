@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bascule.errors import Refusal
 from bascule.experiments.schedule import curve
 from bascule.reports import facts
-from bascule.reports.curves import Change, curves_figure, panels_of
+from bascule.reports.curves import Change, curves_drawing, panels_of
 from bascule.reports.figures import colours
 from bascule.reports.page import Block, Drawing, Page, Samples, Section, Table, Text
 from bascule.reports.paired import paired_differences, paired_table
@@ -100,12 +100,14 @@ def curves_of(runs: Sequence[Run], names: Sequence[str]) -> Drawing:
         "The mean of each epoch's batches, one colour a run. Dashed: a changed rule begins to "
         "act, or a fork leaves its parent, whose past it shares bit for bit (dot)."
     )
-    return Drawing(
+    return curves_drawing(
         "curves",
-        curves_figure(curves, changes, branches, panels=panels),
-        curves_figure(curves, changes, branches, 1, panels=panels),
+        curves,
         f"Learning curves of {', '.join(scalars)}, one colour a run",
         caption + blind,
+        changes,
+        branches,
+        panels=panels,
     )
 
 

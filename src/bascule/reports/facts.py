@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
-from math import isfinite, isnan
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
+from bascule.experiments.digits import ROUNDING, bracketed, rounded
+from bascule.experiments.digits import number as number
+from bascule.experiments.digits import region as region
 from bascule.experiments.predictions import Curve
+from bascule.experiments.scalars import ANY, Limits, limits
 from bascule.experiments.verdict import Interval, t_interval
 from bascule.interventions import Intervention
 from bascule.reports.curves import Change
@@ -18,34 +22,22 @@ from bascule.runs import codec
 from bascule.runs.store import Run
 from bascule.training.recipe import AnyRecipe
 
-NUMBERS = "Numbers are given to 4 significant digits."
+NUMBERS = (
+    "A mean and its interval are rounded to two digits of the half width; other numbers have 4 "
+    "significant digits."
+)
+CUT = "An interval is cut where its number must end, as a share ends at 0 and 1."
 Row = tuple[str, ...]
-ROUNDING = 1e-12  # of a mean: what equal seeds may differ by
 LAST_EPOCHS = 5
 LAST = f"mean over the last {LAST_EPOCHS} epochs"
 
 
-def number(x: float) -> str:
-    """4 significant digits, with a true minus sign; "–" for what is not a number."""
-    if isnan(x):
-        return "–"
-    return f"{x + 0.0:.4g}".replace("-", "−")
-
-
-def region(low: float, high: float) -> str:
-    """A claimed region: "0.45 to 0.55", "at most −0.1", "at least 5"."""
-    if isfinite(low) and isfinite(high):
-        return f"{number(low)} to {number(high)}"
-    return f"at least {number(low)}" if isfinite(low) else f"at most {number(high)}"
-
-
 def interval(found: Interval) -> str:
-    """A mean and its 95 % interval: "0.5 [0.48, 0.52]"."""
+    """A mean and its 95 % interval: "0.331 [0.287, 0.375]"."""
     if not isfinite(found.mean):
         return "not measured"
-    if not isfinite(found.low):
-        return f"{number(found.mean)} [no interval]"
-    return f"{number(found.mean)} [{number(found.low)}, {number(found.high)}]"
+    mean, told = bracketed(found.mean, found.low, found.high, found.half)
+    return f"{mean} {told or '[no interval]'}"
 
 
 def probability(p: float) -> str:
@@ -55,15 +47,28 @@ def probability(p: float) -> str:
     return "below 0.0001" if p < 1e-4 else f"{p:.2g}"
 
 
-def plus_minus(values: Sequence[float]) -> str:
-    """A mean over seeds and the half width of its 95 % t interval: "0.5 ± 0.02"."""
+def plus_minus(values: Sequence[float], limits: Limits = ANY) -> str:
+    """A mean over seeds and the half width of its 95 % t interval: "0.500 ± 0.020".
+
+    Where that would leave ``limits``, between which the values lie, the interval cut at them:
+    "0.020 [0.000, 0.051]".
+    """
     if not values:
         return "–"
     found = t_interval(values)
-    half = found.high - found.mean
+    half = found.half
     if not isfinite(half):
         return number(found.mean)
-    return f"{number(found.mean)} ± {number(0.0 if half < ROUNDING * abs(found.mean) else half)}"
+    if half < ROUNDING * abs(found.mean):
+        return f"{number(found.mean)} ± 0"
+    if found.within(*limits) != found:
+        return interval(found.within(*limits))
+    return " ± ".join(rounded(half, found.mean, half))
+
+
+def cut(texts: Iterable[str]) -> str:
+    """What a caption says of intervals that :func:`plus_minus` cut; "" where it cut none."""
+    return f" {CUT}" if any("[" in text for text in texts) else ""
 
 
 def alike(found: Mapping[str, Sequence[Row]]) -> dict[str, list[str]]:
@@ -94,12 +99,15 @@ def final(curve: Curve, scalar: str) -> float | None:
     return float(tail.mean()) if len(tail) else None
 
 
-def finals(curves: Sequence[Curve], scalars: Sequence[str]) -> list[str]:
-    """The last scalars of one arm over its seeds, one cell a scalar."""
+def finals(
+    curves: Sequence[Curve], scalars: Sequence[str], recipes: Sequence[AnyRecipe] = ()
+) -> list[str]:
+    """The last scalars of one arm over its seeds, one cell a scalar. ``recipes``: of its runs."""
     cells = []
     for scalar in scalars:
         values = [final(curve, scalar) for curve in curves]
-        cells.append(plus_minus([v for v in values if v is not None]))
+        known = [v for v in values if v is not None]
+        cells.append(plus_minus(known, limits(scalar, recipes)))
     return cells
 
 

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import nan
+from math import isfinite, nan
 from pathlib import Path
 
 import numpy as np
 
+from bascule.experiments.digits import rounded
 from bascule.experiments.schedule import Results
-from bascule.experiments.verdict import Finding, Word, holm
+from bascule.experiments.verdict import Finding, holm
 from bascule.reports import facts
 from bascule.reports.abilities import abilities
+from bascule.reports.answer import PREDICTIONS, answer, ranked
 from bascule.reports.bounds import BOUNDS, best_of, bounds_table
 from bascule.reports.coding import decoding, denoising
-from bascule.reports.curves import curves_figure, panels_of
+from bascule.reports.curves import curves_drawing, panels_of
 from bascule.reports.figures import colours
-from bascule.reports.forest import findings_figure
-from bascule.reports.gallery import gallery
+from bascule.reports.forest import findings_drawing
+from bascule.reports.gallery import gallery, hero
 from bascule.reports.measures import measures
 from bascule.reports.page import (
-    Answer,
     Block,
-    Drawing,
     Lines,
     Page,
     Samples,
@@ -37,17 +37,6 @@ from bascule.reports.samples import Picture, at_or_before, sampled_epochs, shown
 from bascule.reports.settling import settling
 from bascule.runs.store import Run, slug
 
-MEANING: Mapping[Word, str] = {
-    "supported": "What was predicted is what was measured: for every prediction the whole 95 % "
-    "interval of the mean over seeds lies in the claimed region. This speaks for the hypothesis "
-    "on these data and this recipe; it does not prove it elsewhere.",
-    "refuted": "At least one prediction is contradicted: its interval over seeds, widened for the "
-    "number of predictions, lies wholly outside the claimed region. The hypothesis, as it is "
-    "stated here, does not hold on these data and this recipe.",
-    "inconclusive": "These runs do not decide: nothing below may be read as evidence for or "
-    "against the hypothesis as a whole. The reason is given above; more seeds or longer runs may "
-    "settle it.",
-}
 CURVES = (
     "Thin: one seed, the mean of its batches in each epoch. Bold: the mean over seeds. Band: from "
     "the lowest seed to the highest. Dashed: a changed rule begins to act."
@@ -79,7 +68,7 @@ DIAGNOSED = (
     "the players' gradients."
 )
 FINDINGS = (
-    "Dots: seeds. Diamond and bar: their mean and its 95 % t interval. Shaded: the region that "
+    "Dots: seeds. Diamond and bar: their mean and its 95 % t interval. Framed: the region that "
     "the claim names. Supported: the whole bar lies in it; refuted: none of it does."
 )
 
@@ -99,10 +88,10 @@ def write_experiment_note(
 
 def experiment_page(results: Results, credit: str, repeat: str) -> Page:
     """The note of an experiment; ``repeat``: the command line that runs it again."""
-    experiment, verdict = results.experiment, results.verdict
+    experiment = results.experiment
     told: dict[str, list[Block]] = {
         "Not finished": [failures(results)] if results.failures else [],
-        "Predictions": _predictions(results),
+        PREDICTIONS: _predictions(results),
         MEASURED: measures(results),
         "Back from the codes": decoding(results),
         "Settled fakes": settling(results),
@@ -120,10 +109,10 @@ def experiment_page(results: Results, credit: str, repeat: str) -> Page:
         Section("Runs", origins(results)),
     ]
     lead = [("Question", Text(experiment.question)), ("Hypothesis", Text(experiment.hypothesis))]
-    why = facts.without_paths(verdict.why)
-    answer = Answer(verdict.word, why, MEANING[verdict.word])
     title = experiment.name or "experiment"
-    return Page("lab note", title, lead, sections, answer)
+    claims = [finding.prediction for finding in ranked(results.verdict)]
+    arms = [getattr(claim, side, "") for claim in claims for side in ("than", "arm")]
+    return Page("lab note", title, lead, sections, answer(results), hero(results, arms))
 
 
 def _predictions(results: Results) -> list[Block]:
@@ -136,14 +125,7 @@ def _predictions(results: Results) -> list[Block]:
             Text("Checks must hold if the program is right; they are no part of the hypothesis.")
         )
         blocks.append(_findings("check", verdict.checks, results.seeds))
-    drawn = Drawing(
-        "findings",
-        findings_figure(verdict),
-        findings_figure(verdict, columns=1),
-        "Forest plot of every prediction and check: seeds, interval and claimed region",
-        FINDINGS,
-    )
-    return [*blocks, drawn]
+    return [*blocks, findings_drawing(verdict, FINDINGS)]
 
 
 def _findings(kind: str, findings: Sequence[Finding], seeds: Sequence[int]) -> Table:
@@ -153,11 +135,11 @@ def _findings(kind: str, findings: Sequence[Finding], seeds: Sequence[int]) -> T
             f.prediction.claim(),
             f.word,
             f.prediction.measured(),
-            facts.interval(f.interval),
+            facts.interval(f.shown),
             *([facts.probability(p)] if several else []),
             facts.region(*f.prediction.region()),
             "; ".join(facts.number(f.values.get(s, nan)) for s in seeds),
-            f.reason or _reason(f),
+            "; ".join(filter(None, (f.reason, _reason(f)))),
         )
         for f, p in zip(findings, holm([f.p for f in findings]), strict=True)
     ]
@@ -167,16 +149,26 @@ def _findings(kind: str, findings: Sequence[Finding], seeds: Sequence[int]) -> T
         *(kind, "word", "measured", "mean [95 % interval]", *corrected),
         *("claimed", per_seed, "why"),
     )
-    return Table(columns, rows, facts.NUMBERS)
+    cut = f" {facts.CUT}" if any(f.shown != f.interval for f in findings) else ""
+    return Table(columns, rows, f"{facts.NUMBERS}{cut}")
 
 
 def _reason(finding: Finding) -> str:
+    """Where the interval stands to the claimed region; nothing where there is none."""
+    found = finding.interval
+    if not (isfinite(found.low) and isfinite(found.high)):
+        return ""
     if finding.word == "supported":
         return "the interval lies inside"
     if finding.word == "refuted":
         only = "" if finding.refuted_strictly else ", but not at the level of several predictions"
         return f"the interval lies outside{only}"
-    return "the interval touches the edge"
+    edges = [edge for edge in finding.prediction.region() if isfinite(edge)]
+    for edge in edges:
+        low, high, at = rounded(found.half, found.low, found.high, edge)
+        if at in (low, high):
+            return "the interval touches the edge"
+    return "the interval crosses the edge"
 
 
 def _curves(results: Results) -> list[Block]:
@@ -185,12 +177,15 @@ def _curves(results: Results) -> list[Block]:
     scalars = results.scalars
     panels = panels_of(scalars, results.experiment.arms.values())
     blind = BLIND_D if "D_x" in scalars else ""
-    drawn = Drawing(
+    drawn = curves_drawing(
         "curves",
-        curves_figure(results.curves, changes, branches, bounds=best, panels=panels),
-        curves_figure(results.curves, changes, branches, 1, best, panels),
+        results.curves,
         f"Learning curves of {', '.join(scalars)}, one colour an arm",
         CURVES + blind + (SHARED if branches else "") + (BOUNDS if best else ""),
+        changes,
+        branches,
+        best,
+        panels,
     )
     tables = [_last(results), *([bounds_table(results, best)] if best else [])]
     return [drawn, *tables, *_asked(results)]
@@ -212,12 +207,12 @@ def _asked(results: Results) -> list[Block]:
     if not panels:
         return []
     return [
-        Drawing(
+        curves_drawing(
             "diagnostics",
-            curves_figure(results.curves, panels=panels),
-            curves_figure(results.curves, panels=panels, columns=1),
+            results.curves,
             "What diagnostics measured in every arm: " + ", ".join(name for name, *_ in panels),
             DIAGNOSED,
+            panels=panels,
         )
     ]
 
@@ -236,11 +231,16 @@ def _branches(results: Results) -> dict[str, int]:
 
 def _last(results: Results) -> Table:
     cells = [
-        (arm, str(len(curves)), *facts.finals(list(curves.values()), results.scalars))
+        (
+            arm,
+            str(len(curves)),
+            *facts.finals(list(curves.values()), results.scalars, [results.experiment.arms[arm]]),
+        )
         for arm, curves in results.curves.items()
     ]
     caption = f"Of each seed, the {facts.LAST}; over seeds, mean ± half width of its 95 % interval."
-    return Table(("arm", "seeds", *results.scalars), cells, f"{caption} {facts.NUMBERS}")
+    cut = facts.cut(cell for row in cells for cell in row[2:])
+    return Table(("arm", "seeds", *results.scalars), cells, f"{caption}{cut} {facts.NUMBERS}")
 
 
 def _samples(results: Results, credit: str) -> list[Block]:

@@ -5,15 +5,20 @@ Its two forms are Markdown and HTML (:mod:`bascule.reports.publish`).
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING, ClassVar
 
 from bascule.experiments.verdict import Word
 from bascule.reports.samples import Picture, Strip
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
 
 
@@ -51,13 +56,65 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Data:
+    """The numbers of a drawing, a row each, at full precision."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str | float]]
+
+    def csv(self) -> str:
+        """Comma-separated values with a header; what was not measured is empty."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(self.columns)
+        for row in self.rows:
+            writer.writerow("" if isinstance(cell, float) and isnan(cell) else cell for cell in row)
+        return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class Key:
+    """An entry of a drawing's legend: the name of an arm, and its stroke.
+
+    ``dashes``: lengths of strokes and gaps in pixels, as SVG has them; "" for a solid line.
+    ``first``: the first epoch that is drawn; an arm's past before it is its parent's.
+    """
+
+    name: str
+    colour: str
+    dashes: str = ""
+    first: int = 0
+
+
+@dataclass(frozen=True)
 class Drawing:
-    """A figure for a desk and the same for a phone. ``alt`` says what one sees."""
+    """A figure for a desk and the same for a phone. ``alt`` says what one sees.
+
+    ``data``: its numbers. With ``keys`` it is one of :mod:`bascule.reports.curves`, whose arms
+    may be hidden, and whose values may be read, on a page.
+    """
 
     kind: ClassVar[str] = "drawing"
     name: str
     wide: Figure
     narrow: Figure
+    alt: str
+    caption: str
+    data: Data | None = None
+    keys: Sequence[Key] = ()
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Rows of pictures at their own size, each with a name; ``drawn``: the same as one figure.
+
+    ``rows``: (name, uint8 (H, W, 3)).
+    """
+
+    kind: ClassVar[str] = "gallery"
+    name: str
+    rows: Sequence[tuple[str, np.ndarray]]
+    drawn: Figure
     alt: str
     caption: str
 
@@ -82,7 +139,16 @@ class Pictures:
     rows: Sequence[tuple[str, Sequence[str]]]
 
 
-Block = Text | Lines | Table | Drawing | Samples | Pictures
+def anchor(title: str, row: int | None = None) -> str:
+    """The id of a section of a page, or of a table's row in it; a link to it stays valid.
+
+    ``title``: the section's. ``row``: counted from 1, through all tables of the section.
+    """
+    words = re.findall(r"\w+", title.lower())
+    return "-".join([*words, *([] if row is None else [str(row)])]) or "section"
+
+
+Block = Text | Lines | Table | Drawing | Gallery | Samples | Pictures
 
 
 @dataclass(frozen=True)
@@ -94,20 +160,42 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Chip:
+    """One prediction at a glance.
+
+    ``text``: short words, such as "D_Gz higher: +0.33 [0.29, 0.38]". ``word``: supported, refuted,
+    inconclusive or not measured. ``target``: the :func:`anchor` of what tells more; "" for none.
+    """
+
+    text: str
+    word: str
+    target: str = ""
+
+
+@dataclass(frozen=True)
 class Answer:
-    """The verdict as the page's first view shows it."""
+    """The verdict as the page's first view shows it.
+
+    ``finding``: one sentence, what was found; shown first and largest. ``chips``: ranked.
+    """
 
     word: Word
     why: str
     meaning: str
+    finding: str = ""
+    chips: Sequence[Chip] = ()
 
 
 @dataclass(frozen=True)
 class Page:
-    """One report. ``lead``: (label, text) pairs of the first view."""
+    """One report. ``lead``: (label, text) pairs of the first view.
+
+    ``hero``: what is seen right below the answer, without scrolling.
+    """
 
     kind: str
     title: str
     lead: Sequence[tuple[str, Text]]
     sections: Sequence[Section]
     answer: Answer | None = None
+    hero: Block | None = None
