@@ -68,6 +68,8 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
 
 def do_tune(args: argparse.Namespace) -> int:
+    from bascule.experiments.measurable import check_search
+
     tuning = load(find_file(args.tuning), args.quick)
     start = codec.changed(tuning.start, settings(args.set), tuning.brought)
     tuning = replace(tuning, start=start, name=args.name or tuning.name)
@@ -81,6 +83,7 @@ def do_tune(args: argparse.Namespace) -> int:
     storage = args.storage or str(folder / "journal.log")
     study = study_of(tuning, storage)
     images = load_images(tuning.trial({}).data)
+    check_search(images, tuning.fakes)
     if args.worker is not None:
         return _work(study, tuning, store, images, folder, trials, *args.worker)
     launcher = launcher_of(args)
