@@ -8,6 +8,7 @@ from bascule.cli import ladder as verb
 from bascule.cli.ladder import default
 from bascule.data.faces import Faces
 from bascule.experiments.ladder import Pace
+from bascule.experiments.predictions import KID
 from bascule.presets import PRESETS
 
 
@@ -20,6 +21,11 @@ from bascule.presets import PRESETS
         (["--minutes", "0"], "--minutes 0 -n 2000: expected > 0"),
         (["-n", "1"], "expected > 0, and at least 2 fakes"),
         (["--data", "nowhere"], "nowhere"),
+        (["--jobs", "0"], "--jobs 0: expected at least 1"),
+        (
+            *(["--data", "Faces(n=48)"],),
+            "a ladder goes by KID, which needs 5 held-out images, this set holds out 4",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -43,11 +49,12 @@ def test_the_default_rungs_are_light_presets_and_the_notebooks_own_to_beat():
 
 def test_it_goes_on_with_the_paces_of_its_first_day(bascule, monkeypatch, tiny):
     """Two presets by decree; what the scheduler would do is tested with it."""
+    tiny = tiny.but(data=Faces(n=40, size=32, held_out=0.125))  # 5 held out: as few as KID takes
     small = {name: tiny.but(lr_D=lr) for name, lr in (("one", 1e-4), ("two", 2e-4))}
     paces, given = iter([Pace(0.01, 9), Pace(0.005, 9)]), []
 
-    def train_all(found, jobs, sets, store):
-        given.append((found, jobs))
+    def train_all(found, jobs, sets, store, launcher):
+        given.append((found, jobs, launcher))
         return False
 
     monkeypatch.setattr("bascule.presets.PRESETS", small)
@@ -55,11 +62,13 @@ def test_it_goes_on_with_the_paces_of_its_first_day(bascule, monkeypatch, tiny):
     monkeypatch.setattr(verb, "named_data", lambda text, size: tiny.data)
     monkeypatch.setattr(verb, "train_all", train_all)
     words = ("ladder", "one", "two", "--minutes", "0.03", "--seeds", "0", "1", "-n", "20")
+    words += ("--jobs", "1")
     for _ in range(2):  # no pace is asked for a second time
         code, _, err = bascule(*words, "--no-attributes", "--name", "mine")
         assert code == 130 and "the same command goes on" in err
-    (first, jobs), (again, _) = given
-    assert first.arms == again.arms and first.measure.fakes == 20
+    (first, jobs, launcher), (again, *_) = given
+    assert first.arms == again.arms and first.measure.fakes == 20 and launcher.at_once == 1
+    assert [p.scalar for p in first.predictions] == [KID]  # 5 are too few to be covered
     # 1.8 s; an epoch of 4 batches of 8 takes 0.32 s and 0.16 s
     assert [(job.arm, job.seed, job.recipe.epochs) for job in jobs] == [
         *(("one", 0, 5), ("two", 0, 11), ("one", 1, 5), ("two", 1, 11)),

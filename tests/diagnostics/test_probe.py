@@ -125,10 +125,25 @@ def test_numbers_of_a_row(tiny, tmp_path):
     assert len({row["logit_held_out"] for row in rows}) == len(rows)
 
 
-def test_few_held_out_images_leave_out_quality_alone(tiny, tmp_path):
+def test_few_held_out_images_ask_the_images_of_the_game_instead(tiny, tmp_path):
     _, rows = measured(tiny, tmp_path, held_out=HELD_OUT[:4])
-    assert rows[0]["asked"] == 4
-    assert "mmd" not in rows[0] and "auc_held_out" in rows[0]
+    row = rows[0]
+    assert (row["asked"], row["asked_game"]) == (4, 80)
+    assert "auc_held_out" in row and "C_T" not in row and "coverage" not in row
+    assert 0 <= row["auc_game"] <= 1 and row["contrast_train"] > 0
+    assert {"mmd", "mmd_se", "vendi_train", "rank_train", "distance_train"} <= row.keys()
+
+
+def test_a_run_of_few_held_out_images_is_bit_identical_too(recipe, tmp_path, same):
+    alone = begin(recipe)
+    train(recipe, alone, TRAIN)
+    watched, _ = measured(recipe, tmp_path, held_out=HELD_OUT[:4])
+    assert same(alone.state_dict(), watched)
+
+
+def test_few_held_out_images_are_asked_about_twice_as_often(tiny, tmp_path):
+    few, many = (Diagnostics(tiny, TRAIN, HELD_OUT[:n], print, tmp_path) for n in (4, 56))
+    assert (few.every, many.every) == (50, 100)  # epochs of 80 images
 
 
 def test_seeds_are_asked_about_the_same_pictures(tiny, tmp_path):

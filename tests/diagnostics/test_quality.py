@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bascule.diagnostics.quality import Quality
+from bascule.diagnostics.quality import OF_HELD_OUT, Likeness, Quality
 from bascule.errors import Refusal
 from bascule.now import generator
 
@@ -59,3 +59,20 @@ def test_too_few_images_are_refused():
         Quality(blobs(80, "train"), blobs(49, "held out"))
     with pytest.raises(Refusal, match="80 held-out and 60 training images"):
         Quality(blobs(60, "train"), blobs(80, "held out"))
+
+
+def test_names_of_what_needs_held_out_pictures(quality):
+    assert set(OF_HELD_OUT) < quality.row(blobs(80, "fresh")).keys()
+
+
+def test_without_held_out_pictures_grey_and_few_kinds_are_seen_and_fresh_ones_pass():
+    likeness = Likeness(blobs(80, "train"))
+    fresh = likeness.row(blobs(80, "fresh"))
+    assert abs(fresh["mmd"]) < 3 * fresh["mmd_se"] and not set(OF_HELD_OUT) & fresh.keys()
+    for ratio in ("vendi_train", "rank_train", "distance_train", "contrast_train"):
+        assert fresh[ratio] == pytest.approx(1, abs=0.15)
+    grey = likeness.row(torch.full((80, 3, 32, 32), 128, dtype=torch.uint8))
+    assert grey["contrast_train"] == 0 and grey["mmd"] > 10 * grey["mmd_se"]
+    few = likeness.row(blobs(4, "fresh").repeat(20, 1, 1, 1))
+    assert few["vendi_train"] < 0.4 and few["rank_train"] < 0.2
+    assert few["contrast_train"] == pytest.approx(1, abs=0.3)

@@ -7,7 +7,7 @@ from math import isnan, nan
 import pytest
 
 from bascule.errors import Refusal
-from bascule.evaluation.evaluation import Evaluation, Scale, Value, one_scale
+from bascule.evaluation.evaluation import Evaluation, LeftOut, Scale, Value, by_reason, one_scale
 from bascule.metrics.measured import Measured
 
 SCALE = Scale("KID[net,64px]", "net v1 sha256:0123", "digest", n=200, m=1800)
@@ -44,6 +44,23 @@ def test_an_evaluation_survives_its_file():
     after = Evaluation.read(json.loads(text))
     assert json.dumps(after.plain()) == text and isnan(after[SCALE.label].measured.floor_se)
     assert after.values[0].measured.value == 0.5 and after.subject == "run é"
+
+
+def test_what_was_left_out_survives_too_and_older_files_know_nothing_of_it():
+    why = "needs 40 held-out images, this set holds out 9"
+    before = Evaluation("run", 1, 9, "faces", (), ("a note",), (LeftOut("C_T[net]", why),))
+    plain = json.loads(json.dumps(before.plain()))
+    assert Evaluation.read(plain) == before
+    assert before.remarks() == ["a note", f"C_T left out: {why}"]
+    assert before.labels == {"C_T[net]"}
+    del plain["left_out"]
+    assert Evaluation.read(plain) == replace(before, left_out=())
+
+
+def test_one_line_a_reason():
+    told = {"FD[a]": "needs 5 fakes", "C_T[a]": "needs more", "Vendi[a]": "needs 5 fakes"}
+    found = by_reason(told | {"FD[b]": "needs 5 fakes"})
+    assert found == [("FD, Vendi", "each needs 5 fakes"), ("C_T", "needs more")]
 
 
 @pytest.mark.parametrize("plain", [{}, {"values": [{}]}, {"values": 3}, {"values": []}])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bascule.errors import Refusal
-from bascule.evaluation.evaluation import Evaluation, Scale, Value
+from bascule.evaluation.evaluation import Evaluation, LeftOut, Scale, Value
 from bascule.experiments import (
     Experiment,
     Measure,
@@ -149,3 +149,11 @@ def test_what_is_measured_says_the_verb_and_knows_when_it_is_done():
     pairs = MeasureTranslation(300, attributes=False, epochs=(2,))
     assert pairs.words() == ["-n", "300", "--no-attributes"]
     assert pairs.is_done(told(111)) and not pairs.is_done(told(301))
+
+
+def test_what_is_left_out_is_not_asked_for_again():
+    measure = Measure(7, k_fb=(4.0,), decoded=True)
+    labels = ("KID of layer 1 at k_fb=4[pixels]", "milliseconds[decoded]")
+    left_out = tuple(LeftOut(label, "needs 5 held-out images") for label in labels)
+    assert measure.is_done(Evaluation("run", 4, 7, "faces", (), (), left_out))
+    assert not measure.is_done(Evaluation("run", 4, 7, "faces", (), (), left_out[:1]))

@@ -61,6 +61,11 @@ def test_every_rung_is_to_beat_the_first(tiny):
     assert found.measure.when(tiny) == {2, 4}
 
 
+def test_too_few_held_out_images_to_be_covered_are_no_prediction(tiny):
+    found = ladder("a b", {"a": tiny, "b": tiny.but(batch=4)}, 10, 500, covers=False)
+    assert [p.scalar for p in found.predictions] == [KID] and "cover" not in found.hypothesis
+
+
 def test_imported_pictures_are_not_shown_and_have_no_attributes(tiny):
     mine = tiny.but(data=Imported("mine", 32))
     found = ladder("mine", {"a": mine, "b": mine.but(batch=4)}, 10, 500)

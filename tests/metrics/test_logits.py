@@ -13,6 +13,7 @@ from bascule.metrics.logits import (
     ada_rt,
     ada_rv,
     auc,
+    auc_at_least,
     brier,
     calibration_error,
     jsd_bound,
@@ -44,6 +45,26 @@ def test_auc_is_mann_whitneys_and_scikit_learns():
     u = stats.mannwhitneyu(real, fake).statistic
     assert auc(real, fake) == pytest.approx(u / (70 * 45), abs=1e-12)
     assert auc(real, fake) + auc(fake, real) == pytest.approx(1)
+
+
+def test_what_an_auc_of_few_images_shows():
+    assert auc_at_least(1.0, 20) == pytest.approx(0.05 ** (1 / 20))  # 0.86
+    assert auc_at_least(1.0, 5) == pytest.approx(0.05 ** (1 / 5))  # 0.55
+    assert auc_at_least(0.96, 20) == pytest.approx(  # 19 of 20 pairs
+        stats.binomtest(19, 20, alternative="greater").proportion_ci(0.95).low
+    )
+    assert auc_at_least(0.0, 9) == 0 and auc_at_least(0.5, 40) < 0.5
+    with pytest.raises(Refusal, match="of 0 images"):
+        auc_at_least(1.0, 0)
+
+
+@pytest.mark.parametrize("n", [5, 20])
+def test_the_bound_is_seldom_above_the_truth(n):
+    """Of a D that is right in 7 of 10 pairs."""
+    rng = np.random.default_rng(2)
+    shift = stats.norm.ppf(0.7) * 2**0.5
+    found = [auc(rng.normal(shift, 1, n), rng.normal(0, 1, n)) for _ in range(400)]
+    assert np.mean([auc_at_least(one, n) > 0.7 for one in found]) <= 0.05
 
 
 def test_auc_of_two_gaussians():

@@ -8,7 +8,7 @@ import pytest
 from bascule.errors import Refusal
 from bascule.metrics.frechet import frechet_distance
 from bascule.metrics.manifold import expected_coverage
-from bascule.metrics.measured import METRICS, ON_HELD_OUT, against_held_out, measure
+from bascule.metrics.measured import METRICS, ON_HELD_OUT, against_held_out, least, measure
 from bascule.metrics.mmd import polynomial_mmd
 from bascule.metrics.vendi import vendi_score
 from bascule.now import address
@@ -166,12 +166,33 @@ def test_bad_input_is_refused_in_one_line():
         "fake is not finite": ("FD", holes, TRAIN, HELD_OUT),
         "held_out has 4 features": ("FD", fake, TRAIN, np.zeros((50, 4))),
         "fake has 0 rows": ("FD", fake[:0], TRAIN, HELD_OUT),
-        "C_T needs samples of 20 .* allow 15": (METRICS, fake, TRAIN, HELD_OUT[:30]),
-        "precision needs samples of 6 .* allow 5": ("precision", fake[:5], TRAIN, HELD_OUT),
+        "C_T needs 40 held-out images, this set holds out 30; give more": (
+            *(METRICS, fake, TRAIN, HELD_OUT[:30]),
+        ),
+        "precision needs 7 fakes, 6 are given": ("precision", fake[:6], TRAIN, HELD_OUT),
+        "FD needs 5 training images, this set has 4": ("FD", fake, TRAIN[:4], HELD_OUT),
     }
     for said, (names, *sets) in wrong.items():
         with pytest.raises(Refusal, match=said):
             measure(names, *sets)
+
+
+@pytest.mark.parametrize("name", [*METRICS, *ON_HELD_OUT])
+def test_the_fewest_images_that_a_metric_needs_give_a_number(name):
+    """And one fewer of any kind is refused."""
+    fewest = least(name)
+    sets = law(fewest.fakes, 8), TRAIN[: fewest.train], HELD_OUT[: fewest.held_out]
+    take = measure if name in METRICS else of_held_out
+    found = take([name], *sets)[name]
+    assert np.isfinite([found.value, found.floor]).all()
+    for place in range(3):
+        fewer = [x[:-1] if k == place else x for k, x in enumerate(sets)]
+        with pytest.raises(Refusal, match=f"^{name} needs "):
+            take([name], *fewer)
+
+
+def of_held_out(names, fake, train, held_out):
+    return against_held_out(fake, train, held_out, names=names)
 
 
 def test_against_held_out_is_what_the_formulas_say_of_them():

@@ -23,9 +23,11 @@ from bascule.metrics.categories import (
     out_of_vocabulary,
     total_variation,
 )
+from bascule.metrics.least import Sizes
 from bascule.metrics.measured import Measured
 
 LEAST_IMAGES = 50
+LEAST = Sizes(fakes=LEAST_IMAGES, held_out=0, train=LEAST_IMAGES)  # the floor's are fresh renders
 IMAGES_PER_COMBINATION = 5
 
 

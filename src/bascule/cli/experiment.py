@@ -67,12 +67,7 @@ def _experiment(verb: argparse.ArgumentParser, note: bool = True) -> None:
 def add_cluster(verb: argparse.ArgumentParser) -> None:
     """Add to a verb where its runs are trained."""
     verb.add_argument("--cluster", help="train as jobs of submitit: slurm, or local to try it")
-    verb.add_argument(
-        "--jobs",
-        type=int,
-        metavar="N",
-        help="runs at once (of a cluster 8; here as many as there are cores, on a GPU 1)",
-    )
+    add_jobs(verb, "runs at once (of a cluster 8; here as many as there are cores, on a GPU 1)")
     verb.add_argument(
         "--job-set",
         nargs="+",
@@ -81,6 +76,11 @@ def add_cluster(verb: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="of submitit: slurm_partition=gpu timeout_min=120 gpus_per_node=1",
     )
+
+
+def add_jobs(verb: argparse.ArgumentParser, told: str) -> None:
+    """Add to a verb how many runs it trains at once."""
+    verb.add_argument("--jobs", type=int, metavar="N", help=told)
 
 
 def launcher_of(args: argparse.Namespace) -> Here | Cluster:
@@ -196,6 +196,7 @@ def _each(args: argparse.Namespace, train: bool) -> int:
     """One experiment, or all of a folder one after the other and then their summary."""
     from bascule.data.images import credits_of
     from bascule.experiments.launch import Here
+    from bascule.experiments.measurable import check_measurable
     from bascule.experiments.schedule import find_runs, gather
 
     known = _known(args)
@@ -208,6 +209,8 @@ def _each(args: argparse.Namespace, train: bool) -> int:
         jobs = _planned(found, args)
         try:
             sets = images_of(jobs)
+            if train:
+                check_measurable(found, sets)
         except Refusal as refusal:
             if not top:
                 raise
@@ -254,10 +257,14 @@ def train_all(
     store: Store,
     launcher: Here | Cluster | None = None,
 ) -> bool:
-    """Train and measure what is missing; False when interrupted."""
+    """Train and measure what is missing, and say before what cannot be measured; False when
+    interrupted."""
     from bascule.cli.progress import JobBars, bars
+    from bascule.experiments.measurable import announcements
     from bascule.experiments.schedule import run_all
 
+    for line in announcements(found, sets):
+        print(line, file=sys.stderr)
     if found.measure and found.measure.attributes:
         _learn_attributes(sets)
     with bars() as progress:

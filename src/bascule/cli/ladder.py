@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bascule.cli.experiment import check_seeds, interrupted, say, train_all
+from bascule.cli.experiment import add_jobs, check_seeds, interrupted, say, train_all
 from bascule.cli.play import load, named_data
 from bascule.errors import Refusal, unknown
 from bascule.runs.store import Store, slug
@@ -38,6 +38,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("--minutes", type=float, default=10.0, help="of each run (default: 10)")
     verb.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="S")
     verb.add_argument("-n", type=int, default=2000, metavar="N", help="fakes (default: 2000)")
+    add_jobs(verb, "runs at once (default: as many as there are cores, on a GPU 1)")
     verb.add_argument("--no-attributes", action="store_true", help="skip the exact attributes")
     verb.add_argument("--name", help="what to call it (default: from the data and the minutes)")
     verb.add_argument("--note", type=Path, metavar="DIR", help="where the note goes")
@@ -46,6 +47,8 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
 def do_ladder(args: argparse.Namespace) -> int:
     from bascule.experiments.ladder import ladder, read_plan, write_plan
+    from bascule.experiments.launch import Here
+    from bascule.experiments.measurable import will_be_left_out
     from bascule.experiments.schedule import gather, plan
     from bascule.presets import PRESETS
     from bascule.training.machine import settle
@@ -59,9 +62,14 @@ def do_ladder(args: argparse.Namespace) -> int:
     check_seeds(args.seeds)
     if not args.minutes > 0 or args.n < 2:
         raise Refusal(f"--minutes {args.minutes:g} -n {args.n}: expected > 0, and at least 2 fakes")
+    launcher = Here(args.jobs)
     data = named_data(args.data, 64)
     recipes = {name: settle(PRESETS[name].but(data=data, threads=1)) for name in names}
     images = load(recipes[names[0]])
+    lost = will_be_left_out(recipes[names[0]], images, args.n)
+    if "KID" in lost:
+        raise Refusal(f"a ladder goes by KID, which {lost['KID']}; give more images or fakes")
+    covers = "coverage of held-out" not in lost
     called = args.name or f"ladder {images.name} {args.minutes:g} min"
     store = Store(args.runs)
     path = store.root / "ladders" / f"{slug(called)}.json"
@@ -71,9 +79,9 @@ def do_ladder(args: argparse.Namespace) -> int:
     if rungs is None:
         rungs = _measured(recipes, images, args.minutes)
         write_plan(path, rungs, args.minutes)
-    found = ladder(called, rungs, args.minutes, args.n, not args.no_attributes)
+    found = ladder(called, rungs, args.minutes, args.n, not args.no_attributes, covers)
     jobs = plan(found, args.seeds)
-    if not train_all(found, jobs, {data: images}, store):
+    if not train_all(found, jobs, {data: images}, store, launcher):
         return interrupted()
     from bascule.reports.ladder import write_ladder
 

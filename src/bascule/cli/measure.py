@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from bascule.attributes.reading import AttributeClassifier
     from bascule.coding.coder import Coder
     from bascule.data.images import ImageSet
-    from bascule.evaluation.evaluation import Evaluation, Value
+    from bascule.evaluation.evaluation import Evaluation
     from bascule.metrics.measured import Measured
     from bascule.reports.page import Table
 
@@ -175,36 +174,43 @@ def _coding(args: argparse.Namespace, run: Run, images: ImageSet, epoch: int | N
 
     coder = coder_of(run, epoch)
     pictures = images.pixels[images.indices("held_out")][: args.n]
-    if len(pictures) < 2:
-        raise Refusal(f"{images.name} holds out {len(pictures)} pictures: at least 2 are needed")
     with counter("settling on held-out pictures") as tell:
         few = () if args.decoded else K_FB
-        found = measure_coding(
-            coder, pictures, args.k_fb or few, args.sigma or SIGMAS, args.seed, tell
-        )
+        found: dict[str, Measured | str] = {
+            **measure_coding(
+                coder, pictures, args.k_fb or few, args.sigma or SIGMAS, args.seed, tell
+            )
+        }
     found |= _decoded(args, coder, images) if args.decoded else {}
     found |= _abilities(args, coder, images) if args.abilities else {}
-    values = _values_of_codes(found, images, args.seed)
     done = coder.state.epoch if coder.state else 0
-    evaluation = Evaluation(run.id, done, len(pictures), images.name, values)
+    evaluation = Evaluation(run.id, done, len(pictures), images.name, ())
+    evaluation = _with_codes(evaluation, found, images, args.seed)
     folder = args.output or run.folder
     _keep(args, folder, evaluation, None, title(evaluation), [coding_table(evaluation)])
 
 
-def _values_of_codes(found: dict[str, Measured], images: ImageSet, seed: int) -> tuple[Value, ...]:
-    """Numbers that dictionaries gave, by label, on scales of their own."""
+def _with_codes(
+    evaluation: Evaluation, found: dict[str, Measured | str], images: ImageSet, seed: int
+) -> Evaluation:
+    """With numbers that dictionaries gave, by label, on scales of their own; text says why there
+    is none."""
     from bascule.evaluation.evaluate import value_of
+    from bascule.evaluation.evaluation import LeftOut
 
     space = f"SDPC codes, seed {seed}"
-    return tuple(
+    values = [
         value_of(label, space, images, measured, "higher" if label.startswith(HIGHER) else "lower")
         for label, measured in found.items()
-    )
+        if not isinstance(measured, str)
+    ]
+    left_out = [LeftOut(label, why) for label, why in found.items() if isinstance(why, str)]
+    return evaluation.with_more(values, left_out)
 
 
 def _through_codes(
     args: argparse.Namespace, run: Run, images: ImageSet, fakes: np.ndarray, epoch: int | None
-) -> tuple[Value, ...]:
+) -> dict[str, Measured | str]:
     """Of a hybrid: its fakes settled at each ``--k-fb``, held-out pictures ``--decoded``, and what
     its codes make of noise of each ``--sigma``."""
     from bascule.cli.progress import counter
@@ -213,7 +219,7 @@ def _through_codes(
     from bascule.features.extractors import DEFAULT, extractor
     from bascule.runs.coder import coder_of
 
-    found: dict[str, Measured] = {}
+    found: dict[str, Measured | str] = {}
     coder = coder_of(run, epoch)
     if args.k_fb and not args.no_settled_fakes:
         reader = classifier_of(args, images)
@@ -231,7 +237,7 @@ def _through_codes(
         found |= _decoded(args, coder, images)
     if args.abilities:
         found |= _abilities(args, coder, images, run, epoch)
-    return _values_of_codes(found, images, args.seed)
+    return found
 
 
 def classifier_of(args: argparse.Namespace, images: ImageSet) -> AttributeClassifier | None:
@@ -265,7 +271,7 @@ def reader_of(data: object, images: ImageSet) -> AttributeClassifier | PairReade
         return pair_reader("b", images.size, tell)
 
 
-def _decoded(args: argparse.Namespace, coder: Coder, images: ImageSet) -> dict[str, Measured]:
+def _decoded(args: argparse.Namespace, coder: Coder, images: ImageSet) -> dict[str, Measured | str]:
     """What comes back from the codes of held-out pictures, by label."""
     from bascule.cli.progress import counter
     from bascule.coding.decoding import measure_decoding
@@ -283,7 +289,7 @@ def _abilities(
     images: ImageSet,
     run: Run | None = None,
     epoch: int | None = None,
-) -> dict[str, Measured]:
+) -> dict[str, Measured | str]:
     """What codes are good for, by label; of a hybrid's ``run`` its D is asked about foreign
     pictures, too."""
     from bascule.cli.progress import counter
@@ -295,7 +301,8 @@ def _abilities(
     scores = {"codes": abilities.cost(coder)}
     if run is not None:
         scores["D"] = judged_by(run, epoch)
-    found = dict(abilities.measure_foreign(scores, images, n, args.seed))
+    found: dict[str, Measured | str] = {}
+    found |= abilities.measure_foreign(scores, images, n, args.seed)
     with counter("filling holes") as tell:
         found |= abilities.measure_inpainting(coder, images, n, args.k_fb or K_FB[::2], tell)
     reader = classifier_of(args, images)
@@ -346,7 +353,7 @@ def _measure(
     subject: str,
     epoch: int | None,
     folder: Path,
-    also: Callable[[], tuple[Value, ...]] | None = None,
+    also: Callable[[], dict[str, Measured | str]] | None = None,
 ) -> None:
     """Evaluate, measure what ``also`` measures, keep it all in ``folder``, and print it."""
     from bascule.cli.progress import counter
@@ -359,7 +366,9 @@ def _measure(
     reader = classifier_of(args, images)
     found, picture = evaluate(fakes, images, spaces, counter, reader, subject, epoch, args.seed)
     if also is not None:
-        found = replace(found, values=(*found.values, *also()))
+        found = _with_codes(found, also(), images, args.seed)
+    if not found.values and not args.worker:
+        raise Refusal(f"nothing of {subject} can be measured: {found.remarks()[0]}")
     _keep(args, folder, found, picture, title(found), [evaluation_table(found)])
 
 
@@ -385,8 +394,8 @@ def _keep(
     print(title)
     for table in tables:
         console().print(rich_table(table))
-    for note in found.notes:
-        print(note)
+    for remark in found.remarks():
+        print(remark)
     print(f"metrics: {path}")
     if picture:
         print(f"neighbours: {folder / name}")

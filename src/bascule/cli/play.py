@@ -272,10 +272,13 @@ def train_run(create: Callable[[ImageSet], Run], recipe: AnyRecipe, store: Store
 
 def _lead(run: Run, images: ImageSet, store: Store, team: Team | None) -> int:
     from bascule.cli.progress import Bar, bars
+    from bascule.experiments.measurable import announcement
     from bascule.reports.run_note import write_run_note
     from bascule.runs.execute import execute
 
     recipe = run.recipe
+    if said := announcement(recipe, images):
+        print(said, file=sys.stderr)
     steps = len(images.indices("train")) // recipe.batch
     print(f"run: {run.folder}", file=sys.stderr)
     with bars() as progress:

@@ -53,6 +53,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
 def do_tune(args: argparse.Namespace) -> int:
     from bascule.experiments.experiment import find_file
+    from bascule.experiments.measurable import check_search
     from bascule.experiments.tuning import best_of, counted, load, study_of
     from bascule.runs import codec
     from bascule.training.machine import cores, settle
@@ -70,6 +71,7 @@ def do_tune(args: argparse.Namespace) -> int:
     storage = args.storage or str(folder / "journal.log")
     study = study_of(tuning, storage)
     images = load_images(tuning.trial({}).data)
+    check_search(images, tuning.fakes)
     if args.worker is not None:
         return _work(study, tuning, store, images, folder, trials, *args.worker)
     launcher = launcher_of(args)

@@ -132,7 +132,7 @@ def measure_inpainting(
 
 def measure_editing(
     coder: Coder, images: ImageSet, n: int, classifier: AttributeClassifier
-) -> Iterator[tuple[str, Measured]]:
+) -> Iterator[tuple[str, Measured | str]]:
     """One attribute changed by its mean code, in those of ``n`` held-out faces that have its
     commonest category.
 
@@ -140,7 +140,8 @@ def measure_editing(
     layer move by the difference of their means over training faces of the two categories, the
     low-pass likewise, and what that changes in the picture is added to it. "edited as told": the
     share then read as the target; "others kept": of the other attributes read as before. The floor
-    is the same with means of pixels instead of codes.
+    is the same with means of pixels instead of codes. Text in the place of a number says why it is
+    left out.
     """
     known, chosen = images.indices("train")[: TAUGHT * n], images.indices("held_out")[:n]
     taught, given = (np.array(images.pixels[places]) for places in (known, chosen))
@@ -150,7 +151,12 @@ def measure_editing(
         labels = images.labels[name]
         common = [value for value, _ in Counter(labels[known].tolist()).most_common(2)]
         ours = labels[chosen] == common[0]
-        if len(common) < 2 or ours.sum() < 2:
+        if len(common) < 2:
+            continue
+        if ours.sum() < 2:
+            why = f"needs 2 held-out images of its commonest kind, there are {ours.sum()}"
+            yield f"edited as told of {name}[codes]", why
+            yield f"others kept of {name}[codes]", why
             continue
         a, b = (torch.from_numpy(labels[known] == value) for value in common)
         step = [part[b].mean(0) - part[a].mean(0) for part in lessons]

@@ -20,7 +20,8 @@ from bascule.data.images import ImageSet
 from bascule.errors import Refusal
 from bascule.features.cache import features_of
 from bascule.features.extractor import Extractor, label
-from bascule.metrics.measured import Measured, measure, over_pictures
+from bascule.metrics.least import Sizes
+from bascule.metrics.measured import Measured, least, measure, over_pictures
 from bascule.metrics.translation import likeness, pixel_error
 from bascule.models.sdpc import infer
 
@@ -63,8 +64,10 @@ def measure_decoding(
     classifier: AttributeClassifier | None = None,
     seed: int = 0,
     tell: Progress | None = None,
-) -> Iterator[tuple[str, Measured]]:
+) -> Iterator[tuple[str, Measured | str]]:
     """Numbers by label of at most ``n`` held-out pictures, decoded in every way; floors: untouched.
+
+    Text in the place of a number says why it is left out.
 
     ``KID``, against training pictures; ``paired L1`` and ``SSIM``, against the picture itself;
     where ``classifier`` is given, ``attributes read``, the share of those that it can be trusted
@@ -77,13 +80,14 @@ def measure_decoding(
     real = features_of(images, extractor)
     train, held_out = real[images.indices("train")], real[places]
     untouched = classifier.read(given) if classifier else None
+    why = least("KID").lacks(Sizes(len(given), len(given), len(train)))
 
     def right(reading: Reading) -> np.ndarray:
         told = [reading.labels[name] == images.labels[name][places] for name in reading.labels]
         return np.mean(told, 0)
 
     for way, again in pictures.items():
-        kid = measure("KID", extractor(again), train, held_out, seed)["KID"]
+        kid = why or measure("KID", extractor(again), train, held_out, seed)["KID"]
         yield label(f"KID of {way}", extractor), kid
         yield f"paired L1 of {way}[decoded]", over_pictures(pixel_error(again, given), 0.0)
         yield f"SSIM of {way}[decoded]", over_pictures(likeness(again, given), 1.0)

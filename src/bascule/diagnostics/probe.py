@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bascule.diagnostics import quality
 from bascule.diagnostics.asking import as_drawn, gradient_norms, logits
-from bascule.diagnostics.quality import Quality
+from bascule.diagnostics.quality import Likeness, Quality
 from bascule.diagnostics.replay import Replay
 from bascule.errors import Refusal
 from bascule.metrics import logits as of
@@ -22,6 +22,7 @@ from bascule.training.loop import Probe, Record, Row
 from bascule.training.recipe import Recipe
 
 PACE_IMAGES = 8000  # training images between two rows: under 3 % of a small run's time
+PACE_OF_FEW = 4000  # where few images are held out: a row asks less, and such runs are short
 ASKED = 192  # pictures of each kind: an AUC near 1/2 is known to +-0.03
 SEARCHED = 10_000  # training images among which copies are looked for
 REPLAYED = 32  # old fakes kept at each checkpoint
@@ -48,7 +49,11 @@ class Diagnostics(Probe):
     - ``fake_mean``: brightness of the fakes, in [0, 1];
     - ``old_fakes_epoch_<e>``: share of the fakes of epoch e that D now calls fake, half where its
       logit is exactly 0;
-    - what :meth:`bascule.diagnostics.quality.Quality.row` measures, where enough is held out.
+    - what :meth:`bascule.diagnostics.quality.Quality.row` measures, where at least
+      ``quality.FEWEST`` held-out images are asked about;
+    - else what training images tell, of which there are more: ``auc_game``, as ``auc_train``, of
+      ``asked_game`` of them against as many fakes, in batches of the game's size; and what
+      :meth:`bascule.diagnostics.quality.Likeness.row` measures of these.
 
     A number that is not finite is left out. Where D's answers are none, there is no row: the
     loop says so itself. Refuses fewer than two images of either split.
@@ -61,7 +66,7 @@ class Diagnostics(Probe):
         held_out: Tensor,
         sink: Callable[[Row], None],
         folder: Path,
-        pace_images: int = PACE_IMAGES,
+        pace_images: int | None = None,
     ) -> None:
         fewest = min(len(train), len(held_out))
         if fewest < 2:
@@ -72,12 +77,19 @@ class Diagnostics(Probe):
         self.recipe, self.sink, self.replay = recipe, sink, Replay(folder)
         # D plays in batches of one size; fewer images make a smaller one, never a ragged one.
         self.batch = min(recipe.batch, fewest)
-        n = self.batch * max(1, min(ASKED, fewest) // self.batch)
+        n = asked_of(recipe, len(train), len(held_out))
+        self.few = n < quality.FEWEST
         self.searched = _shuffled(train, "train")[:SEARCHED]
         self.train, self.held_out = self.searched[:n], _shuffled(held_out, "held out")[:n]
         self.z = torch.randn(n, recipe.model.z_dim, generator=generator("diagnostics", "z"))
+        if self.few:
+            m = asked_of(recipe, len(train), len(train))
+            self.game_train, self.game_batch = self.searched[:m], min(recipe.batch, len(train))
+            rng = generator("diagnostics", "z of the game")
+            self.game_z = torch.randn(m, recipe.model.z_dim, generator=rng)
+        pace = pace_images or (PACE_OF_FEW if self.few else PACE_IMAGES)
         images_an_epoch = max(1, len(train) // recipe.batch) * recipe.batch
-        self.every = -(-pace_images // images_an_epoch)
+        self.every = -(-pace // images_an_epoch)
 
     def epoch_done(self, record: Record) -> None:
         done, recipe = record.epochs_done, self.recipe
@@ -93,10 +105,13 @@ class Diagnostics(Probe):
             self.replay.keep(int(record.row["epoch"]), fakes[:REPLAYED])
 
     @cached_property
-    def quality(self) -> Quality | None:
+    def quality(self) -> Quality:
         """Made at the first row, for it looks at every training image."""
-        enough = len(self.held_out) >= quality.FEWEST
-        return Quality(self.searched, self.held_out) if enough else None
+        return Quality(self.searched, self.held_out)
+
+    @cached_property
+    def likeness(self) -> Likeness:
+        return Likeness(self.game_train)
 
     def _row(self, record: Record, fakes: Tensor) -> Row | None:
         train = self._logits(record, self.train, fakes)
@@ -137,18 +152,39 @@ class Diagnostics(Probe):
         for epoch in self.replay.before(int(row["epoch"])):
             told_fake = -self._logits(record, self.replay.fakes(epoch), self.train).sign()
             row[f"old_fakes_epoch_{epoch}"] = (told_fake.mean().item() + 1) / 2
-        if self.quality:
-            row |= self.quality.row(fakes)
+        row |= self._of_the_game(record) if self.few else self.quality.row(fakes)
         return {name: value for name, value in row.items() if isfinite(value)}
 
-    def _logits(self, record: Record, pictures: Tensor, beside: Tensor) -> Tensor:
-        return logits(record.game, pictures, beside, self.recipe, self._now(record), self.batch)
+    def _of_the_game(self, record: Record) -> Row:
+        """What training images tell, where few are held out."""
+        batch, train = self.game_batch, self.game_train
+        fakes = as_drawn(record.game, self.game_z, self.recipe, batch)
+        real = self._logits(record, train, fakes, batch)
+        fake = self._logits(record, fakes, train, batch)
+        if not (real.isfinite().all() and fake.isfinite().all()):
+            return {}
+        told: Row = {"asked_game": len(train), "auc_game": of.auc(real, fake)}
+        return told | self.likeness.row(fakes)
+
+    def _logits(
+        self, record: Record, pictures: Tensor, beside: Tensor, batch: int | None = None
+    ) -> Tensor:
+        now, batch = self._now(record), batch or self.batch
+        return logits(record.game, pictures, beside, self.recipe, now, batch)
 
     def _now(self, record: Record) -> Now:
         at, game = record.row, record.game
         lent = Lent(dict(game.memory))  # a copy: what is asked here is not remembered
         seed, epoch, step = self.recipe.seed, int(at["epoch"]), int(at["step"])
         return Now(seed, epoch, step, device=game.device, lent=lent)
+
+
+def asked_of(recipe: Recipe, train: int, held_out: int) -> int:
+    """About how many images of either split D is asked: whole batches, or all where they are fewer
+    than a batch."""
+    fewest = max(1, min(train, held_out))
+    batch = min(recipe.batch, fewest)
+    return batch * max(1, min(ASKED, fewest) // batch)
 
 
 def _shuffled(images: Tensor, name: str) -> Tensor:

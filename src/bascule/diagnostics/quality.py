@@ -17,6 +17,10 @@ from bascule.metrics.vendi import effective_rank, vendi_score
 from bascule.training.loop import Row
 
 FEWEST = 50  # pictures of each set: below, neighbours and cells of them mean little
+OF_HELD_OUT = (  # what needs so many
+    *("coverage", "vendi_ratio", "distance_ratio", "rank_ratio", "one_nn_fake", "C_T"),
+    *("nearest_10", "nearest_50"),
+)
 K = 5  # neighbours within whose ball a picture counts as near (Naeem et al. 2020)
 
 
@@ -84,3 +88,49 @@ class Quality:
 
     def _of(self, pictures: Tensor) -> np.ndarray:
         return self.features(pictures.numpy()).astype(np.float64)
+
+
+class Likeness:
+    """How far G's pictures are from those it learns from: what is left where few are held out.
+
+    ``train`` (m, 3, H, W), uint8, are compared with as many fakes. A G that copies its training
+    images looks perfect here, so this says what is bad, and never what is good.
+    """
+
+    def __init__(self, train: Tensor) -> None:
+        self.features = RandomConv()
+        self.train = self._of(train)
+        self.centre = self.train.mean(0)
+        self.kinds = vendi_score(self.train, self.centre)
+        self.directions = effective_rank(self.train)
+        self.distance = mean_pairwise_distance(self.train)
+        self.contrast = _contrast(train)
+
+    def row(self, fakes: Tensor) -> Row:
+        """The measurements of m pictures.
+
+        - ``mmd``, ``mmd_se``: as :meth:`Quality.row` has them, which compares with training images
+          too;
+        - ``vendi_train``, ``rank_train``, ``distance_train``: Vendi score, effective rank and mean
+          pairwise distance over those of the training images;
+        - ``contrast_train``: mean deviation of the pixels of a picture, over that of a training
+          image: near 0 for grey ones.
+        """
+        fake = self._of(fakes)
+        mmd = polynomial_mmd(self.train, fake)
+        tiny = np.finfo(float).tiny
+        return {
+            "mmd": mmd.value,
+            "mmd_se": mmd.se,
+            "vendi_train": vendi_score(fake, self.centre) / self.kinds,
+            "rank_train": effective_rank(fake) / max(self.directions, tiny),
+            "distance_train": mean_pairwise_distance(fake) / max(self.distance, tiny),
+            "contrast_train": _contrast(fakes) / max(self.contrast, tiny),
+        }
+
+    def _of(self, pictures: Tensor) -> np.ndarray:
+        return self.features(pictures.numpy()).astype(np.float64)
+
+
+def _contrast(pictures: Tensor) -> float:
+    return float(pictures.double().flatten(1).std(1, correction=0).mean())

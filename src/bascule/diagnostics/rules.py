@@ -5,20 +5,27 @@ name is about the present, and not about one bad moment. Every threshold was cho
 failures of some seeds and tried on others (``benchmarks/diagnostics.py``; the table is in
 ``notes/diagnostics.md``). A rule passes when it names four games of five in each case made for it
 and no healthy one; one that was not tried, or did not pass, says that it is uncalibrated.
+
+Where few images are held out (``quality.FEWEST``), rules go by the images that D and G play with,
+and by what so few held-out ones show beyond chance. What training images cannot tell stays unsaid:
+*memorisation*, and that a game is *healthy*.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
+from bascule.diagnostics.quality import FEWEST
+from bascule.metrics.logits import auc_at_least
 from bascule.metrics.oscillation import oscillation
 from bascule.training.loop import Row
 
 ROWS = 3  # in a row: the logits of one epoch jump, those of three rarely agree by chance
 
 WON_AUC = 0.99  # of 100 pairs of a real and a fake D orders 99
+BY_LUCK_AUC = 0.5  # of few held-out images: D wins where 95 % confidence lies above a coin
 WON_MMD = 0.9  # G learns all the same while its MMD falls by a tenth from three rows to the next
 BLIND_AUC = 0.55  # at 192 pictures less than two standard errors above a coin
 UNLIKE_MMD = 10.0  # standard errors: fakes that anyone else tells from reals
@@ -94,12 +101,14 @@ def diagnose(rows: Sequence[Row]) -> list[Finding]:
     """What the rows of one run, oldest first, say of its newest state.
 
     Several names may hold at once. *healthy* stands alone: nothing else was found, in at least
-    three rows. Rows of too few held-out images (no ``mmd``) count for nothing; an empty list
-    means that too little was measured.
+    three rows, on enough held-out images. An empty list means that nothing can be said, and
+    :func:`silence` why.
     """
+    if _few(rows):
+        return _of_few(rows)
     rows = [_with_old_fakes(row) for row in rows if "mmd" in row]
     found = [rule.find(rows) for rule in RULES]
-    found += [_wins(rows), _over_fits(rows), _oscillates(rows)]
+    found += [_wins(rows, _WON), _over_fits(rows, _OVER_FITS), _oscillates(rows)]
     named = [finding for finding in found if finding]
     if named or len(rows) < ROWS:
         return sorted(named, key=lambda finding: NAMES.index(finding.name))
@@ -108,6 +117,57 @@ def diagnose(rows: Sequence[Row]) -> list[Finding]:
         "auc_train_vs_held_out",
     )
     return [_finding("healthy", rows[-ROWS], rows[-1], needs, _HEALTHY)]
+
+
+def silence(rows: Sequence[Row]) -> str:
+    """What :func:`diagnose` cannot say yet, or never on so few held-out images; "" if nothing."""
+    if not rows:
+        return ""
+    newest = rows[-1]
+    told = []
+    if len(rows) < ROWS:
+        told.append(f"No diagnosis yet: {_more(rows, ROWS)} more epochs are needed.")
+    if not _few(rows):
+        return "".join(told)
+    won = len(_WON_OF_FEW.stretch([_bounded(row) for row in rows]))
+    if ROWS <= won < 2 * ROWS:
+        told.append(
+            f"D orders a real before a fake always; {_more(rows[-won:], 2 * ROWS)} more epochs are "
+            "needed to say whether G gets nearer all the same."
+        )
+    told.append(
+        f"Too few held-out images for {', '.join(NEVER_OF_FEW)}: diagnostics ask about "
+        f"{newest['asked']:.0f}, and {FEWEST} are needed."
+    )
+    return " ".join(told)
+
+
+def _more(rows: Sequence[Row], wanted: int) -> int:
+    """How many epochs more give so many rows."""
+    every, done = int(rows[-1]["every_epochs"]), int(rows[-1]["epoch"]) + 1
+    return (wanted - len(rows)) * every - done % every
+
+
+def _few(rows: Sequence[Row]) -> bool:
+    return bool(rows) and rows[-1].get("asked", FEWEST) < FEWEST
+
+
+def _of_few(rows: Sequence[Row]) -> list[Finding]:
+    """By the images of the game, and what few held-out ones show beyond chance. Uncalibrated."""
+    rows = [_bounded(_with_old_fakes(row)) for row in rows]
+    found = [rule.find(rows) for rule in OF_FEW]
+    found += [_wins(rows, _WON_OF_FEW), _over_fits(rows, _OVER_FITS_OF_FEW), _oscillates(rows)]
+    named = [replace(finding, calibrated=False) for finding in found if finding]
+    return sorted(named, key=lambda finding: NAMES.index(finding.name))
+
+
+def _bounded(row: Row) -> Row:
+    """With what the AUCs of few held-out images are at least, with 95 % confidence."""
+    return row | {
+        f"{name}_least": auc_at_least(row[name], int(row["asked"]))
+        for name in ("auc_held_out", "auc_train_vs_held_out")
+        if name in row
+    }
 
 
 _HEALTHY = (
@@ -150,6 +210,35 @@ RULES = (
     ),
 )
 
+NEVER_OF_FEW = ("memorisation", "healthy")
+OF_FEW = (
+    Rule(
+        "D dead",
+        ("auc_game", "asked_game", "mmd", "mmd_se", "logit_std"),
+        lambda row: row["auc_game"] <= BLIND_AUC and row["mmd"] >= UNLIKE_MMD * row["mmd_se"],
+        "D does not tell fakes from the images that it learns from (AUC {auc_game:.2f} of "
+        "{asked_game:.0f}, logits spread {logit_std:.2g}), though they differ: MMD {mmd:.2g}, "
+        "standard error {mmd_se:.1g}",
+    ),
+    Rule(
+        "mode collapse",
+        ("vendi_train", "rank_train", "distance_train", "asked_game"),
+        lambda row: (
+            row["vendi_train"] <= FEW_KINDS
+            and (row["rank_train"] <= FEW_DIRECTIONS or row["distance_train"] <= LITTLE_SPREAD)
+        ),
+        "fakes hold {vendi_train:.2f} of the kinds, {rank_train:.2f} of the directions and "
+        "{distance_train:.2f} of the distances of {asked_game:.0f} training images",
+    ),
+    Rule(
+        "forgetting",
+        ("old_fakes", "auc_game"),
+        lambda row: row["old_fakes"] < FORGOTTEN and row["auc_game"] >= KNOWS_AUC,
+        "D calls only {old_fakes:.2f} of the fakes of some old epoch fake, but tells today's from "
+        "training images (AUC {auc_game:.2f})",
+    ),
+)
+
 _WON = Rule(
     "D wins",
     ("auc_held_out", "D_fake", "mmd"),
@@ -159,15 +248,30 @@ _WON = Rule(
 )
 
 
-def _wins(rows: Sequence[Row]) -> Finding | None:
+_WON_OF_FEW = Rule(
+    "D wins",
+    (
+        *("auc_game", "asked_game", "auc_held_out", "auc_held_out_least", "asked", "D_fake"),
+        *("mmd", "contrast_train"),
+    ),
+    lambda row: row["auc_game"] >= WON_AUC and row["auc_held_out_least"] > BY_LUCK_AUC,
+    "D orders a real before a fake always (AUC {auc_game:.3f} on {asked_game:.0f} training "
+    "images, and {auc_held_out:.3f} on {asked:.0f} held-out ones, which shows at least "
+    "{auc_held_out_least:.2f} with 95 % confidence; mean D(G(z)) {D_fake:.2g}), and G no longer "
+    "gets nearer: MMD {mmd:.2g}, and its pictures have {contrast_train:.2f} of the contrast of "
+    "training images",
+)
+
+
+def _wins(rows: Sequence[Row], won: Rule) -> Finding | None:
     """*D wins* needs twice as many rows: whether G still learns is seen by comparing them."""
-    stretch = _WON.stretch(rows)
+    stretch = won.stretch(rows)
     if len(stretch) < 2 * ROWS:
         return None
     mmd = [row["mmd"] for row in stretch]
     if fmean(mmd[-ROWS:]) < WON_MMD * fmean(mmd[-2 * ROWS : -ROWS]):
         return None
-    return _WON.told(stretch)
+    return won.told(stretch)
 
 
 _OVER_FITS = Rule(
@@ -177,19 +281,27 @@ _OVER_FITS = Rule(
     "D tells training images from held-out ones: AUC {auc_train_vs_held_out:.2f} (0.5 is right), "
     "r_v {r_v:.2f}, r_t {r_t:.2f}, means of the newest rows",
 )
+_OVER_FITS_OF_FEW = Rule(
+    "D over-fits",
+    ("auc_train_vs_held_out", "auc_train_vs_held_out_least", "asked", "r_v", "r_t"),
+    lambda row: row["auc_train_vs_held_out_least"] >= BY_HEART_AUC and row["r_v"] >= BY_HEART_R_V,
+    "D tells training images from held-out ones: AUC {auc_train_vs_held_out:.2f} (0.5 is right) of "
+    "{asked:.0f} of each, which shows at least {auc_train_vs_held_out_least:.2f} with 95 % "
+    "confidence, r_v {r_v:.2f}, r_t {r_t:.2f}, means of the newest rows",
+)
 
 
-def _over_fits(rows: Sequence[Row]) -> Finding | None:
+def _over_fits(rows: Sequence[Row], rule: Rule) -> Finding | None:
     """*D over-fits* goes by the means of three rows: with few images a single one jumps."""
-    able = [row for row in rows if set(_OVER_FITS.needs) <= row.keys()]
+    able = [row for row in rows if set(rule.needs) <= row.keys()]
     windows = [able[end - ROWS : end] for end in range(ROWS, len(able) + 1)]
     means: list[Row] = [
-        {name: fmean(row[name] for row in window) for name in _OVER_FITS.needs}
+        {name: fmean(row[name] for row in window) for name in rule.needs}
         | {"epoch": window[ROWS // 2]["epoch"]}
         for window in windows
     ]
-    stretch = _OVER_FITS.stretch(means)
-    return _OVER_FITS.told(stretch) if stretch else None
+    stretch = rule.stretch(means)
+    return rule.told(stretch) if stretch else None
 
 
 def _oscillates(rows: Sequence[Row]) -> Finding | None:

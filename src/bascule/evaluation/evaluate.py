@@ -4,29 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from math import nan
+from dataclasses import replace
+from math import isfinite, nan
 from typing import Literal
 
 import numpy as np
 from PIL import Image
 
+from bascule.attributes import scores as attributes
 from bascule.attributes.classifier import AttributeClassifier
 from bascule.attributes.scores import AttributeScores, attribute_scores
 from bascule.data.images import ImageSet, Progress
 from bascule.errors import Refusal
-from bascule.evaluation.evaluation import Evaluation, Scale, Value
+from bascule.evaluation import patches
+from bascule.evaluation.evaluation import Evaluation, LeftOut, Scale, Value
 from bascule.evaluation.neighbours import ROWS, neighbour_grid
 from bascule.evaluation.patches import SPEC, has_patches, patch_distances
 from bascule.features.cache import features_of
 from bascule.features.extractor import Extractor, label
-from bascule.metrics.measured import METRICS, ON_HELD_OUT, Measured, against_held_out, measure
+from bascule.metrics import support
+from bascule.metrics.least import Sizes, too_few
+from bascule.metrics.measured import (
+    METRICS,
+    ON_HELD_OUT,
+    Measured,
+    against_held_out,
+    least,
+    measure,
+)
 from bascule.metrics.support import birthday, near_duplicate_threshold
 
 STATISTICS = (
     *("FD", "KID", "precision", "recall", "density", "coverage", "Vendi"),
     *("1-NN accuracy", "C_T", "authenticity"),
 )
+SUPPORT, ATTRIBUTES, PATCHES = "support at least", "attributes", "SWD"
+# The fewest images that each needs: one place for what is left out, before training and after.
+LEAST: dict[str, Sizes] = {
+    **{name: least(name) for name in (*STATISTICS, *ON_HELD_OUT)},
+    SUPPORT: support.LEAST,
+    PATCHES: patches.LEAST,
+    ATTRIBUTES: attributes.LEAST,
+}
 Better = Literal["lower", "higher", "floor"]
 Counter = Callable[[str], AbstractContextManager[Progress]]
 
@@ -39,6 +58,28 @@ def check_fakes(fakes: np.ndarray, images: ImageSet) -> None:
             f"fakes are {fakes.dtype} {fakes.shape}: expected uint8 (N, 3, {images.size}, "
             f"{images.size}), quantised as the images of {images.name!r} were"
         )
+
+
+class _Kept:
+    """What is measured of some fakes against ``images``, and what cannot be."""
+
+    def __init__(self, images: ImageSet) -> None:
+        self.images = images
+        self.values: list[Value] = []
+        self.left_out: list[LeftOut] = []
+
+    def put(self, name: str, space: str, measured: Measured | str, better: Better) -> None:
+        """Keep a number; text says why there is none."""
+        if isinstance(measured, str):
+            self.left_out.append(LeftOut(name, measured))
+        elif not isfinite(measured.value):
+            self.left_out.append(LeftOut(name, "is no number of these images"))
+        else:
+            self.values.append(value_of(name, space, self.images, measured, better))
+
+    def told(self, subject: str, epoch: int | None, fakes: int) -> Evaluation:
+        values, left_out = tuple(self.values), tuple(self.left_out)
+        return Evaluation(subject, epoch, fakes, self.images.name, values, (), left_out)
 
 
 def evaluate(
@@ -54,37 +95,40 @@ def evaluate(
     """Measure ``fakes``, uint8 (N, 3, H, W), against the train and held-out images of ``images``.
 
     Every statistic is taken in the space of each extractor; where ``classifier`` is given, the
-    exact attributes too. ``counter(what)`` gives a context with a :data:`Progress` to tell. Returns
-    the evaluation, and the fakes beside their nearest training images (by the first extractor).
-    Raises :class:`Refusal` for fakes of another size, or fewer than a statistic needs.
+    exact attributes too. A statistic that needs more images than there are (:data:`LEAST`) is left
+    out with its reason, and nothing else is lost. ``counter(what)`` gives a context with a
+    :data:`Progress` to tell. Returns the evaluation, and the fakes beside their nearest training
+    images (by the first extractor). Raises :class:`Refusal` for fakes of another size.
     """
     check_fakes(fakes, images)
     train, held_out = images.indices("train"), images.indices("held_out")
-    values: list[Value] = []
+    lost = too_few(LEAST, sizes_of(images, len(fakes)))
+    kept = _Kept(images)
     picture: Image.Image | None = None
-
-    def keep(name: str, space: str, measured: Measured, better: Better) -> None:
-        values.append(value_of(name, space, images, measured, better))
-
     for extractor in extractors:
         with counter(f"features of the images by {extractor.name}") as tell:
             real = features_of(images, extractor, tell)
         with counter(f"features of the fakes by {extractor.name}") as tell:
             fake = extractor(fakes, tell)
-        found = measure(STATISTICS, fake, real[train], real[held_out], seed)
-        for name, measured in found.items():
-            keep(label(name, extractor), extractor.spec, measured, METRICS[name].better)
-        values += _held_out(images, extractor, fake, real, seed)
-        twins = _support(fake, real[train])
-        keep(label("support at least", extractor), extractor.spec, twins.measured, "higher")
+        asked = [name for name in STATISTICS if name not in lost]
+        found = measure(asked, fake, real[train], real[held_out], seed)
+        for name in STATISTICS:
+            told = lost.get(name) or found[name]
+            kept.put(label(name, extractor), extractor.spec, told, METRICS[name].better)
+        _on_held_out(kept, extractor, fake, real, seed)
+        bound, twins = _support(fake, real[train])
+        kept.put(label(SUPPORT, extractor), extractor.spec, bound, "higher")
         if picture is None:
-            pixels = images.pixels[train]
-            picture = neighbour_grid(fakes, pixels, fake, real[train], twins.closest)
-    if has_patches(images):
+            picture = neighbour_grid(fakes, images.pixels[train], fake, real[train], twins)
+    if has_patches(images) and PATCHES in lost:
+        kept.put(PATCHES, SPEC, lost[PATCHES], "lower")
+    elif has_patches(images):
         for name, measured in patch_distances(fakes, images, seed).items():
-            keep(name, SPEC, measured, "lower")
+            kept.put(name, SPEC, measured, "lower")
     notes: tuple[str, ...] = ()
-    if classifier is not None:
+    if classifier is not None and ATTRIBUTES in lost:
+        kept.put(ATTRIBUTES, classifier.spec, lost[ATTRIBUTES], "lower")
+    elif classifier is not None:
         with counter("reading the attributes"):
             scores = attribute_scores(
                 classifier.read(fakes),
@@ -93,13 +137,11 @@ def evaluate(
                 seed,
             )
         for name, measured, better in _numbers(scores):
-            keep(
-                f"{name}[{classifier.style},{classifier.size}px]", classifier.spec, measured, better
-            )
+            called = f"{name}[{classifier.style},{classifier.size}px]"
+            kept.put(called, classifier.spec, measured, better)
         notes = tuple(_absent(scores))
     assert picture is not None, "at least one extractor"
-    found_all = Evaluation(subject, epoch, len(fakes), images.name, tuple(values), notes)
-    return found_all, picture
+    return replace(kept.told(subject, epoch, len(fakes)), notes=notes), picture
 
 
 def look(
@@ -115,20 +157,28 @@ def look(
     ``fakes``: uint8 (N, 3, H, W). Part of what :func:`evaluate` measures, by the same labels.
     """
     check_fakes(fakes, images)
-    values = _held_out(images, extractor, extractor(fakes), features_of(images, extractor), seed)
-    return Evaluation(subject, epoch, len(fakes), images.name, tuple(values))
+    kept = _Kept(images)
+    _on_held_out(kept, extractor, extractor(fakes), features_of(images, extractor), seed)
+    return kept.told(subject, epoch, len(fakes))
 
 
-def _held_out(
-    images: ImageSet, extractor: Extractor, fake: np.ndarray, real: np.ndarray, seed: int
-) -> list[Value]:
+def sizes_of(images: ImageSet, fakes: int) -> Sizes:
+    """How many there are of each kind."""
+    held_out = int(images.held_out.sum())
+    return Sizes(fakes, held_out, len(images) - held_out)
+
+
+def _on_held_out(
+    kept: _Kept, extractor: Extractor, fake: np.ndarray, real: np.ndarray, seed: int
+) -> None:
     """``fake`` and ``real``, of all images, are features."""
+    images = kept.images
+    lost = too_few(LEAST, sizes_of(images, len(fake)))
     train, held_out = real[images.indices("train")], real[images.indices("held_out")]
-    found = against_held_out(fake, train, held_out, seed)
-    return [
-        value_of(label(name, extractor), extractor.spec, images, measured, ON_HELD_OUT[name])
-        for name, measured in found.items()
-    ]
+    asked = [name for name in ON_HELD_OUT if name not in lost]
+    found = against_held_out(fake, train, held_out, seed, asked)
+    for name, better in ON_HELD_OUT.items():
+        kept.put(label(name, extractor), extractor.spec, lost.get(name) or found[name], better)
 
 
 def value_of(name: str, space: str, images: ImageSet, measured: Measured, better: Better) -> Value:
@@ -137,19 +187,26 @@ def value_of(name: str, space: str, images: ImageSet, measured: Measured, better
     return Value(measured, scale, better)
 
 
-@dataclass(frozen=True)
-class _Twins:
-    measured: Measured
-    closest: np.ndarray  # pairs of fakes, closest first
+def _support(fake: np.ndarray, train: np.ndarray) -> tuple[Measured | str, np.ndarray]:
+    """The 95 % lower bound of the support, or why there is none; pairs of fakes, closest first.
 
-
-def _support(fake: np.ndarray, train: np.ndarray) -> _Twins:
-    """The 95 % lower bound of the support; its floor is what as many training images speak for."""
-    n = min(len(fake), len(train))
-    threshold = near_duplicate_threshold(train)
-    found, floor = birthday(fake[:n], threshold, ROWS), birthday(train[:n], threshold)
+    Its floor is what as many training images speak for.
+    """
+    n, threshold = min(len(fake), len(train)), 1.0
+    why = support.LEAST.lacks(Sizes(len(fake), 0, len(train)))
+    if not why:
+        try:
+            threshold = near_duplicate_threshold(train)
+        except Refusal as refusal:
+            why = str(refusal)
+    if n < 2:
+        return why, np.empty((0, 2), np.int64)
+    found = birthday(fake[:n], threshold, ROWS)
+    if why:
+        return why, found.closest
+    floor = birthday(train[:n], threshold)
     measured = Measured(found.at_least, floor.at_least, nan, nan, n, len(train), 1)
-    return _Twins(measured, found.closest)
+    return measured, found.closest
 
 
 def _numbers(scores: AttributeScores) -> Iterator[tuple[str, Measured, Better]]:

@@ -8,7 +8,7 @@ statistic, extractor (weights, version and resize), reference images, sample siz
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from math import isfinite, nan
 from typing import Any, Literal
 
@@ -50,6 +50,14 @@ class Value:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A number that could not be had, by its label, and why: "needs 40 held-out images, ..."."""
+
+    label: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """All that was measured of one set of fakes.
 
@@ -58,6 +66,7 @@ class Evaluation:
     fakes    how many were made.
     data     name of the reference images.
     notes    what a reader must know, one line each.
+    left_out what was asked for and is not among the values.
     """
 
     subject: str
@@ -66,6 +75,21 @@ class Evaluation:
     data: str
     values: tuple[Value, ...]
     notes: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+    def with_more(self, values: Sequence[Value], left_out: Sequence[LeftOut] = ()) -> Evaluation:
+        """With other numbers of the same fakes."""
+        return replace(self, values=(*self.values, *values), left_out=(*self.left_out, *left_out))
+
+    @property
+    def labels(self) -> set[str]:
+        """Of all that was asked for, measured or left out."""
+        return {v.label for v in self.values} | {one.label for one in self.left_out}
+
+    def remarks(self) -> list[str]:
+        """The notes, then "C_T left out: needs ...", a line a reason."""
+        found = by_reason({one.label: one.why for one in self.left_out})
+        return [*self.notes, *(f"{names} left out: {why}" for names, why in found)]
 
     def __getitem__(self, label: str) -> Value:
         return {value.label: value for value in self.values}[label]
@@ -89,10 +113,23 @@ class Evaluation:
                 )
                 for value in plain["values"]
             )
-            told = {f.name: plain[f.name] for f in fields(Evaluation) if f.name != "values"}
-            return Evaluation(**{**told, "values": values, "notes": tuple(told["notes"])})
+            left_out = tuple(LeftOut(**one) for one in plain.get("left_out", ()))
+            own = ("values", "left_out")  # the latter is not in older files
+            told = {f.name: plain[f.name] for f in fields(Evaluation) if f.name not in own}
+            read = {"values": values, "notes": tuple(told["notes"]), "left_out": left_out}
+            return Evaluation(**(told | read))
         except (KeyError, TypeError) as error:
             raise ValueError(f"not an evaluation: {error}") from None
+
+
+def by_reason(left_out: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Label -> why, as ("FD, Vendi", "each needs 5 fakes, 2 are given"): one pair a reason."""
+    names: dict[str, list[str]] = {}
+    for label, why in left_out.items():
+        name = label.partition("[")[0]
+        if name not in names.setdefault(why, []):
+            names[why].append(name)
+    return [(", ".join(n), f"{'each ' if len(n) > 1 else ''}{why}") for why, n in names.items()]
 
 
 def _numbers(plain: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def neighbour_grid(
     blocks = [
         _block([[fakes[k], *train[indices[k]]] for k in random], GAP),
         _block([[fakes[k], *train[indices[k]]] for k in closest], GAP),
-        _block([[fakes[i], fakes[j]] for i, j in twins[:ROWS]], 2),
+        *([_block([[fakes[i], fakes[j]] for i, j in twins[:ROWS]], 2)] if len(twins) else []),
     ]
     height = max(len(block) for block in blocks)
     width = sum(block.shape[1] for block in blocks) + 2 * BETWEEN

@@ -7,7 +7,8 @@ import numpy as np
 from bascule.data.images import ImageSet
 from bascule.errors import Refusal
 from bascule.features.pyramid import COARSEST, Descriptors, descriptors, normalised
-from bascule.metrics.measured import Measured
+from bascule.metrics.least import Sizes
+from bascule.metrics.measured import FEW, Measured
 from bascule.metrics.sliced import sliced_wasserstein
 from bascule.now import address
 
@@ -15,6 +16,7 @@ PATCHES = 64  # an image
 DIRECTIONS = 128
 AT_MOST = 500  # images in a set: it is the patches that count, 32,000 of them
 SETS = 3
+LEAST = Sizes(FEW, FEW, FEW)
 SPEC = f"laplacian pyramid, 7x7 patches, {PATCHES} an image, {DIRECTIONS} directions;v1"
 TIMES = 1000  # as the field prints it
 
@@ -28,14 +30,12 @@ def patch_distances(fakes: np.ndarray, images: ImageSet, seed: int = 0) -> dict[
     """ "SWD[laplacian,64px]" and so on -> distance x 1000 from training images (W1).
 
     Sets of n = min(fakes, held-out, 500) images, each against the same n training images; the
-    floor is that of n held-out images. Raises :class:`Refusal` for fewer than two.
+    floor is that of n held-out images. Raises :class:`Refusal` for fewer than :data:`LEAST`.
     """
     train, held_out = images.indices("train"), images.indices("held_out")
+    if why := LEAST.lacks(Sizes(len(fakes), len(held_out), len(train))):
+        raise Refusal(f"SWD {why}; give more images")
     n = min(len(fakes), len(train), len(held_out), AT_MOST)
-    if n < 2:
-        raise Refusal(
-            f"SWD: {len(fakes)} fakes and {len(held_out)} held-out images: give at least 2"
-        )
     reals = _described(images.pixels[_some(train, n, "train", seed)], seed)
     beside = normalised(reals, reals)
 

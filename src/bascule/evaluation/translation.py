@@ -23,10 +23,18 @@ from bascule.attributes.pair import PairReader
 from bascule.data.batches import as_float, as_uint8
 from bascule.data.color import lab_to_rgb, rgb_to_lab
 from bascule.data.images import DOMAIN, ImageSet, digest_of, in_chunks
-from bascule.evaluation.evaluate import Better, Counter, evaluate, value_of
-from bascule.evaluation.evaluation import Evaluation, Value
+from bascule.evaluation.evaluate import (
+    LEAST,
+    Better,
+    Counter,
+    evaluate,
+    sizes_of,
+    value_of,
+)
+from bascule.evaluation.evaluation import Evaluation, LeftOut, Value
 from bascule.features.cache import features_of
 from bascule.features.extractor import Extractor, label
+from bascule.metrics.least import too_few
 from bascule.metrics.measured import METRICS, Measured, measure, over_pictures
 from bascule.metrics.spread import mean_pairwise_distance, ratio
 from bascule.metrics.translation import (
@@ -91,7 +99,8 @@ def evaluate_translation(
     """Measure the translator ``there`` on the held-out pictures of ``kinds``, quantised to 8 bits.
 
     ``back``: what leads back, for the cycle error; ``reader``: of attributes of the second kind,
-    where the truth is known; ``classifier``: where the second kind are built-in faces.
+    where the truth is known; ``classifier``: where the second kind are built-in faces. What needs
+    more pictures than there are is left out, as :func:`evaluate` does.
     Returns the evaluation, and translations beside their nearest training pictures.
     """
     x = as_float(torch.from_numpy(kinds.given))
@@ -102,7 +111,8 @@ def evaluate_translation(
         made, kinds.other, [extractor], counter, classifier, subject, epoch, seed
     )
     candidates = {"": made} | baselines(kinds, seed)
-    values = list(found.values)
+    values: list[Value] = []
+    left_out: list[LeftOut] = []
     space = f"translation;{len(made)} pictures"
 
     def keep(name: str, of: str, what: Measured, better: Better, spec: str = space) -> None:
@@ -110,13 +120,18 @@ def evaluate_translation(
         values.append(value_of(f"{told}[{suffix}]", spec, kinds.other, what, better))
 
     suffix = f"translation,{kinds.other.size}px"
-    apart = mean_pairwise_distance(_flat(kinds.other.pixels[kinds.other.indices("held_out")]))
+    flat = _flat(kinds.other.pixels[kinds.other.indices("held_out")])
+    apart = mean_pairwise_distance(flat) if min(len(made), len(flat)) > 1 else 0.0
     best_ranks = None if kinds.truth is None else ranks(kinds.truth, kinds.truth)
     ceiling = reader.read(kinds.truth) if reader and kinds.truth is not None else None
     for of, pictures in candidates.items():
         values += _law(kinds, extractor, pictures, of, seed) if of else []
-        spread, m = ratio(_flat(pictures), apart), int(kinds.other.held_out.sum())
-        keep("spread", of, Measured(spread, 1.0, nan, nan, len(pictures), m, 1), "floor")
+        if apart > 0:
+            spread, m = ratio(_flat(pictures), apart), len(flat)
+            keep("spread", of, Measured(spread, 1.0, nan, nan, len(pictures), m, 1), "floor")
+        elif not of:
+            why = "needs 2 translations, and 2 different held-out images of the second kind"
+            left_out.append(LeftOut(f"spread[{suffix}]", why))
         if kinds.truth is None or best_ranks is None:
             continue
         for name, each, best, better in _against_truth(pictures, kinds.truth, best_ranks):
@@ -130,10 +145,7 @@ def evaluate_translation(
             cycle = list(_cycle(x, y, back, seed))
         for name, each in cycle:
             keep(name, "", over_pictures(each, 0.0), "lower")
-    return (
-        Evaluation(subject, epoch, len(made), found.data, tuple(values), found.notes),
-        picture,
-    )
+    return found.with_more(values, left_out), picture
 
 
 def baselines(kinds: Kinds, seed: int = 0) -> dict[str, np.ndarray]:
@@ -161,10 +173,12 @@ def colour_transfer(given: np.ndarray, target: np.ndarray) -> np.ndarray:
 def _law(
     kinds: Kinds, extractor: Extractor, pictures: np.ndarray, of: str, seed: int
 ) -> list[Value]:
-    """KID and coverage of a baseline."""
+    """KID and coverage of a baseline, where there are enough pictures."""
     real = features_of(kinds.other, extractor)
     train, held_out = (real[kinds.other.indices(split)] for split in ("train", "held_out"))
-    found = measure(("KID", "coverage"), extractor(pictures), train, held_out, seed)
+    lost = too_few(LEAST, sizes_of(kinds.other, len(pictures)))
+    asked = [name for name in ("KID", "coverage") if name not in lost]
+    found = measure(asked, extractor(pictures), train, held_out, seed) if asked else {}
     return [
         value_of(
             label(f"{name} of {of}", extractor),

@@ -61,8 +61,8 @@ class Measure:
         return [*found, *(["--abilities"] if self.abilities else [])]
 
     def is_done(self, evaluation: Evaluation) -> bool:
-        """Whether ``evaluation`` holds all of this."""
-        labels = [value.label for value in evaluation.values]
+        """Whether ``evaluation`` holds all of this, or says why it is left out."""
+        labels = evaluation.labels
         settled = not self.settled_fakes or all(
             any(name.startswith("KID of ") and f" at k_fb={k:g}[" in name for name in labels)
             for k in self.k_fb
@@ -126,8 +126,8 @@ class MeasureCoding:
         return found
 
     def is_done(self, evaluation: Evaluation) -> bool:
-        """Whether ``evaluation`` holds all of this."""
-        labels = {value.label for value in evaluation.values}
+        """Whether ``evaluation`` holds all of this, or says why it is left out."""
+        labels = evaluation.labels
         wanted = {f"cost[{way(k)}]" for k in self.k_fb}
         wanted |= {f"SSIM of layer 1[{way(k, s)}]" for k in self.k_fb for s in self.sigmas}
         wanted |= {"milliseconds[decoded]"} if self.decoded else set()

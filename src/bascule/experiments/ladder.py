@@ -84,19 +84,27 @@ def rung(recipe: Recipe, found: Pace, training_images: int, minutes: float) -> R
 
 
 def ladder(
-    name: str, rungs: Mapping[str, Recipe], minutes: float, fakes: int, attributes: bool = True
+    name: str,
+    rungs: Mapping[str, Recipe],
+    minutes: float,
+    fakes: int,
+    attributes: bool = True,
+    covers: bool = True,
 ) -> Experiment:
-    """The rungs as an experiment; the first is the one to beat."""
+    """The rungs as an experiment; the first is the one to beat.
+
+    ``covers``: whether enough images are held out to predict how many of them fakes cover.
+    """
     control, *others = rungs
     data = rungs[control].data
     return Experiment(
         question=f"Which of {len(rungs)} recipes draws best after {minutes:g} minutes a run?",
-        hypothesis=f"At equal time every other recipe beats {control} in KID and in how many of "
-        "the held-out images its fakes cover.",
+        hypothesis=f"At equal time every other recipe beats {control} in KID"
+        + (" and in how many of the held-out images its fakes cover." if covers else "."),
         arms=rungs,
         predictions=[
             *(Lower(KID, arm, than=control) for arm in others),
-            *(Higher(HELD_OUT_COVERAGE, arm, than=control) for arm in others),
+            *(Higher(HELD_OUT_COVERAGE, arm, than=control) for arm in others if covers),
         ],
         measure=Measure(fakes, attributes=attributes and isinstance(data, Faces), every_kept=True),
         pictures=not isinstance(data, Imported),  # those may be anybody's

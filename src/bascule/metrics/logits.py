@@ -13,7 +13,7 @@ from math import log, nan
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import betaincinv, expit
 from scipy.stats import rankdata
 
 from bascule.errors import Refusal
@@ -30,6 +30,19 @@ def auc(real: Any, fake: Any) -> float:
     ranks = rankdata(np.concatenate([r, f]))  # of ties: their mean rank
     u = ranks[: len(r)].sum() - len(r) * (len(r) + 1) / 2
     return float(u / (len(r) * len(f)))
+
+
+def auc_at_least(found: float, n: int, confidence: float = 0.95) -> float:
+    """What an :func:`auc` of ``n`` reals and as many fakes shows to be exceeded, in [0, 1].
+
+    The Clopper-Pearson bound of n pairs, each image in one of them, of which the share ``found``
+    (rounded down) is in the right order: 0.05^(1/n) where all are. It asks nothing of the two laws
+    and is cautious, for an AUC looks at all n^2 pairs.
+    """
+    if not 0 <= found <= 1 or n < 1:
+        raise Refusal(f"AUC {found:g} of {n} images: expected a number in [0, 1], of 1 or more")
+    right = int(found * n + 1e-9)
+    return float(betaincinv(right, n - right + 1, 1 - confidence)) if right else 0.0
 
 
 def accuracy(real: Any, fake: Any) -> float:

@@ -3,6 +3,9 @@
 On some thousand images most of a metric's value is its bias at that n. So the fakes are cut into
 disjoint sets of the size of the held-out reals, each is compared with the same training reals, and
 so are the held-out reals themselves.
+
+Each metric names the fewest images that it needs in such a set (:func:`least` of all kinds of
+images): with fewer, it would say little, or the same of any fakes.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import numpy as np
 from bascule.errors import Refusal, unknown
 from bascule.metrics import mmd
 from bascule.metrics.frechet import Normal
+from bascule.metrics.least import Sizes, too_few
 from bascule.metrics.manifold import Manifold, manifold
 from bascule.metrics.memorisation import IN_CELL, Cells, authenticity, copying_in
 from bascule.metrics.neighbours import nearest_others, radii
@@ -29,6 +33,11 @@ from bascule.metrics.vendi import effective_rank, vendi_score
 from bascule.now import address
 
 K = 5  # neighbours of precision, recall, density and coverage
+# The fewest images in a sample. Tried with faces: held-out faces in the place of fakes, and blurred
+# and grey ones (docs/measuring.md).
+FEW = 5  # a standard error of fewer means little
+IN_BALLS = K + 2  # a ball has K others in it
+WITH_BALLS = 4 * K  # of fewer, a ball holds so much of the set that recall does not see blur
 SUBSETS = 10  # sets of fakes, at most
 
 
@@ -112,7 +121,7 @@ class Metric:
     value: Callable[[Sample], float | mmd.Estimate]
     ideal: float | Literal["the floor"]
     better: Literal["lower", "higher", "floor"]
-    at_least: int  # images in a sample
+    at_least: int  # images in a sample: the fewest that are worth telling of
     cut: Literal["sets", "whole", "halves"] = "sets"
 
 
@@ -120,28 +129,32 @@ FLOOR: Literal["the floor"] = "the floor"
 
 # fmt: off
 METRICS: dict[str, Metric] = {
-    "FD":             Metric(Sample.frechet, 0.0, "lower", 2),
-    "KID":            Metric(Sample.kernel, 0.0, "lower", 2, cut="whole"),
-    "sliced W1":      Metric(Sample.sliced, 0.0, "lower", 2),
-    "precision":      Metric(lambda s: s.balls.precision, FLOOR, "higher", K + 1),
-    "recall":         Metric(lambda s: s.balls.recall, FLOOR, "higher", K + 1),
-    "density":        Metric(lambda s: s.balls.density, 1.0, "floor", K + 1),
-    "coverage":       Metric(lambda s: s.balls.coverage, FLOOR, "higher", K + 1),
-    "Vendi":          Metric(lambda s: vendi_score(s.x, s.reference.mean), FLOOR, "floor", 2),
-    "effective rank": Metric(lambda s: effective_rank(s.x), FLOOR, "floor", 2),
-    "spread":         Metric(lambda s: ratio(s.x, s.reference.spread), 1.0, "floor", 2),
-    "1-NN accuracy":  Metric(lambda s: s.one_nn.accuracy, 0.5, "floor", 2),
-    "1-NN real half": Metric(lambda s: s.one_nn.real_half, 0.5, "floor", 2),
-    "1-NN fake half": Metric(lambda s: s.one_nn.fake_half, 0.5, "floor", 2),
+    "FD":             Metric(Sample.frechet, 0.0, "lower", FEW),
+    "KID":            Metric(Sample.kernel, 0.0, "lower", FEW, cut="whole"),
+    "sliced W1":      Metric(Sample.sliced, 0.0, "lower", FEW),
+    "precision":      Metric(lambda s: s.balls.precision, FLOOR, "higher", IN_BALLS),
+    "recall":         Metric(lambda s: s.balls.recall, FLOOR, "higher", WITH_BALLS),
+    "density":        Metric(lambda s: s.balls.density, 1.0, "floor", IN_BALLS),
+    "coverage":       Metric(lambda s: s.balls.coverage, FLOOR, "higher", IN_BALLS),
+    "Vendi":          Metric(lambda s: vendi_score(s.x, s.reference.mean), FLOOR, "floor", FEW),
+    "effective rank": Metric(lambda s: effective_rank(s.x), FLOOR, "floor", FEW),
+    "spread":         Metric(lambda s: ratio(s.x, s.reference.spread), 1.0, "floor", FEW),
+    "1-NN accuracy":  Metric(lambda s: s.one_nn.accuracy, 0.5, "floor", FEW),
+    "1-NN real half": Metric(lambda s: s.one_nn.real_half, 0.5, "floor", FEW),
+    "1-NN fake half": Metric(lambda s: s.one_nn.fake_half, 0.5, "floor", FEW),
     "C_T":            Metric(lambda s: copying_in(s.reference.cells, s.x, s.reference.test),
                              0.0, "floor", IN_CELL, cut="halves"),
-    "authenticity":   Metric(Sample.authenticity, FLOOR, "floor", 2),
+    "authenticity":   Metric(Sample.authenticity, FLOOR, "floor", FEW),
 }
 # fmt: on
 ON_HELD_OUT: dict[str, Literal["lower", "higher"]] = {
     "KID on held-out": "lower",
     "coverage of held-out": "higher",
 }  # of against_held_out; which is better
+LEAST_ON_HELD_OUT = {
+    "KID on held-out": FEW,
+    "coverage of held-out": IN_BALLS,
+}  # images of each kind
 
 
 @dataclass(frozen=True)
@@ -169,12 +182,25 @@ class Measured:
 
 
 def over_pictures(each: np.ndarray, floor: float) -> Measured:
-    """The mean of one number a picture, ``each`` (n,), beside a floor that is known exactly."""
+    """The mean of one number a picture, ``each`` (n,), beside a floor that is known exactly.
+
+    One picture has no standard error.
+    """
     each = np.asarray(each, np.float64)
     n = len(each)
-    return Measured(
-        float(each.mean()), float(floor), float(each.std(ddof=1) / n**0.5), nan, n, n, 1
-    )
+    se = float(each.std(ddof=1) / n**0.5) if n > 1 else nan
+    return Measured(float(each.mean()), float(floor), se, nan, n, n, 1)
+
+
+def least(name: str) -> Sizes:
+    """The fewest images of each kind that a metric of :data:`METRICS` or :data:`ON_HELD_OUT`
+    needs."""
+    if name in LEAST_ON_HELD_OUT:
+        n = LEAST_ON_HELD_OUT[name]
+        return Sizes(n, n, n)
+    metric = METRICS[name]
+    n = metric.at_least
+    return Sizes(n, 2 * n if metric.cut == "halves" else n, n)
 
 
 def measure(
@@ -191,14 +217,15 @@ def measure(
     which set; nothing else is random.
 
     Raises Refusal for an unknown name, for features that are not finite or differ in number, and
-    when a set is too small for a metric.
+    when a set is too small for a metric (:func:`least`).
     """
     names = [names] if isinstance(names, str) else list(names)
     for name in names:
         if name not in METRICS:
             raise unknown("metric", name, METRICS)
-    fake, train = pair(fake, train, ("fake", "train"), at_least=2)
-    held_out, train = pair(held_out, train, ("held_out", "train"), at_least=2)
+    fake, train = pair(fake, train, ("fake", "train"))
+    held_out, train = pair(held_out, train, ("held_out", "train"))
+    _enough(names, Sizes(len(fake), len(held_out), len(train)))
     found: dict[str, Measured] = {}
     held_out = held_out[_order(held_out, "held out", seed)]
     fake = fake[_order(fake, "fake", seed)]
@@ -209,7 +236,6 @@ def measure(
         if not asked:
             continue
         n = min(len(fake), len(floor), len(train))
-        _enough(asked, n, len(fake), len(held_out), len(train))
         samples, floors = (
             [Sample(part, reference) for part in ([x] if cut == "whole" else _sets(x, n))]
             for x in (fake, floor)
@@ -223,31 +249,42 @@ def measure(
 
 
 def against_held_out(
-    fake: np.ndarray, train: np.ndarray, held_out: np.ndarray, seed: int = 0
+    fake: np.ndarray,
+    train: np.ndarray,
+    held_out: np.ndarray,
+    seed: int = 0,
+    names: Iterable[str] = tuple(ON_HELD_OUT),
 ) -> dict[str, Measured]:
     """How near ``fake`` comes to reals that nothing was trained on; training reals are the floor.
 
-    "KID on held-out": all fakes against all held-out reals. "coverage of held-out": the share of
-    held-out reals within whose ball (to their fifth neighbour) lies a fake, of sets of as many
-    fakes. A G that copies its training images cannot do well here beyond what they themselves do.
+    Those of ``names``, in the order of :data:`ON_HELD_OUT`. "KID on held-out": all fakes against
+    all held-out reals. "coverage of held-out": the share of held-out reals within whose ball (to
+    their fifth neighbour) lies a fake, of sets of as many fakes. A G that copies its training
+    images cannot do well here beyond what they themselves do. Refuses as :func:`measure` does.
     """
-    fake, held_out = pair(fake, held_out, ("fake", "held_out"), at_least=K + 1)
-    train, held_out = pair(train, held_out, ("train", "held_out"), at_least=K + 1)
-    n, reach = min(len(held_out), len(fake), len(train)), radii(held_out, K)
-    sides = []
-    for x, name in ((fake, "fake"), (train, "train")):
-        sets = _sets(x[_order(x, name, seed)], n)
-        found = [manifold(held_out, part, K, real_radii=reach).coverage for part in sets]
-        error = float(np.std(found, ddof=1) / len(found) ** 0.5) if len(found) > 1 else nan
-        sides.append((mmd.polynomial_mmd(x, held_out), float(np.mean(found)), error, len(found)))
-    (kid, covered, error, repeats), (kid_floor, floor, floor_error, _) = sides
+    names = list(names)
+    fake, held_out = pair(fake, held_out, ("fake", "held_out"))
+    train, held_out = pair(train, held_out, ("train", "held_out"))
+    _enough(names, Sizes(len(fake), len(held_out), len(train)))
+    found: dict[str, Measured] = {}
     m = len(held_out)
-    return {
-        "KID on held-out": Measured(
-            kid.value, kid_floor.value, kid.se, kid_floor.se, len(fake), m, 1
-        ),
-        "coverage of held-out": Measured(covered, floor, error, floor_error, n, m, repeats),
-    }
+    if "KID on held-out" in names:
+        kid, floor = (mmd.polynomial_mmd(x, held_out) for x in (fake, train))
+        found["KID on held-out"] = Measured(
+            kid.value, floor.value, kid.se, floor.se, len(fake), m, 1
+        )
+    if "coverage of held-out" in names:
+        n, reach = min(m, len(fake), len(train)), radii(held_out, K)
+        sides = []
+        for x, name in ((fake, "fake"), (train, "train")):
+            sets = _sets(x[_order(x, name, seed)], n)
+            shares = [manifold(held_out, part, K, real_radii=reach).coverage for part in sets]
+            sides.append((float(np.mean(shares)), _error(shares), len(shares)))
+        (covered, error, repeats), (at_floor, floor_error, _) = sides
+        found["coverage of held-out"] = Measured(
+            covered, at_floor, error, floor_error, n, m, repeats
+        )
+    return found
 
 
 def _order(x: np.ndarray, name: str, seed: int) -> np.ndarray:
@@ -259,13 +296,9 @@ def _sets(x: np.ndarray, n: int) -> list[np.ndarray]:
     return [x[start : start + n] for start in range(0, len(x) - n + 1, n)][:SUBSETS]
 
 
-def _enough(names: Sequence[str], n: int, fake: int, held_out: int, train: int) -> None:
-    for name in names:
-        if n < METRICS[name].at_least:
-            raise Refusal(
-                f"{name} needs samples of {METRICS[name].at_least} images: {fake} fakes, "
-                f"{held_out} held-out and {train} train reals allow {n}; give more images"
-            )
+def _enough(names: Sequence[str], there: Sizes) -> None:
+    for name, why in too_few({name: least(name) for name in names}, there).items():
+        raise Refusal(f"{name} {why}; give more images")
 
 
 def _over(metric: Metric, samples: Sequence[Sample]) -> tuple[float, float]:
@@ -276,5 +309,9 @@ def _over(metric: Metric, samples: Sequence[Sample]) -> tuple[float, float]:
         if isinstance(value, mmd.Estimate):
             return value.value, value.se
         values.append(value)
-    se = float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else nan
-    return float(np.mean(values)), se
+    return float(np.mean(values)), _error(values)
+
+
+def _error(values: Sequence[float]) -> float:
+    """The standard error of a mean; nan of a single value."""
+    return float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else nan

@@ -14,10 +14,14 @@ import numpy as np
 from scipy.stats import chi2
 
 from bascule.errors import Refusal
+from bascule.metrics.least import Sizes
 from bascule.metrics.neighbours import radii, squared_blocks
 from bascule.metrics.points import points
 
 QUANTILE = 0.01
+# Of fewer than 100 reals the smallest distance of all would be the threshold; 20 fakes can speak
+# for 63 different images at most.
+LEAST = Sizes(fakes=20, held_out=0, train=100)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bascule.diagnostics.rules import Finding, diagnose
+from bascule.diagnostics.rules import Finding, diagnose, silence
 from bascule.experiments.schedule import curve
 from bascule.reports import coding, facts
 from bascule.reports.compare import curves_of, distinct_names
@@ -32,9 +32,12 @@ SHOWN = (  # in diagnostics.jsonl; what it is; its floor there, or else its idea
     ("ece", "calibration error of D", "", "0"),
     ("grad_norm_D", "gradient norm of D", "", "–"),
     ("grad_norm_G", "gradient norm of G", "", "–"),
+    ("auc_game", "AUC of D, training images against fakes", "", "0.5"),
     ("mmd", "KID[random-conv-s0,64px]", "mmd_floor", ""),
     ("coverage", "coverage[random-conv-s0,64px]", "coverage_floor", ""),
     ("vendi_ratio", "Vendi score over that of held-out reals", "", "1"),
+    ("vendi_train", "Vendi score over that of training images", "", "1"),
+    ("contrast_train", "contrast of a picture over that of training images", "", "1"),
     ("one_nn_fake", "1-NN accuracy on fakes", "", "0.5"),
     ("C_T", "C_T (copies: below −3)", "", "0"),
     ("nearest_50", "median distance to the nearest training image, over held-out", "", "1"),
@@ -124,8 +127,8 @@ def _diagnosis(run: Run, found: Sequence[Finding]) -> list[Block]:
             (name, str(f.since_epoch), f.evidence) for name, f in zip(names, found, strict=True)
         ]
         blocks.append(Table(("finding", "since epoch", "evidence"), told))
-    else:
-        blocks.append(Text("Too few rows, or too few held-out images, for a finding."))
+    if unsaid := silence(rows):
+        blocks.append(Text(unsaid))
     newest = rows[-1]
     numbers = [
         (what, facts.number(newest[name]), facts.number(newest[floor]) if floor in newest else best)
@@ -148,12 +151,11 @@ def _measured(run: Run, credit: str) -> list[Block]:
     for evaluation in reversed(kept):
         if isinstance(run.recipe, SDPCRecipe):
             blocks += [Text(coding.title(evaluation)), coding.coding_table(evaluation)]
-            continue
-        if isinstance(run.recipe, TranslationRecipe):
+        elif isinstance(run.recipe, TranslationRecipe):
             blocks += [Text(title(evaluation)), *translation_tables(evaluation)]
-            continue
-        blocks += [Text(title(evaluation)), evaluation_table(evaluation)]
-        blocks += [Text(note) for note in evaluation.notes]
+        else:
+            blocks += [Text(title(evaluation)), evaluation_table(evaluation)]
+        blocks += [Text(remark) for remark in evaluation.remarks()]
     if blocks and (picture := _neighbours(run, kept[-1].epoch, credit)):
         blocks.append(picture)
     return blocks

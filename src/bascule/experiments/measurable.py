@@ -1,0 +1,147 @@
+"""What can be measured on an image set: known, and said, before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from bascule.attributes.classifier import style_of
+from bascule.data.domains import TwoSets
+from bascule.data.faces import Faces
+from bascule.data.images import DOMAIN, ImageSet
+from bascule.diagnostics.probe import asked_of
+from bascule.diagnostics.quality import FEWEST, OF_HELD_OUT
+from bascule.errors import Refusal
+from bascule.evaluation.evaluate import ATTRIBUTES, LEAST, PATCHES, sizes_of
+from bascule.evaluation.evaluation import by_reason
+from bascule.evaluation.patches import has_patches
+from bascule.experiments.experiment import Experiment, Measure, MeasureTranslation
+from bascule.experiments.predictions import OF_ATTRIBUTES, is_evaluated
+from bascule.metrics.least import Sizes, too_few
+from bascule.metrics.measured import ON_HELD_OUT
+from bascule.training.recipe import AnyRecipe, Recipe
+from bascule.training.sdpc import SDPCRecipe
+from bascule.training.translation import TranslationRecipe
+
+PLENTY = 5000  # fakes, as `bascule evaluate` draws them unless told otherwise
+
+
+def will_be_left_out(
+    recipe: AnyRecipe, images: ImageSet, fakes: int, attributes: bool = True
+) -> dict[str, str]:
+    """Statistic (of :data:`bascule.evaluation.evaluate.LEAST`) -> why an evaluation of a run of
+    ``recipe`` on ``images`` will leave it out.
+
+    ``fakes``: how many it will be asked for. Nothing of networks of SDPC, whose numbers are means
+    over pictures.
+    """
+    if isinstance(recipe, SDPCRecipe) or recipe.shows_held_out():
+        return {}
+    reads = attributes and _has_attributes(recipe, images)
+    asked = {
+        name: least
+        for name, least in LEAST.items()
+        if (name != ATTRIBUTES or reads) and (name != PATCHES or has_patches(images))
+    }
+    return too_few(asked, _sizes(recipe, images, fakes))
+
+
+def _sizes(recipe: AnyRecipe, images: ImageSet, fakes: int) -> Sizes:
+    """Of a translation those of the second kind; it draws one fake of each held-out picture."""
+    if not isinstance(recipe, TranslationRecipe):
+        return sizes_of(images, fakes)
+    first = images.labels[DOMAIN] == "a"
+    given = int((first & images.held_out).sum())
+    held_out = int((~first & images.held_out).sum())
+    return Sizes(min(fakes, given), held_out, int((~first).sum()) - held_out)
+
+
+def _has_attributes(recipe: AnyRecipe, images: ImageSet) -> bool:
+    if isinstance(recipe.data, TwoSets):
+        return isinstance(recipe.data.b, Faces)
+    return style_of(images) is not None
+
+
+def announcement(
+    recipe: AnyRecipe, images: ImageSet, fakes: int = PLENTY, attributes: bool = True
+) -> str:
+    """One line of what a small image set takes from the measurements of a run; "" if nothing."""
+    found = by_reason(will_be_left_out(recipe, images, fakes, attributes))
+    told = []
+    if found:
+        names = "; ".join(f"{names} ({why})" for names, why in found)
+        told.append(f"these will be left out of evaluations: {names}")
+    if _diagnosed(recipe, images) < FEWEST:
+        told.append(f"diagnoses go by what D says, for want of {FEWEST} held-out images")
+    return f"{images.name} is a small set: {'; '.join(told)}" if told else ""
+
+
+def announcements(experiment: Experiment, sets: Mapping[Any, ImageSet]) -> list[str]:
+    """That of every arm, each line once. ``sets``: the images of each ``recipe.data``."""
+    measure = experiment.measure
+    if not isinstance(measure, Measure | MeasureTranslation):
+        return []
+    fakes = measure.fakes if isinstance(measure, Measure) else measure.pictures
+    arms = (recipe for recipe in experiment.arms.values() if recipe.data in sets)
+    lines = (announcement(arm, sets[arm.data], fakes, measure.attributes) for arm in arms)
+    return [line for line in dict.fromkeys(lines) if line]
+
+
+def check_measurable(experiment: Experiment, sets: Mapping[Any, ImageSet]) -> None:
+    """Refuse an experiment of which a prediction is about what its images are too few for."""
+    for prediction in (*experiment.predictions, *experiment.checks):
+        told = {f.name: getattr(prediction, f.name) for f in fields(prediction)}  # type: ignore[arg-type]
+        scalars = [told[name] for name in ("scalar", "other", "start") if name in told]
+        for arm in (told[name] for name in ("arm", "than") if name in told):
+            recipe = experiment.arms[arm]
+            if recipe.data not in sets:
+                continue
+            for scalar, why in _never(experiment, recipe, sets[recipe.data], scalars):
+                raise Refusal(
+                    f"“{prediction.claim()}” can never be measured on {sets[recipe.data].name}: "
+                    f"{scalar} {why}; give more images, or leave this prediction out"
+                )
+
+
+def check_search(images: ImageSet, fakes: int) -> None:
+    """Refuse images that are too few for a search to rank its trials by."""
+    lost = too_few({name: LEAST[name] for name in ON_HELD_OUT}, sizes_of(images, fakes))
+    for name, why in lost.items():
+        raise Refusal(f"a search needs {name}, which {why} of {images.name}; give more images")
+
+
+def _never(
+    experiment: Experiment, recipe: AnyRecipe, images: ImageSet, scalars: Iterable[str]
+) -> Iterable[tuple[str, str]]:
+    """Those of ``scalars`` that no run of ``recipe`` will have, and why."""
+    measure = experiment.measure
+    lost: dict[str, str] = {}
+    if isinstance(measure, Measure | MeasureTranslation):
+        fakes = measure.fakes if isinstance(measure, Measure) else measure.pictures
+        lost = will_be_left_out(recipe, images, fakes, measure.attributes)
+    asked = _diagnosed(recipe, images)
+    for scalar in scalars:
+        if is_evaluated(scalar):
+            if why := lost.get(_statistic(scalar)):
+                yield scalar.partition("[")[0], why
+        elif scalar in OF_HELD_OUT and asked < FEWEST:
+            yield scalar, f"needs {FEWEST} held-out images, diagnostics ask about {asked} here"
+
+
+def _statistic(label: str) -> str:
+    """That of :data:`LEAST` on which the number called ``label`` depends."""
+    name = label.partition("[")[0]
+    if name in LEAST:
+        return name
+    if name in OF_ATTRIBUTES or name.startswith("TV of ") or label.endswith("[settled]"):
+        return ATTRIBUTES
+    return name.partition(" of ")[0]  # "KID of copy", "KID of layer 1 at k_fb=2"
+
+
+def _diagnosed(recipe: AnyRecipe, images: ImageSet) -> int:
+    """How many held-out images diagnostics ask about; as many as one wants where they do not."""
+    if not isinstance(recipe, Recipe) or recipe.labels is not None or recipe.shows_held_out():
+        return FEWEST
+    there = sizes_of(images, 0)
+    return asked_of(recipe, there.train, there.held_out)
