@@ -13,7 +13,7 @@ from bascule import atomic
 from bascule.cli.numbers import a_seed, an_epoch, real, whole
 from bascule.cli.play import load_images, named_data
 from bascule.errors import Refusal
-from bascule.runs.store import Run, Store
+from bascule.runs.store import Run, Store, slug
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bascule.reports.page import Table
 
 
+OUTPUT = "default: the run; for a folder of pictures, evaluations/ beside the runs"
 HIGHER = ("SSIM", "attributes read", "AUROC", "edited as told", "others kept")  # is better
 
 
@@ -61,7 +62,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
     )
     evaluate.add_argument("--no-attributes", action="store_true", help="skip the exact attributes")
     evaluate.add_argument("--seed", type=a_seed, default=0, help="of the latents (default: 0)")
-    evaluate.add_argument("-o", "--output", type=Path, metavar="DIR", help="default: the run")
+    evaluate.add_argument("-o", "--output", type=Path, metavar="DIR", help=OUTPUT)
     evaluate.add_argument(
         "--k-fb",
         type=real(1e6),
@@ -153,6 +154,7 @@ def _run(args: argparse.Namespace, run: Run) -> int:
 def _folder(args: argparse.Namespace, path: Path) -> int:
     from bascule.cli.progress import counter
     from bascule.evaluation.folder import pictures_in
+    from bascule.now import address
 
     if not args.data:
         raise Refusal(
@@ -161,10 +163,16 @@ def _folder(args: argparse.Namespace, path: Path) -> int:
         )
     if args.epoch is not None or args.all_epochs:
         raise Refusal(f"{path} is a folder of pictures: it has no epochs")
+    whole = path.resolve()
+    if args.output and whole in (args.output.resolve(), *args.output.resolve().parents):
+        raise Refusal(f"-o {args.output}: the pictures are there; give another folder")
+    # Two folders of one name have places of their own.
+    called = f"{slug(whole.name)}-{address(whole):016x}"[:-8]
+    output = args.output or args.runs / "evaluations" / called
     with counter("reading the pictures") as tell:
         fakes = pictures_in(path, tell)[: args.n]
     images = load_images(named_data(args.data, fakes.shape[-1]))
-    _measure(args, fakes, images, path.resolve().name, None, args.output or path)
+    _measure(args, fakes, images, whole.name, None, output)
     return 0
 
 
