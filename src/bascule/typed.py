@@ -55,12 +55,21 @@ def checked(cls: type, name: str, value: Any) -> Any:
     if kind.adapter is None:
         if isinstance(value, kind.hint):
             return value
-        raise Refusal(f"{name}={value!r} in {cls.__name__}: expected a {kind.hint.__name__}")
+        raise Refusal(f"{_said(name, value)} in {cls.__name__}: expected a {kind.hint.__name__}")
     try:
-        return kind.adapter.validate_python(value)
+        found = kind.adapter.validate_python(value)
+        numbers = found if isinstance(found, tuple) else (found,)
+        if any(isinstance(n, int) and abs(n) >= 2**63 for n in numbers):
+            raise Refusal(f"{name} in {cls.__name__}: expected whole numbers of at most 64 bits")
+        return found
     except ValidationError as error:
         expected = "; ".join(dict.fromkeys(e["msg"] for e in error.errors()))
-        raise Refusal(f"{name}={value!r} in {cls.__name__}: {expected}") from None
+        raise Refusal(f"{_said(name, value)} in {cls.__name__}: {expected}") from None
+
+
+def _said(name: str, value: Any) -> str:
+    told = f"{name}={value!r}"
+    return told if len(told) <= 200 else f"{told[:200]}..."
 
 
 class _Kind(NamedTuple):

@@ -69,8 +69,17 @@ def test_copies_of_training_images_are_caught(bascule, tmp_path):
     for k in images.indices("train")[:150]:
         picture = Image.fromarray(np.array(images.pixels[k]).transpose(1, 2, 0))
         picture.save(tmp_path / "copies" / f"{k}.png")
-    assert bascule("evaluate", "copies", "--data", DATA, *QUICK)[0] == 0
-    kept = json.loads(Path("copies/metrics.json").read_text())["evaluations"][0]
+    before = {path.name: path.stat().st_mtime_ns for path in Path("copies").iterdir()}
+    told = []
+    for _ in range(2):  # nothing is written there, so the second time says the same
+        code, out, err = bascule("evaluate", "copies", "--data", DATA, *QUICK)
+        assert code == 0, err
+        told.append(out)
+    assert told[0] == told[1]
+    assert {path.name: path.stat().st_mtime_ns for path in Path("copies").iterdir()} == before
+    (metrics,) = Path("runs/evaluations").glob("copies-*/metrics.json")
+    assert str(metrics) in told[0] and (metrics.parent / "neighbours.png").exists()
+    kept = json.loads(metrics.read_text())["evaluations"][0]
     found = {v["scale"]["label"].partition("[")[0]: v["measured"] for v in kept["values"]}
     assert found["C_T"]["value"] < -3 and found["authenticity"]["value"] == 0
 
@@ -96,6 +105,7 @@ def test_bad_input_gets_one_line_and_2(bascule):
         (("evaluate", "mixed", "--data", DATA), "b.png is 16 x 16 pixels and a.png is 32 x 32"),
         (("evaluate", "few", "--data", DATA, *QUICK), "give more images"),
         (("evaluate", "few"), "--data"),
+        (("evaluate", "few", "--data", DATA, "-o", "few/out"), "the pictures are there"),
         (("evaluate", "few", "--data", "Flip()"), "expected faces"),
         (("evaluate", "few", "--data", "Faces(n=40)", *QUICK), "uint8 (N, 3, 64, 64)"),
         (("evaluate", "few", "--data", DATA, "--epoch", "3"), "has no epochs"),

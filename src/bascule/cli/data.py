@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bascule.cli.numbers import whole
 from bascule.data.places import imported_sets, place
 from bascule.data.styles import OPTIONS
 from bascule.errors import Refusal
@@ -40,10 +41,12 @@ def add(verbs: argparse._SubParsersAction) -> None:
     verb = subs.add_parser("show", help="facts about a set, and a grid of its images")
     verb.add_argument("name", help="faces, fractals, or an imported set")
     verb.add_argument(
-        "-o", "--output", type=Path, help="PNG to write (default: runs/data/NAME.png)"
+        "-o", "--output", type=Path, metavar="FILE", help="PNG (default: data/NAME.png in runs)"
     )
-    verb.add_argument("--size", type=int, default=64, help="pixels a side (default: 64)")
-    verb.add_argument("--n", type=int, default=2000, help="images of a built-in set")
+    verb.add_argument(
+        "--size", type=whole(1_000_000), default=64, help="pixels a side (default: 64)"
+    )
+    verb.add_argument("--n", type=whole(1_000_000), default=2000, help="images of a built-in set")
     verb.add_argument("--style", default="micah", help=f"of faces: {', '.join(OPTIONS)}")
     verb.set_defaults(do=_show)
 
@@ -56,7 +59,9 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
 
 def _add_import_options(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--size", type=int, default=64, help="pixels a side (default: 64)")
+    verb.add_argument(
+        "--size", type=whole(1_000_000), default=64, help="pixels a side (default: 64)"
+    )
     verb.add_argument("--skip-corrupt", action="store_true", help="leave out unusable images")
     verb.add_argument("--replace", action="store_true", help="overwrite a set of that name")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bascule import atomic
+from bascule.cli.numbers import a_seed, an_epoch, real, whole
 from bascule.errors import Refusal
 from bascule.runs.store import Run, Store
 
@@ -27,25 +28,40 @@ def add(verbs: argparse._SubParsersAction) -> None:
     parts = draw.add_subparsers(dest="part", required=True, metavar="VERB")
 
     film = _part(parts, "film", "how the sample grid changed in training", do_film, "film.webp")
-    film.add_argument("--fps", type=float, default=6.0, help="pictures a second (default: 6)")
+    film.add_argument("--fps", type=real(1000), default=6.0, help="pictures a second (default: 6)")
 
     path = _part(parts, "walk", "a round trip from latent to latent", do_walk, "walk.webp")
-    path.add_argument("--stops", type=int, default=5, metavar="K", help="latents (default: 5)")
     path.add_argument(
-        "--frames", type=int, default=12, metavar="M", help="from stop to stop (default: 12)"
+        "--stops", type=whole(1000), default=5, metavar="K", help="latents (default: 5)"
+    )
+    path.add_argument(
+        "--frames",
+        type=whole(1000),
+        default=12,
+        metavar="M",
+        help="from stop to stop (default: 12)",
     )
     path.add_argument("--kind", choices=KINDS, default="slerp", help="(default: slerp)")
-    path.add_argument("--rows", type=int, default=4, metavar="R", help="walks (default: 4)")
-    path.add_argument("--fps", type=float, default=12.0, help="pictures a second (default: 12)")
+    path.add_argument("--rows", type=whole(1000), default=4, metavar="R", help="walks (default: 4)")
+    path.add_argument(
+        "--fps", type=real(1000), default=12.0, help="pictures a second (default: 12)"
+    )
 
     cut = _part(parts, "truncated", "from the middle of the law", do_truncated, "truncated.png")
     cut.add_argument(
-        "--threshold", type=float, nargs="+", default=[0.5, 1.0, 2.0], metavar="T", help="(0.5 1 2)"
+        "--threshold",
+        type=real(1000),
+        nargs="+",
+        default=[0.5, 1.0, 2.0],
+        metavar="T",
+        help="(0.5 1 2)",
     )
 
     invert = _part(parts, "invert", "the latents that draw given pictures", do_invert, "invert.png")
     invert.add_argument("images", type=Path, help="a picture, or a folder of pictures")
-    invert.add_argument("--steps", type=int, default=300, metavar="N", help="(default: 300)")
+    invert.add_argument(
+        "--steps", type=whole(10_000_000), default=300, metavar="N", help="(default: 300)"
+    )
 
 
 def _part(
@@ -54,8 +70,8 @@ def _part(
     part = parts.add_parser(name, help=told)
     part.add_argument("run", help="a run's id, a part of it, or its folder")
     if name != "film":
-        part.add_argument("--epoch", type=int, metavar="E", help="a kept checkpoint (newest)")
-        part.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
+        part.add_argument("--epoch", type=an_epoch, metavar="E", help="a kept checkpoint (newest)")
+        part.add_argument("--seed", type=a_seed, default=0, help="of the latents (default: 0)")
     part.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help=f"default: {file} in the run's folder"
     )

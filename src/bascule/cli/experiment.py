@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bascule.cli.numbers import a_seed, whole
 from bascule.cli.play import add_settings, load, settings
 from bascule.errors import Refusal
 from bascule.runs.store import Run, Store, slug
@@ -49,7 +50,7 @@ def _experiment(verb: argparse.ArgumentParser, note: bool = True) -> None:
     verb.add_argument("--quick", action="store_true", help="the experiment's small version")
     verb.add_argument(
         "--seeds",
-        type=int,
+        type=a_seed,
         nargs="+",
         metavar="S",
         help="train every arm once with each of them (default: the experiment's, often 0 1 2)",
@@ -80,7 +81,7 @@ def add_cluster(verb: argparse.ArgumentParser) -> None:
 
 def add_jobs(verb: argparse.ArgumentParser, told: str) -> None:
     """Add to a verb how many runs it trains at once."""
-    verb.add_argument("--jobs", type=int, metavar="N", help=told)
+    verb.add_argument("--jobs", type=whole(10_000), metavar="N", help=told)
 
 
 def launcher_of(args: argparse.Namespace) -> Here | Cluster:

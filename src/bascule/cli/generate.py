@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bascule import atomic
+from bascule.cli.numbers import a_seed, an_epoch, whole
 from bascule.errors import Refusal
 from bascule.runs.store import Store
 
@@ -21,9 +22,11 @@ def add(verbs: argparse._SubParsersAction) -> None:
     """Add the verb of this file to the command line."""
     verb = verbs.add_parser("generate", help="pictures of a run's G, as PNG files in a folder")
     verb.add_argument("run", help="a run's id, a part of it, or its folder")
-    verb.add_argument("-n", type=int, default=64, metavar="N", help="pictures (default: 64)")
-    verb.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
-    verb.add_argument("--epoch", type=int, metavar="E", help="a kept checkpoint (newest)")
+    verb.add_argument(
+        "-n", type=whole(MOST), default=64, metavar="N", help="pictures (default: 64)"
+    )
+    verb.add_argument("--seed", type=a_seed, default=0, help="of the latents (default: 0)")
+    verb.add_argument("--epoch", type=an_epoch, metavar="E", help="a kept checkpoint (newest)")
     verb.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR", help="where the pictures go"
     )
@@ -39,8 +42,8 @@ def do_generate(args: argparse.Namespace) -> int:
     from bascule.cli.progress import counter
     from bascule.runs.generate import drawn_in_parts, restored
 
-    if not 1 <= args.n <= MOST:
-        raise Refusal(f"-n {args.n}: expected 1 to {MOST:,} pictures")
+    if args.n < 1:
+        raise Refusal(f"-n {args.n}: expected at least 1 picture")
     folder = args.output
     if folder.is_dir() and not args.force and any(folder.iterdir()):
         raise Refusal(f"-o {folder} holds files already: give another folder, or --force")

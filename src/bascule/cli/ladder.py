@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bascule.cli.experiment import add_jobs, check_seeds, interrupted, say, train_all
+from bascule.cli.numbers import a_seed, real, whole
 from bascule.cli.play import load, named_data
 from bascule.errors import Refusal, unknown
 from bascule.runs.store import Store, slug
@@ -35,9 +36,20 @@ def add(verbs: argparse._SubParsersAction) -> None:
         help=lambda: f"the first is the one to beat (default: {' '.join(default())})",
     )
     verb.add_argument("--data", default="Faces(n=2000)", help="an image set (Faces(n=2000))")
-    verb.add_argument("--minutes", type=float, default=10.0, help="of each run (default: 10)")
-    verb.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="S")
-    verb.add_argument("-n", type=int, default=2000, metavar="N", help="fakes (default: 2000)")
+    verb.add_argument(
+        "--minutes", type=real(100_000), default=10.0, help="of each run (default: 10)"
+    )
+    verb.add_argument(
+        "--seeds",
+        type=a_seed,
+        nargs="+",
+        default=[0, 1, 2],
+        metavar="S",
+        help="of each preset (default: 0 1 2)",
+    )
+    verb.add_argument(
+        "-n", type=whole(1_000_000), default=2000, metavar="N", help="fakes (default: 2000)"
+    )
     add_jobs(verb, "runs at once (default: as many as there are cores, on a GPU 1)")
     verb.add_argument("--no-attributes", action="store_true", help="skip the exact attributes")
     verb.add_argument("--name", help="what to call it (default: from the data and the minutes)")

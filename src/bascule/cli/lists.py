@@ -33,12 +33,19 @@ def do_presets(args: argparse.Namespace) -> int:
     recipes = trained() | SDPC_PRESETS  # the latter are learnt by `sdpc fit`
     wide = max(map(len, recipes))
     for name, recipe in recipes.items():
-        objective = getattr(recipe, "objective", None)
         kind = type(recipe).__name__.removesuffix("Recipe") or "GAN"
-        plays = f"{kind}, {objective.kind}" if objective else kind
-        net = type(recipe.model).__name__
-        _tell(f"{name:{wide}}", f"{recipe.data.size} px, {net}, {plays}, {recipe.epochs} epochs")
+        objective = getattr(recipe, "objective", "")
+        plays = f"{kind}, {getattr(objective, 'kind', objective)}".removesuffix(", ")
+        what = f"{recipe.data.size} px, {_net(recipe.model)}, {plays}, batch {recipe.batch}"
+        _tell(f"{name:{wide}}", what)
     return 0
+
+
+def _net(model: Any) -> str:
+    """``DCGAN(width=16)``: the model with what differs from its defaults."""
+    fields = [f for f in dataclasses.fields(model) if f.init and f.name != "layers"]
+    told = [f"{f.name}={v!r}" for f in fields if (v := getattr(model, f.name)) != f.default]
+    return f"{type(model).__name__}({', '.join(told)})".removesuffix("()")
 
 
 def do_experiments(args: argparse.Namespace) -> int:
@@ -87,7 +94,7 @@ def _signature(kind: Any) -> str:
 
 def _first_sentence(text: str) -> str:
     told = " ".join(text.split()).replace("``", "")
-    found = re.match(r".+?[.?!](?=\s|$)", told)
+    found = re.match(r".+?[.?!](?=\s+[A-Z]|$)", told)
     return found.group() if found else told
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
-from bascule.runs.store import Store
+from bascule.runs.store import Run, Store
+
+WIDE = 160  # columns of a terminal on which whole ids are shown
+LATER = ("loss_G", "loss_D", "images/s", "fork of", "D_Gz", "D_x")  # the first to be left out
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -20,29 +24,42 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
 
 def do_list(args: argparse.Namespace) -> int:
-    from rich.table import Table
-
-    from bascule.reports.terminal import console
+    from bascule.reports.terminal import console, fitted
 
     store = Store(args.runs)
     runs = store.runs()
     if not runs:
         print(f"no runs in {store.root}")
         return 0
-    table = Table(
-        "run", "state", "epochs", "loss_D", "loss_G", "D_x", "D_Gz", "images/s", "fork of"
-    )
-    for run in runs:
-        done, last = run.last_row()
-        numbers = [
-            f"{last[n]:.3f}" if n in last else "" for n in ("loss_D", "loss_G", "D_x", "D_Gz")
-        ]
-        speed = f"{last['images_per_s']:.0f}" if last else ""
-        branch = str(run.fork or "")
-        epochs = f"{done}/{run.epochs}"
-        table.add_row(run.id, run.status["state"], epochs, *numbers, speed, branch)
-    console().print(table)
+    out = console()
+    short = out.is_terminal and out.width < WIDE
+    rows = [_facts(run, runs, short) for run in runs]
+    out.print(fitted(rows, out.width, LATER, cut="name" if short else "run"))
     return 0
+
+
+def _facts(run: Run, runs: Sequence[Run], short: bool) -> dict[str, str]:
+    """What the list says of a run. ``short``: its key, by which it is found, and its name."""
+    done, last = run.last_row()
+    called = {"run": short_id(run, runs), "name": run.name} if short else {"run": run.id}
+    branch = run.fork
+    parent = next((r for r in runs if branch and r.id == branch.parent), None)
+    fork_of = f"{short_id(parent, runs)} at {branch.epoch}" if short and parent and branch else ""
+    return {
+        **called,
+        "state": run.status["state"],
+        "epochs": f"{done}/{run.epochs}",
+        **{n: f"{last[n]:.3f}" if n in last else "" for n in ("loss_D", "loss_G", "D_x", "D_Gz")},
+        "images/s": f"{last['images_per_s']:.0f}" if "images_per_s" in last else "",
+        "fork of": fork_of or str(branch or ""),
+    }
+
+
+def short_id(run: Run, runs: Sequence[Run]) -> str:
+    """The key at the end of a run's id where no other run has it in its id or name, or the id."""
+    key = run.id.rpartition("-")[2]
+    others = (other for other in runs if other.id != run.id)
+    return run.id if any(key in other.id or key in other.name for other in others) else key
 
 
 def do_compare(args: argparse.Namespace) -> int:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bascule import atomic
+from bascule.cli.numbers import a_seed, an_epoch, real, whole
 from bascule.cli.play import load_images, named_data
 from bascule.errors import Refusal
-from bascule.runs.store import Run, Store
+from bascule.runs.store import Run, Store, slug
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from bascule.reports.page import Table
 
 
+OUTPUT = "default: the run; for a folder of pictures, evaluations/ beside the runs"
 HIGHER = ("SSIM", "attributes read", "AUROC", "edited as told", "others kept")  # is better
 
 
@@ -36,9 +38,11 @@ def add(verbs: argparse._SubParsersAction) -> None:
     )
     evaluate.add_argument("target", help="a run's id, a part of it, or a folder of RGB pictures")
     evaluate.add_argument("--data", metavar="NAME", help="for a folder: the set to compare it with")
-    evaluate.add_argument("-n", type=int, default=5000, metavar="N", help="fakes (default: 5000)")
     evaluate.add_argument(
-        "--epoch", type=int, nargs="+", metavar="E", help="kept checkpoints of the run"
+        "-n", type=whole(1_000_000), default=5000, metavar="N", help="fakes (default: 5000)"
+    )
+    evaluate.add_argument(
+        "--epoch", type=an_epoch, nargs="+", metavar="E", help="kept checkpoints of the run"
     )
     evaluate.add_argument("--all-epochs", action="store_true", help="every kept checkpoint")
     evaluate.add_argument(
@@ -50,17 +54,17 @@ def add(verbs: argparse._SubParsersAction) -> None:
     )
     evaluate.add_argument(
         "--standing",
-        type=int,
+        type=whole(1_000_000),
         default=0,
         metavar="N",
         help="first take G's BatchNorm statistics over N batches of 250 latents",
     )
     evaluate.add_argument("--no-attributes", action="store_true", help="skip the exact attributes")
-    evaluate.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
-    evaluate.add_argument("-o", "--output", type=Path, metavar="DIR", help="default: the run")
+    evaluate.add_argument("--seed", type=a_seed, default=0, help="of the latents (default: 0)")
+    evaluate.add_argument("-o", "--output", type=Path, metavar="DIR", help=OUTPUT)
     evaluate.add_argument(
         "--k-fb",
-        type=float,
+        type=real(1e6),
         nargs="+",
         metavar="K",
         help="of SDPC: feedback to settle with; of a hybrid: its fakes are settled, too",
@@ -71,7 +75,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
         help="of a hybrid: --k-fb for the rest alone, which saves minutes",
     )
     evaluate.add_argument(
-        "--sigma", type=float, nargs="+", metavar="S", help="of SDPC: noise to take away"
+        "--sigma", type=real(1e6), nargs="+", metavar="S", help="of SDPC: noise to take away"
     )
     evaluate.add_argument(
         "--decoded", action="store_true", help="of SDPC: how well pictures come back from codes"
@@ -149,6 +153,7 @@ def _run(args: argparse.Namespace, run: Run) -> int:
 def _folder(args: argparse.Namespace, path: Path) -> int:
     from bascule.cli.progress import counter
     from bascule.evaluation.folder import pictures_in
+    from bascule.now import address
 
     if not args.data:
         raise Refusal(
@@ -157,10 +162,16 @@ def _folder(args: argparse.Namespace, path: Path) -> int:
         )
     if args.epoch is not None or args.all_epochs:
         raise Refusal(f"{path} is a folder of pictures: it has no epochs")
+    whole = path.resolve()
+    if args.output and whole in (args.output.resolve(), *args.output.resolve().parents):
+        raise Refusal(f"-o {args.output}: the pictures are there; give another folder")
+    # Two folders of one name have places of their own.
+    called = f"{slug(whole.name)}-{address(whole):016x}"[:-8]
+    output = args.output or args.runs / "evaluations" / called
     with counter("reading the pictures") as tell:
         fakes = pictures_in(path, tell)[: args.n]
     images = load_images(named_data(args.data, fakes.shape[-1]))
-    _measure(args, fakes, images, path.resolve().name, None, args.output or path)
+    _measure(args, fakes, images, whole.name, None, output)
     return 0
 
 
@@ -381,7 +392,7 @@ def _keep(
     tables: Sequence[Table],
 ) -> None:
     """Keep what was found, and the fakes beside their neighbours, in ``folder``, and print it."""
-    from bascule.reports.terminal import console, rich_table
+    from bascule.reports.terminal import console, on_terminal, rich_table
     from bascule.runs.evaluations import keep_evaluation, neighbour_file
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -392,8 +403,10 @@ def _keep(
     if args.worker:
         return
     print(title)
+    out = console()
     for table in tables:
-        console().print(rich_table(table))
+        for shown in on_terminal(table, out.width) if out.is_terminal else [rich_table(table)]:
+            out.print(shown)
     for remark in found.remarks():
         print(remark)
     print(f"metrics: {path}")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bascule.cli.numbers import an_epoch
 from bascule.errors import Refusal, unknown
 from bascule.processes import processes
+from bascule.reading import read_json
 from bascule.runs.store import Run, Store
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
     forks.add_argument("run", help="a run's id, a part of it, or its folder")
     forks.add_argument(
         "--at-epoch",
-        type=int,
+        type=an_epoch,
         required=True,
         metavar="E",
         help="the past to share: E complete epochs",
@@ -70,7 +71,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
         metavar="CHANGE",
         help="a rule to add, e.g. 'PerfectG(at_epoch=60)'; may be repeated",
     )
-    forks.add_argument("--epochs", type=int, metavar="N", help="epochs after the branch")
+    forks.add_argument("--epochs", type=an_epoch, metavar="N", help="epochs after the branch")
     forks.add_argument("--name", help="what to call the fork")
     add_settings(forks)
     forks.set_defaults(do=do_fork)
@@ -157,7 +158,7 @@ def preset(name: str) -> AnyRecipe:
             raise unknown("preset", name, known)
         return known[name]
     try:
-        recipe = codec.decode(json.loads(Path(name).read_text("utf-8")))
+        recipe = codec.decode(read_json(Path(name)))
     except (OSError, ValueError) as error:
         raise Refusal(f"cannot read {name}: {error}") from None
     if not isinstance(recipe, AnyRecipe):

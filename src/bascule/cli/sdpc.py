@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bascule import atomic
+from bascule.cli.numbers import a_seed, an_epoch, real, whole
 from bascule.cli.play import add_settings, load, named_data, settings, train_run
 from bascule.errors import Refusal, unknown
 from bascule.runs.store import Run, Store, slug
@@ -35,7 +36,9 @@ def add(verbs: argparse._SubParsersAction) -> None:
         "show", help="a page: dictionaries, reconstructions, activity, convergence"
     )
     show.add_argument("run", help="a run's id, a part of it, or its folder")
-    show.add_argument("--epoch", type=int, metavar="E", help="a kept checkpoint (default: newest)")
+    show.add_argument(
+        "--epoch", type=an_epoch, metavar="E", help="a kept checkpoint (default: newest)"
+    )
     show.set_defaults(do=do_show)
 
     denoise = parts.add_parser("denoise", help="what the codes of noisy pictures stand for")
@@ -43,15 +46,15 @@ def add(verbs: argparse._SubParsersAction) -> None:
     denoise.add_argument("images", type=Path, help="a picture, or a folder of pictures")
     denoise.add_argument(
         "--sigma",
-        type=float,
+        type=real(1e6),
         default=0.0,
         metavar="S",
         help="deviation of noise to add first, in pixels of [-1, 1] (default: 0)",
     )
     denoise.add_argument(
-        "--k-fb", type=float, nargs="+", metavar="K", help="feedback (default: as trained)"
+        "--k-fb", type=real(1e6), nargs="+", metavar="K", help="feedback (default: as trained)"
     )
-    denoise.add_argument("--seed", type=int, default=0, help="of the noise (default: 0)")
+    denoise.add_argument("--seed", type=a_seed, default=0, help="of the noise (default: 0)")
     denoise.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR", help="where the pictures go"
     )
@@ -60,7 +63,9 @@ def add(verbs: argparse._SubParsersAction) -> None:
     encode = parts.add_parser("encode", help="write the codes of pictures to a file")
     encode.add_argument("run", help="a run's id, a part of it, or its folder")
     encode.add_argument("images", type=Path, help="a picture, or a folder of pictures")
-    encode.add_argument("--k-fb", type=float, metavar="K", help="feedback (default: as trained)")
+    encode.add_argument(
+        "--k-fb", type=real(1e6), metavar="K", help="feedback (default: as trained)"
+    )
     encode.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help="where to, codes.npz"
     )
@@ -69,7 +74,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
     decode = parts.add_parser("decode", help="draw what codes stand for, changed ones too")
     decode.add_argument("run", help="a run's id, a part of it, or its folder")
     decode.add_argument("codes", type=Path, help="a file that encode wrote")
-    decode.add_argument("--layer", type=int, default=1, metavar="L", help="(default: 1)")
+    decode.add_argument("--layer", type=whole(1000), default=1, metavar="L", help="(default: 1)")
     decode.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR", help="where the pictures go"
     )

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from bascule.cli.numbers import an_epoch, whole
 from bascule.errors import Refusal
 from bascule.runs.store import Run, Store
 
@@ -17,7 +18,10 @@ def add(verbs: argparse._SubParsersAction) -> None:
     translate.add_argument("pictures", type=Path, help="a picture, or a folder or .zip of them")
     translate.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
     translate.add_argument(
-        "--size", type=int, metavar="PX", help="of the shorter side (default: that of training)"
+        "--size",
+        type=whole(4096),
+        metavar="PX",
+        help="of the shorter side (default: that of training)",
     )
     translate.add_argument(
         "--crop", action="store_true", help="the largest centred square, as in training"
@@ -38,7 +42,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
 def _of_run(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("run", help="a run's id, a part of it, or its folder")
     verb.add_argument("--back", action="store_true", help="from the second kind to the first")
-    verb.add_argument("--epoch", type=int, metavar="E", help="a kept checkpoint (newest)")
+    verb.add_argument("--epoch", type=an_epoch, metavar="E", help="a kept checkpoint (newest)")
 
 
 def do_translate(args: argparse.Namespace) -> int:

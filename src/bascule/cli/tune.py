@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from bascule import atomic
 from bascule.cli.experiment import add_cluster, images_of, interrupted, launcher_of, say, train_all
+from bascule.cli.numbers import whole
 from bascule.cli.play import add_settings, load_images, settings
 from bascule.errors import Refusal
 from bascule.runs.store import Store, slug
@@ -37,9 +38,13 @@ def add(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser("tune", help="search for better settings, and judge them afresh")
     verb.add_argument("tuning", help="a file in experiments/ by name, or a path to one")
     verb.add_argument("--quick", action="store_true", help="the tuning's small version")
-    verb.add_argument("--trials", type=int, metavar="N", help="how many (default: the file's)")
+    verb.add_argument(
+        "--trials", type=whole(1_000_000), metavar="N", help="how many (default: the file's)"
+    )
     verb.add_argument("--budget", metavar="TIME", help="begin no trial after it: 90m, 2h, 1h30m")
-    verb.add_argument("--workers", type=int, metavar="N", help="trials at once (default: cores)")
+    verb.add_argument(
+        "--workers", type=whole(10_000), metavar="N", help="trials at once (default: cores)"
+    )
     verb.add_argument(
         "--storage", metavar="URL", help="a database that many machines share (postgresql://...)"
     )

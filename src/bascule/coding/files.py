@@ -39,6 +39,8 @@ def read_codes(path: Path, coder: Coder) -> tuple[list[str], Coded]:
 
     Raises :class:`Refusal` for a file that is none, and for codes that are not of this network.
     """
+    if not path.is_file():  # opening a pipe would wait for ever
+        raise Refusal(f"cannot read codes from {path}: no such file")
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}

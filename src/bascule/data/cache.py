@@ -27,9 +27,11 @@ from bascule.data.images import ImageSet, digest_of, in_chunks
 from bascule.data.near_duplicates import HELD_OUT, held_out_split, near_duplicate_groups, twins
 from bascule.data.places import root
 from bascule.errors import Refusal
+from bascule.reading import read_json
 
 FORMAT = 1
 HEADER_BYTES = 128
+MOST_MADE = 1_000_000  # images of a built-in set: at 64 px, 12 GB
 STALE_AFTER_SECONDS = 24 * 3600
 UNWRITABLE = {
     *atomic.FULL,  # no room
@@ -47,7 +49,7 @@ def made(name: str, rules: Mapping[str, Any]) -> Path:
 def about(entry: Path) -> dict[str, Any]:
     """What ``about.json`` of ``entry`` says. Raises Refusal when it is missing or damaged."""
     try:
-        facts = json.loads((entry / "about.json").read_text("utf-8"))
+        facts = read_json(entry / "about.json", most=2**30)  # it lists near duplicates
         facts["name"], facts["credit"], facts["digest"]
         n, size = int(facts["n"]), int(facts["size"])
     except (OSError, ValueError, KeyError, TypeError) as error:

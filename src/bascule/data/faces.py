@@ -50,9 +50,10 @@ class Faces:
         check_fields(self)
         if self.style not in OPTIONS:
             raise unknown("style of faces", self.style, OPTIONS)
-        if self.n < 2 or not 8 <= self.size <= 1024:
+        if not 2 <= self.n <= cache.MOST_MADE or not 8 <= self.size <= 1024:
             raise Refusal(
-                f"Faces(n={self.n}, size={self.size}): expected n >= 2 and size from 8 to 1024"
+                f"Faces(n={self.n}, size={self.size}): expected n >= 2 and size from 8 to 1024; "
+                f"n is at most {cache.MOST_MADE:,}"
             )
         if not 0 < self.held_out < 1:
             raise Refusal(f"Faces(held_out={self.held_out}): expected a share between 0 and 1")

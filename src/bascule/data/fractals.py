@@ -56,9 +56,10 @@ class Fractals:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.n < 2 or not 8 <= self.size <= 512:
+        if not 2 <= self.n <= cache.MOST_MADE or not 8 <= self.size <= 512:
             raise Refusal(
-                f"Fractals(n={self.n}, size={self.size}): expected n >= 2 and size from 8 to 512"
+                f"Fractals(n={self.n}, size={self.size}): expected n >= 2 and size from 8 to 512; "
+                f"n is at most {cache.MOST_MADE:,}"
             )
 
     def load(self, progress: Progress | None = None) -> ImageSet:

@@ -24,6 +24,7 @@ from bascule.data.imported import Imported
 from bascule.errors import Refusal
 from bascule.experiments.experiment import Experiment, Measure
 from bascule.experiments.predictions import HELD_OUT_COVERAGE, KID, Higher, Lower
+from bascule.reading import read_json
 from bascule.runs import codec
 from bascule.training.recipe import Recipe
 from bascule.training.state import begin
@@ -132,10 +133,10 @@ def read_plan(path: Path, presets: Sequence[str], minutes: float) -> dict[str, R
     if not path.exists():
         return None
     try:
-        plain = json.loads(path.read_text("utf-8"))
+        plain = read_json(path)
         kept = {str(name): codec.decode(told) for name, told in plain["rungs"].items()}
         same = plain["minutes"] == minutes and list(kept) == list(presets)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise Refusal(f"{path} is no plan of a ladder: delete it to begin anew") from None
     if not same:
         raise Refusal(

@@ -380,11 +380,16 @@ def spectrally_normed(
     return net
 
 
+MOST_COUNT = 16_384  # of channels, blocks, numbers of a latent
+
+
 def check_counts(owner: str, **counts: int) -> None:
-    """Refuse a count below 1."""
+    """Refuse a count below 1, or so large that no machine has the memory."""
     for name, count in counts.items():
-        if count < 1:
-            raise Refusal(f"{owner}({name}={count!r}): expected a whole number >= 1")
+        if not 1 <= count <= MOST_COUNT:
+            raise Refusal(
+                f"{owner}({name}={count!r}): expected a whole number >= 1, at most {MOST_COUNT:,}"
+            )
 
 
 def check_classes(owner: str, classes: int) -> None:

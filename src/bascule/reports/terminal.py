@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +15,8 @@ if TYPE_CHECKING:
 
     from bascule.reports.page import Table
 
+SCALED = re.compile(r"(.+?)\[(.+)\]")
+SHORTEST = 16  # of a cell that is cut
 WIDE = 220  # columns where standard output is a file: a table is not to be cut there
 
 
@@ -26,6 +31,74 @@ def console() -> Console:
     shown = Output()
     if not shown.is_terminal:
         shown.width = WIDE
+    return shown
+
+
+def fitted(
+    rows: Sequence[Mapping[str, str]],
+    width: int,
+    later: Sequence[str] = (),
+    cut: str = "",
+    title: str = "",
+) -> RichTable:
+    """Rows of one kind as a table that is at most ``width`` columns wide, if that can be.
+
+    A column in which nothing stands is left out, and then those in ``later``, in this order, until
+    the rest fits. If it never does, cells of the column ``cut`` are cut to ``SHORTEST`` or more.
+    """
+    from rich.markup import escape
+    from rich.table import Table as RichTable
+
+    wide = {name: max(len(name), *(len(row[name]) for row in rows)) for name in rows[0]}
+    columns = [name for name in rows[0] if any(row[name] for row in rows)]
+
+    def over() -> int:
+        return sum(wide[name] + 3 for name in columns) + 1 - width
+
+    if cut in columns:
+        whole, wide[cut] = wide[cut], min(wide[cut], SHORTEST)
+    for name in later:
+        if over() > 0 and name in columns:
+            columns.remove(name)
+    if cut in columns:
+        wide[cut] = min(whole, max(SHORTEST, wide[cut] - over()))
+    shown = RichTable(title=escape(title) or None, title_justify="left")
+    for name in columns:
+        shown.add_column(escape(name), no_wrap=name == cut, overflow="fold")
+    for row in rows:
+        shown.add_row(*(escape(_cut(row[name], wide[name])) for name in columns))
+    return shown
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def on_terminal(table: Table, width: int) -> list[RichTable]:
+    """A table of measures, "KID[efficientnet-lite0,128px]", for a terminal of ``width`` columns.
+
+    What several rows were measured with, and their one n, stand once, in a title.
+    """
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    first = table.columns[0]
+    scales = [SCALED.fullmatch(row[first]) for row in rows]
+    often = Counter(found.group(2) for found in scales if found)
+    groups: dict[str, list[dict[str, str]]] = {}
+    for row, found in zip(rows, scales, strict=True):
+        scale = found.group(2) if found and often[found.group(2)] > 1 else ""
+        groups.setdefault(scale, []).append({**row, first: found.group(1)} if scale else row)
+    shown = []
+    for scale, of_scale in groups.items():
+        n = {row.get("n") for row in of_scale}
+        told = [f"measured with {scale}"] if scale else []
+        if scale and len(n) == 1 and (one := n.pop()):
+            told.append(f"n {one}")
+            of_scale = [{name: row[name] for name in row if name != "n"} for row in of_scale]
+        shown.append(fitted(of_scale, width, ("n", "better"), title=", ".join(told)))
+    if shown and table.caption:
+        from rich.markup import escape
+
+        shown[-1].caption = escape(table.caption)
     return shown
 
 

@@ -11,6 +11,9 @@ from types import ModuleType
 from bascule.errors import Refusal
 from bascule.interventions import Intervention
 from bascule.now import address
+from bascule.reading import read_bytes
+
+MOST_BYTES = 2**20  # of a file that someone wrote by hand
 
 
 def load_file(path: Path) -> ModuleType:
@@ -23,7 +26,7 @@ def load_file(path: Path) -> ModuleType:
     sys.modules[name] = module  # dataclasses look their annotations up there
     try:
         # Not importlib: it would trust, and leave behind, a cache of bytecode.
-        exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
+        exec(compile(read_bytes(path, MOST_BYTES), str(path), "exec"), module.__dict__)
     except Refusal:
         raise
     except Exception as error:

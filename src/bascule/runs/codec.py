@@ -92,7 +92,7 @@ def decode(plain: Any, extra: Iterable[type] = ()) -> Any:
     if isinstance(plain, dict):
         plain = dict(plain)
         name = plain.pop("is", None)
-        if name not in classes:
+        if not isinstance(name, str) or name not in classes:
             raise unknown("class in a recipe", str(name), classes)
         return build(classes[name], {k: decode(v, extra) for k, v in plain.items()})
     return plain
@@ -209,7 +209,7 @@ def _value(node: ast.expr, text: str, classes: Mapping[str, type]) -> Any:
         return {"true": True, "false": False, "none": None}.get(node.id.lower(), node.id)
     try:
         return ast.literal_eval(node)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return ast.get_source_segment(text, node)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from bascule import atomic
 from bascule.errors import Refusal
 from bascule.evaluation.evaluation import Evaluation
+from bascule.reading import read_json
 
 FILE = "metrics.json"
 
@@ -21,7 +22,7 @@ def evaluations(folder: Path) -> list[Evaluation]:
     if not path.exists():
         return []
     try:
-        kept = json.loads(path.read_text("utf-8"))["evaluations"]
+        kept = read_json(path)["evaluations"]
         return [Evaluation.read(plain) for plain in kept]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Refusal(f"cannot read {path}: {error}; delete it and evaluate again") from None

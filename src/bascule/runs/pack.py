@@ -91,6 +91,8 @@ def unpack(path: Path, store: Store) -> tuple[list[Run], list[Run]]:
     A run that is there already, finished or not, is left alone. Raises :class:`Refusal` for
     anything that is no pack; nothing is written then.
     """
+    if not path.is_file():  # opening a pipe would wait for ever
+        raise Refusal(f"cannot read {path}: no such file; expected one made by `bascule pack`")
     try:
         with tarfile.open(path, "r:xz") as archive:
             found = _checked(path, archive)

@@ -34,10 +34,13 @@ from typing import TYPE_CHECKING, Any
 import bascule
 from bascule import atomic
 from bascule.errors import InUse, Refusal, unknown
+from bascule.reading import parsed, read_bytes, read_json
 
 if TYPE_CHECKING:  # a list of runs is told without PyTorch
     from bascule.training.loop import Row
     from bascule.training.recipe import AnyRecipe
+
+MOST_ROWS_BYTES = 2**30  # a row is 600 bytes
 
 
 @dataclass(frozen=True)
@@ -345,7 +348,7 @@ def _read_rows(path: Path) -> list[Row]:
 def _read_text(path: Path) -> str:
     """The text of a file of rows; empty where there is none."""
     try:
-        return path.read_text("utf-8")
+        return read_bytes(path, MOST_ROWS_BYTES).decode()
     except FileNotFoundError:
         return ""
     except (OSError, ValueError) as error:
@@ -354,7 +357,7 @@ def _read_text(path: Path) -> str:
 
 def _row(path: Path, line: str) -> Row:
     try:
-        row = json.loads(line)
+        row = parsed(line)
     except ValueError as error:
         raise Refusal(f"cannot read {path}: {error}") from None
     if not isinstance(row, dict):
@@ -368,10 +371,10 @@ def _write_rows(path: Path, rows: list[Row]) -> None:
 
 def _read_json(path: Path, *needed: str) -> dict[str, Any]:
     try:
-        told = json.loads(path.read_text("utf-8"))
-        missing = [name for name in needed if name not in told]
-    except (OSError, ValueError, TypeError) as error:
+        told = read_json(path)
+    except (OSError, ValueError) as error:
         raise Refusal(f"cannot read {path}: {error}") from None
+    missing = [name for name in needed if name not in told]
     if missing:
         raise Refusal(f"cannot read {path}: it says nothing of {', '.join(missing)}")
     return told

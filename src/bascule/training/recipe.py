@@ -35,7 +35,10 @@ from bascule.training.grid import beside, grid
 from bascule.training.state import Players, State
 from bascule.typed import check_fields, later
 
+MOST_EPOCHS = 10_000_000
+MOST_THREADS = 1024
 SHOWN, SHOWN_COLUMNS = 16, 4  # of the pictures that D judged, of each kind
+
 Pair = DCGAN | DCGANW9 | SNGAN | SAGAN | WGANGP | BigGAN | BigGANDeep | R3GAN
 
 
@@ -120,7 +123,9 @@ class AnyRecipe:
         check_fields(self)
         for name in ("epochs", "sample_every_epochs", "keep_every_epochs"):
             self._expect(name, getattr(self, name) >= 1, "a whole number >= 1")
+        self._expect("epochs", self.epochs <= MOST_EPOCHS, f"at most {MOST_EPOCHS:,}")
         self._expect("threads", self.threads is None or self.threads >= 1, "at least 1, or None")
+        self._expect("threads", (self.threads or 1) <= MOST_THREADS, f"at most {MOST_THREADS:,}")
 
     def _check_rate(self, name: str) -> None:
         """Check a learning rate, at its first epoch and at its last."""

@@ -18,6 +18,8 @@ from bascule.errors import Refusal
 from bascule.models.sdpc.operator import Operator
 from bascule.typed import check_fields
 
+MOST = 16_384  # atoms, pixels a side
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -37,7 +39,8 @@ class Layer:
     def __post_init__(self) -> None:
         check_fields(self)
         for name in ("atoms", "kernel", "stride"):
-            self._expect(name, getattr(self, name) >= 1, "a whole number >= 1")
+            holds = 1 <= getattr(self, name) <= MOST
+            self._expect(name, holds, f"a whole number >= 1, at most {MOST:,}")
         self._expect("stride", self.stride <= self.kernel, f"at most kernel={self.kernel}")
         self._expect(
             "padding", 0 <= self.padding < self.kernel, f"0 to kernel - 1 = {self.kernel - 1}"
@@ -78,8 +81,8 @@ class SDPC:
         if not self.layers:
             raise Refusal("SDPC needs at least one layer")
         for name in ("channels", "size"):
-            if getattr(self, name) < 1:
-                raise Refusal(f"SDPC({name}={getattr(self, name)}): expected a whole number >= 1")
+            if not 1 <= getattr(self, name) <= MOST:
+                raise Refusal(f"SDPC({name}={getattr(self, name)}): expected 1 to {MOST:,}")
         side = self.size
         for layer in self.layers:
             side = layer.side(side)

@@ -1,0 +1,44 @@
+"""Numbers on the command line: within reason. How small they may be, each verb says."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+
+def whole(most: int) -> Callable[[str], int]:
+    """A type for argparse: a whole number of at most ``most``, either way from 0."""
+
+    def number(text: str) -> int:
+        try:
+            if abs(value := int(text)) <= most:
+                return value
+        except ValueError:  # no number, or one of thousands of digits
+            pass
+        raise argparse.ArgumentTypeError(
+            f"{_short(text)}: expected a whole number of at most {most:,}"
+        )
+
+    return number
+
+
+def real(most: float) -> Callable[[str], float]:
+    """A type for argparse: a number of at most ``most``, either way from 0; never NaN."""
+
+    def number(text: str) -> float:
+        try:
+            if abs(value := float(text)) <= most:
+                return value
+        except ValueError:
+            pass
+        raise argparse.ArgumentTypeError(f"{_short(text)}: expected a number of at most {most:g}")
+
+    return number
+
+
+a_seed = whole(2**63 - 1)
+an_epoch = whole(10_000_000)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 30 else f"{text[:27]}..."
