@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from bascule.cli.experiment import check_seeds, interrupted, say, train_all
+from bascule.cli.experiment import check_seeds, interrupted, may_replace, say, train_all
 from bascule.cli.play import load, named_data
 from bascule.cli.progress import counter
 from bascule.data.images import ImageSet
@@ -71,6 +71,8 @@ def do_ladder(args: argparse.Namespace) -> int:
 
     results = gather(jobs, found, args.seeds)
     folder = args.note or store.root / "notes" / slug(called)
+    if not may_replace(folder, "note", [results], train=True):
+        return 2
     say(results, write_ladder(results, folder, images.credit, _command(args, names)))
     return 2 if results.failures else 0
 

@@ -13,9 +13,8 @@ from bascule.experiments.schedule import Results
 from bascule.reports.figures import COLOURS, colours, logarithmic, new_figure, style
 from bascule.reports.gallery import gallery
 from bascule.reports.measures import measures_tables
-from bascule.reports.note import MEASURED, experiment_page
+from bascule.reports.note import MEASURED, experiment_page, write_note
 from bascule.reports.page import Block, Drawing, Page, Section
-from bascule.reports.publish import write_page
 from bascule.runs.evaluations import evaluations
 from bascule.runs.store import Run
 
@@ -37,7 +36,7 @@ def write_ladder(results: Results, folder: Path, credit: str, repeat: str) -> Pa
     look = [Section("Uncurated", [drawn])] if drawn else []
     rest = [section for section in page.sections if section.title != MEASURED]
     page = Page(page.kind, page.title, page.lead, [own, *look, *rest], page.answer)
-    return write_page(page, folder, "note")
+    return write_note(page, results, folder)
 
 
 def _ladder(results: Results) -> list[Block]:
