@@ -24,7 +24,7 @@ from bascule.metrics.measured import Measured
 from bascule.models.sdpc import Codes, Inference, energies, infer
 from bascule.reports import facts
 from bascule.reports.figures import COLOURS, INK, colours, new_figure, style
-from bascule.reports.page import Block, Drawing, Lines, Page, Samples, Section, Table, Text
+from bascule.reports.page import Block, Data, Drawing, Lines, Page, Samples, Section, Table, Text
 from bascule.reports.publish import write_page
 from bascule.reports.samples import Picture, Strip, data_uri
 from bascule.runs.evaluations import last_evaluation
@@ -195,7 +195,22 @@ def _activity(coder: Coder, codes: Codes) -> Drawing:
         figure(False),
         "Use of the atoms of each layer, and histogram of the codes above 0",
         "Left: how often each atom is used, over pictures and places. Right: codes above 0.",
+        Data(
+            ("layer", "atom", "share of places", "mean code above 0"),
+            [
+                (layer, atom, *numbers)
+                for layer, g in enumerate(codes.maps, 1)
+                for atom, numbers in enumerate(_use(g))
+            ],
+        ),
     )
+
+
+def _use(g: Tensor) -> list[tuple[float, float]]:
+    """Of each atom of codes (B, atoms, H, W): the share of places that use it, and how strongly."""
+    used = (g > 0).double()
+    strength = g.double().sum((0, 2, 3)) / used.sum((0, 2, 3))  # NaN: never used
+    return list(zip(used.mean((0, 2, 3)).tolist(), strength.tolist(), strict=True))
 
 
 def _convergence(coder: Coder, y: Tensor) -> Drawing:
@@ -232,6 +247,14 @@ def _convergence(coder: Coder, y: Tensor) -> Drawing:
         "Errors of every layer and the cost against the iteration, with and without feedback",
         f"Means over {len(y)} held-out pictures. Error: 1/2 |u − D^T g|^2, what a layer leaves "
         "unexplained; cost: errors and prices of all layers.",
+        Data(
+            ("settled", "iteration", *(f"error of layer {i + 1}" for i in range(layers)), "cost"),
+            [
+                (name, iteration, *part[:, 0].tolist(), part[:, [0, 2]].sum().item())
+                for name, parts in named.items()
+                for iteration, part in enumerate(parts, 1)
+            ],
+        ),
     )
 
 
@@ -374,4 +397,15 @@ def _noise_figure(
         f"SSIM of what each layer of “{arm}” reconstructs, against the noise, for each feedback",
         f"“{arm}”: what each layer reconstructs from noisy held-out pictures, compared with the "
         "clean ones. Lines: means over seeds; bands: from the lowest seed to the highest.",
+        Data(
+            ("run", "layer", "k_fb", "sigma", "SSIM", "SSIM of the noisy picture"),
+            [
+                (run, layer, k, sigma, found.value, found.floor)
+                for run, seed in enumerate(told)
+                for layer in range(1, layers + 1)
+                for k in measure.k_fb
+                for sigma in measure.sigmas
+                for found in [seed[f"SSIM of layer {layer}[{way(k, sigma)}]"]]
+            ],
+        ),
     )

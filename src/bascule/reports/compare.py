@@ -12,7 +12,7 @@ from bascule.errors import Refusal
 from bascule.experiments.paired import arms_of
 from bascule.experiments.schedule import curve
 from bascule.reports import facts
-from bascule.reports.curves import Change, curves_figure, panels_of
+from bascule.reports.curves import Change, curves_drawing, panels_of
 from bascule.reports.figures import colours
 from bascule.reports.made import keep_made, made_of
 from bascule.reports.page import Block, Drawing, Lines, Page, Samples, Section, Table, Text
@@ -104,12 +104,14 @@ def curves_of(arms: Arms) -> Drawing:
         "act, or a fork leaves its parent, whose past it shares bit for bit (dot)."
         + (" Dotted: where a D that cannot tell stands." if "D_x" in scalars else "")
     )
-    return Drawing(
+    return curves_drawing(
         "curves",
-        curves_figure(curves, changes, branches, panels=panels),
-        curves_figure(curves, changes, branches, 1, panels=panels),
+        curves,
         f"Learning curves of {', '.join(scalars)}, one colour an arm",
         caption,
+        changes,
+        branches,
+        panels=panels,
     )
 
 

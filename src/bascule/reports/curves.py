@@ -1,18 +1,22 @@
-"""Learning curves as small multiples: one panel a scalar, one colour an arm."""
+"""Learning curves as small multiples: one panel a scalar, one colour an arm.
+
+What belongs to an arm is named in the SVG, so that a page can hide it: ``arm-K`` and ``seed-S``,
+``mean`` or ``range``; ``panel`` is a panel, ``change-E`` the dashed line of epoch E and its label.
+"""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import log10
+from math import isnan, log10, nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bascule.experiments.predictions import SCALARS, Curve, Curves
 from bascule.objectives import Objective
-from bascule.reports.figures import COLOURS, INK, colours, new_figure, style
+from bascule.reports.figures import COLOURS, HANDLE, INK, colours, new_figure, style, wrapped
+from bascule.reports.page import Data, Drawing, Key
 from bascule.theory.noise import Bound
 from bascule.training.recipe import AnyRecipe, Recipe
 
@@ -23,7 +27,10 @@ if TYPE_CHECKING:
 Panel = tuple[str, str, float | None, str]  # scalar, unit, a level to compare it with, its name
 SPIKE = 4.0  # how far above the usual values (their 90 % quantile) a peak squeezes the panel
 Stroke = dict[str, Any]  # colour and line style, as Matplotlib calls them
-STROKES = ("-", "-.", (0, (1, 1)))  # of the bold lines, when the colours come round again
+BOLD = 2.0  # the width of the line of a mean
+# Of the bold lines, when the colours come round again: strokes and gaps, in widths of the line.
+STROKES: tuple[tuple[float, ...], ...] = ((), (6.4, 1.6, 1, 1.6), (1, 1))
+LETTER = 4.9  # points: the mean width of a letter of the labels above a panel
 BEST: Stroke = {"ls": (0, (9, 2, 1.5, 2)), "lw": 1.2, "clip_on": False}  # whole at the edge too
 
 
@@ -58,6 +65,42 @@ def panels_of(scalars: Sequence[str], recipes: Iterable[AnyRecipe] = ()) -> list
 GAME = tuple(panels_of(SCALARS))
 
 
+def curves_drawing(
+    name: str,
+    curves: Curves,
+    alt: str,
+    caption: str,
+    changes: Sequence[Change] = (),
+    branches: Mapping[str, int] | None = None,
+    bounds: Mapping[str, tuple[int, Bound]] | None = None,
+    panels: Sequence[Panel] = GAME,
+) -> Drawing:
+    """:func:`curves_figure` for a desk and for a phone, with its numbers and its legend."""
+    wide, narrow = (
+        curves_figure(curves, changes, branches, columns, bounds, panels) for columns in (2, 1)
+    )
+    keys = [
+        Key(arm, str(stroke["color"]), _dashes(place), max((branches or {}).get(arm, 0) - 1, 0))
+        for place, (arm, stroke) in enumerate(_strokes(curves).items())
+        if curves[arm]
+    ]
+    return Drawing(name, wide, narrow, alt, caption, _numbers(curves, panels), keys)
+
+
+def _numbers(curves: Curves, panels: Sequence[Panel]) -> Data:
+    """A row for each epoch of each seed of each arm in which anything was measured."""
+    scalars = [scalar for scalar, *_ in panels if _was_measured(curves, scalar)]
+    rows: list[tuple[str | float, ...]] = []
+    for arm, seeds in curves.items():
+        for seed, curve in seeds.items():
+            known = [np.asarray(curve.get(scalar, ()), float) for scalar in scalars]
+            for epoch in range(max(map(len, known), default=0)):
+                cells = [float(y[epoch]) if epoch < len(y) else nan for y in known]
+                if not all(map(isnan, cells)):
+                    rows.append((arm, seed, epoch, *cells))
+    return Data(("arm", "seed", "epoch", *scalars), rows)
+
+
 def curves_figure(
     curves: Curves,
     changes: Sequence[Change] = (),
@@ -79,12 +122,8 @@ def curves_figure(
     from matplotlib.lines import Line2D
 
     panels = [panel for panel in panels if _was_measured(curves, panel[0])] or panels[:1]
-    shared = branches or {}
-    colour = colours(curves)
-    strokes: dict[str, Stroke] = {
-        arm: {"color": colour[arm], "ls": STROKES[k // len(COLOURS) % len(STROKES)]}
-        for k, arm in enumerate(curves)
-    }
+    shared, strokes = branches or {}, _strokes(curves)
+    arms = [arm for arm in curves if curves[arm]]
     with style():
         rows = -(-len(panels) // columns)
         figure = new_figure(*((10.0, 3.3 * rows) if columns > 1 else (4.4, 2.875 * rows)))
@@ -92,35 +131,56 @@ def curves_figure(
         for ax in grid[len(panels) :]:
             ax.set_axis_off()
         for ax, (scalar, unit, level, name) in zip(grid, panels, strict=False):
-            for arm, seeds in curves.items():
-                lines = [_from_branch(c, scalar, shared.get(arm, 0)) for c in seeds.values()]
+            ax.set_gid("panel")
+            ax.set_label(scalar)
+            for place, arm in enumerate(arms):
+                seeds = curves[arm].items()
+                lines = {s: _from_branch(c, scalar, shared.get(arm, 0)) for s, c in seeds}
                 stroke = strokes[arm]
-                _draw_arm(ax, [y for y in lines if len(y)], stroke, shared.get(arm, 0))
+                drawn = {s: y for s, y in lines.items() if len(y)}
+                _draw_arm(ax, drawn, stroke, shared.get(arm, 0), f"arm-{place}")
                 if bounds and arm in bounds:
-                    _draw_best(ax, *bounds[arm], scalar, max(map(len, lines), default=0), stroke)
+                    end = max(map(len, lines.values()), default=0)
+                    _draw_best(ax, *bounds[arm], scalar, end, stroke, f"arm-{place}")
             note = _scale(ax, curves, scalar)
             _finish(ax, level, name)
-            pad = 6 + 10 * min(len(changes), 2)  # room for their labels
+            _set_epochs(ax, curves, changes)
+            for change in changes:
+                ax.axvline(change.epoch - 0.5, ls="--", lw=1, color=INK, gid=_gid(change))
+            points = 290.0 if columns > 1 else 250.0  # the width of a panel
+            pad = 6 + 10 * _label_changes(ax, changes, points)
             title = f"{scalar}  ({unit})" if unit else scalar
             ax.set_title(title, loc="left", fontsize=10.5, weight="bold", pad=pad)
             ax.set_title(note, loc="right", fontsize=8, pad=pad)
-            for place, change in enumerate(changes):
-                ax.axvline(change.epoch - 0.5, ls="--", lw=1, color=INK, alpha=0.7)
-                _label(ax, change, height=place % 2)
         for ax in figure.axes[-columns:]:
             ax.set_xlabel("epoch, counted from 0")
-        drawn = [arm for arm in curves if curves[arm]]
-        handles = [Line2D([], [], lw=2.4, **strokes[arm]) for arm in drawn]
-        labels = [textwrap.fill(f" {arm}", 46) for arm in drawn]
-        if handles:
+        if arms:
             figure.legend(
-                handles,
-                labels,
+                [Line2D([], [], lw=BOLD, **strokes[arm]) for arm in arms],
+                [f" {wrapped(arm, 44)}" for arm in arms],
                 loc="outside upper left",
                 frameon=False,
-                ncols=min(columns, len(handles)),
+                handlelength=HANDLE,
+                ncols=min(columns, len(arms)),
             )
     return figure
+
+
+def _strokes(curves: Curves) -> dict[str, Stroke]:
+    """Colour and line style of every arm, in order."""
+    colour = colours(curves)
+    return {
+        arm: {"color": colour[arm], "ls": (0, dashes) if (dashes := _pattern(place)) else "-"}
+        for place, arm in enumerate(curves)
+    }
+
+
+def _pattern(place: int) -> tuple[float, ...]:
+    return STROKES[place // len(COLOURS) % len(STROKES)]
+
+
+def _dashes(place: int) -> str:
+    return " ".join(f"{BOLD * length:g}" for length in _pattern(place))
 
 
 def _was_measured(curves: Curves, scalar: str) -> bool:
@@ -136,29 +196,55 @@ def _from_branch(curve: Curve, scalar: str, shared: int) -> np.ndarray:
     return y
 
 
-def _draw_arm(ax: Axes, lines: Sequence[np.ndarray], stroke: Stroke, shared: int) -> None:
+def _draw_arm(
+    ax: Axes, lines: Mapping[int, np.ndarray], stroke: Stroke, shared: int, arm: str
+) -> None:
+    """``lines``: seed -> one value an epoch. ``arm``: what its artists are named after."""
     if not lines:
         return
     colour = stroke["color"]
-    n = min(len(y) for y in lines)
-    stack = np.stack([y[:n] for y in lines])
+    n = min(len(y) for y in lines.values())
+    stack = np.stack([y[:n] for y in lines.values()])
     measured = np.isfinite(stack).all(0)  # some scalars are measured every few epochs
     x, at_branch = np.flatnonzero(measured), 0 < shared <= n and stack[:, shared - 1].mean()
     stack = stack[:, measured]
-    if len(lines) > 1:
-        ax.fill_between(x, stack.min(0), stack.max(0), color=colour, alpha=0.13, lw=0)
-        for y in stack:
-            ax.plot(x, y, color=colour, lw=0.6, alpha=0.6)
-    dot = "o" if len(x) == 1 else None
-    ax.plot(x, stack.mean(0), lw=2, marker=dot, solid_capstyle="round", **stroke)
+    alone = "o" if len(x) == 1 else None  # a line of one point would not be seen
+    if len(lines) > 1 and len(x):
+        band, low, high = f"{arm} range", stack.min(0), stack.max(0)
+        if alone:
+            ax.plot([x, x], [low, high], color=colour, alpha=0.3, lw=6, gid=band)
+        else:
+            around = np.r_[x, x[::-1]], np.r_[high, low[::-1]]
+            ax.fill(*around, color=colour, alpha=0.13, lw=0, gid=band)
+        thin: Stroke = {"color": colour, "lw": 0.6, "alpha": 0.6, "marker": alone, "ms": 3}
+        for seed, y in zip(lines, stack, strict=True):
+            ax.plot(x, y, gid=f"{arm} seed-{seed}", **thin)
+    bold: Stroke = {"lw": BOLD, "marker": alone, "solid_capstyle": "round", **stroke}
+    ax.plot(x, stack.mean(0), gid=f"{arm} mean", **bold)
     if 0 < shared <= n:
-        ax.plot([shared - 1], [at_branch], "o", color=colour, ms=6, zorder=5)
+        ax.plot([shared - 1], [at_branch], "o", color=colour, ms=6, zorder=5, gid=f"{arm} mean")
 
 
-def _draw_best(ax: Axes, start: int, bound: Bound, scalar: str, end: int, stroke: Stroke) -> None:
+def _draw_best(
+    ax: Axes, start: int, bound: Bound, scalar: str, end: int, stroke: Stroke, arm: str
+) -> None:
     level = getattr(bound, scalar, None)
     if level is not None and end > start:
-        ax.plot([start - 0.5, end - 0.5], [level, level], color=stroke["color"], **BEST)
+        edges = [start - 0.5, end - 0.5]
+        ax.plot(edges, [level, level], color=stroke["color"], gid=f"{arm} best", **BEST)
+
+
+def _set_epochs(ax: Axes, curves: Curves, changes: Sequence[Change]) -> None:
+    """Limits that every panel shares: all epochs of the longest run, and every change."""
+    every = [y for seeds in curves.values() for curve in seeds.values() for y in curve.values()]
+    last = max(map(len, every), default=1) - 1
+    room = 0.05 * last or 0.5
+    marks = [change.epoch - 0.5 for change in changes]
+    ax.set_xlim(min(-room, *marks, 0), max(last + room, *marks, 0))
+    low, high = ax.dataLim.intervaly
+    if low == high and ax.get_yscale() == "linear" and ax.get_autoscaley_on():
+        room = abs(low) / 2 or 1.0  # all values are one: no more digits than it needs
+        ax.set_ylim(low - room, high + room)
 
 
 def _scale(ax: Axes, curves: Curves, scalar: str) -> str:
@@ -179,11 +265,21 @@ def _scale(ax: Axes, curves: Curves, scalar: str) -> str:
     edge = float(f"{1.1 * usual:.2g}")
     ax.set_yscale("symlog", linthresh=edge, linscale=1.4 * log10(high / edge) + 0.2)
     above = [f * 10.0**k for k in range(-6, 9) for f in (1, 2, 3, 5) if edge < f * 10.0**k <= high]
-    ax.set_yticks([0, edge / 2, edge, *above[:: max(1, len(above) // 4)]])
+    ax.set_ylim(min(0.0, low), high * 1.25)
+    ax.set_yticks(_apart(ax, [0, edge / 2, edge, *above]))
     ax.minorticks_off()
     ax.yaxis.set_major_formatter(lambda y, _: f"{y:.3g}")
-    ax.set_ylim(min(0.0, low), high * 1.25)
     return f"logarithmic above {edge:g}; highest {high:.3g}"
+
+
+def _apart(ax: Axes, ticks: Sequence[float]) -> list[float]:
+    """Those of ascending ``ticks`` whose numbers do not touch on the y axis."""
+    heights = ax.transAxes.inverted().transform(ax.transData.transform([(0, y) for y in ticks]))
+    kept: list[tuple[float, float]] = []
+    for (_, height), y in zip(heights, ticks, strict=True):
+        if not kept or height - kept[-1][0] > 0.1:
+            kept.append((height, y))
+    return [y for _, y in kept]
 
 
 def _finish(ax: Axes, level: float | None, name: str) -> None:
@@ -206,16 +302,43 @@ def _finish(ax: Axes, level: float | None, name: str) -> None:
     ax.grid(axis="y", color="#8A8F98", alpha=0.22, lw=0.6)
 
 
-def _label(ax: Axes, change: Change, height: int) -> None:
-    """Name a dashed line above its panel; ``height`` keeps neighbours apart."""
+def _gid(change: Change) -> str:
+    return f"change change-{change.epoch}"
+
+
+def _label_changes(ax: Axes, changes: Sequence[Change], points: float) -> int:
+    """Name the dashed lines above a panel that is ``points`` wide; returns the lines of text.
+
+    A label stays between the panel's edges, and goes up where it would meet another.
+    """
+    from rich.cells import cell_len
+
     left, right = ax.get_xlim()
-    share = (change.epoch - left) / (right - left)
-    ax.annotate(
-        change.label,
-        (change.epoch - 0.5, 1),
-        xycoords=("data", "axes fraction"),
-        xytext=(0, 2 + 10 * height),
-        textcoords="offset points",
-        ha="left" if share < 0.3 else "right" if share > 0.7 else "center",
-        fontsize=8,
-    )
+    taken: list[tuple[int, float, float]] = []  # line of text, from, to
+    for change in changes:
+        label = wrapped(change.label, int(points / LETTER))
+        lines = label.count("\n") + 1
+        width = LETTER * max(map(cell_len, label.split("\n")))
+        middle = points * (change.epoch - 0.5 - left) / (right - left)
+        if middle - width / 2 < 0:
+            side, start = "left", 0.0
+        elif middle + width / 2 > points:
+            side, start = "right", points - width
+        else:
+            side, start = "center", middle - width / 2
+        meets = [row for row, a, b in taken if a < start + width + 6 and start < b + 6]
+        first = max(meets, default=-1) + 1
+        taken += [(first + k, start, start + width) for k in range(lines)]
+        ax.annotate(
+            label,
+            ({"left": 0.0, "right": 1.0, "center": middle / points}[side], 1),
+            xycoords="axes fraction",
+            ha=side,
+            xytext=(0, 2 + 10 * first),
+            textcoords="offset points",
+            fontsize=8,
+            linespacing=1.05,
+            annotation_clip=False,
+            gid=_gid(change),
+        )
+    return max((row for row, *_ in taken), default=-1) + 1

@@ -2,30 +2,60 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
-from math import isfinite
+from math import isfinite, nan
 from typing import TYPE_CHECKING
 
-from bascule.experiments.verdict import Finding, Verdict, Word
-from bascule.reports.figures import COLOURS, INK, new_figure, style
+from bascule.experiments.verdict import Finding, Verdict
+from bascule.reports.figures import (
+    COLOURS,
+    INK,
+    REFUTED,
+    SUPPORTED,
+    UNDECIDED,
+    new_figure,
+    style,
+    wrapped,
+)
+from bascule.reports.page import Data, Drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WORD_COLOURS: Mapping[Word, str] = {
-    "supported": "#009E73",
-    "refuted": "#D55E00",
-    "inconclusive": "#8A8F98",
-    "not measured": "#8A8F98",
+WORD_COLOURS: Mapping[str, str] = {
+    "supported": SUPPORTED,
+    "refuted": REFUTED,
+    "inconclusive": UNDECIDED,
+    "not measured": UNDECIDED,
 }
+
+
+def findings_drawing(verdict: Verdict, caption: str) -> Drawing:
+    """:func:`findings_figure` for a desk and for a phone, with its numbers."""
+    columns = ("kind", "claim", "word", "measured", "mean", "low", "high", "claimed_low")
+    rows: list[tuple[str | float, ...]] = []
+    for kind, findings in (("prediction", verdict.findings), ("check", verdict.checks)):
+        for f in findings:
+            told = (kind, f.prediction.claim(), f.word, f.prediction.measured())
+            numbers = (f.interval.mean, f.interval.low, f.interval.high, *f.prediction.region())
+            rows += [(*told, *numbers, seed, value) for seed, value in f.values.items()] or [
+                (*told, *numbers, "", nan)
+            ]
+    return Drawing(
+        "findings",
+        findings_figure(verdict),
+        findings_figure(verdict, columns=1),
+        "Forest plot of every prediction and check: seeds, interval and claimed region",
+        caption,
+        Data((*columns, "claimed_high", "seed", "value"), rows),
+    )
 
 
 def findings_figure(verdict: Verdict, columns: int = 2) -> Figure:
     """A forest plot: one axis for each prediction and check, since their units differ.
 
-    Dots are seeds, the bar is the 95 % t interval of their mean (the diamond), the shaded part is
+    Dots are seeds, the bar is the 95 % t interval of their mean (the diamond), the framed part is
     the region that the claim names. Colours are those of the words. ``columns``: 1 for a phone.
     """
     findings = [(f, "") for f in verdict.findings] + [(f, "check: ") for f in verdict.checks]
@@ -36,7 +66,7 @@ def findings_figure(verdict: Verdict, columns: int = 2) -> Figure:
         rows = figure.subplots(len(findings), 1, squeeze=False).flat
         for ax, (finding, kind) in zip(rows, findings, strict=True):
             _draw_finding(ax, finding)
-            claim = textwrap.fill(kind + finding.prediction.claim(), 96 if wide else 46)
+            claim = wrapped(kind + finding.prediction.claim(), 96 if wide else 46)
             below = "" if wide else "\n"
             ax.set_title(claim + below, loc="left", fontsize=9.5)
             ax.set_title(
@@ -46,7 +76,7 @@ def findings_figure(verdict: Verdict, columns: int = 2) -> Figure:
                 weight="bold",
                 color=WORD_COLOURS[finding.word],
             )
-            measured = textwrap.fill(finding.prediction.measured(), 110 if wide else 52)
+            measured = wrapped(finding.prediction.measured(), 110 if wide else 52)
             ax.set_xlabel(measured, fontsize=8.5)
     return figure
 
@@ -60,10 +90,11 @@ def _draw_finding(ax: Axes, finding: Finding) -> None:
     low, high = (min(marks), max(marks)) if marks else (0.0, 1.0)
     room = 0.06 * ((high - low) or abs(high) or 1.0)
     low, high = low - room, high + room
-    ax.axvspan(max(region[0], low), min(region[1], high), color=COLOURS[0], alpha=0.13, lw=0)
-    for edge in region:
-        if isfinite(edge):
-            ax.axvline(edge, color=COLOURS[0], lw=1, alpha=0.8)
+    open_ends = (low - room, high + room)  # beyond the panel, where the frame is not seen
+    start = region[0] if isfinite(region[0]) else open_ends[0]
+    end = region[1] if isfinite(region[1]) else open_ends[1]
+    ax.axvspan(start, end, color=COLOURS[0], alpha=0.13, lw=0)
+    ax.axvspan(start, end, 0.01, 0.99, facecolor="none", edgecolor=COLOURS[0], lw=1.4)
     if isfinite(interval[0]) and isfinite(interval[1]):
         ax.plot(interval, [0.35, 0.35], color=colour, lw=4, solid_capstyle="butt")
     if isfinite(finding.interval.mean):

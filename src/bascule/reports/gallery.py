@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from bascule.experiments.schedule import Results
-from bascule.reports.figures import new_figure, style
-from bascule.reports.page import Drawing
+from bascule.reports.figures import DPI, new_figure, style, wrapped
+from bascule.reports.page import Gallery
 from bascule.reports.samples import sampled_epochs, shown
 from bascule.runs.store import Run
 from bascule.training.grid import GAP
@@ -19,62 +18,88 @@ from bascule.training.grid import GAP
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+HERO_ROWS = 6  # of pictures, which are seen without scrolling
 CAPTION = (
     "Of each arm the top of its last sample grid, seed {seed}, which shows {shown}. Arms in which "
     "G rested from the switch on show what it drew there."
 )
 
 
-def gallery(results: Results, name: str = "gallery") -> Drawing | None:
+def gallery(results: Results, name: str = "gallery") -> Gallery | None:
     """The last pictures of every arm on the first seed that drew any; None where there are none.
 
     ``name``: of the drawing, which must be the only one of that name on its page.
     """
-    for seed in results.seeds:
+    if not (found := _first_that_drew(results)):
+        return None
+    seed, runs = found
+    rows = {arm: row for arm, run in runs.items() if (row := last_rows(run)) is not None}
+    alt = f"What every arm of {results.experiment.name} draws, a row an arm"
+    caption = CAPTION.format(seed=seed, shown=shown(runs.values()))
+    return Gallery(name, list(rows.items()), gallery_figure(rows), alt, caption)
+
+
+def hero(results: Results, arms: Sequence[str] = ()) -> Gallery | None:
+    """What is seen first of a page: the last pictures of a few arms; None where there are none.
+
+    ``arms``: those that matter most, most first; the others follow. Those that are shown keep the
+    order of the experiment, and share :data:`HERO_ROWS` rows of pictures.
+    """
+    if not (found := _first_that_drew(results)):
+        return None
+    seed, runs = found
+    drew = [arm for arm, run in runs.items() if sampled_epochs(run)]
+    first = [arm for arm in dict.fromkeys([*arms, *drew]) if arm in drew][:HERO_ROWS]
+    picked = [arm for arm in drew if arm in first]
+    each = min(HERO_ROWS // len(picked), 3)
+    rows = {arm: row for arm in picked if (row := last_rows(runs[arm], each)) is not None}
+    epochs = sorted({sampled_epochs(runs[arm])[-1] for arm in rows})
+    after = " and ".join(map(str, epochs)) if len(epochs) < 3 else f"{epochs[0]} to {epochs[-1]}"
+    caption = f"What G draws after {after} epochs, seed {seed}, uncurated."
+    alt = f"Pictures that G drew in {', '.join(rows)}"
+    return Gallery("hero", list(rows.items()), gallery_figure(rows), alt, caption)
+
+
+def _first_that_drew(results: Results) -> tuple[int, dict[str, Run]] | None:
+    """The first seed of which any run drew pictures, and its runs by arm."""
+    for seed in results.seeds if results.experiment.pictures else ():
         runs = {arm: by_seed[seed] for arm, by_seed in results.runs.items() if seed in by_seed}
-        rows = {arm: row for arm, run in runs.items() if (row := last_rows(run)) is not None}
-        if rows and results.experiment.pictures:
-            return Drawing(
-                name,
-                gallery_figure(rows),
-                gallery_figure(rows, columns=1),
-                f"What every arm of {results.experiment.name} draws, a row an arm",
-                CAPTION.format(seed=seed, shown=shown(runs.values())),
-            )
+        if any(map(sampled_epochs, runs.values())):
+            return seed, runs
     return None
 
 
-def last_rows(run: Run) -> np.ndarray | None:
-    """The telling rows of a run's last sample grid, uint8 (H, W, 3); None where it has no grid."""
+def last_rows(run: Run, rows: int = 1) -> np.ndarray | None:
+    """The telling rows of a run's last sample grid, uint8 (H, W, 3); None where it has no grid.
+
+    ``rows``: how many of a grid whose rows are all alike, which one row would tell.
+    """
     epochs = sampled_epochs(run)
     if not epochs:
         return None
     with Image.open(run.sample(epochs[-1])) as grid:
         n = run.recipe.telling_rows
+        n = rows if n == 1 else n
         return np.asarray(grid.convert("RGB"))[: n * (run.recipe.data.size + GAP) - GAP]
 
 
-def gallery_figure(rows: Mapping[str, np.ndarray], columns: int = 2) -> Figure:
-    """``rows``: arm -> a strip of pictures; names to the left, or above for a phone."""
-    wide = columns > 1
-    tall = [max(1.0, 8 * len(strip) / strip.shape[1]) for strip in rows.values()]  # in pictures
+def gallery_figure(rows: Mapping[str, np.ndarray]) -> Figure:
+    """``rows``: arm -> a strip of pictures, drawn pixel by pixel, with its name to the left."""
+    name, gap = 170, 10  # pixels
+    wide = name + max(strip.shape[1] for strip in rows.values())
+    tall = sum(len(strip) + gap for strip in rows.values()) - gap
     with style():
-        figure = new_figure(8.2 if wide else 4.4, 0.78 * sum(tall))
-        axes = figure.subplots(len(rows), 1, squeeze=False, height_ratios=tall).flat
-        for ax, (arm, strip) in zip(axes, rows.items(), strict=True):
-            ax.imshow(strip, interpolation="nearest")
+        figure = new_figure(wide / DPI, tall / DPI)
+        figure.set_layout_engine("none")
+        top = tall
+        for arm, strip in rows.items():
+            h, w = strip.shape[:2]
+            top -= h
+            ax = figure.add_axes((name / wide, top / tall, w / wide, h / tall))
+            ax.imshow(strip, interpolation="none", aspect="auto")
             ax.set_axis_off()
-            if wide:
-                label = textwrap.fill(arm, 18)
-                ax.annotate(
-                    *(label, (0, 0.5)),
-                    xycoords="axes fraction",
-                    xytext=(-8, 0),
-                    textcoords="offset points",
-                    ha="right",
-                    va="center",
-                    fontsize=9.5,
-                )
-            else:
-                ax.set_title(arm, loc="left", fontsize=9, pad=2)
+            label = wrapped(arm, 20)
+            middle = (top + h / 2) / tall
+            figure.text((name - 10) / wide, middle, label, ha="right", va="center", fontsize=9.5)
+            top -= gap
     return figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,19 @@ import numpy as np
 
 from bascule.experiments.predictions import KID
 from bascule.experiments.schedule import Results
-from bascule.reports.figures import COLOURS, colours, logarithmic, new_figure, style
+from bascule.reports.figures import (
+    COLOURS,
+    HANDLE,
+    colours,
+    logarithmic,
+    new_figure,
+    style,
+    wrapped,
+)
 from bascule.reports.gallery import gallery
 from bascule.reports.measures import measures_tables
 from bascule.reports.note import MEASURED, experiment_page, write_note
-from bascule.reports.page import Block, Drawing, Page, Section
+from bascule.reports.page import Block, Data, Drawing, Section
 from bascule.runs.evaluations import evaluations
 from bascule.runs.store import Run
 
@@ -35,8 +44,7 @@ def write_ladder(results: Results, folder: Path, credit: str, repeat: str) -> Pa
     drawn = gallery(results, "rungs")
     look = [Section("Uncurated", [drawn])] if drawn else []
     rest = [section for section in page.sections if section.title != MEASURED]
-    page = Page(page.kind, page.title, page.lead, [own, *look, *rest], page.answer)
-    return write_note(page, results, folder)
+    return write_note(replace(page, sections=[own, *look, *rest]), results, folder)
 
 
 def _ladder(results: Results) -> list[Block]:
@@ -54,6 +62,15 @@ def _ladder(results: Results) -> list[Block]:
                 ladder_figure(way, wide=False),
                 f"{KID} against minutes of training, one colour a recipe",
                 "Mean over seeds, each seed a thin line; lower is better.",
+                Data(
+                    ("recipe", "seed", "minutes", KID),
+                    [
+                        (arm, seed, *point)
+                        for arm, by_seed in results.runs.items()
+                        for seed, run in by_seed.items()
+                        for point in kid_by_minutes(run)
+                    ],
+                ),
             )
         )
     return blocks
@@ -83,7 +100,15 @@ def ladder_figure(way: Mapping[str, Sequence[Sequence[Point]]], wide: bool = Tru
             for points in stack:
                 ax.plot(*points.T, color=colour[arm], lw=0.6, alpha=0.6)
             stroke = STROKES[place // len(COLOURS) % len(STROKES)]
-            ax.plot(*stack.mean(0).T, stroke, color=colour[arm], lw=2, marker="o", ms=4, label=arm)
+            ax.plot(
+                *stack.mean(0).T,
+                stroke,
+                color=colour[arm],
+                lw=2,
+                marker="o",
+                ms=4,
+                label=wrapped(arm, 40),
+            )
         every = [point for seeds in way.values() for points in seeds for point in points]
         logarithmic(ax, "x", [minutes for minutes, _ in every])
         logarithmic(ax, "y", [kid for _, kid in every])
@@ -91,5 +116,7 @@ def ladder_figure(way: Mapping[str, Sequence[Sequence[Point]]], wide: bool = Tru
         ax.set_ylabel(KID)
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(which="both", color="#8A8F98", alpha=0.22, lw=0.6)
-        figure.legend(loc="outside upper left", frameon=False, ncols=3 if wide else 2)
+        figure.legend(
+            loc="outside upper left", frameon=False, handlelength=HANDLE, ncols=3 if wide else 1
+        )
     return figure

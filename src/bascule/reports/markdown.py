@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bascule.reports.page import Block, Drawing, Lines, Page, Pictures, Samples, Table, Text
+from bascule.reports.page import (
+    Block,
+    Drawing,
+    Gallery,
+    Lines,
+    Page,
+    Pictures,
+    Samples,
+    Table,
+    Text,
+)
 
 
 def render(page: Page, stem: str) -> str:
@@ -36,7 +46,14 @@ def quote(lines: str) -> str:
 def _parts(page: Page, stem: str) -> Iterator[str]:
     yield f"# {cell(page.title)}"
     if page.answer:
+        if page.answer.finding:
+            yield f"**{text(page.answer.finding)}**"
         yield f"**Verdict: {page.answer.word.upper()}** ({text(page.answer.why)})"
+        if page.answer.chips:
+            yield "\n".join(f"- **{c.word}**: {text(c.text)}" for c in page.answer.chips)
+    if page.hero:
+        yield from _block(page.hero, stem)
+    if page.answer:
         yield text(page.answer.meaning)
     for label, words in page.lead:
         first, *rest = words.paragraphs or [""]
@@ -55,7 +72,7 @@ def _block(block: Block, stem: str) -> Iterator[str]:
         case Lines(body, code=True):
             yield f"```sh\n{body}\n```"
         case Lines(body):
-            yield quote(body)
+            yield from _quoted(body)
         case Pictures():
             yield "\n".join(f"- {text(name)}" for name, _ in block.rows)
         case Table():
@@ -64,9 +81,18 @@ def _block(block: Block, stem: str) -> Iterator[str]:
                 yield f"*{text(block.caption)}*"
         case Drawing():
             yield f"![{cell(block.alt)}](figures/{stem}-{block.name}.png)"
+            numbers = f" [The numbers](figures/{stem}-{block.name}.csv)" if block.data else ""
+            yield f"*{text(block.caption)}*{numbers}"
+        case Gallery():
+            yield f"![{cell(block.alt)}](figures/{stem}-{block.name}.png)"
             yield f"*{text(block.caption)}*"
         case Samples():
             for picture in block.pictures:
                 yield f"![{cell(picture.caption)}](samples/{picture.file})"
                 yield f"*{cell(picture.caption)}*"
-            yield quote(block.credit)
+            yield from _quoted(block.credit)
+
+
+def _quoted(lines: str) -> Iterator[str]:
+    if lines.strip():
+        yield quote(lines)

@@ -15,18 +15,17 @@ from bascule.experiments.schedule import Results
 from bascule.experiments.verdict import Finding, holm
 from bascule.reports import facts
 from bascule.reports.abilities import abilities
-from bascule.reports.answer import PREDICTIONS, answer
+from bascule.reports.answer import PREDICTIONS, answer, ranked
 from bascule.reports.bounds import BOUNDS, best_of, bounds_table
 from bascule.reports.coding import decoding, denoising
-from bascule.reports.curves import curves_figure, panels_of
+from bascule.reports.curves import curves_drawing, panels_of
 from bascule.reports.figures import colours
-from bascule.reports.forest import findings_figure
-from bascule.reports.gallery import gallery
+from bascule.reports.forest import findings_drawing
+from bascule.reports.gallery import gallery, hero
 from bascule.reports.made import keep_made, made_of
 from bascule.reports.measures import measures
 from bascule.reports.page import (
     Block,
-    Drawing,
     Lines,
     Page,
     Samples,
@@ -48,6 +47,7 @@ BLIND_D = " Dotted: where a D that cannot tell stands."
 SHARED = (
     " Dot: an arm leaves the control, whose past it shares bit for bit; that past is drawn once."
 )
+PAIRS = (("D_x", "D_Gz"), ("loss_D", "loss_G"))  # scalars that are read together
 MEASURED = "Measured"  # the section, which a ladder puts elsewhere
 MANY_ARMS = 4  # more grids than these are too many for Markdown
 SEVERAL = (
@@ -69,7 +69,7 @@ DIAGNOSED = (
     "held-out reals in the place of the fakes, or what a D that knows nothing scores."
 )
 FINDINGS = (
-    "Dots: seeds. Diamond and bar: their mean and its 95 % t interval. Shaded: the region that "
+    "Dots: seeds. Diamond and bar: their mean and its 95 % t interval. Framed: the region that "
     "the claim names. Supported: the whole bar lies in it; refuted: none of it does."
 )
 
@@ -118,7 +118,31 @@ def experiment_page(results: Results, credit: str, repeat: str) -> Page:
     ]
     lead = [("Question", Text(experiment.question)), ("Hypothesis", Text(experiment.hypothesis))]
     title = experiment.name or "experiment"
-    return Page("lab note", title, lead, sections, answer(results))
+    return Page("lab note", title, lead, sections, answer(results), _hero(results))
+
+
+def _hero(results: Results) -> Block | None:
+    """What the arms of the most telling predictions draw; without pictures, the curves of what
+    the first of them is about.
+    """
+    claims = [finding.prediction for finding in ranked(results.verdict)]
+    arms = [getattr(claim, side, "") for claim in claims for side in ("than", "arm")]
+    if drawn := hero(results, arms):
+        return drawn
+    scalar = getattr(claims[0], "scalar", "")
+    every = [curve for by_seed in results.curves.values() for curve in by_seed.values()]
+    if not any(np.isfinite(curve.get(scalar, ())).any() for curve in every):
+        return None
+    scalars = next((pair for pair in PAIRS if scalar in pair), (scalar,))
+    return curves_drawing(
+        "hero",
+        results.curves,
+        f"Curves of {' and '.join(scalars)}, one colour an arm",
+        CURVES,
+        facts.changes([results.experiment.arms[arm] for arm in results.runs]),
+        facts.branches(results.runs),
+        panels=panels_of(scalars, results.experiment.arms.values()),
+    )
 
 
 def _predictions(results: Results) -> list[Block]:
@@ -134,14 +158,7 @@ def _predictions(results: Results) -> list[Block]:
             Text("Checks must hold if the program is right; they are no part of the hypothesis.")
         )
         blocks.append(_findings("check", verdict.checks, results.seeds))
-    drawn = Drawing(
-        "findings",
-        findings_figure(verdict),
-        findings_figure(verdict, columns=1),
-        "Forest plot of every prediction and check: seeds, interval and claimed region",
-        FINDINGS,
-    )
-    return [*blocks, drawn]
+    return [*blocks, findings_drawing(verdict, FINDINGS)]
 
 
 def _findings(kind: str, findings: Sequence[Finding], seeds: Sequence[int]) -> Table:
@@ -192,12 +209,15 @@ def _curves(results: Results) -> list[Block]:
     scalars = results.scalars
     panels = panels_of(scalars, results.experiment.arms.values())
     blind = BLIND_D if "D_x" in scalars else ""
-    drawn = Drawing(
+    drawn = curves_drawing(
         "curves",
-        curves_figure(results.curves, changes, branches, bounds=best, panels=panels),
-        curves_figure(results.curves, changes, branches, 1, best, panels),
+        results.curves,
         f"Learning curves of {', '.join(scalars)}, one colour an arm",
         CURVES + blind + (SHARED if branches else "") + (BOUNDS if best else ""),
+        changes,
+        branches,
+        best,
+        panels,
     )
     tables = [_last(results), *([bounds_table(results, best)] if best else [])]
     return [drawn, *tables, *_asked(results)]
@@ -219,12 +239,12 @@ def _asked(results: Results) -> list[Block]:
     if not panels:
         return []
     return [
-        Drawing(
+        curves_drawing(
             "diagnostics",
-            curves_figure(results.curves, panels=panels),
-            curves_figure(results.curves, panels=panels, columns=1),
+            results.curves,
             "What diagnostics measured in every arm: " + ", ".join(name for name, *_ in panels),
             DIAGNOSED,
+            panels=panels,
         ),
         Table(("number", "what it is"), explained(name for name, *_ in panels), plain=True),
     ]

@@ -5,16 +5,20 @@ Its two forms are Markdown and HTML (:mod:`bascule.reports.publish`).
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING, ClassVar
 
 from bascule.experiments.verdict import Word
 from bascule.reports.samples import Picture, Strip
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
 
 
@@ -52,13 +56,65 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Data:
+    """The numbers of a drawing, a row each, at full precision."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str | float]]
+
+    def csv(self) -> str:
+        """Comma-separated values with a header; what was not measured is empty."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(self.columns)
+        for row in self.rows:
+            writer.writerow("" if isinstance(cell, float) and isnan(cell) else cell for cell in row)
+        return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class Key:
+    """An entry of a drawing's legend: the name of an arm, and its stroke.
+
+    ``dashes``: lengths of strokes and gaps in pixels, as SVG has them; "" for a solid line.
+    ``first``: the first epoch that is drawn; an arm's past before it is its parent's.
+    """
+
+    name: str
+    colour: str
+    dashes: str = ""
+    first: int = 0
+
+
+@dataclass(frozen=True)
 class Drawing:
-    """A figure for a desk and the same for a phone. ``alt`` says what one sees."""
+    """A figure for a desk and the same for a phone. ``alt`` says what one sees.
+
+    ``data``: its numbers. With ``keys`` it is one of :mod:`bascule.reports.curves`, whose arms
+    may be hidden, and whose values may be read, on a page.
+    """
 
     kind: ClassVar[str] = "drawing"
     name: str
     wide: Figure
     narrow: Figure
+    alt: str
+    caption: str
+    data: Data | None = None
+    keys: Sequence[Key] = ()
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Rows of pictures at their own size, each with a name; ``drawn``: the same as one figure.
+
+    ``rows``: (name, uint8 (H, W, 3)).
+    """
+
+    kind: ClassVar[str] = "gallery"
+    name: str
+    rows: Sequence[tuple[str, np.ndarray]]
+    drawn: Figure
     alt: str
     caption: str
 
@@ -92,7 +148,7 @@ def anchor(title: str, row: int | None = None) -> str:
     return "-".join([*words, *([] if row is None else [str(row)])]) or "section"
 
 
-Block = Text | Lines | Table | Drawing | Samples | Pictures
+Block = Text | Lines | Table | Drawing | Gallery | Samples | Pictures
 
 
 @dataclass(frozen=True)

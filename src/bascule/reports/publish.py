@@ -1,27 +1,40 @@
 """A page on disk: Markdown, and one HTML file that stands alone.
 
-The HTML file asks nothing of any network: style, script, drawings and pictures lie inside it.
-Markdown stands beside ``figures/`` and ``samples/``, which hold its pictures.
+The HTML file asks nothing of any network: style, script, drawings, their numbers and pictures lie
+inside it. Markdown stands beside ``figures/`` and ``samples/``, which hold pictures and numbers.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from bascule import atomic
-from bascule.reports import markdown
-from bascule.reports.figures import png, svg
-from bascule.reports.page import Drawing, Page, Samples, anchor
+from bascule.reports import figures, markdown
+from bascule.reports.page import Block, Data, Drawing, Gallery, Page, Samples, anchor
+from bascule.reports.samples import data_uri, size_of
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+CODE = re.compile(r"(`+)(.+?)\1", re.DOTALL)
+SEEN = 526  # pixels: eight pictures of 64, as large as a grid is shown at least
 
 
 def write_page(page: Page, folder: Path, stem: str) -> Path:
     """Write ``stem.md`` and ``stem.html`` into ``folder``; returns the HTML file."""
-    blocks = [block for section in page.sections for block in section.blocks]
     for name in ("figures", "samples"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    for block in blocks:
-        if isinstance(block, Drawing):
-            atomic.write(folder / "figures" / f"{stem}-{block.name}.png", png(block.wide))
+    for block in _blocks(page):
+        if isinstance(block, Drawing | Gallery):
+            figure = block.wide if isinstance(block, Drawing) else block.drawn
+            to = folder / "figures" / f"{stem}-{block.name}"
+            atomic.write(to.with_name(f"{to.name}.png"), figures.png(figure))
+            if isinstance(block, Drawing) and block.data:
+                atomic.write(to.with_name(f"{to.name}.csv"), block.data.csv())
         if isinstance(block, Samples):
             for picture in block.pictures:
                 to = folder / "samples" / picture.file
@@ -35,7 +48,6 @@ def write_page(page: Page, folder: Path, stem: str) -> Path:
 def html(page: Page) -> str:
     """The page as one HTML file; everything that people wrote is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
 
     environment = Environment(
         loader=PackageLoader("bascule.reports"),
@@ -44,9 +56,47 @@ def html(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {
+        "prose": prose,
+        "themed": figures.themed,
+        "csv_uri": csv_uri,
+        "webp": data_uri,
+        "shown": shown,
+    }
+    template = environment.get_template("page.html.j2")
+    return template.render(page=page, drawn=_drawn, anchor=anchor, theme=figures.THEME)
 
-    def inline(drawing: Drawing) -> list[tuple[str, Markup]]:
-        forms = (("wide", drawing.wide), ("narrow", drawing.narrow))
-        return [(form, Markup(svg(f, f"{drawing.name}-{form}"))) for form, f in forms]
 
-    return environment.get_template("page.html.j2").render(page=page, inline=inline, anchor=anchor)
+def prose(words: str) -> Markup:
+    """Words as HTML: escaped, and what stands between backticks as code."""
+    from markupsafe import Markup, escape
+
+    return Markup(CODE.sub(lambda found: f"<code>{found[2]}</code>", str(escape(words))))
+
+
+def csv_uri(data: Data) -> str:
+    """The numbers as a data URI, for a link that saves them as a file."""
+    return f"data:text/csv;charset=utf-8,{quote(data.csv(), safe=',')}"
+
+
+def shown(uri: str) -> str:
+    """Width, height and magnification of a picture, as a style: whole pixels, and large enough."""
+    width, height = size_of(uri)
+    return f"--w: {width}; --h: {height}; --by: {max(1, round(SEEN / width))}"
+
+
+def _drawn(drawing: Drawing) -> list[tuple[str, Markup, str]]:
+    """Form, SVG and the places of its panels (JSON) for a desk and for a phone."""
+    from markupsafe import Markup
+
+    found = []
+    for form, figure in (("wide", drawing.wide), ("narrow", drawing.narrow)):
+        svg = figures.svg(figure, f"{drawing.name}-{form}", legend=not drawing.keys)
+        panels = json.dumps(figures.panels(figure)) if drawing.keys else ""
+        found.append((form, Markup(svg), panels))
+    return found
+
+
+def _blocks(page: Page) -> list[Block]:
+    inside = [block for section in page.sections for block in section.blocks]
+    return [page.hero, *inside] if page.hero else inside

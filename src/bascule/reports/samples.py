@@ -6,15 +6,17 @@ import base64
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from bascule.runs.store import Run
 
 AT_MOST_EPOCHS = 12
-AT_MOST_BYTES = 3_500_000  # of pictures in one page, as base64
-AT_MOST_SIDE = 640  # pixels
+AT_MOST_BYTES = 5_000_000  # of pictures in one page, as base64
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,16 @@ class Strip:
     frames: Sequence[tuple[int, str]]
 
     @property
+    def grids(self) -> list[tuple[int, str, int, int]]:
+        """Each grid once: epoch, data URI, and the first and the last place that shows it."""
+        places = range(len(self.frames))
+        runs = [list(of) for _, of in groupby(places, lambda place: self.frames[place][0])]
+        return [(*self.frames[of[0]], of[0], of[-1]) for of in runs]
+
+    @property
     def size(self) -> int:
         """Bytes of its pictures as text."""
-        return sum(len(uri) for _, uri in self.frames)
+        return sum(len(uri) for _, uri, *_ in self.grids)
 
 
 @dataclass(frozen=True)
@@ -67,33 +76,47 @@ def at_or_before(epochs: Sequence[int], epoch: int) -> int:
 def strips(runs: Mapping[str, Run], colour: Mapping[str, str]) -> tuple[list[int], list[Strip]]:
     """The places of the slider (epochs done) and a strip for each run that has sample grids.
 
-    A run without a grid at a place shows its latest before. Fewer places are kept when the
-    pictures would make the page heavy.
+    A run without a grid at a place shows its latest before. The last grid of each run is kept
+    exactly, if all of them take at most half of what a page may weigh; the others are compressed,
+    which smooths their grain a little. Fewer places are kept when the pictures would make the page
+    heavy.
     """
     sampled = {name: found for name, run in runs.items() if (found := sampled_epochs(run))}
     union = sorted({epoch for epochs in sampled.values() for epoch in epochs})
+    last = {name: data_uri(runs[name].sample(epochs[-1])) for name, epochs in sampled.items()}
+    exact = sum(map(len, last.values())) <= AT_MOST_BYTES // 2
+
+    @cache
+    def frame(name: str, epoch: int) -> str:
+        is_last = epoch == sampled[name][-1]
+        return last[name] if exact and is_last else data_uri(runs[name].sample(epoch), exact=False)
+
     at_most = AT_MOST_EPOCHS
     while True:
         places = spread(union, at_most)
+        shown_at = {n: [at_or_before(epochs, p) for p in places] for n, epochs in sampled.items()}
         drawn = [
-            Strip(name, colour[name], [_frame(runs[name], epochs, place) for place in places])
-            for name, epochs in sampled.items()
+            Strip(name, colour[name], [(epoch, frame(name, epoch)) for epoch in epochs])
+            for name, epochs in shown_at.items()
         ]
         if at_most <= 2 or sum(strip.size for strip in drawn) <= AT_MOST_BYTES:
             return places, drawn
         at_most = max(2, at_most * 2 // 3)
 
 
-def data_uri(path: Path) -> str:
-    """A picture as WebP (quality 85, at most 640 px a side) in base64."""
-    with Image.open(path) as picture:
-        small = picture.convert("RGB")
-    small.thumbnail((AT_MOST_SIDE, AT_MOST_SIDE), Image.Resampling.LANCZOS)
+def data_uri(picture: Path | np.ndarray, exact: bool = True) -> str:
+    """A picture of its own size as WebP in base64, pixel by pixel or (``exact=False``) smoothed.
+
+    ``picture``: a file, or uint8 (H, W, 3).
+    """
     buffer = io.BytesIO()
-    small.save(buffer, "WEBP", quality=85, method=4)
+    opened = Image.open(picture) if isinstance(picture, Path) else Image.fromarray(picture)
+    with opened:
+        opened.convert("RGB").save(buffer, "WEBP", lossless=exact, quality=85, method=4)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _frame(run: Run, epochs: Sequence[int], place: int) -> tuple[int, str]:
-    epoch = at_or_before(epochs, place)
-    return epoch, data_uri(run.sample(epoch))
+def size_of(uri: str) -> tuple[int, int]:
+    """Width and height in pixels of a picture that is a data URI."""
+    with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as picture:
+        return picture.size

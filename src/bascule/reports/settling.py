@@ -14,7 +14,7 @@ from bascule.metrics.measured import Measured
 from bascule.reports import facts
 from bascule.reports.coding import by_name, layers_of
 from bascule.reports.figures import INK, colours, new_figure, style
-from bascule.reports.page import Block, Drawing, Table
+from bascule.reports.page import Block, Data, Drawing, Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,6 +54,16 @@ def settling(results: Results) -> list[Block]:
         "What settled fakes score, against the strength of feedback, for each layer and arm",
         "Means over seeds; bands: from the lowest seed to the highest. Solid: decoded from layer "
         "1, dashed: from layer 2. Dash-dot: the fakes as G drew them. Lower is better.",
+        Data(
+            ("arm", "run", "measure", "value"),
+            [
+                (arm, place, label, measured.value)
+                for arm, seeds in told.items()
+                for place, seed in enumerate(seeds)
+                for label, measured in seed.items()
+                if label.startswith(tuple(shown))
+            ],
+        ),
     )
     caption = "Mean over seeds ± half width of its 95 % interval."
     columns = ("arm", "decoded from", "k_fb", *shown)

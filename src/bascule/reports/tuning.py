@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from bascule.experiments.tuning import Tuning, best_of, ended, importances
 from bascule.reports import facts
 from bascule.reports.figures import logarithmic, new_figure, style
 from bascule.reports.note import experiment_page, write_note
-from bascule.reports.page import Block, Drawing, Lines, Page, Section, Table, Text
+from bascule.reports.page import Block, Data, Drawing, Lines, Page, Section, Table, Text
 from bascule.runs import codec
 from bascule.runs.evaluations import last_evaluation
 
@@ -54,7 +55,7 @@ def write_tuning(
         page = Page("tuning", tuning.name, lead, [*own, *told])
     else:
         page = experiment_page(results, credit, repeat)
-        page = Page(page.kind, page.title, page.lead, [*own, *page.sections], page.answer)
+        page = replace(page, sections=[*own, *page.sections])
     return write_note(page, results, folder)
 
 
@@ -142,7 +143,13 @@ def _trials(tuning: Tuning, study: Study) -> list[Block]:
         alt = "KID against seconds of training" if time else "KID of each trial, in their order"
         told = "Each dot a finished trial; "
         told += "line: nothing else is better in both." if time else "line: the lowest so far."
-        drawn = [Drawing("search", figure(trials), figure(trials, wide=False), alt, told)]
+        numbers = [
+            (t.number, t.values[0], t.user_attrs["coverage"], t.user_attrs["seconds"])
+            for t in ended(study)
+            if t.values
+        ]
+        data = Data(("trial", "KID", "coverage", "seconds"), numbers)
+        drawn = [Drawing("search", figure(trials), figure(trials, wide=False), alt, told, data)]
     return [Text(intro), *why, *drawn, Table(columns, rows, caption)]
 
 
