@@ -1,5 +1,6 @@
 """The verbs about experiments, as a user types them: a folder of them, their notes, their packs."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,18 @@ ELSEWHERE = (
     + """
 experiment = Experiment("And there?", "As here.", {"plain": plain.but(data=Imported("gone", 32))},
                         [Within("D_x", "plain", 0, 1)], seeds=(0,))
+"""
+)
+
+
+OWN = (
+    HEAD
+    + """
+few = plain.but(epochs=1)
+quick = Experiment("Is D sure?", "It is.", {"plain": few, "noise": few.but(change=InstanceNoise())},
+                   [Within("D_x", "plain", 0, 1), Within("D_Gz", "noise", 0, 1)], seeds=(0,))
+experiment = Experiment("Is D sure?", "It is.", {"plain": plain}, [Within("D_x", "plain", 0, 1)],
+                        seeds=(0, 1), quick=quick)
 """
 )
 
@@ -122,3 +135,64 @@ def test_bad_input_is_one_line_and_exit_code_2(bascule, folder, words, told):
     Path("experiments/empty").mkdir()
     code, _, err = bascule(*words)
     assert code == 2 and told in err and "Traceback" not in err
+
+
+def reproduced(note: Path) -> list[str]:
+    """The command that a note says repeats it."""
+    text = note.read_text("utf-8")
+    (line,) = text[text.index("```sh") :].split("```")[1].splitlines()[1:]
+    words = shlex.split(line)
+    assert words[0] == "bascule"
+    return words[1:]
+
+
+def test_a_note_is_kept_from_emptier_ones_and_its_command_repeats_it(bascule):
+    """Of a user's own file, with a space in its name, as a whole and as a variant."""
+    file = Path("my files/own question.py")
+    file.parent.mkdir()
+    file.write_text(OWN, "utf-8")
+    words = ("run", str(file), "--quick", "--arm", "plain", "--set", "lr_D=1e-3")
+    code, out, err = bascule(*words)
+    assert code == 0, err
+    assert out.splitlines()[0].startswith("D_x of “plain” is 0.") and "One seed" in out
+    (variant,) = Path("runs/notes").iterdir()
+    assert variant.name.startswith("own-question-quick-lr_d-1e-3-arm-plain-")
+    assert out.splitlines()[-1] == f"note: {variant / 'note.html'}"
+
+    command = reproduced(variant / "note.md")
+    assert command[:3] == ["run", "my files/own question.py", "--quick"]
+    runs = sorted(Path("runs").glob("2*"))
+    code, again, err = bascule(*command)
+    assert code == 0 and again == out, err
+    assert sorted(Path("runs").glob("2*")) == runs and len(list(Path("runs/notes").iterdir())) == 1
+
+    before = (variant / "note.md").read_bytes()
+    for _ in range(2):  # with the record of what it was made from, and without
+        there = ("report", *words[1:3], "--set", "lr_D=1e-3", "--note", str(variant))
+        code, out, err = bascule("--runs", "empty", *there)
+        assert code == 2 and err.count("\n") == 1 and not out
+        assert "was made from 1 finished run; found now: 0 finished runs" in err
+        assert "--force" in err and (variant / "note.md").read_bytes() == before
+        (variant / "note.json").unlink(missing_ok=True)
+    code, out, _ = bascule("--runs", "empty", *there, "--force")
+    assert code == 2 and "note:" in out and (variant / "note.md").read_bytes() != before
+
+
+def test_other_seeds_have_a_note_of_their_own(bascule):
+    Path("own.py").write_text(OWN, "utf-8")
+    names = []
+    for more in ((), ("--seeds", "0"), ("--seeds", "1"), ("--seeds", "0", "1")):
+        bascule("report", "own.py", *more)
+        names.append({path.name for path in Path("runs/notes").iterdir()})
+    assert [len(found) for found in names] == [1, 2, 3, 3] and "own" in names[0]
+
+
+def test_what_failed_wholly_leaves_the_note_as_it_was(bascule, monkeypatch):
+    Path("own.py").write_text(OWN, "utf-8")
+    note = Path("runs/notes/own/note.md")
+    note.parent.mkdir(parents=True)
+    note.write_text("| run | arm | seed |\n| --- | --- | --- |\n| a | plain | 0 |\n", "utf-8")
+    monkeypatch.setattr("bascule.cli.experiment.train_all", lambda *args: True)
+    code, out, err = bascule("run", "own.py")
+    assert code == 2 and "was made from 1 finished run" in err and "note:" not in out
+    assert note.read_text("utf-8").startswith("| run |")

@@ -1,6 +1,7 @@
 """The command line as its users call it: what works, and one clear line for what does not."""
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,16 @@ def test_train_list_fork_compare(bascule, tmp_path):
     assert code == 0 and run.id in out and f"{run.id} at 2" in out and out.count("finished") == 3
     code, out, _ = bascule("compare", "first", "branch", "-o", "side")
     assert code == 0 and Path("side/compare.html").exists() and "PerfectG" in out
+    page = Path("side/compare.md").read_text("utf-8")
+    command = shlex.split(page[page.index("```sh") :].split("```")[1].splitlines()[1])
+    assert command == ["bascule", "compare", run.id, branch.id]
+    for words in (command[1:], ["compare", "first", "later"], [*command[1:], "--name", "my pair"]):
+        assert bascule(*words)[0] == 0
+    pages = sorted(path.name for path in Path("runs/notes/compare").iterdir())
+    assert len(pages) == 3 and "my-pair" in pages and pages[0].startswith("first-vs-branch-")
+    code, _, err = bascule("compare", "first", "later", "--name", "my pair")
+    assert code == 2 and "compares other runs" in err and "--force" in err
+    assert bascule("compare", "first", "later", "--name", "my pair", "--force")[0] == 0
 
 
 EXPERIMENT = """

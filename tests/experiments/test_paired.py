@@ -1,5 +1,7 @@
 """Arms among runs, and differences within a seed."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,12 @@ def test_runs_of_one_recipe_but_for_the_seed_are_one_arm(tiny, make_run):
 def test_two_arms_of_one_name_stay_two(tiny, make_run):
     runs = [make_run(tiny.but(epochs=n), "same") for n in (3, 4)]
     assert list(arms_of(runs)) == ["same", runs[1].id]
+
+
+def test_a_second_run_of_one_seed_is_an_arm_of_its_own(tiny, make_run, tmp_path):
+    first = make_run(tiny, "first")
+    again = SimpleNamespace(id="again", name="again", recipe=tiny, about=first.about)
+    assert arms_of([first, again]) == {"first": {0: first}, "again": {0: again}}
 
 
 def test_only_matched_seeds_count_and_the_interval_is_students():

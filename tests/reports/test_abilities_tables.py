@@ -40,12 +40,12 @@ def test_each_ability_is_a_table_beside_what_needs_no_codes(tmp_path):
     foreign, holes, edits = abilities(able(tmp_path))
     assert foreign.columns == ("arm", "shuffled, by codes", "shuffled, by D")
     # 0.6 and 0.7: 12.706 times 0.05 is half the interval
-    assert foreign.rows[0] == ("old", "0.9 ± 0", "0.65 ± 0.6353")
+    assert foreign.rows[0] == ("old", "0.9 ± 0", "0.65 [0.01, 1.00]")
     assert holes.columns[1:] == ("the colour around it", "layer 1 at k_fb=0", "layer 1 at k_fb=4")
     assert holes.rows[0] == ("old", "0.25 ± 0", "0.2 ± 0", "0.1 ± 0")
     assert edits.columns[1:3] == ("edited as told, by codes", "edited as told, by pixels")
     # attributes first: 0.3 and 0.4 of the seeds
-    assert edits.rows[0] == ("old", "0.35 ± 0.6353", "0.75 ± 0", "0.9 ± 0", "0.9 ± 0")
+    assert edits.rows[0] == ("old", "0.35 [0.00, 0.99]", "0.75 ± 0", "0.9 ± 0", "0.9 ± 0")
 
 
 def test_an_arm_without_them_has_dashes(tmp_path):

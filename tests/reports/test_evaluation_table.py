@@ -1,5 +1,6 @@
 """An evaluation as a table, and what is said of a number beside its floor."""
 
+from dataclasses import replace
 from math import nan
 
 import pytest
@@ -39,8 +40,18 @@ def test_a_row_tells_value_floor_and_n():
     whole = Evaluation("run-1", 60, 5000, "faces-micah", (value(1.5, 0.1), value(2.0, nan)))
     table = evaluation_table(whole)
     assert table.rows[0] == (
-        *("KID[net]", "1.5\u202f±\u202f0.1", "1", "lower", "200", "worse than the floor"),
+        *("KID[net]", "1.50\u202f±\u202f0.10", "1", "lower", "200", "worse than the floor"),
     )
     assert table.rows[1][1] == "2"
     assert title(whole) == "5,000 fakes of run-1 after 60 epochs, against faces-micah"
     assert " after " not in title(Evaluation("f", None, 9, "d", ()))
+
+
+def test_words_about_codes_stand_only_where_codes_were_measured():
+    def caption(label):
+        told = replace(value(1.5, 0.1), scale=replace(SCALE, label=label))
+        return evaluation_table(Evaluation("run-1", 60, 5000, "faces-micah", (told,))).caption
+
+    assert "codes" not in caption("KID[net]")
+    for label in ("AUROC of shuffled[codes]", "hole L1 of layer 1 at k_fb=0[inpainted]"):
+        assert "what needs no codes" in caption(label)

@@ -26,7 +26,7 @@ def test_arms_keep_their_order_and_the_floor_is_last(results):
     )
     _, new, floor = table.rows
     # two seeds, 0.3 and 0.5: the mean, and 12.706 times 0.1 as half the interval
-    assert new[1:5] == ("10 ± 0", "20", new[3], "0.4 ± 1.271")
+    assert new[1:5] == ("10 ± 0", "20", new[3], "0.4 ± 1.3")
     assert floor[4:] + more.rows[-1][1:] == ("0.002", "0.05", "0.95")
 
 

@@ -11,7 +11,7 @@ from scipy import stats
 from bascule.evaluation.evaluation import Evaluation, Scale, Value
 from bascule.metrics.measured import Measured
 from bascule.reports.compare import write_comparison
-from bascule.reports.paired import paired_differences, paired_table
+from bascule.reports.paired import numbers_table, paired_differences
 from bascule.runs.evaluations import keep_evaluation
 
 SCALE = Scale("KID[net]", "net v1", "digest", 200, 1800)
@@ -46,8 +46,28 @@ def test_differences_are_within_seeds_with_students_interval(runs):
     assert kid.values == {0: -1.0, 1: -2.0, 2: -3.0} and (kid.arm, kid.than) == ("b", "a")
     low, high = stats.ttest_1samp([-1, -2, -3], 0).confidence_interval(0.95)
     assert np.allclose((kid.interval.low, kid.interval.high), (low, high))
-    row = paired_table(found).rows[-1]
-    assert row == ("KID[net]", "b", "a", "−2 [−4.484, 0.4841]", "0 1 2")
+    table = numbers_table(runs, found)
+    assert table.columns == ("number", "a (control)", "b")
+    # half widths by hand: t of 2 degrees times a deviation of 1 over sqrt(3); b is 9, 9 and 9
+    assert table.rows[-1] == ("KID[net]", "11.0 ± 2.5", "9 ± 0 (−2.0 [−4.5, 0.5])")
+
+
+def test_many_arms_are_rows_and_on_a_narrow_terminal_every_number_is(runs, tmp_path):
+    more = [
+        write_fake(
+            tmp_path / f"{k}{s}", plain.but(batch=8 + k, seed=s), f"c{k} s{s}", fake_rows(s, False)
+        )
+        for k in range(3)
+        for s in (0, 1)
+    ]
+    found, _ = paired_differences([*runs, *more])
+    table = numbers_table([*runs, *more], found)
+    assert table.columns[:2] == ("arm", "loss_D")
+    assert [row[0] for row in table.rows] == ["a (control)", "b", "c0", "c1", "c2"]
+    assert ", seeds 0 1)" in table.rows[2][1]  # the control has a third seed
+    each = numbers_table([*runs, *more], found, "each")
+    assert each.columns == ("number", "arm", "mean", "minus “a”")
+    assert len(each.rows) == 5 * 5 and each.rows[1][0] == "" and each.rows[0][3] == ""
 
 
 def test_another_scale_is_refused_and_said(runs, tmp_path):
@@ -55,7 +75,7 @@ def test_another_scale_is_refused_and_said(runs, tmp_path):
     found, reasons = paired_differences(runs)
     assert "KID[net]" not in {d.name for d in found}
     assert len(reasons) == 1 and "cannot be compared: n 200 and 100" in reasons[0]
-    page = write_comparison(runs, tmp_path / "page", CREDIT)
+    page = write_comparison(runs, tmp_path / "page", CREDIT, "bascule compare")
     assert "cannot be compared: n 200 and 100" in page.with_suffix(".md").read_text("utf-8")
 
 

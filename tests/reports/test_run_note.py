@@ -47,7 +47,7 @@ def test_diagnosis_and_evaluations_are_told(tmp_path):
     text = write_run_note(run, CREDIT).with_suffix(".md").read_text("utf-8")
     assert "**Diagnosis** D dead" in text
     assert "| KID[random-conv-s0,64px] | 0.02 | 0.0003 |" in text
-    assert "| KID[net] | 1.5 ± 0.1 | 0.125 |" in text and "no fake has a hat" in text
+    assert "| KID[net] | 1.50 ± 0.10 | 0.125 |" in text and "no fake has a hat" in text
     assert "(samples/neighbours-0020.png)" in text
     assert (run.folder / "samples" / "neighbours-0020.png").is_file()
     assert text.index("after 20 epochs") < text.index("after 10 epochs")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from bascule.experiments.experiment import Experiment
     from bascule.experiments.launch import Cluster, Here
     from bascule.experiments.schedule import Job, Results
+
+ELSEWHERE = "give --note DIR for another place"
+FORCE = f"give --force to replace it, or {ELSEWHERE.removeprefix('give ')}"
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -62,6 +66,9 @@ def _experiment(verb: argparse.ArgumentParser, note: bool = True) -> None:
     )
     if note:
         verb.add_argument("--note", type=Path, metavar="DIR", help="where the note goes")
+        verb.add_argument(
+            "--force", action="store_true", help="replace a note that was made from more runs"
+        )
     add_settings(verb)
 
 
@@ -203,7 +210,8 @@ def _each(args: argparse.Namespace, train: bool) -> int:
     known = _known(args)
     launcher = launcher_of(args) if train else Here()
     top = Path(args.experiment).name if len(known) > 1 else ""
-    folder = args.note or args.runs / "notes" / slug(top or known[0].name)
+    folder = args.note or args.runs / "notes" / _note_name(top or known[0].name, known[0], args)
+    emptier = False
     told: list[Results] = []
     shown: list[str] = []
     for found in known:
@@ -230,13 +238,52 @@ def _each(args: argparse.Namespace, train: bool) -> int:
         if found.pictures:
             shown.append(credit)
         place = folder / slug(found.title) if top else folder
-        _tell(results, place, credit, args.set)
+        if args.force or may_replace(place, "note", [results], train, FORCE):
+            _tell(results, place, credit, args.set)
+        else:
+            emptier = True
     if top:
         from bascule.reports.summary import write_summary
 
-        print(f"summary: {write_summary(told, folder, top, credits_of(shown))}")
+        if args.force or may_replace(folder, "summary", told, train, FORCE):
+            print(f"summary: {write_summary(told, folder, top, credits_of(shown))}")
+        else:
+            emptier = True
     begun = [results for results in told if not top or any(results.runs.values())]
-    return 2 if any(results.failures for results in begun) else 0
+    return 2 if emptier or any(results.failures for results in begun) else 0
+
+
+def _note_name(name: str, first: Experiment, args: argparse.Namespace) -> str:
+    """The folder of a note: other settings, seeds or arms have one of their own."""
+    seeds = list(args.seeds or first.seeds)
+    told = [*args.set]
+    told += [] if seeds == list(first.seeds) else ["seeds", *map(str, seeds)]
+    told += ["arm", *args.arm] if args.arm else []
+    if not told:
+        return slug(name)
+    digest = hashlib.sha256(repr((args.set, seeds, args.arm)).encode()).hexdigest()[:6]
+    return f"{slug(name)}-{slug(' '.join(told))[:50]}-{digest}"
+
+
+def may_replace(
+    folder: Path, stem: str, told: Sequence[Results], train: bool, how: str = ELSEWHERE
+) -> bool:
+    """Whether a page of these results may take the place of the one in ``folder``; says why not.
+
+    After training, only a page of nothing may not, and what failed is said first.
+    """
+    from bascule.reports.made import made_of, protect
+
+    now = made_of(run for results in told for run in results.every_run)
+    try:
+        protect(folder, stem, now, how, only_from_nothing=train)
+    except Refusal as refusal:
+        if train and stem == "note":
+            for results in told:
+                _say_failures(results)
+        print(f"bascule: {refusal}", file=sys.stderr)
+        return False
+    return True
 
 
 def check_seeds(seeds: Sequence[int]) -> None:
@@ -284,15 +331,19 @@ def say(results: Results, page: Path) -> None:
     """Print what failed, what was found, the verdict, and where the note is."""
     from bascule.reports.answer import finding as what_was_found
 
-    for failure, message in results.failures.items():
-        word = "missing" if message.startswith("not ") else "failed"
-        print(f"{word}: {failure}: {message}", file=sys.stderr)
+    _say_failures(results)
     prefix = f"{results.experiment.name}: " if "/" in results.experiment.name else ""
     print(f"{prefix}{what_was_found(results)}")
     print(f"{prefix}{results.verdict.word}: {results.verdict.why}")
     for finding in (*results.verdict.findings, *results.verdict.checks):
         print(f"  {finding.word:12} {finding.prediction.claim()}")
     print(f"note: {page}")
+
+
+def _say_failures(results: Results) -> None:
+    for failure, message in results.failures.items():
+        word = "missing" if message.startswith("not ") else "failed"
+        print(f"{word}: {failure}: {message}", file=sys.stderr)
 
 
 def _learn_attributes(sets: Mapping[object, ImageSet]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bascule.cli.experiment import add_jobs, check_seeds, interrupted, say, train_all
+from bascule.cli.experiment import add_jobs, check_seeds, interrupted, may_replace, say, train_all
 from bascule.cli.numbers import a_seed, real, whole
 from bascule.cli.play import load, named_data
 from bascule.errors import Refusal, unknown
@@ -99,6 +99,8 @@ def do_ladder(args: argparse.Namespace) -> int:
 
     results = gather(jobs, found, args.seeds)
     folder = args.note or store.root / "notes" / slug(called)
+    if not may_replace(folder, "note", [results], train=True):
+        return 2
     say(results, write_ladder(results, folder, images.credit, _command(args, names)))
     return 2 if results.failures else 0
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from bascule.runs.store import Run, Store
+from bascule.errors import Refusal
+from bascule.runs.store import Run, Store, slug
 
 WIDE = 160  # columns of a terminal on which whole ids are shown
 LATER = ("loss_G", "loss_D", "images/s", "fork of", "D_Gz", "D_x")  # the first to be left out
@@ -18,8 +21,12 @@ def add(verbs: argparse._SubParsersAction) -> None:
     listing.set_defaults(do=do_list)
 
     compare = verbs.add_parser("compare", help="runs side by side: differences, curves, pictures")
-    compare.add_argument("run", nargs="+", help="run ids, parts of them, or folders")
+    compare.add_argument(
+        "run", nargs="+", help="run ids, parts of them, or folders; the first is of the control"
+    )
     compare.add_argument("-o", "--output", type=Path, metavar="DIR", help="where the page goes")
+    compare.add_argument("--name", help="what to call it (default: from the runs)")
+    compare.add_argument("--force", action="store_true", help="replace a page about other runs")
     compare.set_defaults(do=do_compare)
 
 
@@ -66,21 +73,48 @@ def do_compare(args: argparse.Namespace) -> int:
     from rich.markup import escape
 
     from bascule.data.images import credits_of
-    from bascule.reports.compare import comparison_table, write_comparison
-    from bascule.reports.paired import paired_differences, paired_table
+    from bascule.reports.compare import comparison_tables, write_comparison
+    from bascule.reports.made import found_made
+    from bascule.reports.paired import paired_differences
     from bascule.reports.terminal import console, rich_table
 
     store = Store(args.runs)
     runs = [store.find(text) for text in args.run]
-    folder = args.output or store.root / "notes" / "compare"
+    tables = comparison_tables(runs)
+    folder = args.output or store.root / "notes" / "compare" / _called(args.name, runs)
+    there = found_made(folder, "compare")
+    if there and set(there.ids) != {run.id for run in runs} and not args.force:
+        raise Refusal(
+            f"{folder / 'compare.md'} compares other runs ({', '.join(there.ids) or 'unknown'}): "
+            "give another --name or --output, or --force to replace it"
+        )
     data = dict.fromkeys(run.recipe.data for run in runs)
-    page = write_comparison(runs, folder, credits_of(each.load(None).credit for each in data))
+    credit = credits_of(each.load(None).credit for each in data)
+    page = write_comparison(runs, folder, credit, _command(args, runs, store))
     out = console()
-    out.print(comparison_table(runs))
-    differences, reasons = paired_differences(runs)
-    if differences:
-        out.print(rich_table(paired_table(differences)))
-    for reason in reasons:
+    for table in tables:
+        out.print(rich_table(table))
+    for reason in paired_differences(runs)[1]:
         out.print(f"not compared: {escape(reason)}", highlight=False)
     print(f"page: {page}")
     return 0
+
+
+def _called(name: str | None, runs: Sequence[Run]) -> str:
+    """The folder of a comparison: its name, or that of its arms and a digest of its runs."""
+    from bascule.experiments.paired import arms_of
+
+    if name:
+        return slug(name)
+    digest = hashlib.sha256(" ".join(run.id for run in runs).encode()).hexdigest()[:6]
+    return f"{slug(' vs '.join(arms_of(runs)))[:60]}-{digest}"
+
+
+def _command(args: argparse.Namespace, runs: Sequence[Run], store: Store) -> str:
+    """The command line that compares the same runs, by their ids where they are in ``store``."""
+    inside = [(store.root / run.id).resolve() == run.folder.resolve() for run in runs]
+    words = [
+        run.id if here else text for run, here, text in zip(runs, inside, args.run, strict=True)
+    ]
+    name = ["--name", args.name] if args.name else []
+    return shlex.join(["bascule", "compare", *words, *name])

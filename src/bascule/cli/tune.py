@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from bascule import atomic
-from bascule.cli.experiment import add_cluster, images_of, interrupted, launcher_of, say, train_all
+from bascule.cli.experiment import (
+    add_cluster,
+    images_of,
+    interrupted,
+    launcher_of,
+    may_replace,
+    say,
+    train_all,
+)
 from bascule.cli.numbers import whole
 from bascule.cli.play import add_settings, load_images, settings
 from bascule.errors import Refusal
@@ -95,6 +103,8 @@ def do_tune(args: argparse.Namespace) -> int:
     from bascule.reports.tuning import write_tuning
 
     place = args.note or store.root / "notes" / slug(f"tuned {tuning.name}")
+    if results and not may_replace(place, "note", [results], train=True):
+        return 2
     page = write_tuning(tuning, study, results, preset, place, credit, _command(args))
     print(f"best settings: bascule train {preset}")
     if results is None:

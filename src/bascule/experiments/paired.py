@@ -29,11 +29,16 @@ class Difference:
 
 
 def arms_of(runs: Sequence[Run]) -> dict[str, dict[int, Run]]:
-    """The runs by arm and seed, in the order given; of two equal runs the later counts."""
+    """The runs by arm and seed, in the order given.
+
+    A second run of one recipe and seed, as a fork that changes nothing, is an arm of its own.
+    """
     found: dict[str, dict[int, Run]] = {}
     names: dict[str, str] = {}
     for run in runs:
         key = codec.digest((run.recipe.but(seed=0), run.about["data_digest"]))
+        if key in names and run.recipe.seed in found[names[key]]:
+            key += run.id
         if key not in names:
             name = re.sub(r" s\d+$", "", run.name)
             names[key] = name if name not in names.values() else run.id

@@ -16,7 +16,7 @@ ANY: Limits = (-inf, inf)
 SHARE: Limits = (0.0, 1.0)
 POSITIVE: Limits = (0.0, inf)
 LIMITS: Mapping[str, Limits] = {
-    r"D_(x|Gz|train|held_out|fake)|auc_\w+|accuracy_\w+|ece|one_nn_fake|fake_mean": SHARE,
+    r"D_(x|Gz|train|held_out|fake)|auc_\w+|AUC of .*|accuracy_\w+|ece|one_nn_fake|fake_mean": SHARE,
     r"coverage( of .*)?|precision|recall|authenticity|1-NN .*|R@1.*|joint coverage.*": SHARE,
     r"mean TV.*|TV of .*|out of vocabulary.*|AUROC of .*|active of layer.*": SHARE,
     r"(attributes|kept|matched|edited as told|others kept)( .*)?": SHARE,
@@ -44,12 +44,40 @@ MEANING: Mapping[str, tuple[str, str]] = {  # of more and of less
         "D knows fewer training pictures by heart",
     ),
 }
+EXPLAINED: Mapping[str, str] = {  # a line each; coverage and others of features alike
+    "D_x": "the mean score that D gives real pictures: 1, it is sure of them; 1/2, it cannot tell",
+    "D_Gz": "the mean score that D gives fakes: 0, it sees through them; 1/2, it cannot tell",
+    "lead": "D_x − D_Gz: 1, D tells all; 0, it tells nothing",
+    "loss_D": "what D minimises: the lower, the better it tells real from fake",
+    "loss_G": "what G minimises: the higher, the better D sees through its fakes",
+    "mmd": "how far fakes are from real pictures, by features of random convolutions: 0, alike",
+    "KID": "how far fakes are from real pictures, by features of a network: 0, alike",
+    "coverage": "the share of real pictures that have a fake nearby: 1, all of them",
+    "mean TV": "how far the shares of attributes, as hair styles, are from the real ones: 0, alike",
+    "out of vocabulary": "the share of fakes with an attribute that no real picture has",
+    "vendi_ratio": "how many different fakes there are, over as many real pictures: 1, as varied",
+    "auc_held_out": "how often D scores a held-out real picture above a fake: 1, always; 1/2, it "
+    "cannot tell",
+    "auc_train_vs_held_out": "AUC, train against held-out: how often D scores a training picture "
+    "above a held-out one: 1/2, it knows none by heart; 1, all",
+    "r_t": "the mean sign of D's logit for training pictures: 1, it is sure of every one",
+    "r_v": "how far D's scores of held-out pictures are on their way from training pictures (0) to "
+    "fakes (1)",
+    "grad_norm_D": "the length of the gradient of D's loss: 0, it learns nothing more",
+    "grad_norm_G": "the length of the gradient of G's loss: 0, it learns nothing more",
+}
 OF_SCORES = ("D_Gz", "D_x", "lead")  # which mean this where D's logit is a log odds
 
 
 def stem(scalar: str) -> str:
     """The scalar without its brackets."""
     return scalar.partition("[")[0]
+
+
+def explained(scalars: Iterable[str]) -> list[tuple[str, str]]:
+    """A line on each scalar that has one, in the order given."""
+    names = dict.fromkeys(map(stem, scalars))
+    return [(name, EXPLAINED[name]) for name in names if name in EXPLAINED]
 
 
 def limits(scalar: str, recipes: Iterable[AnyRecipe] = ()) -> Limits:

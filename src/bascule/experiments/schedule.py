@@ -75,6 +75,11 @@ class Results:
     failures: Mapping[str, str] = field(default_factory=dict)  # "arm, seed" -> message
 
     @property
+    def every_run(self) -> list[Run]:
+        """The finished runs, arm by arm."""
+        return [run for by_seed in self.runs.values() for run in by_seed.values()]
+
+    @property
     def scalars(self) -> tuple[str, ...]:
         """What the steps of the arms measure and notes show."""
         arms = self.experiment.arms.values()

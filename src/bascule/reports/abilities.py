@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from bascule.experiments.experiment import Measure
+from bascule.experiments.scalars import limits
 from bascule.experiments.schedule import Results
 from bascule.metrics.measured import Measured
 from bascule.reports import facts
@@ -77,7 +78,7 @@ def _edits(told: Mapping[str, Told]) -> Table:
 def _mean(seeds: Told, start: str, side: str = "value") -> str:
     """Of each seed the mean over the labels that begin so, or over their floors."""
     found = [[getattr(m, side) for name, m in s.items() if name.startswith(start)] for s in seeds]
-    return facts.plus_minus([fmean(values) for values in found if values])
+    return facts.plus_minus([fmean(values) for values in found if values], limits(start))
 
 
 def _labels(told: Mapping[str, Told], start: str) -> list[str]:

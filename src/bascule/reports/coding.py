@@ -18,6 +18,7 @@ from bascule.coding.measure import way
 from bascule.data.batches import as_uint8
 from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.experiment import Measure, MeasureCoding
+from bascule.experiments.scalars import limits
 from bascule.experiments.schedule import Results
 from bascule.metrics.measured import Measured
 from bascule.models.sdpc import Codes, Inference, energies, infer
@@ -286,7 +287,9 @@ def denoising(results: Results) -> list[Block]:
         for layer in range(1, layers + 1):
             for k in measure.k_fb:
                 labels = [f"SSIM of layer {layer}[{way(k, s)}]" for s in measure.sigmas]
-                cells = [facts.plus_minus([t[name].value for t in told]) for name in labels]
+                cells = [
+                    facts.plus_minus([t[name].value for t in told], limits(name)) for name in labels
+                ]
                 rows[arm].append((str(layer), f"{k:g}", *cells))
     if not rows:
         return []
@@ -331,7 +334,10 @@ def decoding(results: Results) -> list[Block]:
         for what in (LOW_PASS, *(f"layer {i}" for i in range(1, layers + 1)), SPLIT):
             labels = [f"{name} of {what}" for name in shown]
             each = [[t[label] for t in told if label in t] for label in labels]
-            cells = [facts.plus_minus([m.value for m in of_seeds]) for of_seeds in each]
+            cells = [
+                facts.plus_minus([m.value for m in of_seeds], limits(label))
+                for label, of_seeds in zip(labels, each, strict=True)
+            ]
             found[arm].append((what, *cells))
             floors = tuple(
                 facts.number(of_seeds[0].floor) if of_seeds else "–" for of_seeds in each

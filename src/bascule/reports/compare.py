@@ -1,110 +1,114 @@
-"""Runs side by side: in what they differ, how they went, what they drew."""
+"""Arms side by side: in what they differ, how they went, what they drew; the first is the control.
+
+Runs of one recipe but for the seed are one arm.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bascule.errors import Refusal
+from bascule.experiments.paired import arms_of
 from bascule.experiments.schedule import curve
 from bascule.reports import facts
 from bascule.reports.curves import Change, curves_drawing, panels_of
 from bascule.reports.figures import colours
-from bascule.reports.page import Block, Drawing, Page, Samples, Section, Table, Text
-from bascule.reports.paired import paired_differences, paired_table
+from bascule.reports.made import keep_made, made_of
+from bascule.reports.page import Block, Drawing, Lines, Page, Samples, Section, Table, Text
+from bascule.reports.paired import AS_COLUMNS, numbers_table, paired_differences
 from bascule.reports.publish import write_page
 from bascule.reports.samples import Picture, sampled_epochs, strips
 from bascule.runs import codec
 from bascule.runs.store import Run, slug
 
-if TYPE_CHECKING:
-    from rich.table import Table as RichTable
+Arms = Mapping[str, Mapping[int, Run]]  # name -> seed -> run
 
 
-def _columns(runs: Sequence[Run]) -> tuple[str, ...]:
-    return ("state", "epochs", *_scalars(runs), "images/s", "fork of")
-
-
-def _scalars(runs: Sequence[Run]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for run in runs for name in run.recipe.scalars))
-
-
-def write_comparison(runs: Sequence[Run], folder: Path, credit: str) -> Path:
+def write_comparison(runs: Sequence[Run], folder: Path, credit: str, repeat: str) -> Path:
     """Write ``compare.md`` and ``compare.html`` into ``folder``; returns the HTML file.
 
-    A fork is drawn from its branch on, and its past once, as its parent's. Raises
-    :class:`Refusal` for fewer than two runs.
+    A fork is drawn from its branch on, and its past once, as its parent's. ``repeat``: the command
+    line that compares them again. Raises :class:`Refusal` for fewer than two runs.
     """
-    names = _expect_two(runs)
-    rows = [
-        (name, *_numbers(run, runs), _origin(run)) for name, run in zip(names, runs, strict=True)
-    ]
-    scale = f"Each scalar: the {facts.LAST}. {facts.NUMBERS}"
+    arms = _expect_two(runs)
+    found, reasons = paired_differences(runs)
     sections = [
-        Section("Differences", [_differences(runs, names)]),
-        Section("Scalars", [Table(("run", *_columns(runs)), rows, scale)]),
-        Section("Paired differences", _paired(runs)),
-        Section("Curves", [curves_of(runs, names)]),
-        Section("Samples", _samples(runs, names, credit)),
+        Section("Differences", [differing_table(arms)]),
+        Section("Numbers", [numbers_table(runs, found), *map(Text, reasons)]),
+        Section("Curves", [curves_of(arms)]),
+        Section("Samples", _samples(arms, credit)),
+        Section("Reproduce", [Lines(repeat, code=True)]),
         Section(
             "Where they come from",
-            [
-                Table(("fact", "value"), facts.provenance(runs), plain=True),
-                Table(("run", "id"), [(n, r.id) for n, r in zip(names, runs, strict=True)]),
-            ],
+            [_runs(arms), Table(("fact", "value"), facts.provenance(runs), plain=True)],
         ),
     ]
-    lead = [("Runs", Text("; ".join(names)))]
-    page = Page("comparison", f"{len(runs)} runs side by side", lead, sections)
-    return write_page(page, folder, "compare")
+    control, *others = arms
+    lead = [
+        ("Control", Text(control)),
+        *([("Beside it", Text("; ".join(others)))] if others else []),
+    ]
+    title = f"{len(arms)} arms side by side" if others else f"{control}: {len(runs)} seeds"
+    page = write_page(Page("comparison", title, lead, sections), folder, "compare")
+    keep_made(folder, "compare", made_of(runs))
+    return page
 
 
-def comparison_table(runs: Sequence[Run]) -> RichTable:
-    """The same for a terminal: one column a run, its settings where they differ. Same refusal."""
-    from rich.markup import escape
-    from rich.table import Table as RichTable
-
-    names = _expect_two(runs)
-    table = RichTable("", *map(escape, names))
-    settings = [(field, *(_setting(run, field) for run in runs)) for field in _differing(runs)]
-    columns = zip(*((*_numbers(run, runs), _origin(run)) for run in runs), strict=True)
-    numbers = [(name, *cells) for name, cells in zip(_columns(runs), columns, strict=True)]
-    for row in (*settings, *numbers):
-        table.add_row(*map(escape, row))
-    return table
+def comparison_tables(runs: Sequence[Run]) -> list[Table]:
+    """The same for a terminal, narrow enough for 80 columns. Same refusal."""
+    arms = _expect_two(runs)
+    found, _ = paired_differences(runs)
+    differing = differing_table(arms)
+    numbers = numbers_table(runs, found, "each" if len(arms) > 2 else "")
+    return [*([differing] if isinstance(differing, Table) else []), _states(arms), numbers]
 
 
-def _paired(runs: Sequence[Run]) -> list[Block]:
-    found, reasons = paired_differences(runs)
-    blocks: list[Block] = [paired_table(found)] if found else []
-    return [*blocks, *(Text(reason) for reason in reasons)] or [Text("The runs are of one arm.")]
+def differing_table(arms: Arms) -> Table | Text:
+    """In which settings the arms differ from the first."""
+    recipes = {arm: next(iter(runs.values())).recipe for arm, runs in arms.items()}
+    control, *others = arms
+    base = recipes[control]
+    differing = [
+        f for arm in others for f in codec.differences(base, recipes[arm].but(seed=base.seed))
+    ]
+    fields = list(dict.fromkeys(differing))
+    if not fields:
+        return Text("The recipes are the same.")
+    if len(arms) <= AS_COLUMNS:
+        rows = [(field, *(_setting(recipes[arm], field) for arm in arms)) for field in fields]
+        return Table(("field", *arms), rows)
+    rows = [(arm, facts.recipe_differences(base, recipes[arm])) for arm in others]
+    return Table(("arm", f"differs from “{control}” in"), rows)
 
 
-def curves_of(runs: Sequence[Run], names: Sequence[str]) -> Drawing:
-    """The curves of all runs in one drawing; a fork leaves its parent at its branch."""
-    named = dict(zip(names, runs, strict=True))
-    known = {run.id for run in runs}
-    curves = {name: {run.recipe.seed: curve(run)} for name, run in named.items() if run.rows()}
-    branches = {
-        name: run.fork.epoch for name, run in named.items() if run.fork and run.fork.parent in known
+def curves_of(arms: Arms) -> Drawing:
+    """The curves of all arms in one drawing; a fork leaves its parent at its branch."""
+    curves = {
+        arm: {seed: curve(run) for seed, run in runs.items() if run.rows()}
+        for arm, runs in arms.items()
     }
-    marks = {change.epoch: change.label for change in facts.changes([r.recipe for r in runs])}
+    curves = {arm: found for arm, found in curves.items() if found}
+    recipes = [run.recipe for runs in arms.values() for run in runs.values()]
+    branches = {arm: at for arm, at in facts.branches(arms).items() if arm in curves}
+    marks = {change.epoch: change.label for change in facts.changes(recipes)}
     for epoch in set(branches.values()):
         marks[epoch] = f"branch: {marks[epoch]}" if marks.get(epoch) else "branch"
     changes = [Change(epoch, marks[epoch]) for epoch in sorted(marks)]
-    scalars = _scalars(runs)
-    panels = panels_of(scalars, [run.recipe for run in runs])
-    blind = " Dotted: where a D that cannot tell stands." if "D_x" in scalars else ""
+    scalars = list(dict.fromkeys(name for recipe in recipes for name in recipe.scalars))
+    panels = panels_of(scalars, recipes)
+    several = any(len(found) > 1 for found in curves.values())
     caption = (
-        "The mean of each epoch's batches, one colour a run. Dashed: a changed rule begins to "
+        ("Thin: one seed. Bold: the mean over seeds. " if several else "")
+        + "The mean of each epoch's batches, one colour an arm. Dashed: a changed rule begins to "
         "act, or a fork leaves its parent, whose past it shares bit for bit (dot)."
+        + (" Dotted: where a D that cannot tell stands." if "D_x" in scalars else "")
     )
     return curves_drawing(
         "curves",
         curves,
-        f"Learning curves of {', '.join(scalars)}, one colour a run",
-        caption + blind,
+        f"Learning curves of {', '.join(scalars)}, one colour an arm",
+        caption,
         changes,
         branches,
         panels=panels,
@@ -117,59 +121,65 @@ def distinct_names(runs: Sequence[Run]) -> list[str]:
     return [run.id if names.count(run.name) > 1 else run.name for run in runs]
 
 
-def _expect_two(runs: Sequence[Run]) -> list[str]:
+def _expect_two(runs: Sequence[Run]) -> dict[str, dict[int, Run]]:
+    """The arms of at least two different runs."""
     if len({run.id for run in runs}) < max(2, len(runs)):
         given = ", ".join(run.id for run in runs) or "none"
         raise Refusal(f"a comparison needs at least two different runs, given: {given}")
-    return distinct_names(runs)
+    return arms_of(runs)
 
 
-def _differing(runs: Sequence[Run]) -> list[str]:
-    """The recipe's fields in which any run differs from the first."""
-    first = runs[0].recipe
-    return list(dict.fromkeys(f for run in runs[1:] for f in codec.differences(first, run.recipe)))
-
-
-def _setting(run: Run, path: str) -> str:
-    """The value of a dotted field; a dash where the run's recipe has no such field."""
-    value: object = run.recipe
+def _setting(recipe: object, path: str) -> str:
+    """The value of a dotted field; a dash where the recipe has no such field."""
+    value = recipe
     for part in path.split("."):
         value = getattr(value, part, "–")
     return facts.told(value)
 
 
-def _differences(runs: Sequence[Run], names: Sequence[str]) -> Table | Text:
-    fields = _differing(runs)
-    if not fields:
-        return Text("The recipes are the same.")
-    rows = [(field, *(_setting(run, field) for run in runs)) for field in fields]
-    return Table(("field", *names), rows)
+def _states(arms: Arms) -> Table:
+    """How far the runs of every arm are."""
+    rows = []
+    for arm, runs in arms.items():
+        every = list(runs.values())
+        states = "; ".join(dict.fromkeys(run.status["state"] for run in every))
+        epochs = "; ".join(dict.fromkeys(f"{len(r.rows())}/{r.recipe.epochs}" for r in every))
+        forks = "; ".join(dict.fromkeys(str(run.fork) for run in every if run.fork))
+        rows.append((arm, " ".join(map(str, runs)), states, epochs, forks))
+    return Table(("arm", "seeds", "state", "epochs", "fork of"), rows)
 
 
-def _numbers(run: Run, among: Sequence[Run]) -> list[str]:
-    epochs = f"{len(run.rows())}/{run.recipe.epochs}"
-    return [
-        run.status["state"],
-        epochs,
-        *facts.finals([curve(run)], _scalars(among)),
-        facts.speed(run),
-    ]
+def _runs(arms: Arms) -> Table:
+    """Every run, with its last scalars."""
+    rows = []
+    every = [run for runs in arms.values() for run in runs.values()]
+    scalars = list(dict.fromkeys(name for run in every for name in run.recipe.scalars))
+    for arm, runs in arms.items():
+        for seed, run in runs.items():
+            epochs = f"{len(run.rows())}/{run.recipe.epochs}"
+            told = (run.id, arm, str(seed), run.status["state"], epochs)
+            last = facts.finals([curve(run)], scalars)
+            rows.append((*told, *last, facts.speed(run), str(run.fork or "")))
+    columns = ("run", "arm", "seed", "state", "epochs", *scalars, "images/s", "fork of")
+    return Table(columns, rows, f"Each scalar: the {facts.LAST}.")
 
 
-def _origin(run: Run) -> str:
-    return str(run.fork or "")
-
-
-def _samples(runs: Sequence[Run], names: Sequence[str], credit: str) -> list[Samples | Text]:
-    named = dict(zip(names, runs, strict=True))
-    places, drawn = strips(named, colours(names))
+def _samples(arms: Arms, credit: str) -> list[Block]:
+    """The grids of every arm on its first seed, which is the control's where it has that."""
+    first = next(iter(next(iter(arms.values()))))
+    named = {arm: runs.get(first) or next(iter(runs.values())) for arm, runs in arms.items()}
+    places, drawn = strips(named, colours(named))
     if not drawn:
         return [Text("No sample grid yet.")]
     pictures = []
-    for place, (name, run) in enumerate(named.items()):
+    for place, (arm, run) in enumerate(named.items()):
         if epochs := sampled_epochs(run):
-            file = f"{place}-{slug(name)[:60]}-epoch-{epochs[-1]:04d}.png"
-            caption = f"{name}, after {epochs[-1]} epochs"
+            file = f"{place}-{slug(arm)[:60]}-epoch-{epochs[-1]:04d}.png"
+            caption = f"{arm}, seed {run.recipe.seed}, after {epochs[-1]} epochs"
             pictures.append(Picture(run.sample(epochs[-1]), file, caption))
-    told = Text("Of a run without a grid at the slider's epoch, the latest before is shown.")
+    seeds = sorted({run.recipe.seed for run in named.values()})
+    told = Text(
+        f"Seed {' and '.join(map(str, seeds))}. Of a run without a grid at the slider's epoch, the "
+        "latest before is shown."
+    )
     return [told, Samples(places, drawn, pictures, credit)]

@@ -5,17 +5,19 @@ from __future__ import annotations
 from math import isfinite
 
 from bascule.evaluation.evaluation import Evaluation, Value
+from bascule.experiments.digits import rounded
 from bascule.reports import facts
 from bascule.reports.page import Table
 
 NARROW = "\u202f"  # a space that does not break
 COLUMNS = ("measure", "value", "floor", "better", "n", "reading")
 CAPTION = (
-    "Floor: held-out real images in the place of the fakes, at the same n; of what codes can do "
-    "(AUROC, holes, edits), what needs no codes. ±: one standard error, given these training "
-    "images. Better: lower or higher, up to the floor; or the nearer to it. Reading: the value "
-    "against its floor, at two standard errors."
+    "Floor: held-out real images in the place of the fakes, at the same n{codes}. ±: one standard "
+    "error, given these training images. Better: lower or higher, up to the floor; or the nearer "
+    "to it. Reading: the value against its floor, at two standard errors."
 )
+OF_CODES = ("AUROC of ", "hole L1 of ", "edited as told of ", "others kept of ")
+CODES = "; of what codes can do (AUROC, holes, edits), what needs no codes"
 
 
 def evaluation_table(evaluation: Evaluation) -> Table:
@@ -23,15 +25,16 @@ def evaluation_table(evaluation: Evaluation) -> Table:
     rows = [
         (
             value.label,
-            _plus_minus(value.measured.value, value.measured.se),
-            _plus_minus(value.measured.floor, value.measured.floor_se),
+            with_error(value.measured.value, value.measured.se),
+            with_error(value.measured.floor, value.measured.floor_se),
             value.better,
             f"{value.measured.n:,}".replace(",", NARROW),
             reading(value),
         )
         for value in evaluation.values
     ]
-    return Table(COLUMNS, rows, CAPTION)
+    codes = any(value.label.startswith(OF_CODES) for value in evaluation.values)
+    return Table(COLUMNS, rows, CAPTION.format(codes=CODES if codes else ""))
 
 
 def title(evaluation: Evaluation) -> str:
@@ -68,8 +71,8 @@ def _errors(value: Value) -> tuple[float, float]:
     return se, floor_se if isfinite(floor_se) else se * measured.repeats**0.5
 
 
-def _plus_minus(x: float, se: float) -> str:
+def with_error(x: float, se: float) -> str:
+    """A number and its standard error: "1.50 ± 0.10"."""
     if not isfinite(x):
         return "–"
-    error = f"{NARROW}±{NARROW}{se:.2g}" if isfinite(se) else ""
-    return f"{facts.number(x)}{error}"
+    return f"{NARROW}±{NARROW}".join(rounded(se, x, se)) if isfinite(se) else facts.number(x)

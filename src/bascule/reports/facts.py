@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from math import isfinite
 from typing import Any
@@ -23,10 +23,9 @@ from bascule.runs.store import Run
 from bascule.training.recipe import AnyRecipe
 
 NUMBERS = (
-    "A mean and its interval are rounded to two digits of the half width; other numbers have 4 "
-    "significant digits."
+    "A mean and its interval are rounded to two digits of the half width, and an interval is cut "
+    "where its number must end, as a share at 0 and 1; other numbers have 4 significant digits."
 )
-CUT = "An interval is cut where its number must end, as a share ends at 0 and 1."
 Row = tuple[str, ...]
 LAST_EPOCHS = 5
 LAST = f"mean over the last {LAST_EPOCHS} epochs"
@@ -64,11 +63,6 @@ def plus_minus(values: Sequence[float], limits: Limits = ANY) -> str:
     if found.within(*limits) != found:
         return interval(found.within(*limits))
     return " ± ".join(rounded(half, found.mean, half))
-
-
-def cut(texts: Iterable[str]) -> str:
-    """What a caption says of intervals that :func:`plus_minus` cut; "" where it cut none."""
-    return f" {CUT}" if any("[" in text for text in texts) else ""
 
 
 def alike(found: Mapping[str, Sequence[Row]]) -> dict[str, list[str]]:
@@ -141,6 +135,21 @@ def changes(recipes: Sequence[AnyRecipe]) -> list[Change]:
             if type(change).__name__ not in names:
                 names.append(type(change).__name__)
     return [Change(epoch, ", ".join(found[epoch])) for epoch in sorted(found) if epoch > 0]
+
+
+def branches(runs: Mapping[str, Mapping[int, Run]]) -> dict[str, int]:
+    """The arms of which every run is a fork of one of these runs, and at which epoch.
+
+    ``runs``: arm -> seed -> run.
+    """
+    ids = {run.id for by_seed in runs.values() for run in by_seed.values()}
+    found = {}
+    for arm, by_seed in runs.items():
+        forks = [run.fork for run in by_seed.values()]
+        epochs = {fork.epoch for fork in forks if fork and fork.parent in ids}
+        if len(epochs) == 1 and all(fork and fork.parent in ids for fork in forks):
+            found[arm] = epochs.pop()
+    return found
 
 
 def images_per_s(run: Run) -> list[float]:

@@ -22,9 +22,8 @@ from bascule.reports.figures import (
 )
 from bascule.reports.gallery import gallery
 from bascule.reports.measures import measures_tables
-from bascule.reports.note import MEASURED, experiment_page
+from bascule.reports.note import MEASURED, experiment_page, write_note
 from bascule.reports.page import Block, Data, Drawing, Section
-from bascule.reports.publish import write_page
 from bascule.runs.evaluations import evaluations
 from bascule.runs.store import Run
 
@@ -45,7 +44,7 @@ def write_ladder(results: Results, folder: Path, credit: str, repeat: str) -> Pa
     drawn = gallery(results, "rungs")
     look = [Section("Uncurated", [drawn])] if drawn else []
     rest = [section for section in page.sections if section.title != MEASURED]
-    return write_page(replace(page, sections=[own, *look, *rest]), folder, "note")
+    return write_note(replace(page, sections=[own, *look, *rest]), results, folder)
 
 
 def _ladder(results: Results) -> list[Block]:

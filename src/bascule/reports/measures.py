@@ -9,6 +9,7 @@ import numpy as np
 
 from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.experiment import MeasureTranslation
+from bascule.experiments.scalars import limits
 from bascule.experiments.schedule import Results
 from bascule.metrics.measured import Measured
 from bascule.reports import facts
@@ -66,7 +67,8 @@ def measures_tables(results: Results, first: str = "arm", by_kid: bool = False) 
     )
     columns, rows = _cells(told, MORE)
     by_heart = f" {BY_HEART}" if OF_D in columns else ""
-    more = Table((first, *columns), rows, f"More of the same runs.{by_heart} {facts.NUMBERS}")
+    caption = f"More of the same runs.{by_heart} {facts.NUMBERS}"
+    more = Table((first, *columns), rows, caption)
     return [main, more] if columns else [main]
 
 
@@ -84,7 +86,13 @@ def _cells(
     every = [seed for seeds in told.values() for seed in seeds]
     shown = [name for name in names if any(name in seed for seed in every)]
     rows = [
-        (arm, *(facts.plus_minus([s[name].value for s in seeds if name in s]) for name in shown))
+        (
+            arm,
+            *(
+                facts.plus_minus([s[name].value for s in seeds if name in s], limits(name))
+                for name in shown
+            ),
+        )
         for arm, seeds in told.items()
     ]
     floors = [_floor([seed[name].floor for seed in every if name in seed]) for name in shown]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bascule.experiments.digits import rounded
+from bascule.experiments.scalars import explained
 from bascule.experiments.schedule import Results
 from bascule.experiments.verdict import Finding, holm
 from bascule.reports import facts
@@ -21,6 +22,7 @@ from bascule.reports.curves import curves_drawing, panels_of
 from bascule.reports.figures import colours
 from bascule.reports.forest import findings_drawing
 from bascule.reports.gallery import gallery, hero
+from bascule.reports.made import keep_made, made_of
 from bascule.reports.measures import measures
 from bascule.reports.page import (
     Block,
@@ -45,6 +47,7 @@ BLIND_D = " Dotted: where a D that cannot tell stands."
 SHARED = (
     " Dot: an arm leaves the control, whose past it shares bit for bit; that past is drawn once."
 )
+PAIRS = (("D_x", "D_Gz"), ("loss_D", "loss_G"))  # scalars that are read together
 MEASURED = "Measured"  # the section, which a ladder puts elsewhere
 MANY_ARMS = 4  # more grids than these are too many for Markdown
 SEVERAL = (
@@ -62,10 +65,8 @@ ASKED = (  # of the rows of diagnostics; a level to compare with (None: its floo
     ("grad_norm_G", 0.0, ""),
 )
 DIAGNOSED = (
-    "Asked every few epochs, as the players play: mmd and coverage of some 200 fakes (random "
-    "convolutions; dotted: held-out reals in their place), D's AUC for held-out reals against "
-    "fakes and for training against held-out reals (1/2: D knows none by heart), and the norms of "
-    "the players' gradients."
+    "Asked every few epochs, as the players play, with some 200 pictures of each kind. Dotted: "
+    "held-out reals in the place of the fakes, or what a D that knows nothing scores."
 )
 FINDINGS = (
     "Dots: seeds. Diamond and bar: their mean and its 95 % t interval. Framed: the region that "
@@ -83,7 +84,14 @@ def write_experiment_note(
     repeats it.
     """
     page = experiment_page(results, credit, command(results, settings))
-    return write_page(page, folder, "note")
+    return write_note(page, results, folder)
+
+
+def write_note(page: Page, results: Results | None, folder: Path) -> Path:
+    """Write a page about an experiment and what it was made from; returns the HTML file."""
+    written = write_page(page, folder, "note")
+    keep_made(folder, "note", made_of(results.every_run if results else ()))
+    return written
 
 
 def experiment_page(results: Results, credit: str, repeat: str) -> Page:
@@ -110,14 +118,39 @@ def experiment_page(results: Results, credit: str, repeat: str) -> Page:
     ]
     lead = [("Question", Text(experiment.question)), ("Hypothesis", Text(experiment.hypothesis))]
     title = experiment.name or "experiment"
+    return Page("lab note", title, lead, sections, answer(results), _hero(results))
+
+
+def _hero(results: Results) -> Block | None:
+    """What the arms of the most telling predictions draw; without pictures, the curves of what
+    the first of them is about.
+    """
     claims = [finding.prediction for finding in ranked(results.verdict)]
     arms = [getattr(claim, side, "") for claim in claims for side in ("than", "arm")]
-    return Page("lab note", title, lead, sections, answer(results), hero(results, arms))
+    if drawn := hero(results, arms):
+        return drawn
+    scalar = getattr(claims[0], "scalar", "")
+    every = [curve for by_seed in results.curves.values() for curve in by_seed.values()]
+    if not any(np.isfinite(curve.get(scalar, ())).any() for curve in every):
+        return None
+    scalars = next((pair for pair in PAIRS if scalar in pair), (scalar,))
+    return curves_drawing(
+        "hero",
+        results.curves,
+        f"Curves of {' and '.join(scalars)}, one colour an arm",
+        CURVES,
+        facts.changes([results.experiment.arms[arm] for arm in results.runs]),
+        facts.branches(results.runs),
+        panels=panels_of(scalars, results.experiment.arms.values()),
+    )
 
 
 def _predictions(results: Results) -> list[Block]:
     verdict = results.verdict
     blocks: list[Block] = [_findings("prediction", verdict.findings, results.seeds)]
+    claims = [f.prediction for f in (*verdict.findings, *verdict.checks)]
+    if lines := explained(s for claim in claims if (s := getattr(claim, "scalar", ""))):
+        blocks.append(Table(("number", "what it is"), lines, plain=True))
     if (m := len(verdict.findings)) > 1:
         blocks.append(Text(SEVERAL.format(m=m, level=facts.number(100 - 5 / m))))
     if verdict.checks:
@@ -149,8 +182,7 @@ def _findings(kind: str, findings: Sequence[Finding], seeds: Sequence[int]) -> T
         *(kind, "word", "measured", "mean [95 % interval]", *corrected),
         *("claimed", per_seed, "why"),
     )
-    cut = f" {facts.CUT}" if any(f.shown != f.interval for f in findings) else ""
-    return Table(columns, rows, f"{facts.NUMBERS}{cut}")
+    return Table(columns, rows, facts.NUMBERS)
 
 
 def _reason(finding: Finding) -> str:
@@ -173,7 +205,7 @@ def _reason(finding: Finding) -> str:
 
 def _curves(results: Results) -> list[Block]:
     changes = facts.changes([results.experiment.arms[arm] for arm in results.runs])
-    branches, best = _branches(results), best_of(results)
+    branches, best = facts.branches(results.runs), best_of(results)
     scalars = results.scalars
     panels = panels_of(scalars, results.experiment.arms.values())
     blind = BLIND_D if "D_x" in scalars else ""
@@ -213,20 +245,9 @@ def _asked(results: Results) -> list[Block]:
             "What diagnostics measured in every arm: " + ", ".join(name for name, *_ in panels),
             DIAGNOSED,
             panels=panels,
-        )
+        ),
+        Table(("number", "what it is"), explained(name for name, *_ in panels), plain=True),
     ]
-
-
-def _branches(results: Results) -> dict[str, int]:
-    """The arms of which every run is a fork of a run on this page, and at which epoch."""
-    ids = {run.id for by_seed in results.runs.values() for run in by_seed.values()}
-    found = {}
-    for arm, by_seed in results.runs.items():
-        forks = [run.fork for run in by_seed.values()]
-        epochs = {fork.epoch for fork in forks if fork and fork.parent in ids}
-        if len(epochs) == 1 and all(fork and fork.parent in ids for fork in forks):
-            found[arm] = epochs.pop()
-    return found
 
 
 def _last(results: Results) -> Table:
@@ -239,8 +260,7 @@ def _last(results: Results) -> Table:
         for arm, curves in results.curves.items()
     ]
     caption = f"Of each seed, the {facts.LAST}; over seeds, mean ± half width of its 95 % interval."
-    cut = facts.cut(cell for row in cells for cell in row[2:])
-    return Table(("arm", "seeds", *results.scalars), cells, f"{caption}{cut} {facts.NUMBERS}")
+    return Table(("arm", "seeds", *results.scalars), cells, f"{caption} {facts.NUMBERS}")
 
 
 def _samples(results: Results, credit: str) -> list[Block]:

@@ -1,22 +1,24 @@
-"""Differences between arms, paired by seed: scalars of the game and what was evaluated."""
+"""Arms side by side in numbers: their means, and their differences to the first, paired by seed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bascule.errors import Refusal
 from bascule.evaluation.evaluation import Value, one_scale
-from bascule.experiments.paired import Difference, arms_of, difference
+from bascule.experiments.paired import Difference, Numbers, arms_of, difference
+from bascule.experiments.scalars import limits, of_difference
 from bascule.experiments.schedule import curve
 from bascule.reports import facts
 from bascule.reports.page import Table
 from bascule.runs.evaluations import last_evaluation
 from bascule.runs.store import Run
 
-COLUMNS = ("number", "arm", "minus", "difference", "seeds")
+AS_COLUMNS = 4  # more arms than these are rows
 CAPTION = (
-    "Each difference is taken within a seed; in brackets, the 95 % t interval of its mean over "
-    f"seeds. Scalars: the {facts.LAST}; measures: the latest evaluated epoch."
+    "Mean over seeds ± half its 95 % t interval; in brackets, the difference to “{base}” and the "
+    f"interval of its mean, taken within each seed. Scalars: the {facts.LAST}; measures: the "
+    f"latest evaluated epoch. {facts.NUMBERS}"
 )
 
 
@@ -51,21 +53,60 @@ def paired_differences(runs: Sequence[Run]) -> tuple[list[Difference], list[str]
     return [d for d in found if d.values], list(reasons)
 
 
-def paired_table(found: Sequence[Difference]) -> Table:
-    """One row a difference."""
-    rows = [
-        (d.name, d.arm, d.than, facts.interval(d.interval), " ".join(map(str, sorted(d.values))))
-        for d in found
-    ]
-    return Table(COLUMNS, rows, CAPTION)
+def numbers_table(runs: Sequence[Run], found: Sequence[Difference], rows_of: str = "") -> Table:
+    """Scalars and measures of every arm, the others with their difference to the first.
+
+    Arms are columns, or rows where they are many. ``rows_of``: "each": a row for each number of
+    each arm, for a narrow terminal.
+    """
+    arms = arms_of(runs)
+    base, *_ = arms
+    names = dict.fromkeys(
+        [*(s for by in arms.values() for r in by.values() for s in r.recipe.scalars)]
+        + [d.name for d in found]
+    )
+    apart = {(d.name, d.arm): d for d in found}
+    means = {(name, arm): _mean(name, arms[arm]) for name in names for arm in arms}
+    told = {key: _apart(apart[key], arms) if key in apart else "" for key in means}
+    caption = CAPTION.format(base=base)
+    control = {arm: f"{arm} (control)" if arm == base and len(arms) > 1 else arm for arm in arms}
+    if rows_of == "each":
+        rows = [
+            (name if arm == base else "", arm, means[name, arm], told[name, arm])
+            for name in names
+            for arm in arms
+        ]
+        return Table(("number", "arm", "mean", f"minus “{base}”"), rows, caption)
+    cells = {key: f"{means[key]} ({told[key]})" if told[key] else means[key] for key in means}
+    if len(arms) <= AS_COLUMNS:
+        rows = [(name, *(cells[name, arm] for arm in arms)) for name in names]
+        return Table(("number", *control.values()), rows, caption)
+    rows = [(control[arm], *(cells[name, arm] for name in names)) for arm in arms]
+    return Table(("arm", *names), rows, caption)
 
 
-def _finals(runs: dict[int, Run], scalar: str) -> dict[int, float]:
+def _mean(name: str, runs: Mapping[int, Run]) -> str:
+    values = _finals(runs, name) or _numbers(_values(runs).get(name, {}))
+    recipes = [run.recipe for run in runs.values()]
+    return facts.plus_minus(list(values.values()), limits(name, recipes))
+
+
+def _apart(found: Difference, arms: Mapping[str, Mapping[int, Run]]) -> str:
+    """A difference with its sign, and on which seeds where not every run has a partner."""
+    limit = limits(found.name)
+    shown = found.interval.within(*of_difference(limit, limit))
+    told = facts.interval(shown).removesuffix(" [no interval]")
+    every = set(arms[found.arm]) | set(arms[found.than])
+    seeds = "" if set(found.values) == every else f", seeds {' '.join(map(str, found.values))}"
+    return f"{'+' if shown.mean > 0 else ''}{told}{seeds}"
+
+
+def _finals(runs: Mapping[int, Run], scalar: str) -> Numbers:
     found = {seed: facts.final(curve(run), scalar) for seed, run in runs.items()}
     return {seed: value for seed, value in found.items() if value is not None}
 
 
-def _values(runs: dict[int, Run]) -> dict[str, dict[Run, Value]]:
+def _values(runs: Mapping[int, Run]) -> dict[str, dict[Run, Value]]:
     """label -> run -> value, of each run's last evaluation."""
     found: dict[str, dict[Run, Value]] = {}
     for run in runs.values():
@@ -82,5 +123,5 @@ def _different_epochs(runs: Sequence[Run]) -> str:
     return " and ".join(map(str, epochs)) if len(epochs) > 1 else ""
 
 
-def _numbers(values: dict[Run, Value]) -> dict[int, float]:
+def _numbers(values: Mapping[Run, Value]) -> dict[int, float]:
     return {run.recipe.seed: value.measured.value for run, value in values.items()}

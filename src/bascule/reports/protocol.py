@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from bascule.errors import Refusal
+from bascule.experiments.experiment import Experiment, find_file
 from bascule.experiments.schedule import Results
 from bascule.reports import facts
 from bascule.reports.page import Block, Lines, Table, Text
@@ -57,15 +59,30 @@ def protocol(results: Results, credit: str) -> list[Block]:
 def command(results: Results, settings: Sequence[str] = ()) -> str:
     """The command line that runs this experiment again, with the same ``--set`` pairs."""
     experiment, arms = results.experiment, _arms(results)
-    parts = ["bascule", "run", experiment.name.removesuffix("-quick") or "EXPERIMENT"]
-    if experiment.name.endswith("-quick"):
-        parts.append("--quick")
+    called, quick = _called(experiment)
+    parts = ["bascule", "run", called, *(["--quick"] if quick else [])]
     if len(arms) < len(experiment.arms):
         parts += [part for arm in arms for part in ("--arm", arm)]
     parts += ["--seeds", *map(str, results.seeds)]
     if settings:
         parts += ["--set", *settings]
     return shlex.join(parts)
+
+
+def _called(experiment: Experiment) -> tuple[str, bool]:
+    """How the command line names an experiment: by its name, or by the path of a file that no
+    name leads to; and whether it is a quick version.
+    """
+    folder, _, title = experiment.name.rpartition("/")
+    if experiment.file is None:
+        return experiment.name.removesuffix("-quick") or "EXPERIMENT", title.endswith("-quick")
+    stem = experiment.file.stem.replace("_", "-")
+    name = f"{folder}/{stem}" if folder else stem
+    try:
+        known = find_file(name).resolve() == experiment.file.resolve()
+    except Refusal:
+        known = False
+    return name if known else str(experiment.file), title == f"{stem}-quick"
 
 
 def failures(results: Results) -> Table:

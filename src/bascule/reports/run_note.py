@@ -50,6 +50,7 @@ def write_run_note(run: Run, credit: str, relatives: Sequence[Run] = ()) -> Path
     ``relatives``: runs whose curves are drawn too, such as the parent of a fork.
     """
     names = distinct_names([run, *relatives])
+    drawn = {name: {r.recipe.seed: r} for name, r in zip(names, [run, *relatives], strict=True)}
     status = run.status
     state = f"{status['state']}, {len(run.rows())} of {run.recipe.epochs} epochs"
     if status.get("message"):
@@ -67,7 +68,7 @@ def write_run_note(run: Run, credit: str, relatives: Sequence[Run] = ()) -> Path
         lead.append(("Diagnosis", Text(", ".join(finding.name for finding in diagnosis))))
     is_gan = isinstance(run.recipe, Recipe)  # others have no D of images to ask
     sections = [
-        Section("Curves", [curves_of([run, *relatives], names)]),
+        Section("Curves", [curves_of(drawn)]),
         Section("Last scalars", [_scalars(run)]),
         *([Section("Diagnosis", _diagnosis(run, diagnosis))] if is_gan else []),
         Section("Measured", _measured(run, credit)),

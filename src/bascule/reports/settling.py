@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bascule.experiments.experiment import Measure
+from bascule.experiments.scalars import limits
 from bascule.experiments.schedule import Results
 from bascule.metrics.measured import Measured
 from bascule.reports import facts
@@ -70,7 +71,7 @@ def settling(results: Results) -> list[Block]:
 
 
 def _cell(seeds: Told, label: str) -> str:
-    return facts.plus_minus([seed[label].value for seed in seeds])
+    return facts.plus_minus([seed[label].value for seed in seeds], limits(label))
 
 
 def _figure(

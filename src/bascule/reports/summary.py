@@ -8,7 +8,9 @@ from pathlib import Path
 from bascule.experiments.schedule import Results
 from bascule.experiments.verdict import holm
 from bascule.reports import facts
+from bascule.reports.answer import finding
 from bascule.reports.gallery import gallery
+from bascule.reports.made import keep_made, made_of
 from bascule.reports.page import Block, Lines, Page, Section, Table, Text
 from bascule.reports.publish import write_page
 from bascule.runs.store import Run
@@ -36,27 +38,29 @@ def write_summary(told: Sequence[Results], folder: Path, title: str, credit: str
     counts = [sum(r.verdict.word == word for r in finished) for word in WORDS]
     answers = ", ".join(f"{n} {word}" for n, word in zip(counts, WORDS, strict=True))
     missing = [r.experiment.name for r in told if r not in finished]
+    blank = sum(f.word == "not measured" for r in finished for f in r.verdict.findings)
     lead = [("Verdicts", Text(f"Of {len(finished)} experiments that were run: {answers}."))]
+    if blank:
+        every = sum(len(r.verdict.findings) for r in finished)
+        lead.append(("Not measured", Text(f"{blank} of {every} predictions.")))
     if missing:
         lead.append(("Not run yet", Text(", ".join(missing))))
-    runs = [run for results in finished for run in _runs(results)]
+    runs = [run for results in finished for run in results.every_run]
     sections = [
         Section("Questions", [_questions(finished)]),
         Section("Predictions", _predictions(finished)),
         Section("Gallery", _gallery(finished, credit)),
         Section("Where it comes from", _origins(runs)),
     ]
-    return write_page(Page("summary", title, lead, sections), folder, "summary")
-
-
-def _runs(results: Results) -> list[Run]:
-    return [run for by_seed in results.runs.values() for run in by_seed.values()]
+    page = write_page(Page("summary", title, lead, sections), folder, "summary")
+    keep_made(folder, "summary", made_of(runs))
+    return page
 
 
 def _questions(told: Sequence[Results]) -> Table:
     rows = []
     for results in told:
-        experiment, runs = results.experiment, _runs(results)
+        experiment, runs = results.experiment, results.every_run
         recipe = next(iter(experiment.arms.values()))
         scale = (
             f"{facts.told(recipe.data)}, batch {recipe.batch}, {facts.told(recipe.model)}; "
@@ -71,13 +75,14 @@ def _questions(told: Sequence[Results]) -> Table:
                 experiment.title,
                 " ".join(experiment.question.split()),
                 results.verdict.word,
+                finding(results),
                 facts.without_paths(results.verdict.why),
                 scale,
                 cost,
             )
         )
     caption = "Cost: training time, summed over the runs, each on the threads of its recipe."
-    columns = ("experiment", "question", "verdict", "because", "scale", "cost")
+    columns = ("experiment", "question", "verdict", "found", "because", "scale", "cost")
     return Table(columns, rows, caption)
 
 
@@ -89,9 +94,9 @@ def _predictions(told: Sequence[Results]) -> list[Block]:
             name,
             f.prediction.claim(),
             f.word,
-            facts.interval(f.interval),
+            facts.interval(f.shown),
             facts.region(*f.prediction.region()),
-            "holds" if ok and f.word != "inconclusive" else "–",
+            "holds" if ok and f.word in ("supported", "refuted") else "–",
         )
         for (name, f), ok in zip(found, safe, strict=True)
     ]

@@ -103,11 +103,13 @@ def on_terminal(table: Table, width: int) -> list[RichTable]:
 
 
 def rich_table(table: Table) -> RichTable:
-    """The same cells, for rich; what people wrote is shown as it is."""
+    """The same cells, for rich; what people wrote is shown as it is, and long words go on below."""
     from rich.markup import escape
+    from rich.table import Column
     from rich.table import Table as RichTable
 
-    shown = RichTable(*map(escape, table.columns), caption=escape(table.caption) or None)
+    columns = [Column(escape(name), overflow="fold") for name in table.columns]
+    shown = RichTable(*columns, caption=escape(table.caption) or None)
     for row in table.rows:
         shown.add_row(*map(escape, row))
     return shown

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isfinite
 
 from bascule.data.pairs import ATTRIBUTES
 from bascule.evaluation.evaluation import Evaluation, Value
 from bascule.evaluation.translation import BASELINES
 from bascule.reports import facts
-from bascule.reports.evaluation import NARROW, evaluation_table
+from bascule.reports.evaluation import evaluation_table, with_error
 from bascule.reports.page import Table
 
 MAIN = (
@@ -101,8 +100,4 @@ def _cycles(found: dict[str, Value]) -> Table:
 
 
 def _cell(value: Value | None) -> str:
-    if value is None or not isfinite(value.measured.value):
-        return "–"
-    measured = value.measured
-    error = f"{NARROW}±{NARROW}{measured.se:.2g}" if isfinite(measured.se) else ""
-    return f"{facts.number(measured.value)}{error}"
+    return "–" if value is None else with_error(value.measured.value, value.measured.se)

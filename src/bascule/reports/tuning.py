@@ -15,9 +15,8 @@ from bascule.experiments.schedule import Results
 from bascule.experiments.tuning import Tuning, best_of, ended, importances
 from bascule.reports import facts
 from bascule.reports.figures import logarithmic, new_figure, style
-from bascule.reports.note import experiment_page
+from bascule.reports.note import experiment_page, write_note
 from bascule.reports.page import Block, Data, Drawing, Lines, Page, Section, Table, Text
-from bascule.reports.publish import write_page
 from bascule.runs import codec
 from bascule.runs.evaluations import last_evaluation
 
@@ -57,7 +56,7 @@ def write_tuning(
     else:
         page = experiment_page(results, credit, repeat)
         page = replace(page, sections=[*own, *page.sections])
-    return write_page(page, folder, "note")
+    return write_note(page, results, folder)
 
 
 def _worth(tuning: Tuning, study: Study, results: Results | None) -> list[Block]:
