@@ -23,8 +23,8 @@ from bascule.presets import PRESETS
         (["--data", "nowhere"], "nowhere"),
         (["--jobs", "0"], "--jobs 0: expected at least 1"),
         (
-            *(["--data", "Faces(n=48)"],),
-            "a ladder goes by KID, which needs 5 held-out images, this set holds out 4",
+            *(["--data", "Faces(n=80)", "-n", "4"],),
+            "a ladder goes by KID, which needs 5 fakes, 4 are given; give more images or fakes",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -75,7 +75,7 @@ def test_it_goes_on_with_the_paces_of_its_first_day(bascule, monkeypatch, tiny):
     ]
     code, _, err = bascule("ladder", "one", "two", "--name", "mine", "--minutes", "5")
     assert code == 2 and "give another --name" in err
-    others = Faces(n=41, size=32)
+    others = Faces(n=41, size=32, held_out=0.125)
     monkeypatch.setattr(verb, "named_data", lambda text, size: others)
     code, _, err = bascule(*words, "--name", "mine")
     assert code == 2 and "is of Faces(n=40, size=32" in err and err.count("\n") == 1

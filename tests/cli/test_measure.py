@@ -84,6 +84,26 @@ def test_copies_of_training_images_are_caught(bascule, tmp_path):
     assert found["C_T"]["value"] < -3 and found["authenticity"]["value"] == 0
 
 
+def test_a_set_of_50_is_told_before_training_and_measured_as_far_as_it_goes(bascule):
+    small = ["--set", *SMALL[1:]]
+    small[1] = "data=Faces(n=50, size=32)"
+    code, _, err = bascule("train", "dcgan64-tiny", "--name", "few", *small)
+    assert code == 0, err
+    (said,) = (line for line in err.splitlines() if "small set" in line)
+    assert "recall (needs 20 held-out images, this set holds out 5)" in said
+    assert err.index("small set") < err.index("run: ")
+    code, out, err = bascule("evaluate", "few", "-n", "40", *QUICK)
+    assert code == 0, err
+    assert "KID[random-conv-s0,64px]" in out and "FD[random-conv-s0,64px]" in out
+    assert "C_T left out: needs 40 held-out images, this set holds out 5\n" in out
+    run = Store(Path("runs")).find("few")
+    (kept,) = json.loads((run.folder / "metrics.json").read_text())["evaluations"]
+    assert {one["label"] for one in kept["left_out"]} > {"C_T[random-conv-s0,64px]"}
+    note = (run.folder / "note.md").read_text("utf-8")
+    assert "C_T left out: needs 40 held-out images, this set holds out 5" in note
+    assert "Too few held-out images for memorisation, healthy" in note
+
+
 def picture(folder, name, shape=(32, 32, 3)):
     Path(folder).mkdir(exist_ok=True)
     Image.fromarray(np.zeros(shape, np.uint8)).save(Path(folder) / name)
@@ -103,7 +123,10 @@ def test_bad_input_gets_one_line_and_2(bascule):
         (("evaluate", "grey", "--data", DATA), "a.png is grey"),
         (("evaluate", "rgba", "--data", DATA), "a.png is RGBA"),
         (("evaluate", "mixed", "--data", DATA), "b.png is 16 x 16 pixels and a.png is 32 x 32"),
-        (("evaluate", "few", "--data", DATA, *QUICK), "give more images"),
+        (
+            ("evaluate", "few", "--data", DATA, *QUICK),
+            "nothing of few can be measured: FD, KID, Vendi,",
+        ),
         (("evaluate", "few"), "--data"),
         (("evaluate", "few", "--data", DATA, "-o", "few/out"), "the pictures are there"),
         (("evaluate", "few", "--data", "Flip()"), "expected faces"),

@@ -6,7 +6,7 @@ from math import isfinite
 import numpy as np
 import pytest
 
-from bascule.data.images import ImageSet
+from bascule.data.images import ImageSet, digest_of
 from bascule.errors import Refusal
 from bascule.evaluation.evaluate import ATTRIBUTES, LEAST, evaluate, look
 from bascule.features.pixels import Pixels
@@ -26,9 +26,8 @@ def blobs(n: int, seed: int) -> np.ndarray:
 def image_set(n: int, pixels: np.ndarray | None = None) -> ImageSet:
     """Of which a tenth is held out."""
     pixels = blobs(n, 0) if pixels is None else pixels
-    return ImageSet(
-        "blobs", pixels, np.arange(n) < n // 10, {}, f"digest of {n} {pixels[0, 0, 0]}", ""
-    )
+    digest = digest_of([pixels], pixels.shape)
+    return ImageSet("blobs", pixels, np.arange(n) < n // 10, {}, digest, "")
 
 
 def names(found) -> tuple[set[str], dict[str, str]]:

@@ -5,7 +5,7 @@ from math import nan
 from fakes import CREDIT, fake_parent_and_fork, fake_rows, plain, write_fake
 from PIL import Image
 
-from bascule.evaluation.evaluation import Evaluation, Scale, Value
+from bascule.evaluation.evaluation import Evaluation, LeftOut, Scale, Value
 from bascule.metrics.measured import Measured
 from bascule.reports.run_note import write_run_note
 from bascule.runs.evaluations import keep_evaluation
@@ -51,3 +51,17 @@ def test_diagnosis_and_evaluations_are_told(tmp_path):
     assert "(samples/neighbours-0020.png)" in text
     assert (run.folder / "samples" / "neighbours-0020.png").is_file()
     assert text.index("after 20 epochs") < text.index("after 10 epochs")
+
+
+def test_what_was_left_out_and_what_cannot_be_said_are_told(tmp_path):
+    run = write_fake(tmp_path / "run", plain, "run", fake_rows(0, False))
+    row = {"every_epochs": 4, "asked": 9, "auc_held_out": 0.9, "auc_game": 0.9, "logit_std": 1.0}
+    row |= {"logit_held_out": 0.0, "fake_mean": 0.5, "mmd": 0.02, "contrast_train": 0.25}
+    run.set_diagnostics([row | {"epoch": 3, "step": 9}])
+    left_out = (LeftOut("C_T[net]", "needs 40 held-out images, this set holds out 9"),)
+    keep_evaluation(run.folder, Evaluation(run.id, 20, 50, "faces", (), (), left_out))
+    text = write_run_note(run, CREDIT).with_suffix(".md").read_text("utf-8")
+    assert "No diagnosis yet: 8 more epochs are needed." in text
+    assert "diagnostics ask about 9, and 50 are needed" in text
+    assert "over that of training images | 0.25 | 1 |" in text
+    assert "C_T left out: needs 40 held-out images, this set holds out 9" in text
