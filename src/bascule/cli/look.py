@@ -25,8 +25,8 @@ def do_list(args: argparse.Namespace) -> int:
     from bascule.reports.terminal import console
 
     store = Store(args.runs)
-    runs = store.runs()
-    if not runs:
+    runs, unreadable = store.scan()
+    if not runs and not unreadable:
         print(f"no runs in {store.root}")
         return 0
     table = Table(
@@ -37,11 +37,15 @@ def do_list(args: argparse.Namespace) -> int:
         numbers = [
             f"{last[n]:.3f}" if n in last else "" for n in ("loss_D", "loss_G", "D_x", "D_Gz")
         ]
-        speed = f"{last['images_per_s']:.0f}" if last else ""
+        speed = f"{last['images_per_s']:.0f}" if "images_per_s" in last else ""
         branch = str(run.fork or "")
         epochs = f"{done}/{run.epochs}"
         table.add_row(run.id, run.status["state"], epochs, *numbers, speed, branch)
+    for name in unreadable:
+        table.add_row(name, "unreadable")
     console().print(table)
+    for name, why in unreadable.items():
+        print(f"{name} is unreadable: {' '.join(why.split())}")
     return 0
 
 
