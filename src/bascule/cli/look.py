@@ -12,6 +12,8 @@ from bascule.errors import Refusal
 from bascule.runs.store import Run, Store, slug
 
 WIDE = 160  # columns of a terminal on which whole ids are shown
+SCALARS = ("loss_D", "loss_G", "D_x", "D_Gz")
+COLUMNS = ("epochs", *SCALARS, "images/s", "fork of")
 LATER = ("loss_G", "loss_D", "images/s", "fork of", "D_Gz", "D_x")  # the first to be left out
 
 
@@ -34,14 +36,19 @@ def do_list(args: argparse.Namespace) -> int:
     from bascule.reports.terminal import console, fitted
 
     store = Store(args.runs)
-    runs = store.runs()
-    if not runs:
+    runs, unreadable = store.scan()
+    if not runs and not unreadable:
         print(f"no runs in {store.root}")
         return 0
     out = console()
     short = out.is_terminal and out.width < WIDE
     rows = [_facts(run, runs, short) for run in runs]
+    for name in unreadable:
+        called = {"run": "", "name": name} if short else {"run": name}
+        rows.append(called | {"state": "unreadable"} | dict.fromkeys(COLUMNS, ""))
     out.print(fitted(rows, out.width, LATER, cut="name" if short else "run"))
+    for name, why in unreadable.items():
+        print(f"{name} is unreadable: {' '.join(why.split())}")
     return 0
 
 
@@ -56,7 +63,7 @@ def _facts(run: Run, runs: Sequence[Run], short: bool) -> dict[str, str]:
         **called,
         "state": run.status["state"],
         "epochs": f"{done}/{run.epochs}",
-        **{n: f"{last[n]:.3f}" if n in last else "" for n in ("loss_D", "loss_G", "D_x", "D_Gz")},
+        **{n: f"{last[n]:.3f}" if n in last else "" for n in SCALARS},
         "images/s": f"{last['images_per_s']:.0f}" if "images_per_s" in last else "",
         "fork of": fork_of or str(branch or ""),
     }
