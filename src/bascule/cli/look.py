@@ -8,7 +8,6 @@ from pathlib import Path
 
 from bascule.runs.store import Run, Store
 
-WIDE = 160  # columns of a terminal on which whole ids are shown
 LATER = ("loss_G", "loss_D", "images/s", "fork of", "D_Gz", "D_x")  # the first to be left out
 
 
@@ -24,7 +23,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
 
 def do_list(args: argparse.Namespace) -> int:
-    from bascule.reports.terminal import console, fitted
+    from bascule.reports.terminal import console, fitted, width_of
 
     store = Store(args.runs)
     runs = store.runs()
@@ -32,9 +31,10 @@ def do_list(args: argparse.Namespace) -> int:
         print(f"no runs in {store.root}")
         return 0
     out = console()
-    short = out.is_terminal and out.width < WIDE
-    rows = [_facts(run, runs, short) for run in runs]
-    out.print(fitted(rows, out.width, LATER, cut="name" if short else "run"))
+    rows = [_facts(run, runs, short=False) for run in runs]
+    if out.is_terminal and width_of(rows) > out.width:
+        rows = [_facts(run, runs, short=True) for run in runs]
+    out.print(fitted(rows, out.width, LATER, cut="name"))
     return 0
 
 

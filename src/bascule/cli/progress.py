@@ -27,6 +27,7 @@ from rich.table import Column
 from rich.text import Text
 
 from bascule.experiments.schedule import Job
+from bascule.reports.terminal import shortened
 from bascule.training.loop import Probe, Record
 from bascule.training.recipe import AnyRecipe
 from bascule.training.state import State
@@ -252,9 +253,8 @@ def bars() -> Iterator[Progress]:
     """A progress display on standard error; silent where that is no terminal."""
     console = Console(stderr=True)
     wide = console.width >= WIDE
-    name = Column(no_wrap=True, overflow="ellipsis", max_width=None if wide else 16)
     with Progress(
-        TextColumn("{task.description}", table_column=name),
+        Name(60 if wide else 16),
         BarColumn(bar_width=40 if wide else 6),
         MofNCompleteColumn(),
         TextColumn("{task.fields[speed]}"),
@@ -266,6 +266,17 @@ def bars() -> Iterator[Progress]:
         disable=not console.is_terminal,
     ) as progress:
         yield progress
+
+
+class Name(ProgressColumn):
+    """What a bar is about, in ``width`` columns at most."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(Column(no_wrap=True))
+        self.width = width
+
+    def render(self, task: Task) -> Text:
+        return Text(shortened(task.description, self.width))
 
 
 class Scores(ProgressColumn):
