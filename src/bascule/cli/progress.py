@@ -84,7 +84,8 @@ class Log:
             print(", ".join(filter(None, parts)), file=sys.stderr, flush=True)
 
 
-def _about(task: Task) -> str:
+def about(task: Task) -> str:
+    """The time left in words, empty where nothing tells it yet."""
     seconds = left(task)
     return "" if seconds is None else f"about {duration(seconds)} left"
 
@@ -144,7 +145,7 @@ class Bar(Pace):
     def tell(self, epoch: float, images_per_s: float, scalars: Mapping[str, float]) -> None:
         speed, told = f"{images_per_s:.0f} images/s", scores(scalars)
         self.progress.update(self.id, completed=epoch, speed=speed, scores=told)
-        self._line(f"epoch {epoch:.1f} of {self.recipe.epochs}", speed, told, _about(self.task))
+        self._line(f"epoch {epoch:.1f} of {self.recipe.epochs}", speed, told, about(self.task))
 
     def working(self, what: str, done: int, of: int) -> None:
         super().working(what, done, of)
@@ -216,7 +217,7 @@ class JobBars:
                 f"{finished} of {len(jobs)} runs finished",
                 f"{done:.0f} of {self.epochs} epochs",
                 f"{speed:.0f} images/s",
-                _about(self.progress.tasks[0]),
+                about(self.progress.tasks[0]),
                 f"{to_measure} runs to measure" if to_measure else "",
                 "; ".join(
                     f"{job.arm} s{job.seed}: epoch {job.epoch:.1f}, {scores(job.scalars)}"
@@ -243,7 +244,7 @@ def counter(what: str) -> Iterator[Callable[[int, int], None]]:
         def tell(done: int, total: int) -> None:
             bar.update(id, completed=done, total=total, visible=True)
             if done and not console.is_terminal:
-                log(f"{what}: {done} of {total}", _about(bar.tasks[0]))
+                log(f"{what}: {done} of {total}", about(bar.tasks[0]))
 
         yield tell
 
