@@ -1,5 +1,6 @@
 """The verbs about experiments, as a user types them: a folder of them, their notes, their packs."""
 
+import re
 import shlex
 from pathlib import Path
 
@@ -196,3 +197,43 @@ def test_what_failed_wholly_leaves_the_note_as_it_was(bascule, monkeypatch):
     code, out, err = bascule("run", "own.py")
     assert code == 2 and "was made from 1 finished run" in err and "note:" not in out
     assert note.read_text("utf-8").startswith("| run |")
+
+
+def test_an_experiment_runs_on_other_images_and_is_found_there_again(bascule):
+    """``--data`` is the setting of that image set, so that a note can tell it."""
+    from bascule.runs.store import Store
+
+    Path("e.py").write_text(ONE_ARM)
+    code, out, err = bascule("run", "e.py", "--seeds", "0", "--data", "fractals", *FEW)
+    assert code == 0, err
+    (run,) = Store(Path("runs")).runs()
+    assert type(run.recipe.data).__name__ == "Fractals" and run.recipe.data.n == 40
+    code, out, err = bascule("report", "e.py", "--seeds", "0", "--data", "fractals", *FEW)
+    assert code == 0 and "missing" not in err, err
+    words = ("--seeds", "0", "--data", "fractals", *FEW, "-o", "p.tar.xz")
+    code, out, _ = bascule("pack", "e.py", *words)
+    assert code == 0 and "1 of 1 runs are finished" in out
+    code, _, err = bascule("run", "e.py", "--data", "gone")
+    assert code == 2 and "no image set 'gone'" in err
+
+
+FEW = ("--set", "data.n=40")
+ONE_ARM = """
+from bascule.data.faces import Faces
+from bascule.experiments import Experiment, Within
+from bascule.models.dcgan import DCGAN
+from bascule.training.recipe import Recipe
+
+plain = Recipe(data=Faces(n=60, size=32), model=DCGAN(width=4, z_dim=8, size=32), batch=8,
+               epochs=1, device="cpu", threads=1)
+experiment = Experiment("?", "!", {"plain": plain}, [Within("D_x", "plain", 0, 1)])
+"""
+
+
+def test_help_says_what_seeds_are_and_no_rule_of_gans_for_dictionaries(bascule):
+    for verb, default in (("run", "experiment's"), ("report", "experiment's"), ("ladder", "0 1 2")):
+        told = " ".join(bascule(verb, "--help")[1].split())
+        assert re.search(rf"--seeds S \[S ...\] [a-z][^)]*default: [^)]*{default}", told), told
+    told = bascule("sdpc", "fit", "--help")[1]
+    assert "InstanceNoise" not in told and "settle.k_fb" in told
+    assert "InstanceNoise" in bascule("train", "--help")[1]

@@ -108,3 +108,23 @@ def test_a_verb_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         bascule()
     assert "VERB" in capsys.readouterr().err
+
+
+def test_show_leaves_nothing_in_the_current_folder(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from bascule.cli import main
+
+    (folder / "notes.txt").write_text("not a picture")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert main(["data", "import", str(folder), "--name", "mine", "--size", "16"]) == 0
+    left_out = "not images, left out: 1 file .txt (not a picture in a known format)"
+    assert left_out in capsys.readouterr().out
+    assert main(["--runs", "../runs", "data", "show", "mine", "--size", "16"]) == 0
+    out = capsys.readouterr().out
+    assert "grid: ../runs/data/mine.png" in out and left_out in out
+    assert (tmp_path / "runs" / "data" / "mine.png").exists() and not list(Path().iterdir())

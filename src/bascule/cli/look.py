@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bascule.errors import Refusal
 from bascule.runs.store import Run, Store, slug
 
-WIDE = 160  # columns of a terminal on which whole ids are shown
 SCALARS = ("loss_D", "loss_G", "D_x", "D_Gz")
 COLUMNS = ("epochs", *SCALARS, "images/s", "fork of")
 LATER = ("loss_G", "loss_D", "images/s", "fork of", "D_Gz", "D_x")  # the first to be left out
@@ -33,7 +32,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
 
 def do_list(args: argparse.Namespace) -> int:
-    from bascule.reports.terminal import console, fitted
+    from bascule.reports.terminal import console, fitted, width_of
 
     store = Store(args.runs)
     runs, unreadable = store.scan()
@@ -41,15 +40,22 @@ def do_list(args: argparse.Namespace) -> int:
         print(f"no runs in {store.root}")
         return 0
     out = console()
-    short = out.is_terminal and out.width < WIDE
+    rows = _rows(runs, unreadable, short=False)
+    if out.is_terminal and width_of(rows) > out.width:
+        rows = _rows(runs, unreadable, short=True)
+    out.print(fitted(rows, out.width, LATER, cut="name"))
+    for name, why in unreadable.items():
+        print(f"{name} is unreadable: {' '.join(why.split())}")
+    return 0
+
+
+def _rows(runs: Sequence[Run], unreadable: Iterable[str], short: bool) -> list[dict[str, str]]:
+    """What the list says of every run, and of those that cannot be read that they cannot."""
     rows = [_facts(run, runs, short) for run in runs]
     for name in unreadable:
         called = {"run": "", "name": name} if short else {"run": name}
         rows.append(called | {"state": "unreadable"} | dict.fromkeys(COLUMNS, ""))
-    out.print(fitted(rows, out.width, LATER, cut="name" if short else "run"))
-    for name, why in unreadable.items():
-        print(f"{name} is unreadable: {' '.join(why.split())}")
-    return 0
+    return rows
 
 
 def _facts(run: Run, runs: Sequence[Run], short: bool) -> dict[str, str]:

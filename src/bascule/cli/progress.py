@@ -27,6 +27,7 @@ from rich.table import Column
 from rich.text import Text
 
 from bascule.experiments.schedule import Job
+from bascule.reports.terminal import shortened
 from bascule.training.loop import Probe, Record
 from bascule.training.recipe import AnyRecipe
 from bascule.training.state import State
@@ -83,7 +84,8 @@ class Log:
             print(", ".join(filter(None, parts)), file=sys.stderr, flush=True)
 
 
-def _about(task: Task) -> str:
+def about(task: Task) -> str:
+    """The time left in words, empty where nothing tells it yet."""
     seconds = left(task)
     return "" if seconds is None else f"about {duration(seconds)} left"
 
@@ -143,7 +145,7 @@ class Bar(Pace):
     def tell(self, epoch: float, images_per_s: float, scalars: Mapping[str, float]) -> None:
         speed, told = f"{images_per_s:.0f} images/s", scores(scalars)
         self.progress.update(self.id, completed=epoch, speed=speed, scores=told)
-        self._line(f"epoch {epoch:.1f} of {self.recipe.epochs}", speed, told, _about(self.task))
+        self._line(f"epoch {epoch:.1f} of {self.recipe.epochs}", speed, told, about(self.task))
 
     def working(self, what: str, done: int, of: int) -> None:
         super().working(what, done, of)
@@ -215,7 +217,7 @@ class JobBars:
                 f"{finished} of {len(jobs)} runs finished",
                 f"{done:.0f} of {self.epochs} epochs",
                 f"{speed:.0f} images/s",
-                _about(self.progress.tasks[0]),
+                about(self.progress.tasks[0]),
                 f"{to_measure} runs to measure" if to_measure else "",
                 "; ".join(
                     f"{job.arm} s{job.seed}: epoch {job.epoch:.1f}, {scores(job.scalars)}"
@@ -242,7 +244,7 @@ def counter(what: str) -> Iterator[Callable[[int, int], None]]:
         def tell(done: int, total: int) -> None:
             bar.update(id, completed=done, total=total, visible=True)
             if done and not console.is_terminal:
-                log(f"{what}: {done} of {total}", _about(bar.tasks[0]))
+                log(f"{what}: {done} of {total}", about(bar.tasks[0]))
 
         yield tell
 
@@ -252,9 +254,8 @@ def bars() -> Iterator[Progress]:
     """A progress display on standard error; silent where that is no terminal."""
     console = Console(stderr=True)
     wide = console.width >= WIDE
-    name = Column(no_wrap=True, overflow="ellipsis", max_width=None if wide else 16)
     with Progress(
-        TextColumn("{task.description}", table_column=name),
+        Name(60 if wide else 16),
         BarColumn(bar_width=40 if wide else 6),
         MofNCompleteColumn(),
         TextColumn("{task.fields[speed]}"),
@@ -266,6 +267,17 @@ def bars() -> Iterator[Progress]:
         disable=not console.is_terminal,
     ) as progress:
         yield progress
+
+
+class Name(ProgressColumn):
+    """What a bar is about, in ``width`` columns at most."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(Column(no_wrap=True))
+        self.width = width
+
+    def render(self, task: Task) -> Text:
+        return Text(shortened(task.description, self.width))
 
 
 class Scores(ProgressColumn):

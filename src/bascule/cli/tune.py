@@ -225,13 +225,15 @@ class _Shown:
     """How many trials have ended, the best so far, and the time left."""
 
     def __init__(self, study: Study, trials: int) -> None:
+        from bascule.cli.progress import Log
         from bascule.experiments.tuning import ended
 
         self.study, self.trials = study, trials
-        self.began = self.asked_at = self.lined_at = time.monotonic()
+        self.asked_at, self.log = time.monotonic(), Log()
         self.first = len(ended(study))
 
     def __call__(self, progress: Any, task: Any) -> None:
+        from bascule.cli.progress import about
         from bascule.experiments.tuning import best_of, ended
 
         now = time.monotonic()
@@ -240,14 +242,10 @@ class _Shown:
         self.asked_at = now
         done, best = len(ended(self.study)), best_of(self.study)
         told = f"lowest KID {best.values[0]:.3f}" if best else ""
-        progress.update(task, completed=done, speed=told)
-        if not progress.console.is_terminal and now - self.lined_at > 15:
-            self.lined_at = now
-            since = done - self.first
-            left = (self.trials - done) * (now - self.began) / since if since else 0
-            about = f", about {left:.0f} s left" if left else ""
-            line = f"{done} of {self.trials} trials ended" + (f", {told}" if told else "")
-            print(line + about, file=sys.stderr)
+        progress.update(task, completed=done, speed=told, begun=self.first)
+        if not progress.console.is_terminal:
+            left = about(progress.tasks[0])
+            self.log(f"{done} of {self.trials} trials ended", told, left)
 
 
 def _judge(tuning: Tuning, best: Any, store: Store, launcher: Here | Cluster) -> Results | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SCALED = re.compile(r"(.+?)\[(.+)\]")
 SHORTEST = 16  # of a cell that is cut
-WIDE = 220  # columns where standard output is a file: a table is not to be cut there
+WIDE = 1000  # columns where standard output is a file: a table is not to be cut there
 
 
 def console() -> Console:
@@ -49,8 +49,8 @@ def fitted(
     from rich.markup import escape
     from rich.table import Table as RichTable
 
-    wide = {name: max(len(name), *(len(row[name]) for row in rows)) for name in rows[0]}
-    columns = [name for name in rows[0] if any(row[name] for row in rows)]
+    wide = _widths(rows)
+    columns = list(wide)
 
     def over() -> int:
         return sum(wide[name] + 3 for name in columns) + 1 - width
@@ -64,14 +64,28 @@ def fitted(
         wide[cut] = min(whole, max(SHORTEST, wide[cut] - over()))
     shown = RichTable(title=escape(title) or None, title_justify="left")
     for name in columns:
-        shown.add_column(escape(name), no_wrap=name == cut, overflow="fold")
+        numbers = all(row[name][:1] in "0123456789−–-" for row in rows)
+        shown.add_column(escape(name), no_wrap=numbers or name == cut, overflow="fold")
     for row in rows:
-        shown.add_row(*(escape(_cut(row[name], wide[name])) for name in columns))
+        shown.add_row(*(escape(shortened(row[name], wide[name])) for name in columns))
     return shown
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+def width_of(rows: Sequence[Mapping[str, str]]) -> int:
+    """Columns that a table of all of it takes."""
+    return sum(wide + 3 for wide in _widths(rows).values()) + 1
+
+
+def _widths(rows: Sequence[Mapping[str, str]]) -> dict[str, int]:
+    """Of each column in which something stands."""
+    columns = [name for name in rows[0] if any(row[name] for row in rows)]
+    return {name: max(len(name), *(len(row[name]) for row in rows)) for name in columns}
+
+
+def shortened(text: str, width: int) -> str:
+    """``text`` in at most ``width`` characters: its beginning and its telling end."""
+    before = (width - 1) // 2
+    return text if len(text) <= width else f"{text[:before]}…{text[before + 1 - width :]}"
 
 
 def on_terminal(table: Table, width: int) -> list[RichTable]:
@@ -98,7 +112,7 @@ def on_terminal(table: Table, width: int) -> list[RichTable]:
     if shown and table.caption:
         from rich.markup import escape
 
-        shown[-1].caption = escape(table.caption)
+        shown[-1].caption, shown[-1].caption_justify = escape(table.caption), "left"
     return shown
 
 
