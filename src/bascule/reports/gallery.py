@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from bascule.data.decoding import opened
 from bascule.experiments.schedule import Results
@@ -13,12 +14,17 @@ from bascule.reports.figures import DPI, new_figure, style, wrapped
 from bascule.reports.page import Gallery
 from bascule.reports.samples import sampled_epochs, shown
 from bascule.runs.store import Run
-from bascule.training.grid import GAP
+from bascule.training.grid import GAP, grid
+from bascule.training.recipe import SHOWN_COLUMNS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HERO_ROWS = 6  # of pictures, which are seen without scrolling
+JUDGED = (
+    "What D judged in the last step of each arm, after every rule, seed {seed}: reals to the left, "
+    "fakes to the right."
+)
 CAPTION = (
     "Of each arm the top of its last sample grid, seed {seed}, which shows {shown}. Arms in which "
     "G rested from the switch on show what it drew there."
@@ -43,7 +49,8 @@ def hero(results: Results, arms: Sequence[str] = ()) -> Gallery | None:
     """What is seen first of a page: the last pictures of a few arms; None where there are none.
 
     ``arms``: those that matter most, most first; the others follow. Those that are shown keep the
-    order of the experiment, and share :data:`HERO_ROWS` rows of pictures.
+    order of the experiment, and share :data:`HERO_ROWS` rows of pictures. Of an arm with changed
+    rules these are the fakes that D judged last, where they were kept, else what G draws.
     """
     if not (found := _first_that_drew(results)):
         return None
@@ -52,12 +59,60 @@ def hero(results: Results, arms: Sequence[str] = ()) -> Gallery | None:
     first = [arm for arm in dict.fromkeys([*arms, *drew]) if arm in drew][:HERO_ROWS]
     picked = [arm for arm in drew if arm in first]
     each = min(HERO_ROWS // len(picked), 3)
-    rows = {arm: row for arm in picked if (row := last_rows(runs[arm], each)) is not None}
-    epochs = sorted({sampled_epochs(runs[arm])[-1] for arm in rows})
+    judged = {
+        arm: found
+        for arm in picked
+        if runs[arm].recipe.change and (found := judged_fakes(runs[arm], each)) is not None
+    }
+    rows: dict[str, np.ndarray] = {}
+    for arm in picked:
+        if arm in judged:
+            rows[f"{arm}: fakes shown to D"] = judged[arm]
+        elif (row := last_rows(runs[arm], each)) is not None:
+            rows[f"{arm}: G draws" if judged else arm] = row
+    epochs = sorted({sampled_epochs(runs[arm])[-1] for arm in picked})
     after = " and ".join(map(str, epochs)) if len(epochs) < 3 else f"{epochs[0]} to {epochs[-1]}"
-    caption = f"What G draws after {after} epochs, seed {seed}, uncurated."
-    alt = f"Pictures that G drew in {', '.join(rows)}"
+    what = "What G draws, and the fakes that D is shown" if judged else "What G draws"
+    caption = f"{what}, after {after} epochs, seed {seed}, uncurated."
+    alt = f"Pictures of {', '.join(rows)}"
     return Gallery("hero", list(rows.items()), gallery_figure(rows), alt, caption)
+
+
+def judged(runs: Mapping[str, Run], seed: int) -> Gallery | None:
+    """What D judged last in each arm, where it was kept: reals to the left, fakes to the right."""
+    rows: dict[str, np.ndarray] = {}
+    for arm, run in runs.items():
+        epochs = sampled_epochs(run)
+        if epochs and run.shown(epochs[-1]).exists():
+            with opened(run.shown(epochs[-1])) as picture:
+                rows[arm] = np.asarray(picture.convert("RGB"))
+    if not rows:
+        return None
+    alt = f"What D judged last in {', '.join(rows)}: reals to the left, fakes to the right"
+    return Gallery(
+        "judged", list(rows.items()), gallery_figure(rows), alt, JUDGED.format(seed=seed)
+    )
+
+
+def judged_fakes(run: Run, rows: int = 1) -> np.ndarray | None:
+    """The fakes that a run's D judged last, as it saw them, uint8 (H, W, 3), eight in a row.
+
+    None where no picture of them was kept with the last sample grid.
+    """
+    epochs = sampled_epochs(run)
+    if not epochs or not run.shown(epochs[-1]).exists():
+        return None
+    with opened(run.shown(epochs[-1])) as picture:
+        sheet = np.asarray(picture.convert("RGB"))
+    size, columns = run.recipe.data.size, SHOWN_COLUMNS
+    right = sheet[:, -(columns * (size + GAP) - GAP) :]
+    n = min(len(right) // size * columns, run.recipe.batch, rows * 8)
+    places = [divmod(k, columns) for k in range(n)]
+    tiles = [
+        right[row * (size + GAP) :, column * (size + GAP) :][:size, :size] for row, column in places
+    ]
+    shown = torch.from_numpy(np.stack(tiles)).permute(0, 3, 1, 2)
+    return np.asarray(grid(shown, min(8, n)))
 
 
 def _first_that_drew(results: Results) -> tuple[int, dict[str, Run]] | None:

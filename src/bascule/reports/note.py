@@ -21,7 +21,7 @@ from bascule.reports.coding import decoding, denoising
 from bascule.reports.curves import curves_drawing, panels_of
 from bascule.reports.figures import colours
 from bascule.reports.forest import findings_drawing
-from bascule.reports.gallery import gallery, hero
+from bascule.reports.gallery import gallery, hero, judged
 from bascule.reports.made import keep_made, made_of
 from bascule.reports.measures import measures
 from bascule.reports.page import (
@@ -275,9 +275,10 @@ def _samples(results: Results, credit: str) -> list[Block]:
     if not drawn:
         return [Text("No sample grid was kept.")]
     told = Text(f"Seed {seeds[0]}. Every picture shows {shown(runs.values())}.")
+    seen = [found] if (found := judged(runs, seeds[0])) else []
     if len(runs) > MANY_ARMS and (rows := gallery(results)):
-        return [rows, told, Samples(places, drawn, [], credit)]
-    return [told, Samples(places, drawn, _pictures(runs, seeds[0]), credit)]
+        return [rows, told, Samples(places, drawn, [], credit), *seen]
+    return [told, Samples(places, drawn, _pictures(runs, seeds[0]), credit), *seen]
 
 
 def _pictures(runs: Mapping[str, Run], seed: int) -> list[Picture]:
