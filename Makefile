@@ -11,7 +11,7 @@ BIN = $(VENV)/bin
 .PHONY: demo test notebook weights clean
 
 demo: $(VENV)/installed
-	$(BIN)/bascule run perfect-g --quick
+	$(BIN)/bascule run perfect-g --quick --open
 
 notebook: $(VENV)/installed
 	$(BIN)/bascule run notebook

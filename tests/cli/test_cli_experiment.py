@@ -179,6 +179,22 @@ def test_a_note_is_kept_from_emptier_ones_and_its_command_repeats_it(bascule):
     assert code == 2 and "note:" in out and (variant / "note.md").read_bytes() != before
 
 
+def test_the_note_is_opened_where_there_is_a_desktop(bascule, monkeypatch):
+    Path("own.py").write_text(OWN, "utf-8")
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr("sys.platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    bascule("report", "own.py", "--open")
+    assert not opened
+    monkeypatch.setenv("DISPLAY", ":0")
+    bascule("report", "own.py")
+    assert not opened
+    bascule("report", "own.py", "--open")
+    assert opened == [Path("runs/notes/own/note.html").resolve().as_uri()]
+
+
 def test_other_seeds_have_a_note_of_their_own(bascule):
     Path("own.py").write_text(OWN, "utf-8")
     names = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from bascule.experiments.launch import Cluster, Here
     from bascule.experiments.schedule import Job, Results
 
+DESKTOPS = ("DISPLAY", "WAYLAND_DISPLAY")  # without one, a browser would take the terminal
 ELSEWHERE = "give --note DIR for another place"
 FORCE = f"give --force to replace it, or {ELSEWHERE.removeprefix('give ')}"
 
@@ -68,6 +70,9 @@ def _experiment(verb: argparse.ArgumentParser, note: bool = True) -> None:
         verb.add_argument("--note", type=Path, metavar="DIR", help="where the note goes")
         verb.add_argument(
             "--force", action="store_true", help="replace a note that was made from more runs"
+        )
+        verb.add_argument(
+            "--open", action="store_true", help="open the note in a browser, where there is one"
         )
     add_settings(verb)
 
@@ -212,6 +217,7 @@ def _each(args: argparse.Namespace, train: bool) -> int:
     top = Path(args.experiment).name if len(known) > 1 else ""
     folder = args.note or args.runs / "notes" / _note_name(top or known[0].name, known[0], args)
     emptier = False
+    pages: list[Path] = []
     told: list[Results] = []
     shown: list[str] = []
     for found in known:
@@ -239,16 +245,19 @@ def _each(args: argparse.Namespace, train: bool) -> int:
             shown.append(credit)
         place = folder / slug(found.title) if top else folder
         if args.force or may_replace(place, "note", [results], train, FORCE):
-            _tell(results, place, credit, args.set)
+            pages.append(_tell(results, place, credit, args.set))
         else:
             emptier = True
     if top:
         from bascule.reports.summary import write_summary
 
         if args.force or may_replace(folder, "summary", told, train, FORCE):
-            print(f"summary: {write_summary(told, folder, top, credits_of(shown))}")
+            pages.append(write_summary(told, folder, top, credits_of(shown)))
+            print(f"summary: {pages[-1]}")
         else:
             emptier = True
+    if args.open and pages:
+        open_page(pages[-1])
     begun = [results for results in told if not top or any(results.runs.values())]
     return 2 if emptier or any(results.failures for results in begun) else 0
 
@@ -320,11 +329,21 @@ def train_all(
         return run_all(jobs, found, store, _digests(sets), watch, launcher) == "finished"
 
 
-def _tell(results: Results, folder: Path, credit: str, settings: list[str]) -> None:
-    """Write the note, and print the verdict."""
+def _tell(results: Results, folder: Path, credit: str, settings: list[str]) -> Path:
+    """Write the note, and print the verdict; returns the HTML file."""
     from bascule.reports.note import write_experiment_note
 
-    say(results, write_experiment_note(results, folder, credit, settings))
+    page = write_experiment_note(results, folder, credit, settings)
+    say(results, page)
+    return page
+
+
+def open_page(page: Path) -> None:
+    """Open a page in a browser, where there is a desktop; elsewhere its path has been told."""
+    import webbrowser
+
+    if sys.platform in ("darwin", "win32") or any(map(os.environ.get, DESKTOPS)):
+        webbrowser.open(page.resolve().as_uri())
 
 
 def say(results: Results, page: Path) -> None:
