@@ -46,8 +46,7 @@ def test_of_twelve_runs_four_arms_are_compared_with_the_first(twelve, tmp_path):
     text = page.with_suffix(".md").read_text("utf-8")
     header = next(line for line in text.splitlines() if line.startswith("| number |"))
     assert header == (
-        "| number | q plain (control) | q perfect G | q perfect G, every input noised | "
-        "q small batches |"
+        "| number | plain (control) | perfect G | perfect G, every input noised | small batches |"
     )
     row = next(line for line in text.splitlines() if line.startswith("| D_Gz |"))
     assert row.count("±") == 4 and row.count("(+0.3") == 2 and row.count("(") == 3
