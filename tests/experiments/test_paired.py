@@ -14,8 +14,8 @@ def test_runs_of_one_recipe_but_for_the_seed_are_one_arm(tiny, make_run):
     swap = [make_run(tiny.but(seed=s, change=PerfectG(2)), f"q swap s{s}") for s in (1, 2)]
     arms = arms_of([plain[0], swap[0], plain[1], swap[1]])
     assert arms == {
-        "q plain": {0: plain[0], 1: plain[1]},
-        "q swap": {1: swap[0], 2: swap[1]},
+        "plain": {0: plain[0], 1: plain[1]},
+        "swap": {1: swap[0], 2: swap[1]},
     }
 
 

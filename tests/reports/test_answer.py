@@ -44,7 +44,7 @@ def test_what_decides_nothing_is_said_to_decide_nothing(results):
     )
     beside = finding(asked(results, edge, HIGHER))
     assert beside.startswith("D is fooled more") and beside.endswith(
-        " This prediction is decided, the hypothesis as a whole is not."
+        " This alone does not decide the hypothesis."
     )
     one = finding(asked(results, HIGHER, seeds=(0,)))
     assert one.endswith(" One seed cannot tell this from chance.") and "[" not in one

@@ -43,7 +43,14 @@ def arms_of(runs: Sequence[Run]) -> dict[str, dict[int, Run]]:
             name = re.sub(r" s\d+$", "", run.name)
             names[key] = name if name not in names.values() else run.id
         found.setdefault(names[key], {})[run.recipe.seed] = run
-    return found
+    return {_short(name, list(found)): by_seed for name, by_seed in found.items()}
+
+
+def _short(name: str, among: Sequence[str]) -> str:
+    """A name without its first word, where that is the same of all: the experiment's."""
+    first, _, rest = name.partition(" ")
+    same = all(other.startswith(f"{first} ") for other in among)
+    return rest if same and rest and len(among) > 1 else name
 
 
 def difference(name: str, arm: str, than: str, ours: Numbers, theirs: Numbers) -> Difference:

@@ -195,15 +195,17 @@ def ranked(answer: Verdict) -> list[Finding]:
     """The predictions, the most telling first.
 
     First those that refute the hypothesis, then all others with a word (supported, refuted), then
-    inconclusive ones, then what was not measured. Among these, comparisons of arms come before
-    claims about one arm, and then the larger :attr:`Finding.effect`.
+    inconclusive ones, then what was not measured. Among these, claims of a difference between arms
+    come before others, and then the larger :attr:`Finding.effect`.
     """
     order = ("supported", "refuted", "inconclusive", "not measured")
 
     def place(finding: Finding) -> tuple[bool, int, bool, float]:
         refutes = answer.word == "refuted" and finding.refuted_strictly
-        about_one = not hasattr(finding.prediction, "than")
-        return not refutes, max(1, order.index(finding.word)), about_one, -finding.effect
+        differs = hasattr(finding.prediction, "than") and inf in map(
+            abs, finding.prediction.region()
+        )
+        return not refutes, max(1, order.index(finding.word)), not differs, -finding.effect
 
     return sorted(answer.findings, key=place)
 

@@ -69,7 +69,7 @@ def _doubt(best: Finding, results: Results) -> str:
         return " A check of the program is not met, so no number here can be trusted yet."
     if best.word == "inconclusive":
         return " That decides nothing, and no other prediction is decided."
-    return " This prediction is decided, the hypothesis as a whole is not."
+    return " This alone does not decide the hypothesis."
 
 
 def _chip(finding: Finding, target: str) -> Chip:

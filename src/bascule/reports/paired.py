@@ -69,6 +69,7 @@ def numbers_table(runs: Sequence[Run], found: Sequence[Difference], rows_of: str
     means = {(name, arm): _mean(name, arms[arm]) for name in names for arm in arms}
     told = {key: _apart(apart[key], arms) if key in apart else "" for key in means}
     caption = CAPTION.format(base=base)
+    rows: list[tuple[str, ...]]
     control = {arm: f"{arm} (control)" if arm == base and len(arms) > 1 else arm for arm in arms}
     if rows_of == "each":
         rows = [
