@@ -12,7 +12,7 @@ from bascule.experiments.predictions import KID
 from bascule.experiments.schedule import Results
 from bascule.reports.figures import COLOURS, colours, logarithmic, new_figure, style
 from bascule.reports.gallery import gallery
-from bascule.reports.measures import measures_tables
+from bascule.reports.measures import left_out, measures_tables
 from bascule.reports.note import MEASURED, experiment_page
 from bascule.reports.page import Block, Drawing, Page, Section
 from bascule.reports.publish import write_page
@@ -46,7 +46,7 @@ def _ladder(results: Results) -> list[Block]:
         for arm, by_seed in results.runs.items()
     }
     way = {arm: points for arm, points in way.items() if points}
-    blocks: list[Block] = [*measures_tables(results, "recipe", by_kid=True)]
+    blocks: list[Block] = [*measures_tables(results, "recipe", by_kid=True), *left_out(results)]
     if way:
         blocks.append(
             Drawing(
