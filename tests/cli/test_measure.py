@@ -101,7 +101,7 @@ def test_a_set_of_50_is_told_before_training_and_measured_as_far_as_it_goes(basc
     assert {one["label"] for one in kept["left_out"]} > {"C_T[random-conv-s0,64px]"}
     note = (run.folder / "note.md").read_text("utf-8")
     assert "C_T left out: needs 40 held-out images, this set holds out 5" in note
-    assert "Too few held-out images for memorisation, healthy" in note
+    assert "Too few held-out images to tell memorisation" in note
 
 
 def picture(folder, name, shape=(32, 32, 3)):

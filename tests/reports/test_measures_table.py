@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from fakes import CREDIT, EXTRACTOR, evaluated, fake_ladder, fake_results, measured
 
+from bascule.evaluation.evaluation import LeftOut
 from bascule.reports.measures import measures, measures_tables
 from bascule.reports.note import write_experiment_note
+from bascule.reports.page import Text
+from bascule.runs.evaluations import keep_evaluation, last_evaluation
 
 OVERFIT = "auc_train_vs_held_out"
 
@@ -44,6 +47,16 @@ def test_what_was_not_measured_is_left_out(results):
     assert table.columns == ("arm", "minutes", "epochs", "images/s")
     assert [row[0] for row in table.rows] == ["old", "new", "floor"]
     assert measures(results) == []
+
+
+def test_what_a_small_set_cannot_show_is_told_once(results):
+    why = "needs 40 held-out images, this set holds out 9"
+    for by_seed in results.runs.values():
+        for run in by_seed.values():
+            left_out = (LeftOut("C_T[net]", why),)
+            found = replace(last_evaluation(run.folder), left_out=left_out)
+            keep_evaluation(run.folder, found)
+    assert measures(results)[-1] == Text(f"C_T left out: {why}.")
 
 
 def test_what_was_measured_before_the_end_is_not_the_end(results):

@@ -135,8 +135,10 @@ def silence(rows: Sequence[Row]) -> str:
             f"D orders a real before a fake always; {_more(rows[-won:], 2 * ROWS)} more epochs are "
             "needed to say whether G gets nearer all the same."
         )
+    elif not told and not _of_few(rows):
+        told.append("No failure is seen.")
     told.append(
-        f"Too few held-out images for {', '.join(NEVER_OF_FEW)}: diagnostics ask about "
+        f"Too few held-out images to tell {NEVER_OF_FEW}: diagnostics ask about "
         f"{newest['asked']:.0f}, and {FEWEST} are needed."
     )
     return " ".join(told)
@@ -210,7 +212,7 @@ RULES = (
     ),
 )
 
-NEVER_OF_FEW = ("memorisation", "healthy")
+NEVER_OF_FEW = "memorisation from a healthy game"
 OF_FEW = (
     Rule(
         "D dead",

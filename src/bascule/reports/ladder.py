@@ -21,7 +21,7 @@ from bascule.reports.figures import (
     wrapped,
 )
 from bascule.reports.gallery import gallery
-from bascule.reports.measures import measures_tables
+from bascule.reports.measures import left_out, measures_tables
 from bascule.reports.note import MEASURED, experiment_page, write_note
 from bascule.reports.page import Block, Data, Drawing, Section
 from bascule.runs.evaluations import evaluations
@@ -53,7 +53,7 @@ def _ladder(results: Results) -> list[Block]:
         for arm, by_seed in results.runs.items()
     }
     way = {arm: points for arm, points in way.items() if points}
-    blocks: list[Block] = [*measures_tables(results, "recipe", by_kid=True)]
+    blocks: list[Block] = [*measures_tables(results, "recipe", by_kid=True), *left_out(results)]
     if way:
         blocks.append(
             Drawing(

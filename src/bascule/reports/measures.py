@@ -7,13 +7,13 @@ from math import inf, isfinite, nan
 
 import numpy as np
 
-from bascule.evaluation.evaluation import Evaluation
+from bascule.evaluation.evaluation import Evaluation, by_reason
 from bascule.experiments.experiment import MeasureTranslation
 from bascule.experiments.scalars import limits
 from bascule.experiments.schedule import Results
 from bascule.metrics.measured import Measured
 from bascule.reports import facts
-from bascule.reports.page import Block, Table
+from bascule.reports.page import Block, Table, Text
 from bascule.runs.evaluations import evaluations
 from bascule.runs.store import Run
 
@@ -44,9 +44,19 @@ Last = Mapping[str, Measured]  # by the label before its brackets
 
 
 def measures(results: Results) -> list[Block]:
-    """Tables of every arm in its order; nothing unless runs were measured at their end."""
+    """Tables of every arm in its order, and what was left out; nothing unless runs were measured
+    at their end."""
     tables = measures_tables(results)
-    return [*tables] if any(name in tables[0].columns for name in FIRST) else []
+    shown = tables if any(name in tables[0].columns for name in FIRST) else []
+    return [*shown, *left_out(results)]
+
+
+def left_out(results: Results) -> list[Text]:
+    """What could not be measured at the end of the runs, and why, a line a reason."""
+    runs = [run for by_seed in results.runs.values() for run in by_seed.values()]
+    found = [evaluation for run in runs if (evaluation := _at_the_end(run))]
+    told = by_reason({one.label: one.why for e in found for one in e.left_out})
+    return [Text(f"{names} left out: {why}.") for names, why in told]
 
 
 def measures_tables(results: Results, first: str = "arm", by_kid: bool = False) -> list[Table]:
