@@ -35,9 +35,7 @@ NEVER = 1e12
 def add(verbs: argparse._SubParsersAction) -> None:
     """Add the verb of this file to the command line."""
     verb = verbs.add_parser("tune", help="search for better settings, and judge them afresh")
-    verb.add_argument(
-        "tuning", help="its name, in experiments/ here or among those that ship, or a path"
-    )
+    verb.add_argument("tuning", help="its name, here or among those that ship, or a path")
     verb.add_argument("--quick", action="store_true", help="the tuning's small version")
     verb.add_argument("--trials", type=int, metavar="N", help="how many (default: the file's)")
     verb.add_argument("--budget", metavar="TIME", help="begin no trial after it: 90m, 2h, 1h30m")
