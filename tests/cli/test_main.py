@@ -110,7 +110,7 @@ def test_run_writes_a_note_with_a_verdict(bascule, tmp_path):
         (["train", "dcgan64", "--set", "device=tpu"], "expected auto, cpu, cuda"),
         (["train", "dcgan64", "--data", "nowhere"], "nowhere"),
         (["train", "dcgan64-tiny", "--set", "data.n=20"], "fewer than one batch of 32"),
-        (["run", "perfect-h"], "no folder experiments/ here"),
+        (["run", "perfect-h"], "unknown experiment 'perfect-h': did you mean perfect-g?"),
         (["run", "gone.py"], "no such experiment file: gone.py"),
         (["resume", "nothing"], "unknown run 'nothing'"),
         (["fork", "nothing", "--at-epoch", "3"], "unknown run 'nothing'"),

@@ -1,6 +1,7 @@
 """Experiments as files, and as the command line changes them."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from bascule.experiments import (
     NoiseBound,
     Within,
 )
-from bascule.experiments.experiment import find_file, load
+from bascule.experiments.experiment import find_file, find_files, load, places
 from bascule.interventions import PerfectG
 from bascule.metrics.measured import Measured
 
@@ -63,15 +64,35 @@ def test_files_that_are_no_experiments(tmp_path, text, told):
         load(path)
 
 
-def test_find_file(tmp_path):
-    (tmp_path / "perfect_g.py").touch()
-    assert find_file("perfect-g", tmp_path).name == "perfect_g.py"
-    with pytest.raises(Refusal, match="did you mean perfect-g"):
-        find_file("perfectg", tmp_path)
+def test_names_are_found_here_and_then_among_those_that_ship(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shipped = find_file("perfect-g")
+    assert shipped.is_absolute() and find_file("tune/light_dcgan").parent.name == "tune"
+    assert load(find_file("notebook/lying")).name == "notebook/lying"
+    assert [path.name for path in find_files("notebook")][:2] == ["affine.py", "hsv.py"]
+
+    Path("experiments/notebook").mkdir(parents=True)
+    for mine in ("experiments/perfect_g.py", "experiments/my_question.py"):
+        Path(mine).touch()
+    assert find_file("perfect-g") == Path("experiments/perfect_g.py")
+    assert find_files("notebook")[0].is_absolute()  # an empty folder hides nothing
+    Path("experiments/notebook/mine.py").touch()
+    assert find_files("notebook") == [Path("experiments/notebook/mine.py")]
+    Path("notebook").mkdir()
+    assert find_files("notebook") == [Path("experiments/notebook/mine.py")]
+    Path("notebook/a_path.py").touch()
+    assert find_files("notebook") == [Path("notebook/a_path.py")]
+
+    with pytest.raises(Refusal, match="did you mean perfect-g") as refusal:
+        find_file("perfectg")
+    assert "my-question" in str(refusal.value) and "notebook/lying" in str(refusal.value)
     with pytest.raises(Refusal, match=r"no such experiment file: gone\.py"):
         find_file("gone.py")
-    with pytest.raises(Refusal, match="no folder experiments/ here"):
-        find_file("perfect-g", tmp_path / "none")
+
+
+def test_in_a_checkout_its_own_folder_is_the_one_that_ships(monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[2])
+    assert places() == [Path("experiments")]
 
 
 def test_settings_are_checked_against_the_whole_experiment(tiny):

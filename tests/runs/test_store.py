@@ -17,6 +17,7 @@ import torch
 import bascule
 from bascule.errors import Refusal
 from bascule.interventions import NoiseOnReals, PerfectG
+from bascule.interventions.foreign import Foreign
 from bascule.laws import Uniform
 from bascule.now import Now
 from bascule.runs import codec
@@ -452,7 +453,7 @@ def test_a_brought_rule_survives_in_the_folder_alone(tiny, store, experiment_fil
     experiment_file.unlink()
     moved = tmp_path / "elsewhere"
     shutil.move(run.folder, moved)
-    again = Run(moved).recipe
+    again = Run(moved).playable
     assert codec.encode(again) == codec.encode(recipe)
     assert again.change[0] == PerfectG(2)
     x = torch.ones(1, 3, 2, 2)
@@ -468,7 +469,7 @@ def test_two_runs_with_rules_of_one_name_keep_their_own(tiny, store, experiment_
         name = f"times {factor}"
         runs.append(store.create(recipe, name, DATA, experiment_file=experiment_file))
     x = torch.ones(1, 3, 2, 2)
-    rules = [Run(run.folder).recipe.change[0] for run in runs]
+    rules = [Run(run.folder).playable.change[0] for run in runs]
     assert [rule.view(x, Now(0, 0, 0))[0, 0, 0, 0].item() for rule in rules] == [0.5, 3.0]
 
 
@@ -482,7 +483,7 @@ def test_a_broken_experiment_file_is_named(tiny, store, experiment_file):
     run = store.create(recipe, "run", DATA, experiment_file=experiment_file)
     (run.folder / "experiment.py").write_text("1 / 0")
     assert "experiment.py does not load: ZeroDivisionError" in refusal(
-        lambda: Run(run.folder).recipe
+        lambda: Run(run.folder).playable
     )
 
 
@@ -503,7 +504,8 @@ def test_a_brought_rule_may_bear_the_name_of_a_built_in_one(tiny, store, experim
     rule = dim(experiment_file)(sigma=0.125)
     run = store.create(tiny.but(change=rule), "run", DATA, experiment_file=experiment_file)
     x = torch.ones(1, 3, 2, 2)
-    shown = Run(run.folder).recipe.change[0].view(x, Now(0, 0, 0))
+    assert isinstance(Run(run.folder).recipe.change[0], Foreign)  # nor is that one shown
+    shown = Run(run.folder).playable.change[0].view(x, Now(0, 0, 0))
     assert torch.equal(shown, rule.view(x, Now(0, 0, 0)))
 
 

@@ -51,7 +51,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
 def _experiment(verb: argparse.ArgumentParser, note: bool = True) -> None:
     verb.add_argument(
-        "experiment", help="a file or a folder in experiments/ by name, or a path to one"
+        "experiment", help="its name, in experiments/ here or among those that ship, or a path"
     )
     verb.add_argument("--quick", action="store_true", help="the experiment's small version")
     verb.add_argument(

@@ -44,7 +44,7 @@ NEVER = 1e12
 def add(verbs: argparse._SubParsersAction) -> None:
     """Add the verb of this file to the command line."""
     verb = verbs.add_parser("tune", help="search for better settings, and judge them afresh")
-    verb.add_argument("tuning", help="a file in experiments/ by name, or a path to one")
+    verb.add_argument("tuning", help="its name, here or among those that ship, or a path")
     verb.add_argument("--quick", action="store_true", help="the tuning's small version")
     verb.add_argument(
         "--trials", type=whole(1_000_000), metavar="N", help="how many (default: the file's)"

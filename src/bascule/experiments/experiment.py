@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+import bascule
 from bascule.coding.measure import K_FB, SIGMAS, way
 from bascule.errors import Refusal, unknown
 from bascule.evaluation.evaluation import Evaluation
@@ -224,41 +225,51 @@ def loaded(
     return found, name, classes_of(module)
 
 
-def find_files(text: str, folder: Path = FOLDER) -> list[Path]:
+def places() -> list[Path]:
+    """Where experiments are found by name: in ``experiments/`` here, then among those that ship.
+
+    These are in the package, or beside it in a checkout.
+    """
+    package = Path(bascule.__file__).parent
+    shipped = (package / "shipped" / FOLDER, package.parents[1] / FOLDER)
+    found = [FOLDER, *[place for place in shipped if place.is_dir()][:1]]
+    return [found[0]] if found[0].resolve() == found[-1].resolve() else found
+
+
+def find_files(text: str) -> list[Path]:
     """The files of an experiment, or of a folder of experiments, in the order of their names.
 
-    ``text``: a path, or the name of a file or folder in ``experiments/``.
+    ``text``: a path, or the name of a file or folder in one of :func:`places`.
     """
-    inside = folder / text
-    for place in (inside, Path(text)):
-        if place.is_dir():
-            found = sorted(path for path in place.glob("*.py") if not path.name.startswith("_"))
-            if not found:
-                raise Refusal(f"no experiment in the folder {place}: expected .py files")
+    folders = [each for each in (Path(text), *(p / text for p in places())) if each.is_dir()]
+    for each in folders:
+        if found := sorted(p for p in each.glob("*.py") if not p.name.startswith("_")):
             return found
-    return [find_file(text, folder)]
+    if folders:
+        raise Refusal(f"no experiment in the folder {folders[0]}: expected .py files")
+    return [find_file(text)]
 
 
-def known_files(folder: Path = FOLDER) -> dict[str, Path]:
-    """The files in ``experiments/`` and its folders by their names, in order."""
-    found = (p for p in sorted(folder.rglob("*.py")) if not p.name.startswith("_"))
-    return {p.relative_to(folder).with_suffix("").as_posix().replace("_", "-"): p for p in found}
+def known_files() -> dict[str, Path]:
+    """The files in all :func:`places` by their names, in order; the first place counts."""
+    found: dict[str, Path] = {}
+    for place in places():
+        for path in sorted(place.rglob("*.py")):
+            if not path.name.startswith("_"):
+                name = path.relative_to(place).with_suffix("").as_posix().replace("_", "-")
+                found.setdefault(name, path)
+    return found
 
 
-def find_file(text: str, folder: Path = FOLDER) -> Path:
-    """The experiment's file: a path, or the name of a file in ``experiments/``."""
+def find_file(text: str) -> Path:
+    """The experiment's file: a path, or the name of a file in one of :func:`places`."""
     if text.endswith(".py"):
         path = Path(text)
         if not path.exists():
             raise Refusal(f"no such experiment file: {text}")
         return path
-    path = folder / f"{text.replace('-', '_')}.py"
-    if not path.exists():
-        known = known_files(folder)
-        if not known:
-            raise Refusal(
-                f"no experiment {text!r}: there is no folder experiments/ here; "
-                "go to the project's folder or give the path of a .py file"
-            )
-        raise unknown("experiment", text, known)
-    return path
+    for place in places():
+        path = place / f"{text.replace('-', '_')}.py"
+        if path.exists():
+            return path
+    raise unknown("experiment", text, known_files())

@@ -85,13 +85,17 @@ def encode(value: Any, brief: bool = False) -> Any:
     return value
 
 
-def decode(plain: Any, extra: Iterable[type] = (), to_look: bool = False) -> Any:
+def decode(plain: Any, extra: Iterable[type] = (), to_look: Iterable[str] | None = None) -> Any:
     """The value that :func:`encode` told. ``extra``: classes that an experiment brings.
 
-    ``to_look``: a class that nobody knows is a :class:`bascule.interventions.foreign.Foreign`,
-    which can be shown and compared, and not played with.
+    ``to_look``: names of classes that it brings too, and that are not loaded to look at it. A rule
+    of such a name, or of one that nobody knows, is a
+    :class:`bascule.interventions.foreign.Foreign`: it can be shown and compared, not played with.
     """
-    classes = CLASSES | {c.__name__: c for c in extra}
+    rules = {c.__name__ for c in INTERVENTIONS}
+    hidden = rules.intersection(to_look or ())
+    classes = {name: c for name, c in CLASSES.items() if name not in hidden}
+    classes |= {c.__name__: c for c in extra}
 
     def value(plain: Any) -> Any:
         if isinstance(plain, list):
@@ -102,7 +106,7 @@ def decode(plain: Any, extra: Iterable[type] = (), to_look: bool = False) -> Any
         fields = {k: value(v) for k, v in plain.items() if k != "is"}
         if isinstance(name, str) and name in classes:
             return build(classes[name], fields)
-        if to_look and isinstance(name, str):
+        if to_look is not None and isinstance(name, str):
             return foreign(name, fields)
         raise unknown("class in a recipe", str(name), classes)
 

@@ -24,7 +24,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -96,7 +96,12 @@ class Run:
         A rule that only the run's own ``experiment.py`` knows is a placeholder
         (:class:`bascule.interventions.foreign.Foreign`), unless its class is among ``rules``.
         """
-        return self._decoded(self.rules, to_look=True)
+        try:
+            text = (self.folder / "experiment.py").read_text("utf-8", "replace")
+        except OSError:
+            text = ""
+        own = re.findall(r"^class\s+(\w+)", text, re.MULTILINE)
+        return self._decoded(self.rules, own)
 
     @cached_property
     def playable(self) -> AnyRecipe:
@@ -108,7 +113,7 @@ class Run:
 
         return self._decoded(brought_classes(self.folder / "experiment.py"))
 
-    def _decoded(self, rules: tuple[type, ...], to_look: bool = False) -> AnyRecipe:
+    def _decoded(self, rules: tuple[type, ...], to_look: Iterable[str] | None = None) -> AnyRecipe:
         from bascule.runs import codec
         from bascule.training.recipe import AnyRecipe
 
