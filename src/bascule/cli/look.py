@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bascule.runs.store import Run, Store
@@ -26,16 +26,27 @@ def do_list(args: argparse.Namespace) -> int:
     from bascule.reports.terminal import console, fitted, width_of
 
     store = Store(args.runs)
-    runs = store.runs()
-    if not runs:
+    runs, unreadable = store.scan()
+    if not runs and not unreadable:
         print(f"no runs in {store.root}")
         return 0
     out = console()
-    rows = [_facts(run, runs, short=False) for run in runs]
+    rows = _rows(runs, unreadable, short=False)
     if out.is_terminal and width_of(rows) > out.width:
-        rows = [_facts(run, runs, short=True) for run in runs]
+        rows = _rows(runs, unreadable, short=True)
     out.print(fitted(rows, out.width, LATER, cut="name"))
+    for name, why in unreadable.items():
+        print(f"{name} is unreadable: {' '.join(why.split())}")
     return 0
+
+
+def _rows(runs: Sequence[Run], unreadable: Mapping[str, str], short: bool) -> list[dict[str, str]]:
+    rows = [_facts(run, runs, short) for run in runs]
+    columns = ("state", "epochs", "loss_D", "loss_G", "D_x", "D_Gz", "images/s", "fork of")
+    for folder in unreadable:
+        called = {"run": "", "name": folder} if short else {"run": folder}
+        rows.append({**called, **dict.fromkeys(columns, ""), "state": "unreadable"})
+    return rows
 
 
 def _facts(run: Run, runs: Sequence[Run], short: bool) -> dict[str, str]:

@@ -122,7 +122,7 @@ def _run(args: argparse.Namespace, run: Run) -> int:
 
     if args.all_epochs and args.epoch is not None:
         raise Refusal("--epoch and --all-epochs: give one of them")
-    if run.recipe.shows_held_out():
+    if run.playable.shows_held_out():
         raise Refusal(f"{run.id} shows D the held-out images: none is left to measure with")
     images = load_images(run.recipe.data)
     check_data(run, images)

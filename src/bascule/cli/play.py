@@ -207,7 +207,7 @@ def do_resume(args: argparse.Namespace) -> int:
     run = store.find(args.run)
     if args.worker:
         return _work(run, store, args.keep)
-    return train_run(lambda images: run, run.recipe, store)
+    return train_run(lambda images: run, run.playable, store)
 
 
 def do_fork(args: argparse.Namespace) -> int:
@@ -221,12 +221,12 @@ def do_fork(args: argparse.Namespace) -> int:
     brought_file = parent.folder / "experiment.py"
     extra = brought_classes(brought_file)
     added = tuple(_one_change(text, extra) for text in args.change)
-    recipe = parent.recipe
+    recipe = parent.playable
     epochs = args.at_epoch + args.epochs if args.epochs else recipe.epochs
     longer = {"epochs": epochs} | ({"change": recipe.change + added} if added else {})
     recipe = recipe.but(**longer)
     recipe = codec.changed(recipe, settings(args.set), extra)
-    if recipe == parent.recipe:
+    if recipe == parent.playable:
         raise Refusal("the fork changes nothing: give --change, --set or --epochs")
     told = ", ".join(args.change + args.set) or f"{epochs} epochs"
     name = args.name or f"{parent.name} fork {args.at_epoch} {told}"

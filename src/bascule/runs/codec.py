@@ -23,6 +23,7 @@ from bascule.data.whitening import Whiten
 from bascule.data.window import Window
 from bascule.errors import Refusal, unknown
 from bascule.interventions import INTERVENTIONS, Intervention
+from bascule.interventions.foreign import foreign
 from bascule.laws import Anneal, Cosine, Uniform
 from bascule.models.aae import AAE
 from bascule.models.biggan import BigGAN, BigGANDeep
@@ -84,18 +85,28 @@ def encode(value: Any, brief: bool = False) -> Any:
     return value
 
 
-def decode(plain: Any, extra: Iterable[type] = ()) -> Any:
-    """The value that :func:`encode` told. ``extra``: classes that an experiment brings."""
+def decode(plain: Any, extra: Iterable[type] = (), to_look: bool = False) -> Any:
+    """The value that :func:`encode` told. ``extra``: classes that an experiment brings.
+
+    ``to_look``: a class that nobody knows is a :class:`bascule.interventions.foreign.Foreign`,
+    which can be shown and compared, and not played with.
+    """
     classes = CLASSES | {c.__name__: c for c in extra}
-    if isinstance(plain, list):
-        return tuple(decode(v, extra) for v in plain)
-    if isinstance(plain, dict):
-        plain = dict(plain)
-        name = plain.pop("is", None)
-        if not isinstance(name, str) or name not in classes:
-            raise unknown("class in a recipe", str(name), classes)
-        return build(classes[name], {k: decode(v, extra) for k, v in plain.items()})
-    return plain
+
+    def value(plain: Any) -> Any:
+        if isinstance(plain, list):
+            return tuple(map(value, plain))
+        if not isinstance(plain, dict):
+            return plain
+        name = plain.get("is")
+        fields = {k: value(v) for k, v in plain.items() if k != "is"}
+        if isinstance(name, str) and name in classes:
+            return build(classes[name], fields)
+        if to_look and isinstance(name, str):
+            return foreign(name, fields)
+        raise unknown("class in a recipe", str(name), classes)
+
+    return value(plain)
 
 
 def build(cls: type, values: Mapping[str, Any]) -> Any:

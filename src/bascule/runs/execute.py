@@ -39,7 +39,7 @@ class Keeper(Probe):
         self.rows: list[Row] = []
         self.diagnosed: list[Row] = []
         self.saved_at = self.shown_at = -SAVE_EVERY_S  # the first epoch is saved at once
-        recipe = run.recipe
+        recipe = run.playable
         self.keep = {change.acts_from() for change in recipe.change}
         self.keep |= {*range(0, recipe.epochs, recipe.keep_every_epochs), recipe.epochs, *branches}
         if run.fork:
@@ -92,7 +92,7 @@ def execute(
     with run.lock():
         if run.status["state"] == "finished":
             return "finished"
-        recipe = run.recipe
+        recipe = run.playable
         try:
             check_device(recipe.device)
         except Refusal as refusal:
@@ -283,8 +283,8 @@ def _rules(run: Run, store: Store, epochs_done: int) -> Iterator[tuple[AnyRecipe
     """
     fork = run.fork
     if fork and epochs_done < fork.epoch:
-        yield store.find(fork.parent).recipe, fork.epoch
-    yield run.recipe, run.recipe.epochs
+        yield store.find(fork.parent).playable, fork.epoch
+    yield run.playable, run.epochs
 
 
 @contextmanager

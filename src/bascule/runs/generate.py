@@ -82,7 +82,7 @@ def restored(run: Run, epoch: int | None = None) -> tuple[AnyRecipe, State]:
 
 def brought_back(run: Run, epoch: int | None = None) -> tuple[AnyRecipe, State]:
     """As :func:`restored`, of any run."""
-    recipe = run.recipe
+    recipe = run.playable
     saved = run.load_checkpoint(kept_epoch(run, epoch))
     try:
         check_device(recipe.device)

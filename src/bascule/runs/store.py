@@ -24,7 +24,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -55,9 +55,10 @@ class Fork:
 
 @dataclass(frozen=True)
 class Run:
-    """One run folder."""
+    """One run folder. ``rules``: classes of rules that its recipe may name beside the package's."""
 
     folder: Path
+    rules: tuple[type, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def id(self) -> str:
@@ -65,7 +66,10 @@ class Run:
 
     @cached_property
     def about(self) -> dict[str, Any]:
-        return _read_json(self.folder / "run.json", "name", "created", "data_digest")
+        told = _read_json(self.folder / "run.json", "name", "created", "data_digest")
+        if wrong := [n for n in ("name", "created", "data_digest") if not isinstance(told[n], str)]:
+            raise Refusal(f"cannot read {self.folder / 'run.json'}: {wrong[0]} is no text")
+        return told
 
     @property
     def name(self) -> str:
@@ -74,34 +78,87 @@ class Run:
     @property
     def epochs(self) -> int:
         """How many epochs its recipe has, told without making the recipe."""
-        return int(self._plain_recipe["epochs"])
+        return self._plain_recipe["epochs"]
 
     @cached_property
     def _plain_recipe(self) -> dict[str, Any]:
-        return _read_json(self.folder / "recipe.json", "is", "epochs")
+        path = self.folder / "recipe.json"
+        told = _read_json(path, "is", "epochs")
+        if type(told["epochs"]) is not int:
+            raise Refusal(f"cannot read {path}: epochs is no whole number")
+        return told
 
     @cached_property
     def recipe(self) -> AnyRecipe:
-        from bascule.runs import codec
+        """Its recipe to look at: nothing in the run's folder is executed.
+
+        A rule that only the run's own ``experiment.py`` knows is a placeholder
+        (:class:`bascule.interventions.foreign.Foreign`), unless its class is among ``rules``.
+        """
+        return self._decoded(self.rules, to_look=True)
+
+    @cached_property
+    def playable(self) -> AnyRecipe:
+        """Its recipe to train, to draw or to measure with.
+
+        Executes the run's own ``experiment.py``, where it has one.
+        """
         from bascule.runs.brought import brought_classes
 
-        return codec.decode(self._plain_recipe, brought_classes(self.folder / "experiment.py"))
+        return self._decoded(brought_classes(self.folder / "experiment.py"))
+
+    def _decoded(self, rules: tuple[type, ...], to_look: bool = False) -> AnyRecipe:
+        from bascule.runs import codec
+        from bascule.training.recipe import AnyRecipe
+
+        path = self.folder / "recipe.json"
+        try:
+            recipe = codec.decode(self._plain_recipe, rules, to_look)
+        except Refusal as refusal:
+            raise Refusal(f"cannot read {path}: {refusal}") from None
+        except Exception as error:  # values that no check foresaw
+            raise Refusal(f"cannot read {path}: {type(error).__name__}: {error}") from error
+        if not isinstance(recipe, AnyRecipe):
+            raise Refusal(f"cannot read {path}: it holds no recipe")
+        return recipe
 
     @property
     def fork(self) -> Fork | None:
         told = self.about.get("fork")
-        return Fork(**told) if told else None
+        if not told:
+            return None
+        try:
+            branch = Fork(**told)
+        except TypeError:
+            branch = Fork("", -1)
+        if not isinstance(branch.parent, str) or type(branch.epoch) is not int or branch.epoch < 0:
+            raise Refusal(f"cannot read {self.folder / 'run.json'}: fork={told!r}")
+        return branch
 
     @property
     def status(self) -> dict[str, Any]:
         path = self.folder / "status.json"
         told = _read_json(path, "state") if path.exists() else {"state": "new"}
+        if not isinstance(told["state"], str):
+            raise Refusal(f"cannot read {path}: state={told['state']!r}")
         if told["state"] in ("new", "running"):
             told["state"] = "running" if self.is_locked() else "interrupted"
         return told
 
     def set_status(self, state: str, **more: Any) -> None:
         atomic.write(self.folder / "status.json", json.dumps({"state": state, **more}, indent=1))
+
+    def check(self) -> None:
+        """Raises :class:`Refusal`, saying why, for a folder that cannot be read as a run."""
+        for path in _links(self.folder):
+            if not path.resolve().is_relative_to(self.folder.parent.resolve()):
+                raise Refusal(
+                    f"{path} is a link to a place outside the runs, which is not followed"
+                )
+        _ = self.about, self.epochs, self.fork, self.status
+        for name, value in self.last_row()[1].items():
+            if not isinstance(value, float) and not (type(value) is int and abs(value) < 2**63):
+                raise Refusal(f"cannot read {self.folder / 'scalars.jsonl'}: {name} is no number")
 
     # scalars
 
@@ -176,11 +233,17 @@ class Run:
     # one writer at a time
 
     def is_locked(self) -> bool:
+        """Whether a process trains it; nothing is written to know that."""
+        import fcntl
+
         try:
-            with self.lock():
-                return False
-        except Refusal:
+            with (self.folder / ".lock").open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
             return True
+        except OSError:  # no lock was ever made, or it is not ours to read
+            return False
+        return False
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -262,38 +325,87 @@ class Store:
         fork: Fork | None = None,
         processes: int = 1,
     ) -> Run | None:
-        """The run called ``name`` of this recipe, data and origin, where it is there."""
-        for folder in self.root.glob(f"*-{_key(recipe, data_digest, fork, processes)}"):
-            if Run(folder).name == name:
-                return Run(folder)
+        """The run called ``name`` of this recipe, data and origin, where it is there and whole."""
+        key = _key(recipe, data_digest, fork, processes)
+        for folder in sorted(self.root.glob(f"*-{key}")):
+            run = Run(folder, tuple(_brought(recipe)))
+            if _why_unreadable(run) is None and run.name == name:
+                return run
         return None
 
     def runs(self) -> list[Run]:
-        """All runs, oldest first."""
-        if not self.root.is_dir():
-            return []
-        found = [
-            Run(p)
-            for p in self.root.iterdir()
-            if not p.name.startswith(".") and (p / "recipe.json").exists()
-        ]
-        return sorted(found, key=lambda run: (run.about["created"], run.id))
+        """All runs that can be read, oldest first."""
+        return self.scan()[0]
+
+    def scan(self) -> tuple[list[Run], dict[str, str]]:
+        """All runs that can be read, oldest first; and the ids of the others, with the reason."""
+        found, unreadable = [], {}
+        for folder in sorted(self.root.iterdir()) if self.root.is_dir() else ():
+            if folder.name.startswith(".") or not _is_run(folder):
+                continue
+            if why := _why_unreadable(run := Run(folder)):
+                unreadable[run.id] = why
+            else:
+                found.append(run)
+        return sorted(found, key=lambda run: (run.about["created"], run.id)), unreadable
 
     def find(self, text: str) -> Run:
-        """The run with this id, path, or the only one whose id or name contains ``text``."""
+        """The run with this id, path, or the only one whose id or name contains ``text``.
+
+        One that cannot be read is named with the reason where it is the one that is asked for.
+        """
         path = Path(text)
-        if (path / "recipe.json").exists():
-            return Run(path.resolve())
-        runs = self.runs()
+        if _is_run(path):
+            run = Run(path.resolve())
+            if why := _why_unreadable(run):
+                raise Refusal(f"{run.id} is unreadable: {why}")
+            return run
+        runs, unreadable = self.scan()
+        if text in unreadable:
+            raise Refusal(f"{text} is unreadable: {unreadable[text]}")
         hits = [r for r in runs if text in (r.id, r.name)] or [
             r for r in runs if text in r.id or text in r.name
         ]
         if not hits:
+            for name, why in unreadable.items():
+                if text in name:
+                    raise Refusal(f"{name} is unreadable: {why}")
             raise unknown("run", text, [r.id for r in runs])
         if len(hits) > 1:
             names = ", ".join(r.id for r in hits)
             raise Refusal(f"{text!r} names {len(hits)} runs: {names}; give one id")
         return hits[0]
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a folder is that of a run, a damaged one too."""
+    try:
+        return (folder / "recipe.json").exists()
+    except PermissionError:  # no right to look into it: it is listed, with that reason
+        return True
+    except OSError:  # a text that is no path
+        return False
+
+
+def _why_unreadable(run: Run) -> str | None:
+    try:
+        run.check()
+    except Refusal as refusal:
+        return str(refusal)
+    except (OSError, RuntimeError) as error:
+        return f"cannot read {run.folder}: {error}"
+    return None
+
+
+def _links(folder: Path) -> Iterator[Path]:
+    """The links in a run's folder, and the folder where it is one itself."""
+    if folder.is_symlink():
+        yield folder
+    for top, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = os.path.join(top, name)
+            if os.path.islink(path):
+                yield Path(path)
 
 
 def _brought(recipe: AnyRecipe) -> list[type]:
