@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bascule.experiments.experiment import known
+from bascule.experiments.experiment import known_files
 
 ROOT = Path(__file__).parents[1]
-NAMES = "from bascule.experiments.experiment import known; print(*known())"
+NAMES = "from bascule.experiments.experiment import known_files; print(*known_files())"
 TINY = [
     *("--set", "data=Faces(n=80, size=32)", "model=DCGAN(width=4, z_dim=8, size=32)"),
     *("batch=32", "threads=1", "precision=fp32"),
@@ -55,7 +55,7 @@ def test_what_is_no_code_is_in_the_wheel_too(installed):
 def test_it_finds_its_experiments(python, installed):
     shown = python("-c", "import bascule; print(bascule.__file__)")
     assert shown.startswith(str(installed))
-    assert set(python("-c", NAMES).split()) == set(known())
+    assert set(python("-c", NAMES).split()) == set(known_files())
 
 
 def test_an_experiment_of_the_package_runs(python, tmp_path):

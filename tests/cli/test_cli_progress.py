@@ -90,10 +90,10 @@ def test_without_a_terminal_one_line_a_minute_says_what_goes_on(capsys, clock):
         clock.seconds += 50
         bar.tell(1.0, 99.0, {})  # within a minute of the last line
         clock.seconds += 60
-        bar.tell(1.5, 120.4, {"D_x": 0.7, "D_Gz": 0.3})
+        bar.tell(1.5, 120.4, {"D_x": 0.7, "D_Gz": 0.3})  # half an epoch took a minute
     assert capsys.readouterr().err.splitlines() == [
         "settling the training images: 16 of 60",
-        "epoch 1.5 of 3, 120 images/s, D_x 0.70, D_Gz 0.30, about 2 min left",
+        "epoch 1.5 of 3, 120 images/s, D_x 0.70, D_Gz 0.30, about 3 min left",
     ]
 
 
@@ -101,6 +101,9 @@ def test_the_time_left_goes_by_all_that_was_done_and_not_by_what_was_there(clock
     with bars() as progress:
         task = progress.add_task("run", total=100, completed=40)
         bar = Bar(SimpleNamespace(batch=10, epochs=100, scalars=()), 4, progress, task)
+        clock.seconds += 300  # of preparations
+        bar.tell(40.0, 1.0, {})
+        assert told_of.left(bar.task) is None
         clock.seconds += 100
         bar.tell(50.0, 1.0, {})
         assert told_of.left(bar.task) == pytest.approx(500)  # 10 epochs took 100 s
@@ -141,20 +144,25 @@ def test_the_bar_over_all_runs_goes_by_images(capsys, clock):
     with bars() as progress:
         watch = JobBars(progress, [many, few], {"many": 2000, "few": 200})
         watch([many, few])
+        many.state = few.state = "running"
+        watch([many, few])
+        clock.seconds += 500  # until the first steps
+        many.epoch = 1.0
+        watch([many, few])
         clock.seconds += 60
         many.epoch, many.state = 2.0, "finished"
         watch([many, few])
         assert progress.tasks[0].percentage == pytest.approx(50.0)  # 4,000 of 8,000
         clock.seconds += 60
-        few.epoch, few.state, few.scalars = 10.0, "running", {"D_x": 0.7, "D_Gz": 0.3}
+        few.epoch, few.scalars = 10.0, {"D_x": 0.7, "D_Gz": 0.3}
         watch([many, few])
         assert progress.tasks[0].percentage == pytest.approx(75.0)
-    first, second = capsys.readouterr().err.splitlines()
-    assert first == "1 of 2 runs finished, 2 of 22 epochs, 0 images/s, about 1 min left"
-    assert second == (
-        "1 of 2 runs finished, 12 of 22 epochs, 0 images/s, about 40 s left, "
-        "arm s0: epoch 10.0, D_x 0.70, D_Gz 0.30"
-    )
+    assert capsys.readouterr().err.splitlines() == [
+        "0 of 2 runs finished, 1 of 22 epochs, 0 images/s",
+        "1 of 2 runs finished, 2 of 22 epochs, 0 images/s, about 2 min left",  # 2,000 a minute
+        "1 of 2 runs finished, 12 of 22 epochs, 0 images/s, about 1 min left, "
+        "arm s0: epoch 10.0, D_x 0.70, D_Gz 0.30",
+    ]
 
 
 @pytest.mark.parametrize("width", [80, 160])
@@ -168,6 +176,7 @@ def test_a_bar_fits_its_terminal(monkeypatch, width, clock):
     with bars() as progress:
         task = progress.add_task("dcgan64-tuned faces-micah s0", total=1000, speed="")
         bar = Bar(SimpleNamespace(batch=10, epochs=1000, scalars=()), 4, progress, task)
+        bar.tell(0.0, 1234.0, {})
         clock.seconds += 3000
         bar.tell(100.0, 1234.0, {"D_x": 0.71, "D_Gz": 0.24})
         shown.seek(0)

@@ -71,7 +71,8 @@ def test_only_what_is_in_the_store_is_deleted_and_links_are_not_followed(
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "file").write_text("kept")
     (runs[2].folder / "precious").symlink_to(tmp_path / "precious")
-    assert bascule("rm", "other", "--yes")[0] == 0
+    code, _, err = bascule("rm", runs[2].id, "--yes")
+    assert code == 0, err
     assert (tmp_path / "precious" / "file").read_text() == "kept"
     code, _, err = bascule("rm", "..", "--yes")
     assert code == 2 and err.count("\n") == 1

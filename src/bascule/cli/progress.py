@@ -52,9 +52,12 @@ def duration(seconds: float) -> str:
 
 
 def left(task: Task) -> float | None:
-    """Seconds to the end at the pace since the beginning; None where nothing tells it yet."""
+    """Seconds to the end at the pace since the beginning; None where nothing tells it yet.
+
+    The task's field ``begun``: how much of it was done when its clock started.
+    """
     done = task.completed - task.fields.get("begun", 0.0)
-    if task.total is None or task.elapsed is None or done <= 0 or task.elapsed < 1:
+    if task.total is None or task.elapsed is None or done <= 0 or task.elapsed < FIRST_S:
         return None
     return task.elapsed * max(task.total - task.completed, 0.0) / done
 
@@ -139,10 +142,13 @@ class Bar(Pace):
         super().__init__(recipe, steps)
         self.progress, self.id = progress, task
         self.task = next(each for each in progress.tasks if each.id == task)
-        progress.update(task, begun=self.task.completed)
+        self.started = False
         self.log = Log()
 
     def tell(self, epoch: float, images_per_s: float, scalars: Mapping[str, float]) -> None:
+        if not self.started:  # what came before the first steps is no measure of the others
+            self.started = True
+            _start_clock(self.progress, self.id, epoch)
         speed, told = f"{images_per_s:.0f} images/s", scores(scalars)
         self.progress.update(self.id, completed=epoch, speed=speed, scores=told)
         self._line(f"epoch {epoch:.1f} of {self.recipe.epochs}", speed, told, about(self.task))
@@ -156,6 +162,12 @@ class Bar(Pace):
     def _line(self, *parts: str) -> None:
         if not self.progress.console.is_terminal:
             self.log(*parts)
+
+
+def _start_clock(progress: Progress, task: TaskID, completed: float) -> None:
+    """From now on time counts, and what is done."""
+    progress.reset(task, completed=completed)  # type: ignore[arg-type]  # it takes any number
+    progress.update(task, begun=completed)
 
 
 class JobBars:
@@ -178,25 +190,27 @@ class JobBars:
                 total=job.recipe.epochs,
                 speed="",
                 visible=False,
-                start=False,
             )
             for job in jobs
         }
-        self.begun: set[int] = set()
+        self.found: dict[TaskID, float] = {}  # how far each job was when it was taken up
+        self.started: set[TaskID] = set()
+        self.head = 0.0  # images that were seen when the clock over all started
         self.log = Log()
 
     def __call__(self, jobs: Sequence[Job]) -> None:
-        done = seen = speed = 0.0
+        done = seen = speed = at_first = 0.0
         running = [job for job in jobs if job.state == "running"]
         for job in jobs:
             played = max(0.0, min(job.epoch, job.recipe.epochs) - job.shared_epochs)
             done += played
-            seen += played * self.images[job.recipe.data]
-            task = self.tasks[id(job)]
-            if job in running and task not in self.begun:
-                self.begun.add(task)
-                self.progress.start_task(task)
-                self.progress.update(task, begun=job.epoch)
+            n, task = self.images[job.recipe.data], self.tasks[id(job)]
+            seen += played * n
+            if job.state != "waiting":
+                at_first += self.found.setdefault(task, played) * n
+                if job in running and played > self.found[task] and task not in self.started:
+                    self.started.add(task)
+                    _start_clock(self.progress, task, job.epoch)
             speed += job.images_per_s if job in running else 0.0
             self.progress.update(
                 task,
@@ -205,11 +219,17 @@ class JobBars:
                 speed=f"{job.images_per_s:.0f} images/s",
                 scores=scores(job.scalars),
             )
-        completed = self.epochs * seen / max(self.to_see, 1)
-        if self.all not in self.begun:
-            self.begun.add(self.all)
-            self.progress.update(self.all, begun=completed)
-        self.progress.update(self.all, completed=completed, speed=f"{speed:.0f} images/s")
+        share = self.epochs / max(self.to_see, 1)
+        if seen > at_first and self.all not in self.started:
+            self.started.add(self.all)
+            self.head = seen - at_first
+            _start_clock(self.progress, self.all, seen * share)
+        self.progress.update(
+            self.all,
+            completed=seen * share,
+            begun=(at_first + self.head) * share,
+            speed=f"{speed:.0f} images/s",
+        )
         if not self.progress.console.is_terminal:
             finished = sum(job.state == "finished" for job in jobs)
             to_measure = sum(bool(job.to_measure) and not job.unmeasured for job in jobs)

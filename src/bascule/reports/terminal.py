@@ -95,12 +95,14 @@ def on_terminal(table: Table, width: int) -> list[RichTable]:
     """
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     first = table.columns[0]
-    scales = [SCALED.fullmatch(row[first]) for row in rows]
-    often = Counter(found.group(2) for found in scales if found)
+    parts = [SCALED.fullmatch(row[first]) for row in rows]
+    often = Counter(found.group(2) for found in parts if found)
     groups: dict[str, list[dict[str, str]]] = {}
-    for row, found in zip(rows, scales, strict=True):
-        scale = found.group(2) if found and often[found.group(2)] > 1 else ""
-        groups.setdefault(scale, []).append({**row, first: found.group(1)} if scale else row)
+    for row, found in zip(rows, parts, strict=True):
+        if found and often[found.group(2)] > 1:
+            groups.setdefault(found.group(2), []).append({**row, first: found.group(1)})
+        else:
+            groups.setdefault("", []).append(row)
     shown = []
     for scale, of_scale in groups.items():
         n = {row.get("n") for row in of_scale}
