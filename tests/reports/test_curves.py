@@ -3,10 +3,13 @@
 import io
 
 import numpy as np
+import pytest
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 from bascule.reports.curves import BEST, Change, curves_figure, panels_of
-from bascule.reports.figures import png, svg
+from bascule.reports.figures import HANDLE, png, style, svg, wrapped
 from bascule.theory.noise import BLIND, CERTAIN
 
 
@@ -107,3 +110,85 @@ def test_a_scalar_that_nobody_measured_has_no_panel():
     told = {"a": {0: {"loss_D": y, "loss_G": nothing}}, "b": {0: {"loss_D": y}}}
     shown = curves_figure(told, panels=panels_of(("loss_D", "loss_G", "lost")))
     assert [ax.get_title(loc="left") for ax in shown.axes if ax.axison] == ["loss_D  (nats)"]
+
+
+LONG = "every input noised, with reals among the fakes and fakes among the reals, twice over"
+CHINESE = "識別器が騙される腕、その名前はとても長く、空白もないので切るしかない"
+TWELVE = ["plain", LONG, CHINESE, "q" * 90, *(f"arm {k}" for k in range(8))]
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize("n", [1, 40])
+def test_nothing_is_cut_off_or_covered(columns, n):
+    labels = ["InstanceNoise(Anneal(0.2, 0.0))", "PerfectG, InstanceNoise", f"{LONG} and longer"]
+    changes = list(map(Change, (0, n // 2, n - 1), labels))
+    figure = curves_figure(curves([1.0] * n, arms=TWELVE), changes, columns=columns)
+    with style():
+        figure.canvas.draw()
+    drawn = figure.canvas.get_renderer()
+    whole = figure.bbox.padded(1)
+    ticks = {t for ax in figure.axes for t in (*ax.get_xticklabels(), *ax.get_yticklabels())}
+    for text in set(figure.findobj(Text)) - ticks:  # a tick beyond the limits is not drawn
+        box = text.get_window_extent(drawn)
+        if text.get_visible() and text.get_text().strip() and box.width:
+            assert whole.x0 <= box.x0 and box.x1 <= whole.x1, text.get_text()
+            assert whole.y0 <= box.y0 and box.y1 <= whole.y1, text.get_text()
+    named = [text.get_window_extent(drawn) for text in figure.legends[0].get_texts()]
+    for ax in figure.axes:
+        told = [text for text in ax.texts if "change" in (text.get_gid() or "")]
+        assert len(told) == 3
+        boxes = [text.get_window_extent(drawn).padded(-1) for text in told]
+        boxes.append(ax.title.get_window_extent(drawn) if ax.title.get_text() else ax.bbox)
+        for k, box in enumerate(boxes):
+            assert not any(box.overlaps(other) for other in boxes[:k])
+    for k, box in enumerate(named):
+        assert not any(box.padded(-1).overlaps(other) for other in named[:k])
+    assert len(named) == 12
+
+
+def test_strokes_of_the_legend_are_long_enough_to_show_their_dashes():
+    figure = curves_figure(curves([1.0, 2.0], arms=TWELVE))
+    handle = figure.legends[0].get_lines()[11]  # dash-dot
+    (_, dashes), drawn = handle._unscaled_dash_pattern, figure.axes[0].lines[11]
+    assert dashes == drawn._unscaled_dash_pattern[1] and dashes
+    letters = HANDLE * 9.5  # points
+    assert letters >= 2 * sum(dashes) * handle.get_linewidth()  # two periods
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("value", [0.0, 1.4])
+def test_one_epoch_is_a_dot_at_a_whole_number(seeds, value):
+    figure = curves_figure(curves([value], seeds=seeds))
+    png(figure)
+    for ax in figure.axes:
+        low, high = ax.get_xlim()
+        assert (low, high) == (-0.5, 0.5)
+        assert [tick for tick in ax.get_xticks() if low <= tick <= high] == [0]
+        bold = [line for line in ax.lines if (line.get_gid() or "").endswith("mean")]
+        assert [line.get_marker() for line in bold] == ["o", "o"]
+    low, high = figure.axes[0].get_ylim()
+    assert low < value < high
+    assert figure.axes[1].get_ylim() == (0.5, 1.5)  # of loss_G, 1 everywhere
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 80])
+def test_epochs_are_whole_numbers_on_axes_that_all_panels_share(n):
+    figure = curves_figure(curves([1.0] * n))
+    png(figure)
+    assert len({ax.get_xlim() for ax in figure.axes}) == 1
+    assert all(tick == int(tick) for tick in figure.axes[0].get_xticks())
+
+
+def test_lines_break_by_the_width_of_their_signs():
+    assert wrapped("one two three", 7) == "one two\nthree"
+    assert wrapped("騙される識別器", 6) == "騙され\nる識別\n器"
+    assert wrapped("", 5) == ""
+
+
+def test_no_number_of_a_y_axis_covers_another():
+    figure = curves_figure(curves([1.0, 1.1, 1.2, 1.1] * 10 + [8.6]))
+    png(figure)
+    drawn = figure.canvas.get_renderer()
+    ax = figure.axes[0]
+    boxes = [t.get_window_extent(drawn) for t in ax.get_yticklabels() if t.get_text()]
+    assert len(boxes) >= 3 and not any(map(Bbox.overlaps, boxes[1:], boxes))

@@ -297,7 +297,7 @@ def _finish(ax: Axes, level: float | None, name: str) -> None:
             fontsize=8,
             annotation_clip=False,
         )
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="y", color="#8A8F98", alpha=0.22, lw=0.6)
 

@@ -60,9 +60,9 @@ def hero(results: Results, arms: Sequence[str] = ()) -> Gallery | None:
     picked = [arm for arm in drew if arm in first]
     each = min(HERO_ROWS // len(picked), 3)
     judged = {
-        arm: found
+        arm: fakes
         for arm in picked
-        if runs[arm].recipe.change and (found := judged_fakes(runs[arm], each)) is not None
+        if runs[arm].recipe.change and (fakes := judged_fakes(runs[arm], each)) is not None
     }
     rows: dict[str, np.ndarray] = {}
     for arm in picked:
