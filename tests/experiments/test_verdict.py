@@ -1,5 +1,6 @@
 """Intervals against textbook numbers, and every road to a verdict."""
 
+from dataclasses import dataclass
 from math import inf, isnan
 
 import numpy as np
@@ -210,3 +211,32 @@ def test_what_refutes_comes_first_then_words_then_effects_then_what_is_missing()
     assert by_claim[edge] < 1 < by_claim[near] and by_claim[NEVER] == 0
     refuted = verdict([higher, lower], [], both, [0, 1, 2])
     assert refuted.word == "refuted" and ranked(refuted)[0].prediction == lower
+
+
+@dataclass(frozen=True)
+class Halves:
+    """What a user may bring: a prediction with the four methods that decide."""
+
+    arm: str = "a"
+
+    def claim(self) -> str:
+        return "D_x lies above a half"
+
+    def measured(self) -> str:
+        return "mean D_x"
+
+    def region(self) -> tuple[float, float]:
+        return 0.5, inf
+
+    def measure(self, curves, seed: int) -> float:
+        return float(np.mean(curves[self.arm][seed]["D_x"]))
+
+
+def test_a_prediction_of_four_methods_is_judged_and_told():
+    curves = {"a": {seed: {"D_x": np.array([0.7, 0.8 + seed / 100])} for seed in range(3)}}
+    (finding,) = verdict([Halves()], [], curves, range(3)).findings
+    assert finding.word == "supported" and set(finding.values) == {0, 1, 2}
+    told = finding.prediction.found(finding.shown)
+    assert told == "D_x lies above a half? mean D_x: 0.755 [0.743, 0.767]"
+    assert finding.prediction.short() == "D_x lies above a half"
+    assert finding.prediction.expected() == "at least 0.5"

@@ -189,6 +189,44 @@ class _Plain:
         return ""
 
 
+class _Own(_Plain):
+    """A prediction of a user's that tells its claim, what is measured, its region and a number
+    alone: the other words are made from these."""
+
+    def __init__(self, own: Any) -> None:
+        self.own = own
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.own, name)
+
+    def claim(self) -> str:
+        return self.own.claim()
+
+    def measured(self) -> str:
+        return self.own.measured()
+
+    def region(self) -> tuple[float, float]:
+        return self.own.region()
+
+    def measure(self, curves: Curves, seed: int) -> float:
+        return self.own.measure(curves, seed)
+
+    def short(self) -> str:
+        return self.claim()
+
+    def expected(self) -> str:
+        return region_told(*self.region())
+
+    def found(self, shown: Interval) -> str:
+        number, interval = _told(shown)
+        return f"{self.claim()}? {self.measured()}: {number}{interval}"
+
+
+def worded(prediction: Any) -> Prediction:
+    """``prediction`` with all the words of :class:`Prediction`, where its class has a few alone."""
+    return prediction if hasattr(prediction, "found") else _Own(prediction)
+
+
 @dataclass(frozen=True)
 class Within(_Plain):
     """The mean of ``scalar`` in ``arm`` lies in [low, high]."""

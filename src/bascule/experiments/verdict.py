@@ -21,7 +21,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from bascule.experiments.predictions import Curves, Prediction
+from bascule.experiments.predictions import Curves, Prediction, worded
 
 Word = Literal["supported", "refuted", "inconclusive", "not measured"]
 
@@ -115,6 +115,7 @@ class Verdict:
 
 def find(prediction: Prediction, curves: Curves, seeds: Sequence[int], m: int) -> Finding:
     """Measure one prediction on every seed for which all its arms are complete."""
+    prediction = worded(prediction)
     arms = [a for a in (getattr(prediction, n, None) for n in ("arm", "than")) if a is not None]
     complete = [s for s in seeds if all(s in curves.get(arm, {}) for arm in arms)]
     values = {seed: prediction.measure(curves, seed) for seed in complete}
