@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
@@ -19,10 +20,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from bascule.experiments.schedule import Job
 from bascule.training.loop import Probe
-from bascule.training.recipe import AnyRecipe
-from bascule.training.state import State
+
+if TYPE_CHECKING:  # a worker starts without what verdicts need
+    from bascule.experiments.schedule import Job
+    from bascule.training.recipe import AnyRecipe
+    from bascule.training.state import State
 
 
 class Pace(Probe):
