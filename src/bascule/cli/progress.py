@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
@@ -26,11 +27,13 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from bascule.experiments.schedule import Job
 from bascule.reports.terminal import shortened
 from bascule.training.loop import Probe, Record
-from bascule.training.recipe import AnyRecipe
-from bascule.training.state import State
+
+if TYPE_CHECKING:  # a worker starts without what verdicts need
+    from bascule.experiments.schedule import Job
+    from bascule.training.recipe import AnyRecipe
+    from bascule.training.state import State
 
 FIRST_S, EVERY_S = 5.0, 60.0  # of the plain lines
 AVERAGED_STEPS = 50

@@ -176,8 +176,9 @@ class Run:
 
         It reads one row of a long file, so that a list of many runs does not wait.
         """
-        lines = _read_text(self.folder / "scalars.jsonl").splitlines()
-        return len(lines), _row(self.folder / "scalars.jsonl", lines[-1]) if lines else {}
+        path = self.folder / "scalars.jsonl"
+        text = _read_text(path).rstrip()
+        return (text.count("\n") + 1, _row(path, text.rpartition("\n")[2])) if text else (0, {})
 
     def set_rows(self, rows: list[Row]) -> None:
         _write_rows(self.folder / "scalars.jsonl", rows)
