@@ -37,8 +37,8 @@ quick = Experiment(
 )
 
 # The same from noise: every seed is a game of its own.
-plain = plain.but(data=Faces(), start=None, epochs=50, sample_every_epochs=5)
-at_epoch, late = 35, 42
+plain = plain.but(data=Faces(), start=None, epochs=40, sample_every_epochs=5)
+at_epoch, late = 30, 35
 perfect = PerfectG(at_epoch, little)
 experiment = Experiment(
     question=QUESTION,
