@@ -22,7 +22,7 @@ def test_one_arm_is_run_and_measured_as_its_user_would(tmp_path):
     said, note = run_as_its_user(
         tmp_path, "translation/cartoon_pair", "--quick", "--seeds", "0", "--arm", "CycleGAN"
     )
-    assert said.startswith("translation/cartoon-pair-quick: inconclusive: one seed")
+    assert said.splitlines()[1].startswith("translation/cartoon-pair-quick: inconclusive: one seed")
     assert "R@1[translation,32px] of “CycleGAN” exceeds its R@1 of random target" in note
     assert "what they become, and what leads back" in note
     assert len(list((tmp_path / "runs").glob("*/metrics.json"))) == 1

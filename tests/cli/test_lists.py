@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from bascule.experiments import predictions
 from bascule.interventions import INTERVENTIONS
 
@@ -32,11 +34,17 @@ def test_interventions_and_predictions_say_how_they_are_called(bascule):
     assert "et al. 2021" in apa and apa.endswith((".", ")"))
     told = lines(bascule, "predictions")
     known = {name for name, value in vars(predictions).items() if hasattr(value, "claim")}
-    assert {line.partition("(")[0] for line in told} == known - {"Prediction"}
+    shown = {name for name in known if not name.startswith("_")} - {"Prediction"}
+    assert {line.partition("(")[0] for line in told} == shown
     assert any(line.startswith("Lower(scalar, arm, than, by=0.0, ") for line in told)
 
 
-def test_experiments_are_read_and_not_run(bascule):
+@pytest.fixture
+def nothing_ships(monkeypatch):
+    monkeypatch.setattr("bascule.experiments.experiment.places", lambda: [Path("experiments")])
+
+
+def test_experiments_are_read_and_not_run(bascule, nothing_ships):
     Path("experiments/deep").mkdir(parents=True)
     trap = '"""Does it\nrun? Not now."""\nfrom x import Experiment\nopen("sprung", "w")\n'
     Path("experiments/my_question.py").write_text(trap + "experiment = Experiment()\n")
@@ -49,5 +57,12 @@ def test_experiments_are_read_and_not_run(bascule):
     assert not Path("sprung").exists()
 
 
-def test_where_there_are_no_experiments_that_is_said(bascule):
+def test_those_that_ship_are_listed_beside_them(bascule):
+    Path("experiments").mkdir()
+    Path("experiments/my_question.py").write_text('"""Mine?"""\nexperiment = Experiment()\n')
+    told = {line.split()[1] for line in lines(bascule, "experiments")}
+    assert {"my-question", "perfect-g", "notebook/hsv", "tune/light-dcgan"} <= told
+
+
+def test_where_there_are_no_experiments_that_is_said(bascule, nothing_ships):
     assert "no folder experiments/ here" in lines(bascule, "experiments")[0]

@@ -79,14 +79,16 @@ def test_run_writes_a_note_with_a_verdict(bascule, tmp_path):
     Path("où_va_d.py").write_text(EXPERIMENT, "utf-8")
     code, out, err = bascule("run", "où_va_d.py")
     assert code == 0, err
-    assert out.startswith("supported: all 1 predictions are supported")
+    found, word, *_ = out.splitlines()
+    assert found.startswith("D_x of “plain” is 0.")
+    assert word == "supported: all 1 predictions are supported"
     note = next(Path("runs/notes").glob("*/note.html")).read_text("utf-8")
     assert "新しい仮説" in note and "Où va D ?" in note and "supported" in note
     brought = [r for r in Store(Path("runs")).runs() if (r.folder / "experiment.py").exists()]
     assert len(brought) == 2  # the arm with the file's own class, on two seeds
 
     code, out, _ = bascule("run", "où_va_d.py", "--seeds", "0", "--arm", "plain", "--note", "one")
-    assert code == 0 and out.startswith("inconclusive: one seed")
+    assert code == 0 and out.splitlines()[1].startswith("inconclusive: one seed")
     assert Path("one/note.md").exists()
 
 
@@ -152,7 +154,9 @@ experiment = Experiment("?", "!", {"plain": plain, "broken": plain.but(change=Sh
 """)
     code, out, err = bascule("run", "shatter.py")
     assert code == 2
-    assert out.startswith("inconclusive: 2 of 2 seeds have no finished run")
+    found, word, *_ = out.splitlines()
+    assert found == "Nothing was measured yet."
+    assert word.startswith("inconclusive: 2 of 2 seeds have no finished run")
     assert "loss_D is not finite in epoch 2" in err and "Traceback" not in err
     run = Store(Path("runs")).find("broken s0")
     assert run.load_checkpoint()["epoch"] == 2

@@ -66,7 +66,7 @@ def test_no_copy_of_an_experiment_is_executed_to_look(bascule, tmp_path):
         code, out, err = bascule(*there, *words)
         assert code == 0, err
         if words[0] == "compare":
-            page = Path("elsewhere/notes/compare/compare.md")
+            page = Path(out.rpartition("page: ")[2].strip()).with_suffix(".md")
             assert "Dim(factor=0.25, at_epoch=1)" in out + page.read_text("utf-8")
     from bascule.reports.run_note import write_run_note
 
