@@ -80,7 +80,6 @@ def _part(
 
 
 def do_film(args: argparse.Namespace) -> int:
-
     from bascule.data.decoding import opened
     from bascule.reports.film import check_film, write_film
     from bascule.reports.samples import sampled_epochs

@@ -59,20 +59,20 @@ def hero(results: Results, arms: Sequence[str] = ()) -> Gallery | None:
     first = [arm for arm in dict.fromkeys([*arms, *drew]) if arm in drew][:HERO_ROWS]
     picked = [arm for arm in drew if arm in first]
     each = min(HERO_ROWS // len(picked), 3)
-    judged = {
+    changed = {
         arm: fakes
         for arm in picked
         if runs[arm].recipe.change and (fakes := judged_fakes(runs[arm], each)) is not None
     }
     rows: dict[str, np.ndarray] = {}
     for arm in picked:
-        if arm in judged:
-            rows[f"{arm}: fakes shown to D"] = judged[arm]
+        if arm in changed:
+            rows[f"{arm}: fakes shown to D"] = changed[arm]
         elif (row := last_rows(runs[arm], each)) is not None:
-            rows[f"{arm}: G draws" if judged else arm] = row
+            rows[f"{arm}: G draws" if changed else arm] = row
     epochs = sorted({sampled_epochs(runs[arm])[-1] for arm in picked})
     after = " and ".join(map(str, epochs)) if len(epochs) < 3 else f"{epochs[0]} to {epochs[-1]}"
-    what = "What G draws, and the fakes that D is shown" if judged else "What G draws"
+    what = "What G draws, and the fakes that D is shown" if changed else "What G draws"
     caption = f"{what}, after {after} epochs, seed {seed}, uncurated."
     alt = f"Pictures of {', '.join(rows)}"
     return Gallery("hero", list(rows.items()), gallery_figure(rows), alt, caption)
@@ -80,12 +80,7 @@ def hero(results: Results, arms: Sequence[str] = ()) -> Gallery | None:
 
 def judged(runs: Mapping[str, Run], seed: int) -> Gallery | None:
     """What D judged last in each arm, where it was kept: reals to the left, fakes to the right."""
-    rows: dict[str, np.ndarray] = {}
-    for arm, run in runs.items():
-        epochs = sampled_epochs(run)
-        if epochs and run.shown(epochs[-1]).exists():
-            with opened(run.shown(epochs[-1])) as picture:
-                rows[arm] = np.asarray(picture.convert("RGB"))
+    rows = {arm: sheet for arm, run in runs.items() if (sheet := _last_judged(run)) is not None}
     if not rows:
         return None
     alt = f"What D judged last in {', '.join(rows)}: reals to the left, fakes to the right"
@@ -99,11 +94,8 @@ def judged_fakes(run: Run, rows: int = 1) -> np.ndarray | None:
 
     None where no picture of them was kept with the last sample grid.
     """
-    epochs = sampled_epochs(run)
-    if not epochs or not run.shown(epochs[-1]).exists():
+    if (sheet := _last_judged(run)) is None:
         return None
-    with opened(run.shown(epochs[-1])) as picture:
-        sheet = np.asarray(picture.convert("RGB"))
     size, columns = run.recipe.data.size, SHOWN_COLUMNS
     right = sheet[:, -(columns * (size + GAP) - GAP) :]
     n = min(len(right) // size * columns, run.recipe.batch, rows * 8)
@@ -113,6 +105,15 @@ def judged_fakes(run: Run, rows: int = 1) -> np.ndarray | None:
     ]
     shown = torch.from_numpy(np.stack(tiles)).permute(0, 3, 1, 2)
     return np.asarray(grid(shown, min(8, n)))
+
+
+def _last_judged(run: Run) -> np.ndarray | None:
+    """The picture beside a run's last sample grid of what D judged; None where there is none."""
+    epochs = sampled_epochs(run)
+    if not epochs or not run.shown(epochs[-1]).exists():
+        return None
+    with opened(run.shown(epochs[-1])) as picture:
+        return np.asarray(picture.convert("RGB"))
 
 
 def _first_that_drew(results: Results) -> tuple[int, dict[str, Run]] | None:
