@@ -49,7 +49,7 @@ def of_system(error: OSError) -> Refusal:
     return Refusal(": ".join([" to ".join(places), told] if places else [told]))
 
 
-def out_of_memory(error: BaseException) -> bool:
+def lacks_memory(error: BaseException) -> bool:
     """Whether Python, NumPy or PyTorch says that there is not enough memory."""
     named = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)
-    return named or "can't allocate memory" in str(error)
+    return named or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bascule import __version__
-from bascule.errors import Refusal, of_system, out_of_memory
+from bascule.errors import Refusal, lacks_memory, of_system
 from bascule.processes import processes, rank
 
 SHARED = ("train", "resume", "fork")  # verbs that torchrun may start
@@ -120,7 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
         _forget_output()
         return _refused(of_system(error))
     except (MemoryError, RuntimeError) as error:
-        if not out_of_memory(error):
+        if not lacks_memory(error):
             raise
         return _refused(Refusal(f"not enough memory ({error}): give smaller numbers"))
 

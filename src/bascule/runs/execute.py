@@ -13,7 +13,7 @@ import torch
 
 from bascule.data.images import ImageSet
 from bascule.diagnostics.probe import Diagnostics
-from bascule.errors import Refusal
+from bascule.errors import Refusal, lacks_memory
 from bascule.runs.store import Run, Store
 from bascule.team import Team
 from bascule.training.loop import Probe, Record, Row, Stopped, train
@@ -244,12 +244,6 @@ def check_data(run: Run, images: ImageSet) -> None:
             f"{run.id} began with other images than {images.name} holds now "
             f"(digest {run.about['data_digest'][:8]}, now {images.digest[:8]}): start a new run"
         )
-
-
-def lacks_memory(error: BaseException) -> bool:
-    """Whether the machine had no memory left; PyTorch says so on a CPU in words alone."""
-    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return known or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
 
 
 def out_of_memory(recipe: AnyRecipe) -> str:
