@@ -34,9 +34,10 @@ from bascule.laws import draw
 from bascule.now import Now, generator
 from bascule.penalties import R1, R2, GradientPenalty
 from bascule.presets import PRESETS
+from bascule.training.gan import Recipe
 from bascule.training.machine import describe, settle
-from bascule.training.recipe import Recipe
 from bascule.training.state import begin
+from bascule.training.trainer import Batch
 
 START = Now(0, 0, 0)
 LOSSES = {  # of D for (real, fake) logits, of G for (fake, real)
@@ -164,7 +165,7 @@ class Ours:
     def play(self) -> None:
         n = self.recipe.batch
         indices = torch.randint(len(self.images), (n,))
-        self.recipe.play(self.state, self.images, indices, None)
+        self.state.trainer.step(Batch(self.images, indices, 0, self.state.step))
         self.state.step += 1
 
 

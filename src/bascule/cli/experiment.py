@@ -169,19 +169,18 @@ def _known(args: argparse.Namespace) -> list[Experiment]:
 def _data_of(name: str, known: Sequence[Experiment]) -> Data:
     """What ``--data`` names, for the arms of these experiments."""
     from bascule.cli.play import named_data, named_sets
-    from bascule.training.translation import TranslationRecipe
 
     recipes = [recipe for found in known for recipe in found.arms.values()]
     sizes, kinds = (
         {recipe.data.size for recipe in recipes},
-        {isinstance(recipe, TranslationRecipe) for recipe in recipes},
+        {recipe.image_sets for recipe in recipes},
     )
     if len(sizes) > 1 or len(kinds) > 1:
         raise Refusal(
             f"--data {name}: the arms differ in size or kind of image sets; "
             "run one experiment, or say --set data=..."
         )
-    named = named_sets if kinds.pop() else named_data
+    named = named_sets if kinds.pop() == 2 else named_data
     return named(name, sizes.pop())
 
 

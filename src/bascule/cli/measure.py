@@ -115,9 +115,6 @@ def _run(args: argparse.Namespace, run: Run) -> int:
     from bascule.reports.run_note import write_run_note
     from bascule.runs.execute import check_data
     from bascule.runs.generate import generate
-    from bascule.training.hybrid import HybridRecipe
-    from bascule.training.sdpc import SDPCRecipe
-    from bascule.training.translation import TranslationRecipe
 
     if args.all_epochs and args.epoch is not None:
         raise Refusal("--epoch and --all-epochs: give one of them")
@@ -128,17 +125,16 @@ def _run(args: argparse.Namespace, run: Run) -> int:
     epochs = run.kept_epochs() if args.all_epochs else args.epoch or [None]
     if not epochs:
         raise Refusal(f"{run.id} keeps no checkpoint yet: train it first")
-    is_sdpc, is_hybrid = isinstance(run.recipe, SDPCRecipe), isinstance(run.recipe, HybridRecipe)
     of_codes = args.k_fb or args.sigma or args.decoded or args.abilities
-    if of_codes and not (is_sdpc or is_hybrid):
+    if of_codes and not run.recipe.code_layers:
         raise Refusal(
             f"--k-fb, --sigma, --decoded and --abilities are for SDPC, and {run.id} is no run of it"
         )
     for epoch in epochs:
-        if is_sdpc:
+        if run.recipe.evaluates == "codes":
             _coding(args, run, images, epoch)
             continue
-        if isinstance(run.recipe, TranslationRecipe):
+        if run.recipe.evaluates == "translations":
             _translation(args, run, images, epoch)
             continue
         with counter("drawing the fakes") as tell:

@@ -128,16 +128,14 @@ def load_images(data: Data) -> ImageSet:
 
 def do_train(args: argparse.Namespace) -> int:
     from bascule.runs import codec
-    from bascule.runs.execute import check_shared
     from bascule.training.machine import settle
-    from bascule.training.translation import TranslationRecipe
 
     recipe = preset(args.preset)
     if args.data:
-        named = named_sets if isinstance(recipe, TranslationRecipe) else named_data
+        named = named_sets if recipe.image_sets == 2 else named_data
         recipe = recipe.but(data=named(args.data, recipe.data.size))
     recipe = settle(codec.changed(recipe, settings(args.set)))
-    check_shared(recipe, processes())
+    recipe.check_processes(processes())
     store = Store(args.runs)
 
     def create(images: ImageSet) -> Run:
@@ -150,7 +148,7 @@ def do_train(args: argparse.Namespace) -> int:
 def preset(name: str) -> AnyRecipe:
     """A preset by its name, or the recipe in a file: what ``tune`` found, or a run's own."""
     from bascule.runs import codec
-    from bascule.training.recipe import AnyRecipe
+    from bascule.training.recipe import as_recipe
 
     if not name.endswith(".json"):
         known = trained()
@@ -161,9 +159,7 @@ def preset(name: str) -> AnyRecipe:
         recipe = codec.decode(read_json(Path(name)))
     except (OSError, ValueError) as error:
         raise Refusal(f"cannot read {name}: {error}") from None
-    if not isinstance(recipe, AnyRecipe):
-        raise Refusal(f"{name} holds no recipe: expected a file that `bascule tune` wrote")
-    return recipe
+    return as_recipe(recipe, f"{name} holds no recipe: expected a file that `bascule tune` wrote")
 
 
 def named_data(name: str, size: int) -> Faces | Fractals | Imported:
@@ -213,7 +209,6 @@ def do_resume(args: argparse.Namespace) -> int:
 def do_fork(args: argparse.Namespace) -> int:
     from bascule.runs import codec
     from bascule.runs.brought import brought_classes
-    from bascule.runs.execute import check_shared
     from bascule.runs.fork import fork
 
     store = Store(args.runs)
@@ -230,7 +225,7 @@ def do_fork(args: argparse.Namespace) -> int:
         raise Refusal("the fork changes nothing: give --change, --set or --epochs")
     told = ", ".join(args.change + args.set) or f"{epochs} epochs"
     name = args.name or f"{parent.name} fork {args.at_epoch} {told}"
-    check_shared(recipe, processes())
+    recipe.check_processes(processes())
 
     def create(images: ImageSet) -> Run:
         brought = brought_file if brought_file.exists() else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import bascule
 from bascule.coding.measure import K_FB, SIGMAS, way
@@ -16,7 +16,8 @@ from bascule.experiments.predictions import Prediction, check
 from bascule.interventions import Intervention
 from bascule.runs import codec
 from bascule.runs.brought import classes_of, load_file
-from bascule.training.recipe import AnyRecipe, Recipe
+from bascule.training.gan import Recipe
+from bascule.training.recipe import AnyRecipe
 
 FOLDER = Path("experiments")
 Defined = TypeVar("Defined")
@@ -183,8 +184,8 @@ class Experiment:
         scalars = {name for recipe in self.arms.values() for name in recipe.scalars}
         for prediction in (*self.predictions, *self.checks):
             check(prediction, epochs, scalars, measured=self.measure is not None)
-        games = {arm: recipe for arm, recipe in self.arms.items() if isinstance(recipe, Recipe)}
-        check_bounds(self.bounds, games)
+        games = {arm: recipe for arm, recipe in self.arms.items() if recipe.gan_objective}
+        check_bounds(self.bounds, cast(dict[str, Recipe], games))
 
     @property
     def title(self) -> str:

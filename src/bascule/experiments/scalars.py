@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from math import inf
 
-from bascule.training.recipe import AnyRecipe, Recipe
+from bascule.training.recipe import AnyRecipe
 
 Limits = tuple[float, float]
 ANY: Limits = (-inf, inf)
@@ -86,7 +86,7 @@ def limits(scalar: str, recipes: Iterable[AnyRecipe] = ()) -> Limits:
     ``recipes``: of the runs that measured it, which limit losses.
     """
     name = stem(scalar)
-    kinds = [recipe.objective.kind for recipe in recipes if isinstance(recipe, Recipe)]
+    kinds = [found.kind for recipe in recipes if (found := recipe.gan_objective)]
     if name in LOSSES_FROM_0 and kinds and all(kind in LOSSES_FROM_0[name] for kind in kinds):
         return POSITIVE
     return next((found for pattern, found in LIMITS.items() if re.fullmatch(pattern, name)), ANY)

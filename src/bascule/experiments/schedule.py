@@ -30,7 +30,7 @@ from bascule.runs.execute import stop_signals
 from bascule.runs.fork import fork
 from bascule.runs.store import Run, Store
 from bascule.training.machine import cores, settle
-from bascule.training.recipe import AnyRecipe, Recipe
+from bascule.training.recipe import AnyRecipe
 
 Workers = dict[int, Process]  # by the place of their job
 Measures = Measure | MeasureCoding | MeasureTranslation | None
@@ -125,11 +125,14 @@ def shared_epochs(trunk: AnyRecipe, other: AnyRecipe) -> int:
     n = len(trunk.change)
     free = {"change", "epochs"}
     starts = [change.acts_from() for change in other.change[n:]]
-    if isinstance(trunk, Recipe) and isinstance(other, Recipe):
-        free.add("cool_down")
-        if (trunk.cool_down, trunk.epochs) != (other.cool_down, other.epochs):
-            starts += [recipe.cools_from for recipe in (trunk, other) if recipe.cool_down]
-    same = type(trunk) is type(other) and all(
+    same = type(trunk) is type(other)
+    if same:
+        free |= {*trunk.length_fields}
+        length = ("epochs", *trunk.length_fields)
+        if any(getattr(trunk, name) != getattr(other, name) for name in length):
+            both = (trunk.depends_on_length_from, other.depends_on_length_from)
+            starts += [epoch for epoch in both if epoch is not None]
+    same = same and all(
         getattr(trunk, f.name) == getattr(other, f.name)
         for f in fields(trunk)
         if f.name not in free

@@ -33,9 +33,9 @@ from bascule.runs.evaluations import evaluations, keep_evaluation
 from bascule.runs.execute import execute
 from bascule.runs.generate import drawn_fakes
 from bascule.runs.store import Run, Store
+from bascule.training.gan import Recipe
 from bascule.training.loop import Probe, Record
 from bascule.training.machine import settle
-from bascule.training.recipe import Recipe
 from bascule.typed import check_fields
 
 if TYPE_CHECKING:
@@ -423,7 +423,7 @@ class Looks(Probe):
         done, every = record.epochs_done, self.recipe.keep_every_epochs
         if done % every and done != self.recipe.epochs:
             return
-        fakes = drawn_fakes(self.recipe, record.game, self.fakes)
+        fakes = drawn_fakes(record.trainer, self.fakes)
         found = look(fakes, self.images, self.extractor, self.run.id, done)
         keep_evaluation(self.run.folder, found)
         self.tell(found)

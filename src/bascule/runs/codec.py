@@ -42,9 +42,9 @@ from bascule.penalties import PENALTIES
 from bascule.training.aae import AAERecipe
 from bascule.training.contrastive import ContrastiveRecipe
 from bascule.training.cycle import CycleRecipe
+from bascule.training.gan import Recipe
 from bascule.training.hybrid import HybridRecipe
 from bascule.training.paired import PairedRecipe
-from bascule.training.recipe import Recipe
 from bascule.training.sdpc import SDPCRecipe
 from bascule.typed import checked, hints
 

@@ -115,7 +115,7 @@ class Run:
 
     def _decoded(self, rules: tuple[type, ...], to_look: Iterable[str] | None = None) -> AnyRecipe:
         from bascule.runs import codec
-        from bascule.training.recipe import AnyRecipe
+        from bascule.training.recipe import as_recipe
 
         path = self.folder / "recipe.json"
         try:
@@ -124,9 +124,7 @@ class Run:
             raise Refusal(f"cannot read {path}: {refusal}") from None
         except Exception as error:  # values that no check foresaw
             raise Refusal(f"cannot read {path}: {type(error).__name__}: {error}") from error
-        if not isinstance(recipe, AnyRecipe):
-            raise Refusal(f"cannot read {path}: it holds no recipe")
-        return recipe
+        return as_recipe(recipe, f"cannot read {path}: it holds no recipe")
 
     @property
     def fork(self) -> Fork | None:

@@ -25,8 +25,8 @@ class SampleGrids(Probe):
     def epoch_done(self, record: Record) -> None:
         done = record.epochs_done
         if done % self.recipe.sample_every_epochs == 0 or done in (1, self.recipe.epochs):
-            atomic.write_png(self.path(done), self.recipe.draw(record.game))
-            if judged := self.recipe.draw_shown(record.game):
+            atomic.write_png(self.path(done), record.trainer.preview())
+            if judged := record.trainer.preview_judged():
                 atomic.write_png(self.shown(done), judged)
 
 
