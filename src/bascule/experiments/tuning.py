@@ -32,7 +32,7 @@ from bascule.runs import codec
 from bascule.runs.evaluations import evaluations, keep_evaluation
 from bascule.runs.execute import execute
 from bascule.runs.generate import drawn_fakes
-from bascule.runs.store import Run, Store
+from bascule.runs.store import Run, Store, slug
 from bascule.training.loop import Probe, Record
 from bascule.training.machine import settle
 from bascule.training.recipe import Recipe
@@ -165,6 +165,15 @@ class Tuning:
     def recipe(self, params: Mapping[str, Any]) -> Recipe:
         """The start with ``params`` in place, on the images of the start."""
         return codec.changed(self.start, {k: _said(v) for k, v in params.items()}, self.brought)
+
+    def with_settings(self, settings: Mapping[str, str], name: str = "") -> Tuning:
+        """With some fields of the start set, as the command line says them, and another name."""
+        start = codec.changed(self.start, settings, self.brought)
+        return replace(self, start=start, name=name or self.name)
+
+    def folder(self, store: Store) -> Path:
+        """Where what its workers share is kept."""
+        return store.root / "tuning" / slug(self.name)
 
     def trial(self, params: Mapping[str, Any]) -> Recipe:
         """What a trial of ``params`` trains."""

@@ -8,6 +8,7 @@
     replay/            old fakes, to ask whether D still knows them
     metrics.json       evaluations, by epoch; neighbours-0020.png: fakes by their nearest reals
     status.json        running, finished, interrupted or failed, and why
+    train.json         what its worker was told last; measure.json likewise, errors.log: complaints
     samples/           epoch-0005.png: G on the fixed z after 5 epochs; shown-0005.png: what D
                        judged in the last step of those, reals to the left of fakes
     checkpoints/       last.pt, epoch-0020.pt: after 20 epochs
