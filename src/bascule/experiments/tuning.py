@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+from filelock import FileLock
 
 from bascule.data.images import ImageSet
 from bascule.data.inner import TrainingPart
@@ -405,11 +406,8 @@ def _is_dead(pid: int) -> bool:
 @contextmanager
 def one_at_a_time(folder: Path) -> Iterator[None]:
     """One worker of this machine asks for a trial at a time."""
-    import fcntl
-
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".ask").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with FileLock(folder / ".ask"):
         yield
 
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # a list of runs is told without PyTorch
     from bascule.training.recipe import AnyRecipe
 
 MOST_ROWS_BYTES = 2**30  # a row is 600 bytes
+LOOK_S = 0.05  # longer than another process holds a lock only to see whether it is free
 
 
 @dataclass(frozen=True)
@@ -245,28 +246,33 @@ class Run:
 
     def is_locked(self) -> bool:
         """Whether a process trains it; nothing is written to know that."""
-        import fcntl
+        from filelock import FileLock, Timeout
 
-        try:
-            with (self.folder / ".lock").open() as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:  # no lock was ever made, or it is not ours to read
+        lock = self.folder / ".lock"
+        if not lock.exists():
             return False
-        return False
+        try:
+            with FileLock(lock, timeout=LOOK_S, poll_interval=LOOK_S / 5):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # it is not ours to open
+            return False
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the run for writing; the system releases it when this process ends, however."""
-        import fcntl
+        from filelock import FileLock, Timeout
 
-        with (self.folder / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise InUse(f"{self.id} is being trained by another process") from None
+        lock = FileLock(self.folder / ".lock", poll_interval=LOOK_S / 5)
+        try:
+            lock.acquire(timeout=LOOK_S)
+        except Timeout:
+            raise InUse(f"{self.id} is being trained by another process") from None
+        try:
             yield
+        finally:
+            lock.release()
 
 
 @dataclass(frozen=True)
