@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 RECIPE = ("data=Faces(n=8,size=32,held_out=0.25)", "model.size=32", "batch=6", "device=cpu")
 RUN = (*RECIPE, "threads=1", "epochs=2")
-LONGEST_S = 120
+LONGEST_S = 600
 
 
 def environment(tree: Path) -> dict[str, str]:

@@ -123,7 +123,11 @@ def do_tune(args: argparse.Namespace) -> int:
 
 
 def seconds_of(text: str) -> float:
-    """``1h30m`` in seconds."""
+    """``1h30m`` in seconds.
+
+    >>> seconds_of("1h30m")
+    5400.0
+    """
     parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", text)
     if not parts or "".join(n + unit for n, unit in parts) != text.replace(" ", ""):
         raise Refusal(f"--budget {text}: expected a time like 90m, 2h or 1h30m")

@@ -23,6 +23,9 @@ def auc(real: Any, fake: Any) -> float:
     """The chance that a real scores above a fake, ties counted half, in [0, 1].
 
     The Mann-Whitney U over its largest value n * m; 1/2 where D cannot tell.
+
+    >>> auc([2.0, 1.0], [0.0, -1.0]), auc([1.0, 0.0], [1.0, 0.0])
+    (1.0, 0.5)
     """
     from scipy.stats import rankdata
 

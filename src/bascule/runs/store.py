@@ -443,7 +443,11 @@ def _key(recipe: AnyRecipe, data_digest: str, fork: Fork | None, processes: int)
 
 
 def slug(text: str) -> str:
-    """A name fit for a file, on every system."""
+    """A name fit for a file, on every system.
+
+    >>> slug("Perfect G, every input noised")
+    'perfect-g-every-input-noised'
+    """
     whole = re.sub(r"[^\w]+", "-", text.lower()).strip("-")
     return whole.encode()[:120].decode(errors="ignore")
 
