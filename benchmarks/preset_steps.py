@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -28,7 +29,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bascule.data.augment import Flip
-from bascule.experiments.launch import Here
 from bascule.interventions import DiffAugment
 from bascule.laws import draw
 from bascule.now import Now, generator
@@ -214,7 +214,10 @@ def scale(name: str, epochs: int, runs: Path, batch: int) -> None:
         log = runs / "log"
         runs.mkdir(parents=True, exist_ok=True)
         words = [*start, *tail, f"threads={threads}", "--name", told]
-        assert Here().start(words, log, threads).wait() == 0, log.read_text()
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        with log.open("w") as errors:
+            done = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=errors, env=environment)
+        assert done.returncode == 0, log.read_text()
         (rows,) = runs.glob(f"*{told.replace(', ', '-').replace(' ', '-')}*/scalars.jsonl")
         rates = [json.loads(line)["images_per_s"] for line in rows.read_text().splitlines()]
         print(f"| {name}, {told} | {statistics.median(rates[1:]):.0f} |", flush=True)

@@ -366,7 +366,8 @@ def _say_failures(results: Results) -> None:
 
 def _learn_attributes(sets: Mapping[object, ImageSet]) -> None:
     """Learn once to read the attributes of built-in faces, before workers ask for it at once."""
-    from bascule.cli.measure import reader_of
+    from bascule.cli.progress import counter
+    from bascule.experiments.measuring import reader_of
 
     for data, images in sets.items():
-        reader_of(data, images)
+        reader_of(data, images, counter)

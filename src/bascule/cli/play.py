@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,8 +50,6 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
     resume = verbs.add_parser("resume", help="go on with a run that was stopped")
     resume.add_argument("run", help="a run's id, a part of it, or its folder")
-    resume.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    resume.add_argument("--keep", type=int, nargs="+", default=(), help=argparse.SUPPRESS)
     resume.set_defaults(do=do_resume)
 
     forks = verbs.add_parser("fork", help="branch a run under a changed rule")
@@ -201,8 +198,6 @@ def named_sets(name: str, size: int) -> TwoSets | CartoonPair:
 def do_resume(args: argparse.Namespace) -> int:
     store = Store(args.runs)
     run = store.find(args.run)
-    if args.worker:
-        return _work(run, store, args.keep)
     return train_run(lambda images: run, run.playable, store)
 
 
@@ -287,16 +282,3 @@ def _lead(run: Run, images: ImageSet, store: Store, team: Team | None) -> int:
         return 130
     print(f"note: {page}")
     return 0
-
-
-def _work(run: Run, store: Store, branches: Sequence[int]) -> int:
-    """Train one run for the scheduler, and stop when it is gone."""
-    from bascule.cli.progress import Lines
-    from bascule.runs.execute import execute
-
-    images = load(run.recipe)
-    steps = len(images.indices("train")) // run.recipe.batch
-    scheduler = os.getppid()
-    lines, gone = (Lines(run.recipe, steps),), lambda: os.getppid() != scheduler
-    state = execute(run, store, lines, images, gone, branches)
-    return 130 if state == "interrupted" else 0

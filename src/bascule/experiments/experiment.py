@@ -54,14 +54,6 @@ class Measure:
         every = recipe.keep_every_epochs
         return found | set(range(every, recipe.epochs, every)) if self.every_kept else found
 
-    def words(self) -> list[str]:
-        """Of the verb ``evaluate``."""
-        found = ["-n", str(self.fakes), *([] if self.attributes else ["--no-attributes"])]
-        found += _settled(self.k_fb, self.sigmas)
-        found += [] if self.settled_fakes else ["--no-settled-fakes"]
-        found += ["--decoded"] if self.decoded else []
-        return [*found, *(["--abilities"] if self.abilities else [])]
-
     def is_done(self, evaluation: Evaluation) -> bool:
         """Whether ``evaluation`` holds all of this, or says why it is left out."""
         labels = evaluation.labels
@@ -90,10 +82,6 @@ class MeasureTranslation:
         """After how many epochs done a run of ``recipe`` is measured."""
         return _within(self.epochs, recipe)
 
-    def words(self) -> list[str]:
-        """Of the verb ``evaluate``."""
-        return ["-n", str(self.pictures), *([] if self.attributes else ["--no-attributes"])]
-
     def is_done(self, evaluation: Evaluation) -> bool:
         """Whether ``evaluation`` holds all of this."""
         return evaluation.fakes <= self.pictures
@@ -105,7 +93,8 @@ class MeasureCoding:
 
     Costs and sparsity at each ``k_fb``, and what each layer makes of noise of each of ``sigmas``:
     :func:`bascule.coding.measure.measure_coding`. ``decoded``: how well the pictures come back from
-    their codes, too (:func:`bascule.coding.decoding.measure_decoding`).
+    their codes, too (:func:`bascule.coding.decoding.measure_decoding`). ``abilities``: as in
+    Measure.
     """
 
     pictures: int = 128
@@ -114,18 +103,11 @@ class MeasureCoding:
     epochs: tuple[int, ...] = ()
     decoded: bool = False
     attributes: bool = False  # of what is decoded, where it is built-in faces
+    abilities: bool = False
 
     def when(self, recipe: AnyRecipe) -> set[int]:
         """After how many epochs done a run of ``recipe`` is measured."""
         return _within(self.epochs, recipe)
-
-    def words(self) -> list[str]:
-        """Of the verb ``evaluate``."""
-        found = ["-n", str(self.pictures)]
-        found += _settled(self.k_fb, self.sigmas)
-        if self.decoded:
-            found += ["--decoded", *([] if self.attributes else ["--no-attributes"])]
-        return found
 
     def is_done(self, evaluation: Evaluation) -> bool:
         """Whether ``evaluation`` holds all of this, or says why it is left out."""
@@ -133,13 +115,12 @@ class MeasureCoding:
         wanted = {f"cost[{way(k)}]" for k in self.k_fb}
         wanted |= {f"SSIM of layer 1[{way(k, s)}]" for k in self.k_fb for s in self.sigmas}
         wanted |= {"milliseconds[decoded]"} if self.decoded else set()
-        return wanted <= labels
+        able = not self.abilities or any(name.startswith("AUROC of ") for name in labels)
+        return able and wanted <= labels
 
 
-def _settled(k_fb: Sequence[float], sigmas: Sequence[float]) -> list[str]:
-    """How the verb ``evaluate`` is told feedback and noise."""
-    found = ["--k-fb", *map(str, k_fb)] if k_fb else []
-    return [*found, *(["--sigma", *map(str, sigmas)] if sigmas else [])]
+Measures = Measure | MeasureTranslation | MeasureCoding
+MEASURES: tuple[type, ...] = (Measure, MeasureTranslation, MeasureCoding)  # of files of jobs
 
 
 def _within(epochs: Sequence[int], recipe: AnyRecipe) -> set[int]:
@@ -164,7 +145,7 @@ class Experiment:
     predictions: Sequence[Prediction]
     checks: Sequence[Prediction] = ()
     seeds: Sequence[int] = (0, 1, 2)
-    measure: Measure | MeasureCoding | MeasureTranslation | None = None
+    measure: Measures | None = None
     pictures: bool = True
     bounds: Mapping[str, NoiseBound] = field(default_factory=dict)
     remarks: str = ""

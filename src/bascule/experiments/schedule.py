@@ -7,21 +7,17 @@ to it until the first of them acts, so it is forked there instead of being train
 from __future__ import annotations
 
 import json
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 
 import numpy as np
 
+from bascule import jobs as work
 from bascule.errors import unknown
-from bascule.experiments.experiment import (
-    Experiment,
-    Measure,
-    MeasureCoding,
-    MeasureTranslation,
-)
+from bascule.experiments.experiment import Experiment, Measures
 from bascule.experiments.launch import Cluster, Here, Process
 from bascule.experiments.predictions import Curves
 from bascule.experiments.verdict import Verdict, verdict
@@ -33,7 +29,6 @@ from bascule.training.machine import cores, settle
 from bascule.training.recipe import AnyRecipe
 
 Workers = dict[int, Process]  # by the place of their job
-Measures = Measure | MeasureCoding | MeasureTranslation | None
 
 
 @dataclass
@@ -289,10 +284,10 @@ def _start(
             continue
         job.state = "running"
         job.epoch = len(job.run.rows())
-        words = ["resume", str(job.run.folder), "--worker"]
-        words += ["--keep", *map(str, sorted(job.branches))] if job.branches else []
+        folder = job.run.folder.resolve()
+        told = work.TrainRun(str(store.root.resolve()), str(folder), tuple(sorted(job.branches)))
         threads = job.run.recipe.threads or cores()
-        worker = _worker(job.run, store, words, threads, launcher, listen=True)
+        worker = _worker(told, folder / "train.json", threads, launcher, listen=True)
         threading.Thread(target=_listen, args=(job, worker), daemon=True).start()
         workers[place] = worker
 
@@ -308,7 +303,7 @@ def _has_room(
     return recipe.device == "cpu" and sum(busy) + also_busy + (recipe.threads or 1) <= cores()
 
 
-def _to_measure(job: Job, measure: Measures) -> list[int]:
+def _to_measure(job: Job, measure: Measures | None) -> list[int]:
     """After which epochs the fakes of a job are still to be measured.
 
     None of a run that shows D what is held out: nothing is left to measure with.
@@ -325,7 +320,7 @@ def _to_measure(job: Job, measure: Measures) -> list[int]:
 def _start_measuring(
     jobs: Sequence[Job],
     measuring: Workers,
-    measure: Measures,
+    measure: Measures | None,
     store: Store,
     launcher: Here | Cluster,
 ) -> bool:
@@ -340,13 +335,13 @@ def _start_measuring(
         if not _has_room(jobs, len(measuring), job.recipe, launcher):
             break
         assert job.run is not None and measure is not None
-        words = ["evaluate", str(job.run.folder), "--worker", *measure.words()]
-        words += ["--epoch", *map(str, job.to_measure or ())]
-        measuring[place] = _worker(job.run, store, words, 1, launcher)
+        folder, epochs = job.run.folder.resolve(), tuple(job.to_measure or ())
+        told = work.MeasureRun(str(store.root.resolve()), str(folder), measure, epochs)
+        measuring[place] = _worker(told, folder / "measure.json", 1, launcher)
     return bool(wanted)
 
 
-def _collect_measured(jobs: Sequence[Job], measuring: Workers, measure: Measures) -> None:
+def _collect_measured(jobs: Sequence[Job], measuring: Workers, measure: Measures | None) -> None:
     """Take note of the measurements that have ended."""
     for place, worker in list(measuring.items()):
         if worker.poll() is None:
@@ -367,16 +362,11 @@ def _said(run: Run) -> str:
 
 
 def _worker(
-    run: Run,
-    store: Store,
-    words: Sequence[str],
-    threads: int,
-    launcher: Here | Cluster,
-    listen: bool = False,
+    job: work.Job, path: Path, threads: int, launcher: Here | Cluster, listen: bool = False
 ) -> Process:
-    """A process of its own for one verb on one run; its complaints go to the run's folder."""
-    command = [sys.executable, "-m", "bascule", "--runs", str(store.root.resolve()), *words]
-    return launcher.start(command, run.folder.resolve() / "errors.log", threads, listen)
+    """A process of its own for one job, written to ``path``; its complaints go beside it."""
+    work.write(job, path)
+    return launcher.start(path, path.with_name("errors.log"), threads, listen)
 
 
 def _listen(job: Job, worker: Process) -> None:

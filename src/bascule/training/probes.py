@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +36,14 @@ class TensorBoard(Probe):
     """The same scalars as TensorBoard events, in the run's folder ``tb/``."""
 
     def __init__(self, folder: Path, epochs_done: int) -> None:
+        self.folder, self.epochs_done = folder, epochs_done
+
+    @cached_property
+    def writer(self) -> Any:
+        """Made when there is something to write: TensorBoard takes a second to load."""
         from torch.utils.tensorboard import SummaryWriter
 
-        self.writer: Any = SummaryWriter(str(folder), purge_step=epochs_done)
+        return SummaryWriter(str(self.folder), purge_step=self.epochs_done)
 
     def epoch_done(self, record: Record) -> None:
         for name, value in record.row.items():
@@ -46,8 +53,4 @@ class TensorBoard(Probe):
 
 
 def tensorboard_is_installed() -> bool:
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    return find_spec("tensorboard") is not None
