@@ -106,7 +106,7 @@ def main() -> int:
                 print(f"{name}: {told['weights']}", flush=True)
                 args.file.write_text(json.dumps(found, indent=1))
                 continue
-            same = before[name] == told
+            same = all(told[part] == kept for part, kept in before[name].items())
             print(f"{name}: {'equal' if same else 'CHANGED'}", flush=True)
             changed += [] if same else [name]
     return 1 if changed else 0
