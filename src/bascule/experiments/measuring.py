@@ -130,9 +130,10 @@ def measure_fakes(
     means: Means,
 ) -> tuple[Evaluation, Image.Image]:
     """Measure fakes, uint8 (N, 3, H, W), wherever they come from."""
+    spaces = means.spaces  # what is refused is refused before a reader learns for minutes
     check_fakes(fakes, images)
     reader = classifier_of(images, means.counter) if attributes else None
-    return evaluate(fakes, images, means.spaces, means.counter, reader, subject, epoch, means.seed)
+    return evaluate(fakes, images, spaces, means.counter, reader, subject, epoch, means.seed)
 
 
 def _coding(
