@@ -17,6 +17,10 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from bascule.errors import Refusal
 
 
+class Placeholder:
+    """Stands for a value whose class is not loaded; every field takes it."""
+
+
 def later(default: Any) -> Any:
     """A field that recipes did not have from the first: at ``default`` it is no part of a digest.
 
@@ -52,6 +56,8 @@ def checked(cls: type, name: str, value: Any) -> Any:
     if kind.is_tuple and value is not None and not isinstance(value, tuple):  # it may be None too
         several = isinstance(value, Iterable) and not isinstance(value, str)
         value = tuple(value) if several else (value,)
+    if any(isinstance(part, Placeholder) for part in (value if kind.is_tuple else (value,)) or ()):
+        return value
     if kind.adapter is None:
         if isinstance(value, kind.hint):
             return value

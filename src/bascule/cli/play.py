@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bascule.cli.numbers import an_epoch
 from bascule.errors import Refusal, unknown
@@ -212,16 +212,15 @@ def do_resume(args: argparse.Namespace) -> int:
 
 def do_fork(args: argparse.Namespace) -> int:
     from bascule.runs import codec
-    from bascule.runs.brought import brought_classes
+    from bascule.runs.brought import known_with
     from bascule.runs.execute import check_shared
     from bascule.runs.fork import fork
 
     store = Store(args.runs)
     parent = store.find(args.run)
-    brought_file = parent.folder / "experiment.py"
-    extra = brought_classes(brought_file)
-    added = tuple(_one_change(text, extra) for text in args.change)
     recipe = parent.playable
+    extra = known_with(recipe)
+    added = tuple(_one_change(text, extra) for text in args.change)
     epochs = args.at_epoch + args.epochs if args.epochs else recipe.epochs
     longer = {"epochs": epochs} | ({"change": recipe.change + added} if added else {})
     recipe = recipe.but(**longer)
@@ -233,13 +232,12 @@ def do_fork(args: argparse.Namespace) -> int:
     check_shared(recipe, processes())
 
     def create(images: ImageSet) -> Run:
-        brought = brought_file if brought_file.exists() else None
-        return fork(store, parent, args.at_epoch, recipe, name, brought, processes=processes())
+        return fork(store, parent, args.at_epoch, recipe, name, processes=processes())
 
     return train_run(create, recipe, store)
 
 
-def _one_change(text: str, extra):
+def _one_change(text: str, extra: Sequence[type]) -> Any:
     from bascule.runs import codec
 
     change = codec.parse(text, extra)

@@ -13,7 +13,6 @@ from bascule.errors import Refusal, unknown
 from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.bounds import NoiseBound, check_bounds
 from bascule.experiments.predictions import Prediction, check
-from bascule.interventions import Intervention
 from bascule.runs import codec
 from bascule.runs.brought import classes_of, load_file
 from bascule.training.recipe import AnyRecipe, Recipe
@@ -170,7 +169,7 @@ class Experiment:
     quick: Experiment | None = None
     name: str = ""
     file: Path | None = None
-    brought: tuple[type[Intervention], ...] = field(default=(), repr=False)
+    brought: tuple[type, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if not self.arms:
@@ -211,8 +210,8 @@ def load(path: Path, quick: bool = False) -> Experiment:
 
 def loaded(
     path: Path, word: str, kind: type[Defined], quick: bool
-) -> tuple[Defined, str, tuple[type[Intervention], ...]]:
-    """What a Python file calls ``word``, or its quick version; its name; the rules it brings."""
+) -> tuple[Defined, str, tuple[type, ...]]:
+    """What a Python file calls ``word``, or its quick version; its name; the classes it knows."""
     module = load_file(path)
     found = getattr(module, word, None)
     if not isinstance(found, kind):
