@@ -36,7 +36,7 @@ from bascule.models.r3gan import R3GAN
 from bascule.models.sagan import SAGAN
 from bascule.models.sngan import SNGAN
 from bascule.models.wgan_gp import WGANGP
-from bascule.objectives import Objective, TopK
+from bascule.objectives import GANLoss, TopK
 from bascule.penalties import PENALTIES, R1, LeCam
 from bascule.presets import (
     AAE_PRESETS,
@@ -101,7 +101,7 @@ PARTS = [
     *(Anneal(0.0, 1.0, 9), Together((PerfectG(1, of="other"), NoiseOnReals())), TopK(0.25)),
     *(RealsAmongFakes(3, Uniform(0.0, 0.2), G_sees=True), FakesAmongReals(5), FakeHistory(99)),
     *(PseudoAugmentation(0.5), NegativeAugmentation(0.5, 4), ResetD(wait=(0.6, 0.3))),
-    *(Objective("hinge"), Cosine(1.0, 0.5, 3), *(kind() for kind in PENALTIES)),
+    *(GANLoss("hinge"), Cosine(1.0, 0.5, 3), *(kind() for kind in PENALTIES)),
     *(DiffAugment(("cutout",)), AdaptiveAugment(speed_images=1000)),
 ]
 
@@ -404,7 +404,7 @@ def test_build_checks_names_types_and_what_is_missing():
 
 OTHER = {
     "top_k": TopK(),
-    "objective": Objective("hinge"),
+    "objective": GANLoss("hinge"),
     "penalties": (R1(),),
     "ema_half_life": 1000.0,
     "labels": "eyesVariant",
@@ -441,7 +441,7 @@ def test_fields_that_came_later_leave_old_runs_their_names():
     told = encode(PLAIN, brief=True)
     assert "objective" not in told and "penalties" not in told and "top_k" in told
     assert encode(PLAIN)["objective"] == {
-        "is": "bascule.objectives:Objective",
+        "is": "bascule.objectives:GANLoss",
         "kind": "non-saturating",
         "smooth": 0.0,
     }

@@ -123,7 +123,7 @@ def _run(args: argparse.Namespace, run: Run) -> int:
         raise Refusal("--epoch and --all-epochs: give one of them")
     if run.playable.shows_held_out():
         raise Refusal(f"{run.id} shows D the held-out images: none is left to measure with")
-    images = load_images(run.recipe.data)
+    images = load_images(run.playable.data)
     check_data(run, images)
     epochs = run.kept_epochs() if args.all_epochs else args.epoch or [None]
     if not epochs:

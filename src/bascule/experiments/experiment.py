@@ -14,7 +14,7 @@ from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.bounds import NoiseBound, check_bounds
 from bascule.experiments.predictions import Prediction, check
 from bascule.runs import codec
-from bascule.runs.brought import classes_of, load_file
+from bascule.runs.brought import classes_of, code_in, load_file, sources
 from bascule.training.recipe import AnyRecipe, Recipe
 
 FOLDER = Path("experiments")
@@ -205,6 +205,9 @@ def load(path: Path, quick: bool = False) -> Experiment:
     folder = path.resolve().parent
     if folder.parent.name == FOLDER.name:
         name = f"{folder.name}/{name}"
+    for recipe in found.arms.values():
+        codec.encode(recipe)  # refuses what no run folder can keep, before anything is trained
+        sources(code_in(recipe))
     return replace(found, name=name, file=path, brought=brought)
 
 

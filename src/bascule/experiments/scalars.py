@@ -86,7 +86,9 @@ def limits(scalar: str, recipes: Iterable[AnyRecipe] = ()) -> Limits:
     ``recipes``: of the runs that measured it, which limit losses.
     """
     name = stem(scalar)
-    kinds = [recipe.objective.kind for recipe in recipes if isinstance(recipe, Recipe)]
+    kinds = [
+        getattr(recipe.objective, "kind", "") for recipe in recipes if isinstance(recipe, Recipe)
+    ]
     if name in LOSSES_FROM_0 and kinds and all(kind in LOSSES_FROM_0[name] for kind in kinds):
         return POSITIVE
     return next((found for pattern, found in LIMITS.items() if re.fullmatch(pattern, name)), ANY)

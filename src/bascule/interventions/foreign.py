@@ -62,13 +62,15 @@ def foreign(written: str, fields: Mapping[str, Any], facts: Mapping[str, Any] = 
 def _class(
     written: str, fields: tuple[str, ...], facts: tuple[tuple[str, Any], ...]
 ) -> type[Foreign]:
-    known = [field for field in fields if hasattr(Foreign, field)]
+    known = [field for field in fields if hasattr(Foreign, field) or field == "names"]
     if known:
         raise ValueError(f"it cannot have the field {known[0]!r}")
     name = written.rpartition(":")[2].rpartition(".")[2]
     if not name.isidentifier():
         raise ValueError("its name is no word")
-    made = make_dataclass(name, [(field, Any) for field in fields], bases=(Foreign,), frozen=True)
+    made: Any = make_dataclass(
+        name, [(field, Any) for field in fields], bases=(Foreign,), frozen=True
+    )
     made.__module__ = __name__
     made.written, made.facts = written, dict(facts)
     return made

@@ -21,6 +21,7 @@ import importlib
 import importlib.util
 import inspect
 import linecache
+import os
 import site
 import sys
 import sysconfig
@@ -230,7 +231,7 @@ def classes_of(module: ModuleType) -> tuple[type, ...]:
 
 def known_with(value: Any) -> tuple[type, ...]:
     """The classes that the files know in which the user's classes of a value are defined."""
-    modules = dict.fromkeys(sys.modules[cls.__module__] for cls in code_in(value))
+    modules = dict.fromkeys(sys.modules[_place(thing)[0]] for thing in code_in(value))
     return tuple(dict.fromkeys(cls for module in modules for cls in classes_of(module)))
 
 
@@ -238,17 +239,52 @@ def known_with(value: Any) -> tuple[type, ...]:
 
 
 def is_users(thing: Any) -> bool:
-    """Whether a class or a function comes neither with bascule nor from a plug-in."""
+    """Whether a class, a function or a value comes neither with bascule nor from a plug-in."""
     return not is_of_package(thing) and not is_of_plugin(thing)
+
+
+def _place(thing: Any) -> tuple[str, str]:
+    """The module and the name of a class, a function, or a value that a module has a name for."""
+    if hasattr(thing, "__qualname__"):
+        return thing.__module__, thing.__qualname__
+    for module, found in list(sys.modules.items()):
+        if module.partition(".")[0] in _codes:
+            for name, value in vars(found).items():
+                if value is thing:
+                    return module, name
+    raise Refusal(
+        f"{str(thing)[:80]} has no name in a file of yours: give it one at the top of the file"
+    )
 
 
 def name_of(thing: Any) -> str:
     """How files name a class, or a function: ``"my_nets.py:G"``, or its module and its name."""
     if not is_users(thing):
         return path_of(thing)
-    found = _file_of(thing.__module__)
-    file = found.rel if found else f"{thing.__module__}.py"
-    return f"{file}:{thing.__qualname__}"
+    module, name = _place(thing)
+    found = _file_of(module)
+    return f"{found.rel if found else f'{module}.py'}:{name}"
+
+
+def said(value: Any) -> str:
+    """A value as :func:`bascule.runs.codec.parse` reads it from here, files named by their path."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(said, value))}]"
+    if isinstance(value, str | int | float | None):
+        return repr(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = [f.name for f in dataclasses.fields(value) if f.init]
+        told = ", ".join(f"{name}={said(getattr(value, name))}" for name in fields)
+        return f"{_said_name(type(value))}({told})"
+    return _said_name(value)
+
+
+def _said_name(thing: Any) -> str:
+    if not is_users(thing):
+        return path_of(thing)
+    module, name = _place(thing)
+    found = _file_of(module)
+    return f"{os.path.relpath(found.path) if found else f'{module}.py'}:{name}"
 
 
 @dataclass(frozen=True, order=True)
@@ -295,7 +331,7 @@ def _file_of(module: str) -> Source | None:
 
 
 def code_in(value: Any) -> list[Any]:
-    """The classes of the user's or of plug-ins that a value is made of."""
+    """The classes and functions of the user's or of plug-ins that a value is made of."""
     found: dict[Any, None] = {}
     _collect(value, found)
     return list(found)
@@ -310,6 +346,8 @@ def _collect(value: Any, found: dict[Any, None]) -> None:
             found[type(value)] = None
         for f in dataclasses.fields(value):
             _collect(getattr(value, f.name), found)
+    elif not isinstance(value, str | int | float | None):
+        found[value] = None
 
 
 def sources(things: Iterable[Any]) -> dict[str, bytes]:
@@ -337,11 +375,17 @@ def sources(things: Iterable[Any]) -> dict[str, bytes]:
 
 
 def _source_of(thing: Any) -> Source:
-    if "<locals>" in thing.__qualname__:
-        raise Refusal(f"{thing.__qualname__} is defined inside a function: move it to the top")
-    source = _file_of(thing.__module__)
+    module, name = _place(thing)
+    if "<locals>" in name:
+        raise Refusal(f"{name} is defined inside a function: move it to the top of its file")
+    source = _file_of(module)
     if source is None:
-        raise Refusal(f"{thing.__qualname__} is in no file: write it into a .py file")
+        raise Refusal(f"{name} is in no file: write it into a .py file")
+    if _is_installed(source.path) and is_users(thing):
+        raise Refusal(
+            f"{name} comes from the installed package {module.partition('.')[0]}: write a "
+            "function or a class in a file of yours that makes it"
+        )
     return source
 
 
@@ -355,8 +399,9 @@ def _imported(source: Source, text: bytes) -> Iterator[Source]:
             continue  # a plug-in is followed within its package
         own = _is_own(source.base, parts[0])
         base, code = (source.base, source.code) if own else (_base_of(parts[0]), None)
-        for depth in range(1, len(parts) + 1) if base else ():
-            yield from _at(base, parts[:depth], code)
+        if base is not None:
+            for depth in range(1, len(parts) + 1):
+                yield from _at(base, parts[:depth], code)
 
 
 def _at(base: Path, parts: Sequence[str], code: Code | None) -> Iterator[Source]:
@@ -463,9 +508,9 @@ def _id(node: ast.AST, field: str) -> str:
 
 def _drop_docstring(node: Any) -> None:
     first = node.body[0] if node.body else None
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-        if isinstance(first.value.value, str):
-            del node.body[0]
+    value = getattr(first, "value", None)
+    if isinstance(first, ast.Expr) and isinstance(getattr(value, "value", None), str):
+        del node.body[0]
 
 
 def _is_definition(node: ast.stmt) -> bool:

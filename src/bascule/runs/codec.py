@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
+from types import FunctionType
 from typing import Any
 
 from bascule.errors import Refusal, unknown
@@ -35,7 +36,9 @@ def encode(value: Any, brief: bool = False, bare: bool = False) -> Any:
         cls = type(value)
         if not names.is_value_class(cls):
             raise _not_frozen(value)
-        told = {"is": _written(cls, brief, bare)}
+        if isinstance(value, Foreign) and value.facts.get("names"):
+            return {"names": value.written}
+        told: dict[str, Any] = {"is": _written(cls, brief, bare)}
         for f in _fields(cls):
             part = getattr(value, f.name)
             if not (brief and f.metadata.get("later") and part == f.default):
@@ -47,7 +50,9 @@ def encode(value: Any, brief: bool = False, bare: bool = False) -> Any:
         return [encode(v, brief, bare) for v in value]
     if value is None or isinstance(value, str | int | float):
         return value
-    if hasattr(type(value), "__dict__"):
+    if isinstance(value, type | FunctionType) or hasattr(value, "__getitem__"):
+        return {"names": name_of(value)}
+    if hasattr(value, "__dict__"):
         raise _not_frozen(value)
     raise Refusal(
         f"{str(value)[:80]} cannot be kept in a file: it is a {type(value).__name__}; expected "
@@ -97,7 +102,7 @@ def decode(
     from bascule.interventions import Intervention
 
     loaded = {name_of(c): c for c in extra}
-    by_word = {c.__name__: c for c in extra}
+    by_word = {c.__name__: c for c in extra if isinstance(c, type)}
 
     def named(name: str) -> type | None:
         if name in loaded:
@@ -113,11 +118,22 @@ def decode(
         hidden = found and name in (to_look or ()) and issubclass(found, Intervention)
         return None if hidden else found
 
+    def thing(name: str) -> Any:
+        if name in loaded:
+            return loaded[name]
+        if USERS.fullmatch(name) and code:
+            return code.find(name)
+        if to_look is not None:
+            return foreign(name, {}, {"names": True})
+        raise unknown("name in a recipe", name, loaded)
+
     def value(plain: Any) -> Any:
         if isinstance(plain, list):
             return tuple(map(value, plain))
         if not isinstance(plain, dict):
             return plain
+        if isinstance(text := plain.get("names"), str):
+            return thing(text)
         name = plain.get("is")
         facts = plain.get("facts")
         fields = {k: value(v) for k, v in plain.items() if k not in ("is", "facts")}
@@ -244,7 +260,7 @@ class _Known:
         self.extra: dict[str, list[type]] = {}
         for cls in extra:
             self.extra.setdefault(cls.__name__, []).append(cls)
-        self.in_full: dict[str, type] = {}
+        self.in_full: dict[str, Any] = {}
 
     def word_for(self, match: re.Match[str]) -> str:
         """A word that stands for a class which is named in full."""
@@ -254,13 +270,11 @@ class _Known:
         found = load_named(name) if USERS.fullmatch(name) else names.find(name)
         if found is None:
             raise unknown("name", name, names.ALIASES)
-        if not names.is_value_class(found):
-            raise _not_frozen_class(name)
         word = f"_class_{len(self.in_full)}"
         self.in_full[word] = found
         return word
 
-    def find(self, word: str) -> type | None:
+    def find(self, word: str) -> Any:
         """The class that a word names. Raises :class:`Refusal` where there are several."""
         if word in self.in_full:
             return self.in_full[word]
@@ -280,6 +294,8 @@ def _value(node: ast.expr, text: str, known: _Known) -> Any:
         cls = known.find(name)
         if cls is None:
             raise unknown("name", name, {*names.ALIASES, *known.extra})
+        if not names.is_value_class(cls):
+            raise _not_frozen_class(name_of(cls))
         given = [f.name for f in _fields(cls)][: len(node.args)]
         if len(node.args) > len(given):
             raise Refusal(f"{ast.unparse(node)}: {name} takes {len(given)} values")
@@ -296,7 +312,7 @@ def _value(node: ast.expr, text: str, known: _Known) -> Any:
     if isinstance(node, ast.Name):
         cls = known.find(node.id)
         if cls is not None:
-            return build(cls, {})
+            return build(cls, {}) if names.is_value_class(cls) else cls
         return {"true": True, "false": False, "none": None}.get(node.id.lower(), node.id)
     try:
         return ast.literal_eval(node)

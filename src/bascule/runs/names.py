@@ -37,7 +37,7 @@ ALIASES: dict[str, str] = {
     "Pix2Pix": "bascule.models.pix2pix:Pix2Pix",
     "Flip": "bascule.data.augment:Flip",
     "Affine": "bascule.data.augment:Affine",
-    "Objective": "bascule.objectives:Objective",
+    "Objective": "bascule.objectives:GANLoss",
     "TopK": "bascule.objectives:TopK",
     "R1": "bascule.penalties:R1",
     "R2": "bascule.penalties:R2",

@@ -61,6 +61,15 @@ def check(root: Path, files: list[Path], whose: str, classes: list[str]) -> None
         mark(root, files)
 
 
+def check_now(whose: str, root: Path, classes: list[str]) -> None:
+    """Refuse to execute code that can have no mark, unless ``--trust`` was said this time."""
+    if not _allowed:
+        raise Refusal(
+            f"{whose} brings Python code: {', '.join(dict.fromkeys(classes))} in {root} would run; "
+            "read it, and allow it with --trust"
+        )
+
+
 def _hash(root: Path, files: list[Path]) -> str:
     found = hmac.new(_secret(), digestmod=hashlib.sha256)
     for path in sorted(files):

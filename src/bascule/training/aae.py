@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bascule.data.augment import Affine, Flip
+from bascule.data.augment import Augmentation
 from bascule.data.batches import as_uint8
 from bascule.data.faces import Faces
-from bascule.data.fractals import Fractals
-from bascule.data.imported import Imported
+from bascule.data.source import DataSource
 from bascule.models.aae import AAE
 from bascule.now import Now, address, generator
 from bascule.steps.aae import Autoencoder, aae_step
@@ -27,7 +26,7 @@ class AAERecipe(AnyRecipe):
     ``lr``: of E and G, which give pictures back; ``lr_D``: of D; ``lr_E``: of E against D.
     """
 
-    data: Faces | Fractals | Imported = Faces()
+    data: DataSource = Faces()
     model: AAE = AAE()
     epochs: int = 100
     batch: int = 64
@@ -39,7 +38,7 @@ class AAERecipe(AnyRecipe):
     beta1: float = 0.5
     beta2: float = 0.999
     # what it sees
-    augment: tuple[Flip | Affine, ...] = ()
+    augment: tuple[Augmentation, ...] = ()
     # arithmetic
     channels_last: bool = True
     threads: int | None = None

@@ -8,10 +8,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from bascule.data.augment import Affine, Flip
+from bascule.data.augment import Augmentation
 from bascule.data.domains import TwoSets
 from bascule.data.faces import Faces
-from bascule.data.pairs import CartoonPair
+from bascule.data.source import PairSource
 from bascule.laws import Rate
 from bascule.models.cut import CUT
 from bascule.now import Now
@@ -27,7 +27,7 @@ class ContrastiveRecipe(TranslationRecipe):
     of all nets. The weights are those of :class:`bascule.steps.contrastive.ContrastRules`.
     """
 
-    data: TwoSets | CartoonPair = TwoSets(Faces(style="adventurer"), Faces())
+    data: PairSource = TwoSets(Faces(style="adventurer"), Faces())
     model: CUT = CUT(
         width=32,
         blocks=4,
@@ -52,7 +52,7 @@ class ContrastiveRecipe(TranslationRecipe):
     patches: int = 64
     temperature: float = 0.07
     # what the nets see
-    augment: tuple[Flip | Affine, ...] = ()
+    augment: tuple[Augmentation, ...] = ()
     # arithmetic
     precision: Literal["auto", "fp32", "bf16"] = "fp32"
     channels_last: bool = True

@@ -8,10 +8,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from bascule.data.augment import Affine, Flip
+from bascule.data.augment import Augmentation
 from bascule.data.domains import TwoSets
 from bascule.data.faces import Faces
-from bascule.data.pairs import CartoonPair
+from bascule.data.source import PairSource
 from bascule.laws import Rate
 from bascule.models.cyclegan import CycleGAN
 from bascule.now import Now
@@ -28,7 +28,7 @@ class CycleRecipe(TranslationRecipe):
     :class:`bascule.steps.cycle.CycleRules`.
     """
 
-    data: TwoSets | CartoonPair = TwoSets(Faces(style="adventurer"), Faces())
+    data: PairSource = TwoSets(Faces(style="adventurer"), Faces())
     model: CycleGAN = CycleGAN(width=32, blocks=4, size=64, width_D=32, halvings=2)
     epochs: int = 100
     batch: int = 1
@@ -43,7 +43,7 @@ class CycleRecipe(TranslationRecipe):
     identity: float = 0.5
     pool: int = 50
     # what the nets see
-    augment: tuple[Flip | Affine, ...] = ()
+    augment: tuple[Augmentation, ...] = ()
     # arithmetic
     precision: Literal["auto", "fp32", "bf16"] = "fp32"
     channels_last: bool = True

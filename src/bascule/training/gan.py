@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bascule.data.augment import Affine, Flip
+from bascule.data.augment import Augmentation
 from bascule.data.batches import as_float, as_uint8
 from bascule.data.color import from_space, to_space
 from bascule.data.images import ImageSet
@@ -162,7 +162,7 @@ def _others(split: str, size: int, indices: Tensor, n: int, now: Now) -> Tensor:
     return torch.cat(draws)[:n]
 
 
-def prepare(batch: Tensor, augment: Sequence[Flip | Affine], space: str, now: Now) -> Tensor:
+def prepare(batch: Tensor, augment: Sequence[Augmentation], space: str, now: Now) -> Tensor:
     """From uint8 RGB to what the players see: augmented, in the colour space, in [-1, 1]."""
     x = as_float(batch)
     for place, transform in enumerate(augment):

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from bascule.data.augment import Affine, Flip
+from bascule.data.augment import Augmentation
 from bascule.data.pairs import CartoonPair
 from bascule.errors import Refusal
 from bascule.laws import Rate
@@ -40,7 +40,7 @@ class PairedRecipe(TranslationRecipe):
     objective: Literal["least-squares", "non-saturating"] = "non-saturating"
     pixels: float = 100.0
     # what the nets see
-    augment: tuple[Flip | Affine, ...] = ()
+    augment: tuple[Augmentation, ...] = ()
     # arithmetic
     precision: Literal["auto", "fp32", "bf16"] = "fp32"
     channels_last: bool = True

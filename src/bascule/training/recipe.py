@@ -9,26 +9,21 @@ from typing import Any, ClassVar, Literal, Self
 from PIL import Image
 from torch import Tensor
 
-from bascule.data.augment import Affine, Flip
+from bascule.data.augment import Augmentation
 from bascule.data.batches import as_uint8
 from bascule.data.color import from_space
-from bascule.data.domains import Data
 from bascule.data.faces import Faces
 from bascule.data.images import ImageSet
-from bascule.data.inner import OneSet
+from bascule.data.source import Data, DataSource
 from bascule.errors import Refusal, unknown
 from bascule.game import Game
 from bascule.interventions import Intervention
 from bascule.laws import Anneal, Cosine, Rate
-from bascule.models.biggan import BigGAN, BigGANDeep
-from bascule.models.dcgan import DCGAN, DCGANW9
-from bascule.models.r3gan import R3GAN
-from bascule.models.sagan import SAGAN
+from bascule.models.dcgan import DCGAN
+from bascule.models.model import Model
 from bascule.models.shipped import check_start
-from bascule.models.sngan import SNGAN
-from bascule.models.wgan_gp import WGANGP
-from bascule.objectives import Objective, TopK
-from bascule.penalties import DRAGAN, R1, R2, Consistency, GradientPenalty, LeCam
+from bascule.objectives import GANLoss, Objective, TopK
+from bascule.penalties import Penalty
 from bascule.steps.gan import Rules
 from bascule.training import gan
 from bascule.training.grid import beside, grid
@@ -38,8 +33,6 @@ from bascule.typed import check_fields, later
 MOST_EPOCHS = 10_000_000
 MOST_THREADS = 1024
 SHOWN, SHOWN_COLUMNS = 16, 4  # of the pictures that D judged, of each kind
-
-Pair = DCGAN | DCGANW9 | SNGAN | SAGAN | WGANGP | BigGAN | BigGANDeep | R3GAN
 
 
 class AnyRecipe:
@@ -152,8 +145,8 @@ class Recipe(AnyRecipe):
     None. A run records what None and "auto" became on its machine.
     """
 
-    data: OneSet = Faces()
-    model: Pair = DCGAN()
+    data: DataSource = Faces()
+    model: Model = DCGAN()
     epochs: int = 100
     batch: int = 64
     seed: int = 0
@@ -163,13 +156,13 @@ class Recipe(AnyRecipe):
     beta1: float = 0.5
     beta2: Rate = 0.999
     # what the players see
-    augment: tuple[Flip | Affine, ...] = ()
+    augment: tuple[Augmentation, ...] = ()
     space: Literal["rgb", "hsv"] = "rgb"
     concat: bool = False  # D sees reals and fakes in one forward pass
     change: tuple[Intervention, ...] = ()
     top_k: TopK | None = None  # G learns from its best fakes alone
-    objective: Objective = later(Objective())
-    penalties: tuple[R1 | R2 | GradientPenalty | DRAGAN | LeCam | Consistency, ...] = later(())
+    objective: Objective = later(GANLoss())
+    penalties: tuple[Penalty, ...] = later(())
     critic_steps: int = later(1)  # D's turns for one of G
     ema_half_life: Rate | None = later(None)  # in images; G's average draws the pictures
     cool_down: float = later(0.0)  # the last share of the epochs, in which rates fall to 0

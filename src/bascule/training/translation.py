@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from bascule.data.augment import Affine, Flip
+from bascule.data.augment import Augmentation
 from bascule.data.batches import as_uint8
 from bascule.data.images import DOMAIN, ImageSet
 from bascule.errors import Refusal
@@ -37,7 +37,7 @@ class TranslationRecipe(AnyRecipe):
     lr: Rate
     beta1: float
     beta2: float
-    augment: tuple[Flip | Affine, ...]
+    augment: tuple[Augmentation, ...]
     precision: Literal["auto", "fp32", "bf16"]
     channels_last: bool
     device: str
