@@ -96,7 +96,7 @@ def checked(cls: type, name: str, value: Any) -> Any:
     try:
         found = kind.adapter.validate_python(value)
         for part in found if isinstance(found, tuple) else (found,):
-            if isinstance(part, Open):
+            if Open in type(part).__mro__:
                 _check_frozen(part)
         numbers = found if isinstance(found, tuple) else (found,)
         if any(isinstance(n, int) and abs(n) >= 2**63 for n in numbers):

@@ -53,7 +53,8 @@ def foreign(written: str, fields: Mapping[str, Any], facts: Mapping[str, Any] = 
     Raises :class:`Refusal` for what is no class.
     """
     try:
-        return _class(written, tuple(fields), tuple(facts.items()))(**fields)
+        told = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in facts.items())
+        return _class(written, tuple(fields), told)(**fields)
     except (TypeError, ValueError) as error:
         raise Refusal(f"no class of a value: {str(written)[:80]!r} ({error})") from None
 

@@ -31,7 +31,7 @@ from functools import cache
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import bascule
@@ -346,8 +346,15 @@ def _collect(value: Any, found: dict[Any, None]) -> None:
             found[type(value)] = None
         for f in dataclasses.fields(value):
             _collect(getattr(value, f.name), found)
-    elif not isinstance(value, str | int | float | None):
+    elif is_named(value):
         found[value] = None
+
+
+def is_named(value: Any) -> bool:
+    """Whether a field's value is written by its name: a class, a function or a dataset."""
+    if isinstance(value, type | FunctionType):
+        return True
+    return hasattr(value, "__getitem__") and not isinstance(value, str | bytes | Mapping)
 
 
 def sources(things: Iterable[Any]) -> dict[str, bytes]:
@@ -358,19 +365,21 @@ def sources(things: Iterable[Any]) -> dict[str, bytes]:
     files of one relative path.
     """
     waiting = [_source_of(thing) for thing in things]
-    found: dict[str, Source] = {}
+    found: set[Source] = set()
     texts: dict[str, bytes] = {}
     while waiting:
         source = waiting.pop()
-        if source.rel in found:
-            if found[source.rel].path != source.path and texts[source.rel] != source.read():
-                raise Refusal(
-                    f"{found[source.rel].path} and {source.path} would be the same file in the "
-                    "run's copy of the code: rename one of them"
-                )
+        if source in found:
             continue
-        found[source.rel], texts[source.rel] = source, source.read()
-        waiting += _imported(source, texts[source.rel])
+        found.add(source)
+        text = source.read()
+        if texts.setdefault(source.rel, text) != text:
+            one, other = sorted(str(each.path) for each in found if each.rel == source.rel)[:2]
+            raise Refusal(
+                f"{one} and {other} would be the same file in the run's copy of the code: rename "
+                "one of them"
+            )
+        waiting += _imported(source, text)
     return dict(sorted(texts.items()))
 
 

@@ -8,13 +8,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from types import FunctionType
 from typing import Any
 
 from bascule.errors import Refusal, unknown
 from bascule.interventions.foreign import Foreign, foreign
 from bascule.runs import names
-from bascule.runs.brought import Code, load_named, name_of
+from bascule.runs.brought import Code, is_named, load_named, name_of
 from bascule.typed import checked, hints
 
 FACTS = ("size", "z_dim", "classes", "paired", "entropic", "blind", "kind", "every")
@@ -50,7 +49,7 @@ def encode(value: Any, brief: bool = False, bare: bool = False) -> Any:
         return [encode(v, brief, bare) for v in value]
     if value is None or isinstance(value, str | int | float):
         return value
-    if isinstance(value, type | FunctionType) or hasattr(value, "__getitem__"):
+    if is_named(value):
         return {"names": name_of(value)}
     if hasattr(value, "__dict__"):
         raise _not_frozen(value)
@@ -81,9 +80,9 @@ def _facts(value: Any) -> dict[str, Any]:
     if names.is_of_package(type(value)):
         return {}
     fields = {f.name for f in _fields(type(value))}
-    found = {name: getattr(value, name, None) for name in FACTS if name not in fields}
+    found = {n: getattr(value, n) for n in FACTS if n not in fields and hasattr(value, n)}
     found |= {name: getattr(value, name)() for name in OF_RULES if hasattr(value, name)}
-    return {name: v for name, v in found.items() if isinstance(v, str | int | float)}
+    return {name: v for name, v in found.items() if isinstance(v, str | int | float | tuple | None)}
 
 
 def decode(

@@ -2,9 +2,10 @@
 
 A pack is a .tar.xz of run folders with recipe, the user's code, origin, status, scalars,
 diagnostics and evaluations (numbers to 8 significant digits) and, where asked for, the first row
-of the last sample grid. Left out are the spread and the lowest batch of an epoch's scalars, which no note reads. An unpacked run
-is finished: experiments find it by its recipe and do not train it again, notes and verdicts read
-it. It has no checkpoint, so it draws nothing new; a fork of it replays its past.
+of the last sample grid. Left out are the spread and the lowest batch of an epoch's scalars, which
+no note reads. An unpacked run is finished: experiments find it by its recipe and do not train it
+again, notes and verdicts read it. It has no checkpoint, so it draws nothing new; a fork of it
+replays its past. Its code is not trusted (:mod:`bascule.runs.trust`).
 """
 
 from __future__ import annotations
