@@ -31,7 +31,7 @@ class Model(Open):
         """(G, D). G maps z (B, z_dim) to images (B, 3, size, size) in [-1, 1]; D maps such images
         to logits, (B,), or (B, H) of H heads.
 
-        Draw every weight from ``rng`` where a run must not depend on what was drawn before; the
-        global generator of PyTorch is seeded alike at each start, so layers may draw from it too.
+        Weights may be drawn from ``rng``, or from PyTorch's global generator as layers do by
+        themselves: both are seeded by the recipe's seed.
         """
         raise NotImplementedError

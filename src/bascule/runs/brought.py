@@ -281,7 +281,7 @@ def said(value: Any) -> str:
 
 def _said_name(thing: Any) -> str:
     if not is_users(thing):
-        return path_of(thing)
+        return str(thing.__name__)
     module, name = _place(thing)
     found = _file_of(module)
     return f"{os.path.relpath(found.path) if found else f'{module}.py'}:{name}"

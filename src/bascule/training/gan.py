@@ -39,7 +39,9 @@ def players(
     make = make or recipe.model.players
     device = torch.device(recipe.device)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    G, D = make(generator(recipe.seed, "players"))
+    with torch.random.fork_rng(devices=[]):  # nets of the user's may draw from the global one
+        torch.manual_seed(address(recipe.seed, "players"))
+        G, D = make(generator(recipe.seed, "players"))
     if recipe.start is not None:
         load_into(recipe.start, G, D)
     if recipe.labels is not None:
