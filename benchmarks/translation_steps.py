@@ -115,7 +115,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     preset = TRANSLATION_PRESETS["cyclegan-light"]
-    assert isinstance(preset, CycleRecipe)
+    assert preset.evaluates == "translations"
     light = settle(preset.but(threads=args.threads, device="cpu", precision="fp32"))
     images = light.data.load()
     pixels = torch.from_numpy(images.pixels[images.indices("train")])

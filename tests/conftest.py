@@ -26,6 +26,7 @@ def data_cache(tmp_path_factory):
     """Every test draws and imports into a temporary cache, never the user's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BASCULE_DATA", str(tmp_path_factory.mktemp("data")))
+        patch.setenv("BASCULE_STATE", str(tmp_path_factory.mktemp("state")))
         yield
 
 

@@ -16,7 +16,7 @@ from bascule.laws import Uniform
 from bascule.models.biggan import BigGAN
 from bascule.models.dcgan import DCGAN
 from bascule.now import generator
-from bascule.objectives import Objective, TopK
+from bascule.objectives import GANLoss, TopK
 from bascule.penalties import R1, R2, Consistency, GradientPenalty, LeCam
 from bascule.team import joined
 from bascule.training.gan import Recipe
@@ -38,12 +38,12 @@ GAMES = {
         change=(FakesAmongReals(t=3), FakeHistory(size=12), InstanceNoise(Uniform(0.0, 0.1))),
         top_k=TopK(0.5, 0.5),
     ),
-    "slopes": plain.but(penalties=(R1(), R2()), objective=Objective("relativistic")),
+    "slopes": plain.but(penalties=(R1(), R2()), objective=GANLoss("relativistic")),
     "penalties": smooth.but(
         change=(DiffAugment(),), penalties=(GradientPenalty(), LeCam(), Consistency())
     ),
     "average": smooth.but(
-        model=BigGAN(width=1, z_dim=8, size=32), objective=Objective("hinge"), ema_half_life=24.0
+        model=BigGAN(width=1, z_dim=8, size=32), objective=GANLoss("hinge"), ema_half_life=24.0
     ),
 }
 

@@ -23,7 +23,7 @@ LAYERS = {
     "notebook": 9,
     **dict.fromkeys(["cli", "__main__"], 10),
 }
-SHARED_BY_MODELS = ("layers", "resampling", "translators")
+SHARED_BY_MODELS = ("layers", "model", "resampling", "translators")
 MERGED = {"bascule.models.hybrids": "sdpc"}  # what is built on another's model
 FREE_WITHIN = {0, 7, 10}  # foundations; schedulers and workers share jobs; __main__ calls cli
 

@@ -7,7 +7,7 @@ import torch
 from torch.nn import BCEWithLogitsLoss
 
 from bascule.errors import Refusal
-from bascule.objectives import Objective, TopK, loss_D, loss_G, per_image
+from bascule.objectives import GANLoss, TopK, loss_D, loss_G, per_image
 
 BCE = BCEWithLogitsLoss()
 RNG = torch.Generator().manual_seed(0)
@@ -188,14 +188,14 @@ def log_sigmoid(x: float) -> float:
     ],
 )
 def test_each_objective_by_hand(kind, d, g):
-    objective = Objective(kind)
+    objective = GANLoss(kind)
     assert objective.D(X, Y).item() == pytest.approx(d, rel=1e-12)
     assert objective.G(Y, X).item() == pytest.approx(g, rel=1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_of_each_objective_are_finite_differences(kind):
-    objective = Objective(kind)
+    objective = GANLoss(kind)
     real, fake = X.clone().requires_grad_(), Y.clone().requires_grad_()
     on_real, on_fake = torch.autograd.grad(objective.D(real, fake), (real, fake))
     (g,) = torch.autograd.grad(objective.G(fake, X), fake)
@@ -209,7 +209,7 @@ def test_gradients_of_each_objective_are_finite_differences(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_D_gains_by_raising_reals_and_G_by_raising_fakes(kind):
-    objective = Objective(kind)
+    objective = GANLoss(kind)
     real, fake = torch.tensor([0.5]), torch.tensor([0.25])
     assert objective.D(real + 0.1, fake) < objective.D(real, fake)
     assert objective.D(real, fake - 0.1) < objective.D(real, fake)
@@ -218,42 +218,42 @@ def test_D_gains_by_raising_reals_and_G_by_raising_fakes(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_where_D_cannot_tell_no_constant_logit_costs_less(kind):
-    level, _ = Objective(kind).blind
+    level, _ = GANLoss(kind).blind
     grid = torch.linspace(-3, 3, 1201, dtype=torch.float64)
-    losses = [Objective(kind).D(c[None], c[None]).item() for c in grid]
+    losses = [GANLoss(kind).D(c[None], c[None]).item() for c in grid]
     assert min(losses) == pytest.approx(level, abs=1e-6)
-    assert Objective("minimax", smooth=0.1).blind is None
+    assert GANLoss("minimax", smooth=0.1).blind is None
 
 
 def test_the_default_is_the_game_of_2014():
-    assert Objective().D(X, Y) == loss_D(X, Y) and Objective().G(Y) == loss_G(Y)
+    assert GANLoss().D(X, Y) == loss_D(X, Y) and GANLoss().G(Y) == loss_G(Y)
 
 
 def test_only_the_relativistic_game_pairs():
     """Of two pairs with one difference each: only there a common shift of both changes nothing."""
-    assert [kind for kind in KINDS if Objective(kind).paired] == ["relativistic"]
-    shifted = Objective("relativistic").D(X + 7, Y + 7)
-    torch.testing.assert_close(shifted, Objective("relativistic").D(X, Y))
+    assert [kind for kind in KINDS if GANLoss(kind).paired] == ["relativistic"]
+    shifted = GANLoss("relativistic").D(X + 7, Y + 7)
+    torch.testing.assert_close(shifted, GANLoss("relativistic").D(X, Y))
 
 
 def test_smooth_labels_by_hand_and_as_torch_has_them():
     labels = torch.full_like(X, 0.9)
     expected = BCE(X, labels) + BCE(Y, torch.zeros_like(Y))
-    assert Objective("minimax", smooth=0.1).D(X, Y).item() == pytest.approx(expected.item())
+    assert GANLoss("minimax", smooth=0.1).D(X, Y).item() == pytest.approx(expected.item())
     by_hand = (1.1**2 + 0.4**2 + 1.9**2) / 6 + (9 + 0.0625 + 2.25) / 6
-    assert Objective("least-squares", smooth=0.1).D(X, Y).item() == pytest.approx(by_hand)
-    assert Objective(smooth=0.1).G(Y) == loss_G(Y)  # one-sided: G's labels stay
+    assert GANLoss("least-squares", smooth=0.1).D(X, Y).item() == pytest.approx(by_hand)
+    assert GANLoss(smooth=0.1).G(Y) == loss_G(Y)  # one-sided: G's labels stay
 
 
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
-        ({"kind": "hinges"}, "kind='hinges' in Objective: "),
+        ({"kind": "hinges"}, "kind='hinges' in GANLoss: "),
         ({"smooth": 1.0}, r"smooth=1.0: expected a number in \[0, 1\)"),
         ({"kind": "hinge", "smooth": 0.1}, "the hinge loss has no labels; those with labels: non-"),
     ],
 )
 def test_an_objective_refuses_what_is_none(bad, said):
     with pytest.raises(Refusal, match=said) as refusal:
-        Objective(**bad)
+        GANLoss(**bad)
     assert "\n" not in str(refusal.value)

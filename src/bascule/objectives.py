@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 from bascule.errors import Refusal
-from bascule.typed import check_fields
+from bascule.typed import Open, check_fields
 
 
 def per_image(logits: Tensor) -> Tensor:
@@ -111,9 +111,39 @@ _LOSSES: dict[Kind, _Losses] = {
 }
 
 
+class Objective(Open):
+    """What both players minimise, as a frozen dataclass: losses of D's logits.
+
+    Logits are (B,) of a batch, or (B, H) of a D with H heads.
+    """
+
+    @property
+    def paired(self) -> bool:
+        """Whether G's part needs the logits of reals too."""
+        return False
+
+    @property
+    def entropic(self) -> bool:
+        """Whether losses are in nats, of probabilities sigmoid(logit)."""
+        return False
+
+    @property
+    def blind(self) -> tuple[float, str] | None:
+        """The least loss of a D that cannot tell, as a number and in words; None: not known."""
+        return None
+
+    def D(self, logit_real: Tensor, logit_fake: Tensor) -> Tensor:
+        """D's loss, a scalar, of the logits of reals and of fakes."""
+        raise NotImplementedError
+
+    def G(self, logit_fake: Tensor, logit_real: Tensor | None = None) -> Tensor:
+        """G's loss, a scalar; ``logit_real`` is given where the objective is ``paired``."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class Objective:
-    """What both players minimise.
+class GANLoss(Objective):
+    """The losses of the literature.
 
     Where ``kind`` is not one of cross-entropy (non-saturating, minimax, relativistic), a logit is
     a score and not a log odds: D_x and D_Gz, which are sigmoid(logit), then say which way it
@@ -140,26 +170,21 @@ class Objective:
 
     @property
     def paired(self) -> bool:
-        """Whether G's part needs the logits of reals too."""
         return self._losses.paired
 
     @property
     def entropic(self) -> bool:
-        """Whether losses are in nats, of probabilities."""
         return self._losses.entropic
 
     @property
     def blind(self) -> tuple[float, str] | None:
-        """The least loss of a D that cannot tell, as a number and in words; None: not known."""
         return None if self.smooth else self._losses.blind
 
     def D(self, logit_real: Tensor, logit_fake: Tensor) -> Tensor:
-        """D's loss; (B,) logits of both sides."""
         labels = {"smooth": self.smooth} if self._losses.labelled else {}
         return self._losses.D(logit_real, logit_fake, **labels)
 
     def G(self, logit_fake: Tensor, logit_real: Tensor | None = None) -> Tensor:
-        """G's loss; ``logit_real`` where the objective is ``paired``."""
         beside = (logit_real,) if self.paired else ()
         return self._losses.G(logit_fake, *beside)
 

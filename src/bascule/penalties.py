@@ -20,7 +20,7 @@ from bascule.data.augment import Affine, Flip
 from bascule.errors import Refusal
 from bascule.laws import Law, check_strength, draw
 from bascule.now import Now
-from bascule.typed import check_fields
+from bascule.typed import Open, check_fields
 
 Side = Literal["real", "fake"]
 
@@ -41,8 +41,8 @@ class Turn:
     now: Now
 
 
-class Penalty:
-    """Asks nothing."""
+class Penalty(Open):
+    """What D pays beside its loss, as a frozen dataclass."""
 
     differentiates: ClassVar[tuple[Side, ...]] = ()  # whose images need a gradient
     every: int = 1
@@ -52,6 +52,7 @@ class Penalty:
         return now.step % self.every == 0
 
     def __call__(self, turn: Turn) -> Tensor:
+        """What D pays in this turn, a scalar."""
         raise NotImplementedError
 
     def _check(self, *strengths: str) -> None:

@@ -34,7 +34,7 @@ from bascule.models.sagan import SAGAN
 from bascule.models.sdpc import SDPC, Inference, Layer
 from bascule.models.sngan import SNGAN
 from bascule.models.wgan_gp import WGANGP
-from bascule.objectives import Objective
+from bascule.objectives import GANLoss
 from bascule.penalties import R1, R2, GradientPenalty
 from bascule.training.aae import AAERecipe
 from bascule.training.contrastive import ContrastiveRecipe
@@ -68,7 +68,7 @@ dcgan_w9_light = dcgan_w9.but(model=DCGANW9(width=24), precision="auto")
 # rates that fall to 0.
 sngan64 = dcgan64.but(
     model=SNGAN(width=64),
-    objective=Objective("hinge"),
+    objective=GANLoss("hinge"),
     critic_steps=5,
     lr_D=Anneal(2e-4, 0.0, until_epoch=500),
     lr_G=Anneal(2e-4, 0.0, until_epoch=500),
@@ -80,7 +80,7 @@ sngan64 = dcgan64.but(
 sagan64 = sngan64.but(model=SAGAN(width=64), critic_steps=1, lr_D=4e-4, lr_G=1e-4)
 # Gulrajani et al. 2017, algorithm 1 and the appendix for its ResNets.
 wgan_gp64 = sngan64.but(
-    model=WGANGP(width=64), objective=Objective("wasserstein"), penalties=(GradientPenalty(10.0),)
+    model=WGANGP(width=64), objective=GANLoss("wasserstein"), penalties=(GradientPenalty(10.0),)
 )
 # Brock et al. 2019, appendix C, with a batch of 256 instead of 2048. The half-life is that of an
 # average which keeps 0.9999 at each step.
@@ -92,7 +92,7 @@ biggan_deep64 = biggan64.but(model=BigGANDeep(width=128))
 # 2,000 epochs of 10,000.
 r3gan64 = sngan64.but(
     model=R3GAN((768, 768, 768, 768, 384), blocks=2),
-    objective=Objective("relativistic"),
+    objective=GANLoss("relativistic"),
     penalties=(R1(Cosine(2.0, 0.2, 2000)), R2(Cosine(2.0, 0.2, 2000))),
     critic_steps=1,
     batch=256,
@@ -104,12 +104,12 @@ r3gan64 = sngan64.but(
 )
 
 dcgan64_hinge = dcgan64_light.but(
-    objective=Objective("hinge"), augment=Flip(), change=DiffAugment(), ema_half_life=5000.0
+    objective=GANLoss("hinge"), augment=Flip(), change=DiffAugment(), ema_half_life=5000.0
 )
 # What a search over 40,000 images found (experiments/tune/light_dcgan.py), rounded; the rates fall
 # in the last quarter (experiments/cool_down.py).
 dcgan64_tuned = dcgan64_hinge.but(
-    objective=Objective(),
+    objective=GANLoss(),
     augment=(),
     change=(),
     batch=16,
@@ -126,7 +126,7 @@ sngan64_light = dcgan64_hinge.but(model=SNGAN(width=8))
 sagan64_light = dcgan64_hinge.but(model=SAGAN(width=8))
 wgan_gp64_light = dcgan64_hinge.but(
     model=WGANGP(width=8),
-    objective=Objective("wasserstein"),
+    objective=GANLoss("wasserstein"),
     penalties=(GradientPenalty(10.0),),
     critic_steps=5,
     lr_D=2e-4,
@@ -136,7 +136,7 @@ biggan64_light = dcgan64_hinge.but(model=BigGAN(width=8), lr_D=2e-4, lr_G=2e-4)
 # Lazy penalties depart from the paper, and so does DiffAugment.
 r3gan64_light = dcgan64_hinge.but(
     model=R3GAN((64, 64, 64, 32, 16)),
-    objective=Objective("relativistic"),
+    objective=GANLoss("relativistic"),
     penalties=(R1(1.0, every=4), R2(1.0, every=4)),
     lr_D=2e-4,
     lr_G=2e-4,

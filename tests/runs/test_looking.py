@@ -7,7 +7,7 @@ import pytest
 from bascule.errors import Refusal
 from bascule.interventions.foreign import Foreign, foreign
 from bascule.now import Now
-from bascule.runs import codec
+from bascule.runs import codec, trust
 from bascule.runs.store import Store
 
 QUESTION = """
@@ -46,7 +46,7 @@ def test_no_copy_of_an_experiment_is_executed_to_look(bascule, tmp_path):
     assert code == 0, err
 
     # Whoever packs may write anything into the copy: it is no part of what finds a run.
-    for copy in Path("runs").glob("*/experiment.py"):
+    for copy in Path("runs").glob("*/code/question.py"):
         copy.write_text(f"{QUESTION}\nPath({str(tmp_path / 'marker')!r}).touch()\n")
     assert bascule("pack", "question.py", "-o", "evil.tar.xz")[0] == 0
 
@@ -54,7 +54,7 @@ def test_no_copy_of_an_experiment_is_executed_to_look(bascule, tmp_path):
     code, out, err = bascule(*there, "unpack", "evil.tar.xz")
     assert code == 0 and "2 runs unpacked" in out, err
     store = Store(Path("elsewhere"))
-    dim = next(run for run in store.runs() if (run.folder / "experiment.py").exists())
+    dim = next(run for run in store.runs() if (run.folder / "code").exists())
     for words in (
         ["list"],
         ["compare", "plain", dim.id],
@@ -74,7 +74,11 @@ def test_no_copy_of_an_experiment_is_executed_to_look(bascule, tmp_path):
     assert "Dim(factor=0.25, at_epoch=1)" in (dim.folder / "note.md").read_text("utf-8")
     assert not (tmp_path / "marker").exists()
 
-    _ = dim.playable  # what trains, draws or measures does load it
+    with pytest.raises(Refusal, match=r"question\.py would run for question\.py:Dim; read it"):
+        _ = dim.playable  # what trains, draws or measures would load it
+    assert not (tmp_path / "marker").exists()
+    trust.mark(*dim._own_files())
+    _ = dim.playable
     assert (tmp_path / "marker").exists()
 
 
@@ -98,5 +102,5 @@ def test_a_placeholder_prints_compares_and_is_written_as_the_rule_itself():
 
 def test_no_game_is_played_with_a_placeholder():
     rule = foreign("Dim", {"factor": 0.25})
-    with pytest.raises(Refusal, match=r"this run uses Dim from its own experiment\.py, which look"):
+    with pytest.raises(Refusal, match=r"this run uses Dim from its own code, which look"):
         rule.prepare(None, Now(0, 0, 0))

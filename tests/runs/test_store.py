@@ -20,7 +20,7 @@ from bascule.interventions import NoiseOnReals, PerfectG
 from bascule.interventions.foreign import Foreign
 from bascule.laws import Uniform
 from bascule.now import Now
-from bascule.runs import codec
+from bascule.runs import codec, trust
 from bascule.runs import store as store_module
 from bascule.runs.brought import brought_classes
 from bascule.runs.store import Fork, Run, Store, code_version, slug
@@ -448,8 +448,9 @@ def dim(file):
 def test_a_brought_rule_survives_in_the_folder_alone(tiny, store, experiment_file, tmp_path):
     rule = dim(experiment_file)(factor=0.125)
     recipe = tiny.but(change=[PerfectG(2), rule])
-    run = store.create(recipe, "run", DATA, experiment_file=experiment_file)
-    assert (run.folder / "experiment.py").read_bytes() == experiment_file.read_bytes()
+    run = store.create(recipe, "run", DATA)
+    kept = run.folder / "code" / "my_experiment.py"
+    assert kept.read_bytes() == experiment_file.read_bytes()
     experiment_file.unlink()
     moved = tmp_path / "elsewhere"
     shutil.move(run.folder, moved)
@@ -467,22 +468,23 @@ def test_two_runs_with_rules_of_one_name_keep_their_own(tiny, store, experiment_
         experiment_file.write_text(BROUGHT.replace("FACTOR", factor), "utf-8")
         recipe = tiny.but(change=dim(experiment_file)())
         name = f"times {factor}"
-        runs.append(store.create(recipe, name, DATA, experiment_file=experiment_file))
+        runs.append(store.create(recipe, name, DATA))
     x = torch.ones(1, 3, 2, 2)
     rules = [Run(run.folder).playable.change[0] for run in runs]
     assert [rule.view(x, Now(0, 0, 0))[0, 0, 0, 0].item() for rule in rules] == [0.5, 3.0]
 
 
 def test_the_file_is_kept_only_where_it_is_needed(tiny, store, experiment_file):
-    plain = store.create(tiny.but(change=PerfectG(2)), "a", DATA, experiment_file=experiment_file)
-    assert not (plain.folder / "experiment.py").exists()
+    plain = store.create(tiny.but(change=PerfectG(2)), "a", DATA)
+    assert not (plain.folder / "code").exists()
 
 
 def test_a_broken_experiment_file_is_named(tiny, store, experiment_file):
     recipe = tiny.but(change=dim(experiment_file)())
-    run = store.create(recipe, "run", DATA, experiment_file=experiment_file)
-    (run.folder / "experiment.py").write_text("1 / 0")
-    assert "experiment.py does not load: ZeroDivisionError" in refusal(
+    run = store.create(recipe, "run", DATA)
+    (run.folder / "code" / "my_experiment.py").write_text("1 / 0")
+    trust.mark(*run._own_files())
+    assert "my_experiment.py does not load: ZeroDivisionError" in refusal(
         lambda: Run(run.folder).playable
     )
 
@@ -493,7 +495,7 @@ def test_a_rule_that_was_edited_is_another_run(tiny, store, experiment_file):
     for factor in ("0.5", "3.0"):
         experiment_file.write_text(BROUGHT.replace("FACTOR", factor), "utf-8")
         recipe = tiny.but(change=dim(experiment_file)())
-        runs.append(store.create(recipe, "run", DATA, experiment_file=experiment_file))
+        runs.append(store.create(recipe, "run", DATA))
     assert runs[0].id != runs[1].id
 
 
@@ -502,7 +504,7 @@ def test_a_brought_rule_may_bear_the_name_of_a_built_in_one(tiny, store, experim
     text = BROUGHT.replace("FACTOR", "0.5").replace("Dim", "InstanceNoise")
     experiment_file.write_text(text.replace("factor", "sigma"), "utf-8")
     rule = dim(experiment_file)(sigma=0.125)
-    run = store.create(tiny.but(change=rule), "run", DATA, experiment_file=experiment_file)
+    run = store.create(tiny.but(change=rule), "run", DATA)
     x = torch.ones(1, 3, 2, 2)
     assert isinstance(Run(run.folder).recipe.change[0], Foreign)  # nor is that one shown
     shown = Run(run.folder).playable.change[0].view(x, Now(0, 0, 0))
@@ -511,10 +513,7 @@ def test_a_brought_rule_may_bear_the_name_of_a_built_in_one(tiny, store, experim
 
 def test_runs_that_share_a_brought_rule_do_not_differ_in_it(tiny, store, experiment_file):
     recipe = tiny.but(change=dim(experiment_file)())
-    runs = [
-        store.create(recipe.but(seed=seed), "run", DATA, experiment_file=experiment_file)
-        for seed in (0, 1)
-    ]
+    runs = [store.create(recipe.but(seed=seed), "run", DATA) for seed in (0, 1)]
     a, b = (Run(run.folder).recipe for run in runs)
     assert codec.differences(a, b) == {"seed": (0, 1)}
 

@@ -122,10 +122,16 @@ def test_no_right_to_read_a_folder(bascule, make_run, tiny, store, monkeypatch):
         ({"is": "Nobody", "epochs": 3}, "it holds no recipe"),
         ({"is": "Faces", "epochs": 3}, "unknown field of Faces"),
         ({"is": ["Recipe"], "epochs": 3}, "unknown class in a recipe"),
-        ({"is": "Recipe", "epochs": 3, "model": {"is": "Nobody"}}, "model=Nobody() in Recipe"),
-        ({"is": "Recipe", "epochs": 3, "change": [{"is": "a b"}]}, "no class of a rule: 'a b'"),
-        ({"is": "Recipe", "epochs": 3, "change": [{"is": "A", "x y": 1}]}, "no class of a rule"),
-        ({"is": "Recipe", "epochs": 3, "change": [{"is": "A", "acts_from": 1}]}, "no class of"),
+        (
+            {"is": "Recipe", "epochs": 3, "model": {"is": "Nobody"}},
+            "Nobody is not loaded: it tells no size",
+        ),
+        ({"is": "Recipe", "epochs": 3, "change": [{"is": "a b"}]}, "no class of a value: 'a b'"),
+        ({"is": "Recipe", "epochs": 3, "change": [{"is": "A", "x y": 1}]}, "no class of a value"),
+        (
+            {"is": "Recipe", "epochs": 3, "change": [{"is": "A", "acts_from": 1}]},
+            "no class of a value",
+        ),
     ],
 )
 def test_a_recipe_of_classes_that_nobody_knows_is_refused_when_it_is_asked_for(

@@ -9,7 +9,7 @@ from torch.nn.functional import relu, softplus
 
 from bascule.interventions import DiffAugment, InstanceNoise, Intervention
 from bascule.now import Now
-from bascule.objectives import Objective
+from bascule.objectives import GANLoss
 from bascule.penalties import R1, R2, Consistency, GradientPenalty, LeCam
 from bascule.steps.gan import Rules, gan_step
 from bascule.training.state import begin
@@ -97,7 +97,7 @@ def two_games(recipe):
 )
 def test_a_game_for_another_objective_is_the_one_written_by_hand(plain, kind, loss_D, loss_G):
     game, reference = two_games(plain)
-    ours = play(game, 3, Rules(Objective(kind)))
+    ours = play(game, 3, Rules(GANLoss(kind)))
     theirs = by_hand(reference, plain, 3, loss_D, loss_G)
     for got, expected in zip(ours, theirs, strict=True):
         for name in ("loss_D", "loss_G"):
@@ -153,7 +153,7 @@ def test_wgan_gp_with_its_critic_steps_is_the_one_written_by_hand(plain):
         D.train()
         return out
 
-    ours = play(game, 6, Rules(Objective("wasserstein"), (rule,), critic_steps=3))
+    ours = play(game, 6, Rules(GANLoss("wasserstein"), (rule,), critic_steps=3))
     theirs = by_hand(
         reference,
         plain,

@@ -12,7 +12,7 @@ from bascule.models.dcgan import DCGAN
 from bascule.models.layers import Labelled
 from bascule.models.sngan import SNGAN
 from bascule.now import generator
-from bascule.objectives import Objective
+from bascule.objectives import GANLoss
 from bascule.penalties import Consistency, GradientPenalty
 from bascule.runs.execute import execute
 from bascule.runs.generate import generate
@@ -30,7 +30,7 @@ def told(tiny):
         data=FACES,
         model=SNGAN(width=4, z_dim=8, size=32, classes=len(values)),
         labels="mouthVariant",
-        objective=Objective("hinge"),
+        objective=GANLoss("hinge"),
         ema_half_life=20.0,
     )
 

@@ -32,7 +32,7 @@ from bascule.interventions import (
 from bascule.laws import Anneal, Cosine
 from bascule.models.dcgan import DCGAN
 from bascule.now import Now, generator
-from bascule.objectives import Objective, TopK
+from bascule.objectives import GANLoss, TopK
 from bascule.penalties import R1, LeCam
 from bascule.runs.execute import execute
 from bascule.steps.gan import Rules
@@ -349,7 +349,7 @@ def test_the_memory_layout_is_the_recipes(tiny, fed, channels_last):
     [
         Rules(),
         Rules(concat=True, top_k=TopK(nu=0.25)),
-        Rules(Objective("hinge"), (R1(1.0), LeCam()), critic_steps=3),
+        Rules(GANLoss("hinge"), (R1(1.0), LeCam()), critic_steps=3),
     ],
     ids=["plain", "concat, top-k", "hinge"],
 )
@@ -424,7 +424,7 @@ def test_pictures_are_drawn_by_the_average(tiny):
 
 def test_everything_later_stops_and_goes_on_bit_for_bit(tiny, same):
     recipe = tiny.but(
-        objective=Objective("hinge"),
+        objective=GANLoss("hinge"),
         penalties=(R1(0.1, every=3), LeCam()),
         critic_steps=3,  # no divisor of an epoch's 4 steps
         ema_half_life=16.0,

@@ -13,7 +13,7 @@ from bascule.errors import Refusal
 from bascule.interventions import InstanceNoise, NoiseOnReals, PerfectG
 from bascule.laws import Anneal
 from bascule.models.dcgan import DCGAN, DCGANW9
-from bascule.objectives import Objective, TopK
+from bascule.objectives import GANLoss, TopK
 from bascule.penalties import R1
 from bascule.training.gan import Recipe
 
@@ -160,6 +160,4 @@ def test_a_run_shortened_below_its_change_is_refused():
 
 
 def test_the_best_fakes_are_not_picked_from_pairs():
-    refused(
-        "the relativistic loss needs the real", objective=Objective("relativistic"), top_k=TopK()
-    )
+    refused("the relativistic loss needs the real", objective=GANLoss("relativistic"), top_k=TopK())

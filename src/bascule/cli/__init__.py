@@ -17,6 +17,10 @@ from bascule import __version__
 from bascule.errors import Refusal, lacks_memory, of_system
 from bascule.processes import processes, rank
 
+TRUSTING = (  # verbs that may execute code of a run or a recipe
+    *("run", "tune", "train", "resume", "fork", "ladder"),
+    *("evaluate", "generate", "draw", "translate", "export", "sdpc"),
+)
 SHARED = ("train", "resume", "fork")  # verbs that torchrun may start
 
 
@@ -93,7 +97,19 @@ def parser() -> argparse.ArgumentParser:
     theorise.add(verbs)
     data.add(verbs)
     lists.add(verbs)
+    for name in TRUSTING:
+        _add_trust(verbs.choices[name])
     return top
+
+
+def _add_trust(verb: argparse.ArgumentParser) -> None:
+    for action in verb._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for part in action.choices.values():
+                _add_trust(part)
+            return
+    told = "allow the Python code that a run or a recipe brings from elsewhere"
+    verb.add_argument("--trust", action="store_true", help=told)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -127,6 +143,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _done(arguments: list[str] | None) -> int:
     args = parser().parse_args(arguments)
+    if getattr(args, "trust", False):
+        from bascule.runs import trust
+
+        trust.allow()
     if processes() > 1 and args.verb not in SHARED:
         raise Refusal(f"torchrun with `bascule {args.verb}`: expected {', '.join(SHARED)}")
     return args.do(args)

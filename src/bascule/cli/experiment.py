@@ -16,8 +16,8 @@ from bascule.errors import Refusal
 from bascule.runs.store import Run, Store, slug
 
 if TYPE_CHECKING:
-    from bascule.data.domains import Data
     from bascule.data.images import ImageSet
+    from bascule.data.source import Data
     from bascule.experiments.experiment import Experiment
     from bascule.experiments.launch import Cluster, Here
     from bascule.experiments.schedule import Job, Results
@@ -156,12 +156,13 @@ def do_unpack(args: argparse.Namespace) -> int:
 def _known(args: argparse.Namespace) -> list[Experiment]:
     """The experiments that are asked for; refused before any of them runs."""
     from bascule.experiments import experiment as experiments
+    from bascule.runs.brought import said
 
     check_seeds(args.seeds or ())
     paths = experiments.find_files(args.experiment)
     known = [experiments.load(path, args.quick) for path in paths]
     if args.data:  # as a setting, so that notes tell it and a command repeats it
-        args.set = [f"data={_data_of(args.data, known)!r}", *args.set]
+        args.set = [f"data={said(_data_of(args.data, known))}", *args.set]
         args.data = None
     return [found.with_settings(settings(args.set)) for found in known]
 

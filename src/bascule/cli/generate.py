@@ -70,7 +70,7 @@ def _credit(run: Run, epoch: int, args: argparse.Namespace) -> str:
     from bascule.cli.play import load_images
 
     try:
-        images = load_images(run.recipe.data)
+        images = load_images(run.playable.data)
         credit = images.credit or f"no credit is recorded for the image set {images.name}"
     except Refusal:  # the pictures can be drawn without it
         credit = f"unknown: the image set {run.recipe.data} is not on this machine"

@@ -65,9 +65,11 @@ def do_experiments(args: argparse.Namespace) -> int:
 
 
 def do_interventions(args: argparse.Namespace) -> int:
-    from bascule.interventions import INTERVENTIONS
+    from bascule.interventions import INTERVENTIONS, Intervention
+    from bascule.runs.names import plugin_classes
 
-    return _tell_classes(INTERVENTIONS)
+    more = (kind for kind in plugin_classes().values() if issubclass(kind, Intervention))
+    return _tell_classes((*INTERVENTIONS, *more))
 
 
 def do_predictions(args: argparse.Namespace) -> int:

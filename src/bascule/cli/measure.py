@@ -108,7 +108,7 @@ def _run(args: argparse.Namespace, run: Run) -> int:
         raise Refusal("--epoch and --all-epochs: give one of them")
     measure, means = _measure_of(args, run.recipe), _means(args)
     check_measure(run, measure)
-    images = load_images(run.recipe.data)
+    images = load_images(run.playable.data)
     epochs = run.kept_epochs() if args.all_epochs else args.epoch or [None]
     if not epochs:
         raise Refusal(f"{run.id} keeps no checkpoint yet: train it first")

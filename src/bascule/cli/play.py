@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bascule.cli.numbers import an_epoch
 from bascule.errors import Refusal, unknown
@@ -15,12 +15,8 @@ from bascule.reading import read_json
 from bascule.runs.store import Run, Store
 
 if TYPE_CHECKING:
-    from bascule.data.domains import Data, TwoSets
-    from bascule.data.faces import Faces
-    from bascule.data.fractals import Fractals
     from bascule.data.images import ImageSet
-    from bascule.data.imported import Imported
-    from bascule.data.pairs import CartoonPair
+    from bascule.data.source import Data, DataSource, PairSource
     from bascule.team import Team
     from bascule.training.recipe import AnyRecipe
 
@@ -28,21 +24,27 @@ if TYPE_CHECKING:
 def trained() -> dict[str, AnyRecipe]:
     """The presets of the verb ``train``."""
     from bascule import presets
+    from bascule.runs.names import plugin_presets
 
     return {
         **presets.PRESETS,
         **presets.AAE_PRESETS,
         **presets.TRANSLATION_PRESETS,
         **presets.HYBRID_PRESETS,
+        **plugin_presets(),
     }
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
     """Add the verbs of this file to the command line."""
     train = verbs.add_parser("train", help="train one preset")
-    train.add_argument("preset", help=lambda: ", ".join((*trained(), "or a recipe's .json file")))
     train.add_argument(
-        "--data", metavar="NAME", help="faces, fractals or an imported set; to translate, SET+SET"
+        "preset", help=lambda: ", ".join((*trained(), "a recipe's .json file, or my_recipe.py"))
+    )
+    train.add_argument(
+        "--data",
+        metavar="NAME",
+        help="faces, fractals, an imported set, or my_data.py:MySet; to translate, SET+SET",
     )
     train.add_argument("--name", help="what to call the run")
     add_settings(train)
@@ -127,11 +129,11 @@ def do_train(args: argparse.Namespace) -> int:
     from bascule.runs import codec
     from bascule.training.machine import settle
 
-    recipe = preset(args.preset)
+    recipe, extra = preset_and_classes(args.preset)
     if args.data:
         named = named_sets if recipe.image_sets == 2 else named_data
         recipe = recipe.but(data=named(args.data, recipe.data.size))
-    recipe = settle(codec.changed(recipe, settings(args.set)))
+    recipe = settle(codec.changed(recipe, settings(args.set), extra))
     recipe.check_processes(processes())
     store = Store(args.runs)
 
@@ -143,52 +145,100 @@ def do_train(args: argparse.Namespace) -> int:
 
 
 def preset(name: str) -> AnyRecipe:
-    """A preset by its name, or the recipe in a file: what ``tune`` found, or a run's own."""
-    from bascule.runs import codec
+    """A preset by its name, or the recipe in a file of the user's, of ``tune`` or of a run."""
+    return preset_and_classes(name)[0]
+
+
+def preset_and_classes(name: str) -> tuple[AnyRecipe, tuple[type, ...]]:
+    """As :func:`preset`, and the classes that its file knows.
+
+    ``my_recipe.py`` names what the file calls ``recipe``, ``my_recipe.py:light`` its ``light``.
+    """
     from bascule.training.recipe import as_recipe
 
-    if not name.endswith(".json"):
+    classes: tuple[type, ...] = ()
+    file, _, word = name.partition(".py")
+    if name.endswith(".json"):
+        recipe = _written_recipe(Path(name))
+    elif name.endswith(".py") or word.startswith(":"):
+        from bascule.runs.brought import classes_of, load_file
+
+        word = word[1:] or "recipe"
+        module = load_file(Path(f"{file}.py").expanduser())
+        wrong = f"{file}.py defines no recipe {word!r}: expected `{word} = Recipe(...)`"
+        recipe, classes = as_recipe(getattr(module, word, None), wrong), classes_of(module)
+    else:
         known = trained()
         if name not in known:
             raise unknown("preset", name, known)
-        return known[name]
+        recipe = known[name]
+    return recipe, classes
+
+
+def _written_recipe(path: Path) -> AnyRecipe:
+    """The recipe in a JSON file; code that it needs lies in ``code/`` beside it, or beside it."""
+    from bascule.runs import codec, trust
+    from bascule.runs.brought import code_at
+    from bascule.training.recipe import as_recipe
+
     try:
-        recipe = codec.decode(read_json(Path(name)))
+        plain = read_json(path)
     except (OSError, ValueError) as error:
-        raise Refusal(f"cannot read {name}: {error}") from None
-    return as_recipe(recipe, f"{name} holds no recipe: expected a file that `bascule tune` wrote")
+        raise Refusal(f"cannot read {path}: {error}") from None
+    code = None
+    if needed := [cls.written for cls in codec.unloaded(codec.decode(plain, to_look=()))]:
+        folder = path.parent / "code"
+        code = code_at(folder if folder.is_dir() else path.parent)
+        trust.check_now(f"the recipe {path}", code.root, needed)
+    recipe = codec.decode(plain, code=code)
+    return as_recipe(recipe, f"{path} holds no recipe: expected a file that `bascule tune` wrote")
 
 
-def named_data(name: str, size: int) -> Faces | Fractals | Imported:
-    """The data that a text means: a built-in set, a call like ``Faces(n=500)``, or an import."""
+def named_data(name: str, size: int) -> DataSource:
+    """The data that a text means: a built-in set, an import, a call like ``Faces(n=500)``, or a
+    class, function or dataset in a file of the user's, ``my_data.py:MySet``."""
+    from bascule.data.dataset import FromDataset
     from bascule.data.faces import Faces
     from bascule.data.fractals import Fractals
     from bascule.data.imported import Imported
+    from bascule.data.source import DataSource
     from bascule.runs import codec
+    from bascule.runs.brought import load_named
+    from bascule.typed import hints
 
     if name == "faces":
         return Faces(size=size)
     if name == "fractals":
         return Fractals(size=size)
-    if "(" not in name:
-        return Imported(name, size)
-    data = codec.parse(name)
-    if not isinstance(data, Faces | Fractals | Imported):
-        raise Refusal(f"--data {name}: expected faces, fractals, Faces(n=500), or a set's name")
+    if "(" in name:
+        data = codec.parse(name)
+    elif ".py:" in name:
+        data = load_named(name)
+        if isinstance(data, type) and issubclass(data, DataSource):
+            data = codec.build(data, {"size": size} if "size" in hints(data) else {})
+        elif not isinstance(data, DataSource):
+            data = FromDataset(data, size)
+    else:
+        data = Imported(name, size)
+    if not isinstance(data, DataSource):
+        raise Refusal(
+            f"--data {name}: expected faces, fractals, Faces(n=500), a set's name, or "
+            "my_data.py:MySet"
+        )
     return data
 
 
-def named_sets(name: str, size: int) -> TwoSets | CartoonPair:
+def named_sets(name: str, size: int) -> PairSource:
     """The two sets that a text means: ``humans+faces``, or ``CartoonPair(n=500)``."""
     from bascule.data.domains import TwoSets
-    from bascule.data.pairs import CartoonPair
+    from bascule.data.source import PairSource
     from bascule.runs import codec
 
     if "+" in name:
         one, _, other = name.partition("+")
         return TwoSets(named_data(one.strip(), size), named_data(other.strip(), size))
-    data = codec.parse(name) if "(" in name else None
-    if not isinstance(data, TwoSets | CartoonPair):
+    data = codec.parse(name) if "(" in name or ".py:" in name else None
+    if not isinstance(data, PairSource):
         raise Refusal(
             f"--data {name}: expected two sets, such as humans+faces, or CartoonPair(n=500)"
         )
@@ -203,15 +253,14 @@ def do_resume(args: argparse.Namespace) -> int:
 
 def do_fork(args: argparse.Namespace) -> int:
     from bascule.runs import codec
-    from bascule.runs.brought import brought_classes
+    from bascule.runs.brought import known_with
     from bascule.runs.fork import fork
 
     store = Store(args.runs)
     parent = store.find(args.run)
-    brought_file = parent.folder / "experiment.py"
-    extra = brought_classes(brought_file)
-    added = tuple(_one_change(text, extra) for text in args.change)
     recipe = parent.playable
+    extra = known_with(recipe)
+    added = tuple(_one_change(text, extra) for text in args.change)
     epochs = args.at_epoch + args.epochs if args.epochs else recipe.epochs
     longer = {"epochs": epochs} | ({"change": recipe.change + added} if added else {})
     recipe = recipe.but(**longer)
@@ -223,13 +272,12 @@ def do_fork(args: argparse.Namespace) -> int:
     recipe.check_processes(processes())
 
     def create(images: ImageSet) -> Run:
-        brought = brought_file if brought_file.exists() else None
-        return fork(store, parent, args.at_epoch, recipe, name, brought, processes=processes())
+        return fork(store, parent, args.at_epoch, recipe, name, processes=processes())
 
     return train_run(create, recipe, store)
 
 
-def _one_change(text: str, extra):
+def _one_change(text: str, extra: Sequence[type]) -> Any:
     from bascule.runs import codec
 
     change = codec.parse(text, extra)

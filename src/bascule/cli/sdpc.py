@@ -118,7 +118,7 @@ def do_show(args: argparse.Namespace) -> int:
 
     run = Store(args.runs).find(args.run)
     coder = coder_of(run, args.epoch)
-    images = load(run.recipe)
+    images = load(run.playable)
     pictures = images.pixels[images.indices("held_out")]
     if len(pictures) < 2:
         raise Refusal(f"{images.name} holds out {len(pictures)} pictures: at least 2 are needed")

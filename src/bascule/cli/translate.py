@@ -81,7 +81,7 @@ def _weights(run: Run, args: argparse.Namespace) -> int:
 
     if args.back:
         raise Refusal(f"--back with {args.output.name}: expected it for a translator and a .onnx")
-    credit = run.recipe.data.load(None).credit
+    credit = run.playable.data.load(None).credit
     epochs = export_weights(run, args.output, args.epoch, args.half, credit)
     print(f"{args.output}: G and D of {run.id} after {epochs} epochs")
     return 0

@@ -9,17 +9,28 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from bascule.errors import Refusal, unknown
-from bascule.typed import check_fields
+from bascule.typed import Open, check_fields
+
+
+class Augmentation(Open):
+    """What is done at random to every image of a batch, as a frozen dataclass."""
+
+    needs: ClassVar[tuple[str, ...]] = ("__call__",)
+
+    def __call__(self, x: Tensor, rng: torch.Generator) -> Tensor:
+        """x (B, C, H, W) in [-1, 1] -> another batch of that shape and range."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class Flip:
+class Flip(Augmentation):
     """Mirrors each image left to right with probability ``p``, as RandomHorizontalFlip."""
 
     p: float = 0.5
@@ -50,7 +61,7 @@ class Motions:
 
 
 @dataclass(frozen=True)
-class Affine:
+class Affine(Augmentation):
     """Turns, moves, zooms and slants each image, as torchvision's RandomAffine, bilinearly.
 
     Uniform laws: the angle on [-degrees, degrees]; each shift on [-translate, translate] times

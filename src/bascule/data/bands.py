@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bascule.data.preprocess import Kept
+from bascule.data.preprocess import Kept, Transform
 from bascule.errors import Refusal
 from bascule.typed import check_fields
 
 
 @dataclass(frozen=True)
-class Bands:
+class Bands(Transform):
     """x = up(low) + band: keeps ``low`` x ``low`` area means of each channel, gives the band.
 
     An invertible stand-in for the mean removal of local contrast normalisation, and no part of

@@ -6,22 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bascule.data.faces import Faces
-from bascule.data.fractals import Fractals
 from bascule.data.images import DOMAIN, ImageSet, Progress, credits_of, digest_of, in_chunks
-from bascule.data.imported import Imported
-from bascule.data.inner import OneSet
-from bascule.data.pairs import CartoonPair
+from bascule.data.source import DataSource, PairSource
 from bascule.errors import Refusal
 from bascule.typed import check_fields
 
 
 @dataclass(frozen=True)
-class TwoSets:
+class TwoSets(PairSource):
     """The images of ``a``, then those of ``b``, of one size; no image belongs to another."""
 
-    a: Faces | Fractals | Imported
-    b: Faces | Fractals | Imported
+    a: DataSource
+    b: DataSource
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -48,6 +44,3 @@ class TwoSets:
             digest=digest_of(in_chunks(pixels), pixels.shape),
             credit=credits_of(images.credit for images in sets),
         )
-
-
-Data = OneSet | TwoSets | CartoonPair

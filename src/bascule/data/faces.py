@@ -19,6 +19,7 @@ import numpy as np
 from bascule.data import cache
 from bascule.data.images import ImageSet, Progress
 from bascule.data.near_duplicates import HELD_OUT
+from bascule.data.source import DataSource
 from bascule.data.styles import OPTIONS
 from bascule.errors import Refusal, unknown
 from bascule.typed import check_fields, later
@@ -29,7 +30,7 @@ MOST = 2**53  # numbers of faces
 
 
 @dataclass(frozen=True)
-class Faces:
+class Faces(DataSource):
     """``n`` faces of ``style`` (micah, adventurer, open-peeps or dylan), ``size`` px.
 
     Labels carry the resolver's own names: ``hairVariant`` and the like for parts, ``hairColor``

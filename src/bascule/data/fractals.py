@@ -24,6 +24,7 @@ import numpy as np
 
 from bascule.data import cache
 from bascule.data.images import ImageSet, Progress
+from bascule.data.source import DataSource
 from bascule.errors import Refusal
 from bascule.now import address
 from bascule.typed import check_fields
@@ -44,7 +45,7 @@ COLOURS = np.array(
 
 
 @dataclass(frozen=True)
-class Fractals:
+class Fractals(DataSource):
     """The first ``n`` fractal dreams, at ``size`` pixels; labels ``a, b, c, d`` (floats).
 
     Image i is the same whatever n is. Orbits are chaotic, so that another processor's rounding may

@@ -108,11 +108,11 @@ def credits_of(credits: Iterable[str]) -> str:
 def from_dataset(name: str, dataset: Any, credit: str = "") -> ImageSet:
     """An image set of any map-style PyTorch dataset of images, or of (image, label) tuples.
 
-    An image is a PIL picture, a uint8 tensor in [0, 255], or a float tensor; a tensor is
-    (1 | 3, H, W) or (H, W), and grey is copied to the three channels. All images must be square
-    and of one size. The float rule looks at the whole set: one value below 0 anywhere makes
-    the range [-1, 1], otherwise it is [0, 1]; values outside are refused. Labels become the
-    label ``"label"``: floats stay floats, anything else becomes text.
+    An image is a PIL picture, or a uint8 tensor in [0, 255], or a float tensor, of shape
+    (1 | 3, H, W) or (H, W); an array may be (H, W, 1 | 3) too. Grey is copied to the three
+    channels. All images must be square and of one size. The float rule looks at the whole set:
+    one value below 0 anywhere makes the range [-1, 1], otherwise it is [0, 1]; values outside are
+    refused. Labels become the label ``"label"``: floats stay floats, anything else becomes text.
     """
     n = len(dataset)
     if n < 2:
@@ -145,6 +145,9 @@ def from_dataset(name: str, dataset: Any, credit: str = "") -> ImageSet:
 
 def _picture(name: str, position: int, item: Any) -> np.ndarray:
     """One item as (3, H, W), uint8 or float32."""
+    if isinstance(item, np.ndarray):
+        channels_last = item.ndim == 3 and item.shape[-1] in (1, 3) and item.shape[0] not in (1, 3)
+        item = torch.from_numpy(np.moveaxis(item, -1, 0).copy() if channels_last else item.copy())
     if not isinstance(item, torch.Tensor):
         from bascule.data.decoding import as_rgb
 

@@ -18,6 +18,7 @@ from bascule.data import cache
 from bascule.data.decoding import NotAPicture, decode
 from bascule.data.images import ImageSet, Progress
 from bascule.data.places import imported_sets, place
+from bascule.data.source import DataSource
 from bascule.data.sources import Found, open_source
 from bascule.errors import Refusal
 
@@ -27,7 +28,7 @@ READ_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
-class Imported:
+class Imported(DataSource):
     """The set that was imported as ``name``, at ``size`` pixels a side."""
 
     name: str

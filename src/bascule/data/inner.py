@@ -10,23 +10,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bascule.data.faces import Faces
-from bascule.data.fractals import Fractals
 from bascule.data.images import ImageSet, Progress, digest_of, in_chunks
-from bascule.data.imported import Imported
 from bascule.data.near_duplicates import held_out_split, near_duplicate_groups
+from bascule.data.source import DataSource
 from bascule.errors import Refusal
 from bascule.typed import check_fields
 
 
 @dataclass(frozen=True)
-class TrainingPart:
+class TrainingPart(DataSource):
     """The training images of a set alone, of which the share ``held_out`` is held out.
 
     Near twins stay on one side. The images that the set itself holds out are not in it.
     """
 
-    of: Faces | Fractals | Imported
+    of: DataSource
     held_out: float = 0.2
 
     def __post_init__(self) -> None:
@@ -51,6 +49,3 @@ class TrainingPart:
             digest=digest_of(in_chunks(pixels), pixels.shape),
             credit=whole.credit,
         )
-
-
-OneSet = Faces | Fractals | Imported | TrainingPart

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bascule.data.preprocess import Kept, cannot_undo
+from bascule.data.preprocess import Kept, Transform, cannot_undo
 from bascule.errors import Refusal, unknown
 from bascule.typed import check_fields
 
@@ -16,7 +16,7 @@ _LAYOUTS = ("per channel", "published")
 
 
 @dataclass(frozen=True)
-class LocalContrast:
+class LocalContrast(Transform):
     """Subtracts the local mean, then divides by the local contrast, held up by its own average.
 
     Jarrett, Kavukcuoglu, Ranzato & LeCun 2009: v = x - w * x, c = sqrt(w * v^2) and

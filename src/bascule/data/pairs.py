@@ -19,6 +19,7 @@ import torch
 from bascule.data import cache
 from bascule.data.faces import Artist
 from bascule.data.images import DOMAIN, ImageSet, Progress
+from bascule.data.source import PairSource
 from bascule.data.styles import SOFT_BACKGROUNDS
 from bascule.errors import Refusal
 from bascule.now import generator
@@ -89,7 +90,7 @@ Law = Literal["uniform", "skewed"]
 
 
 @dataclass(frozen=True)
-class CartoonPair:
+class CartoonPair(PairSource):
     """``n`` training faces of either style, and ``tests`` held-out faces drawn in both.
 
     No vector of one style's training faces is among those of the other, or among the tests: there

@@ -15,28 +15,34 @@ chain without them, such as Bands(8), Whiten(floor=0.05), Standardise().
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from bascule.errors import Refusal
+from bascule.typed import Open
 
 Kept = dict[str, Tensor]  # by name, each (B, ...): what undoing needs of every image
 
 
-class Transform(Protocol):
-    """One step of a chain; a frozen dataclass of plain fields, so that a recipe can hold it."""
+class Transform(Open):
+    """One step of a chain, as a frozen dataclass. A class that has all three need not inherit."""
+
+    needs: ClassVar[tuple[str, ...]] = ("invertible", "apply", "undo")
 
     @property
     def invertible(self) -> bool:
         """Whether ``undo`` gives the image back, to float rounding."""
+        raise NotImplementedError
 
     def apply(self, x: Tensor) -> tuple[Tensor, Kept]:
         """x (B, C, H, W) -> y of the same shape, and what must be kept to undo it."""
+        raise NotImplementedError
 
     def undo(self, y: Tensor, kept: Kept) -> Tensor:
         """The x of which ``apply`` made y and kept; a Refusal where it is not invertible."""
+        raise NotImplementedError
 
 
 def prepared(x: Tensor, steps: Sequence[Transform]) -> tuple[Tensor, tuple[Kept, ...]]:

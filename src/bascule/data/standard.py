@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from bascule.data.preprocess import Kept
+from bascule.data.preprocess import Kept, Transform
 from bascule.errors import Refusal
 from bascule.typed import check_fields
 
 
 @dataclass(frozen=True)
-class Standardise:
+class Standardise(Transform):
     """Gives each image mean 0 and standard deviation 1 over all its pixels and channels together.
 
     The variance is the sum of squares over n - 1, as in the code of Boutin et al. 2021. Colour

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bascule.data.preprocess import Kept, cannot_undo
+from bascule.data.preprocess import Kept, Transform, cannot_undo
 from bascule.errors import Refusal, unknown
 from bascule.typed import check_fields
 
@@ -16,7 +16,7 @@ _LAYOUTS = ("radial", "published")
 
 
 @dataclass(frozen=True)
-class Whiten:
+class Whiten(Transform):
     """Multiplies each channel's spectrum by R(f) = f exp(-(f/f0)^n), f in cycles per pixel.
 
     Olshausen & Field 1997: the ramp f undoes the 1/f fall of natural images, and the roll-off

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bascule.data.preprocess import Kept, cannot_undo
+from bascule.data.preprocess import Kept, Transform, cannot_undo
 from bascule.errors import Refusal
 from bascule.typed import check_fields
 
 
 @dataclass(frozen=True)
-class Window:
+class Window(Transform):
     """Multiplies pixel (u, v) by (1 - |u|^p)(1 - |v|^p), u and v from -1 to 1, ends included.
 
     The mask of Boutin et al. 2021 (p = 10), which hides what filters do at borders. The outermost

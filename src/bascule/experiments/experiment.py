@@ -13,9 +13,8 @@ from bascule.errors import Refusal, unknown
 from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.bounds import NoiseBound, check_bounds
 from bascule.experiments.predictions import Prediction, check
-from bascule.interventions import Intervention
 from bascule.runs import codec
-from bascule.runs.brought import classes_of, load_file
+from bascule.runs.brought import classes_of, code_in, load_file, sources
 from bascule.training.gan import Recipe
 from bascule.training.recipe import AnyRecipe
 
@@ -152,7 +151,7 @@ class Experiment:
     quick: Experiment | None = None
     name: str = ""
     file: Path | None = None
-    brought: tuple[type[Intervention], ...] = field(default=(), repr=False)
+    brought: tuple[type, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if not self.arms:
@@ -188,13 +187,16 @@ def load(path: Path, quick: bool = False) -> Experiment:
     folder = path.resolve().parent
     if folder.parent.name == FOLDER.name:
         name = f"{folder.name}/{name}"
+    for recipe in found.arms.values():
+        codec.encode(recipe)  # refuses what no run folder can keep, before anything is trained
+        sources(code_in(recipe))
     return replace(found, name=name, file=path, brought=brought)
 
 
 def loaded(
     path: Path, word: str, kind: type[Defined], quick: bool
-) -> tuple[Defined, str, tuple[type[Intervention], ...]]:
-    """What a Python file calls ``word``, or its quick version; its name; the rules it brings."""
+) -> tuple[Defined, str, tuple[type, ...]]:
+    """What a Python file calls ``word``, or its quick version; its name; the classes it knows."""
     module = load_file(path)
     found = getattr(module, word, None)
     if not isinstance(found, kind):

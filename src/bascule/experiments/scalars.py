@@ -86,7 +86,8 @@ def limits(scalar: str, recipes: Iterable[AnyRecipe] = ()) -> Limits:
     ``recipes``: of the runs that measured it, which limit losses.
     """
     name = stem(scalar)
-    kinds = [found.kind for recipe in recipes if (found := recipe.gan_objective)]
+    played = (recipe.gan_objective for recipe in recipes)
+    kinds = [getattr(objective, "kind", "") for objective in played if objective]
     if name in LOSSES_FROM_0 and kinds and all(kind in LOSSES_FROM_0[name] for kind in kinds):
         return POSITIVE
     return next((found for pattern, found in LIMITS.items() if re.fullmatch(pattern, name)), ANY)

@@ -154,9 +154,7 @@ def run_all(
     for job in jobs:
         if job.trunk is None:
             name = run_name(experiment, job)
-            job.run = store.create(
-                job.recipe, name, data_digests[job.recipe.data], experiment_file=experiment.file
-            )
+            job.run = store.create(job.recipe, name, data_digests[job.recipe.data])
     launcher = launcher or Here()
     workers: Workers = {}
     measuring: Workers = {}
@@ -274,7 +272,6 @@ def _start(
                 job.shared_epochs,
                 job.recipe,
                 run_name(experiment, job),
-                experiment.file,
                 same_law=True,
             )
         assert job.run is not None

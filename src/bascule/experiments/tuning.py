@@ -474,7 +474,7 @@ def play(
     try:
         recipe = tuning.trial(params)
         name = f"{tuning.name} trial"
-        run = store.create(recipe, name, images.digest, experiment_file=tuning.file)
+        run = store.create(recipe, name, images.digest)
         trial.set_user_attr("run", run.id)
         for found in evaluations(run.folder):
             told(found)

@@ -1,54 +1,77 @@
-"""Rules of an experiment's own file, told without executing that file."""
+"""Values of the user's own classes, told without executing the code of these classes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import make_dataclass
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from bascule.errors import Refusal
 from bascule.game import Game
 from bascule.interventions.seams import Intervention
 from bascule.now import Now
+from bascule.typed import Placeholder
 
 
-class Foreign(Intervention):
-    """Stands for a rule whose class is not known: its name and its fields, and nothing it does.
+class Foreign(Placeholder, Intervention):
+    """Stands for a value whose class is not loaded: its name, its fields and a few facts of it.
 
-    It compares and prints as the rule itself would; no game can be played with it.
+    It compares and prints as the value itself would; nothing can be trained with it.
+    ``written``: the name of its class as files have it. ``facts``: what the value told of itself
+    when it was written, e.g. ``size``; they are attributes too.
     """
 
+    written: ClassVar[str]
+    facts: ClassVar[Mapping[str, Any]] = {}
+
     def acts_from(self) -> int:
-        """What its field ``at_epoch`` or ``from_epoch`` says, else 0; its file alone knows."""
-        for name in ("at_epoch", "from_epoch"):
-            told = getattr(self, name, None)
-            if isinstance(told, int) and told >= 0:
-                return told
+        """What was told, else what its field ``at_epoch`` or ``from_epoch`` says, else 0."""
+        told = (self.facts.get("acts_from"), getattr(self, "at_epoch", None))
+        for epoch in (*told, getattr(self, "from_epoch", None)):
+            if isinstance(epoch, int) and epoch >= 0:
+                return epoch
         return 0
+
+    def shows_held_out(self) -> bool:
+        return bool(self.facts.get("shows_held_out", False))
+
+    def __getattr__(self, name: str) -> Any:
+        if name in type(self).facts:
+            return type(self).facts[name]
+        raise AttributeError(f"{type(self).__name__} is not loaded: it tells no {name}")
 
     def prepare(self, game: Game, now: Now) -> None:
         raise Refusal(
-            f"this run uses {type(self).__name__} from its own experiment.py, which looking "
-            "never executes"
+            f"this run uses {type(self).__name__} from its own code, which looking never executes"
         )
 
 
-def foreign(name: str, fields: Mapping[str, Any]) -> Foreign:
-    """The placeholder of ``name(**fields)``. Raises :class:`Refusal` for what is no class."""
+def foreign(written: str, fields: Mapping[str, Any], facts: Mapping[str, Any] = {}) -> Foreign:
+    """The placeholder of a value. ``written``: its class, ``"my_nets.py:G"`` or ``"G"``.
+
+    Raises :class:`Refusal` for what is no class.
+    """
     try:
-        return _class(name, tuple(fields))(**fields)
+        told = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in facts.items())
+        return _class(written, tuple(fields), told)(**fields)
     except (TypeError, ValueError) as error:
-        raise Refusal(f"no class of a rule: {str(name)[:80]!r} ({error})") from None
+        raise Refusal(f"no class of a value: {str(written)[:80]!r} ({error})") from None
 
 
 @cache
-def _class(name: str, fields: tuple[str, ...]) -> type[Foreign]:
-    known = [field for field in fields if hasattr(Foreign, field)]
+def _class(
+    written: str, fields: tuple[str, ...], facts: tuple[tuple[str, Any], ...]
+) -> type[Foreign]:
+    known = [field for field in fields if hasattr(Foreign, field) or field == "names"]
     if known:
         raise ValueError(f"it cannot have the field {known[0]!r}")
+    name = written.rpartition(":")[2].rpartition(".")[2]
     if not name.isidentifier():
         raise ValueError("its name is no word")
-    made = make_dataclass(name, [(field, Any) for field in fields], bases=(Foreign,), frozen=True)
+    made: Any = make_dataclass(
+        name, [(field, Any) for field in fields], bases=(Foreign,), frozen=True
+    )
     made.__module__ = __name__
+    made.written, made.facts = written, dict(facts)
     return made

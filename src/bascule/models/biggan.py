@@ -23,6 +23,7 @@ from bascule.models.layers import (
     spectrally_normed,
     up_blocks,
 )
+from bascule.models.model import Model
 from bascule.models.resampling import doubled
 from bascule.typed import check_fields
 
@@ -30,7 +31,7 @@ _EPS = 1e-6  # of spectral normalisation in both variants
 
 
 @dataclass(frozen=True)
-class BigGAN:
+class BigGAN(Model):
     """The pair of Brock, Donahue and Simonyan, 2019 (arXiv 1809.11096, appendix B, figure 15).
 
     z is cut into equal chunks, one for the 4x4 grid and one for each block; gains and biases of a
@@ -86,7 +87,7 @@ class BigGAN:
 
 
 @dataclass(frozen=True)
-class BigGANDeep:
+class BigGANDeep(Model):
     """The deeper pair of the same paper (figure 16, tables 7 to 9): two blocks a resolution.
 
     Blocks are bottlenecks of a quarter of their channels. Where G's channels shrink, the way round

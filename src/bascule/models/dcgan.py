@@ -25,11 +25,12 @@ from bascule.models.layers import (
     drawn,
     spectrally_normed,
 )
+from bascule.models.model import Model
 from bascule.typed import check_fields, later
 
 
 @dataclass(frozen=True)
-class DCGAN:
+class DCGAN(Model):
     """The pair of Radford, Metz and Chintala, 2015 (arXiv 1511.06434).
 
     G: a transposed 4x4 convolution from z to a 4x4 grid, then one that doubles the side per stage;
@@ -76,7 +77,7 @@ class DCGAN:
 
 
 @dataclass(frozen=True)
-class DCGANW9:
+class DCGANW9(Model):
     """The pair of a 2019 internship notebook: bigger G, asymmetric D, 64x64 pixels only.
 
     G: Linear from z to 8x8 with 8 * width channels, LeakyReLU(0.2); three stride-2 transposed 4x4

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from bascule.errors import Refusal
 from bascule.models.layers import check_classes, check_counts, drawn
+from bascule.models.model import Model
 from bascule.models.resampling import Down, Up
 from bascule.typed import check_fields
 
@@ -24,7 +25,7 @@ _EXPANSION = 2  # channels within a block over channels outside it
 
 
 @dataclass(frozen=True)
-class R3GAN:
+class R3GAN(Model):
     """The pair of Huang, Gokaslan, Kuleshov and Tompkin, 2025 (arXiv 2501.05441, configuration E).
 
     G: a learned 4x4 grid whose channels are scaled by a linear map of z, then a stage of

@@ -21,11 +21,12 @@ from bascule.models.layers import (
     spectrally_normed,
     up_blocks,
 )
+from bascule.models.model import Model
 from bascule.typed import check_fields
 
 
 @dataclass(frozen=True)
-class SAGAN:
+class SAGAN(Model):
     """The pair of Zhang, Goodfellow, Metaxas and Odena, 2019 (arXiv 1805.08318).
 
     The residual nets of SNGAN with spectral normalisation in both (section 4.1) and self-attention

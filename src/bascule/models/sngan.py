@@ -21,11 +21,12 @@ from bascule.models.layers import (
     spectrally_normed,
     up_blocks,
 )
+from bascule.models.model import Model
 from bascule.typed import check_fields
 
 
 @dataclass(frozen=True)
-class SNGAN:
+class SNGAN(Model):
     """The residual pair of Miyato, Kataoka, Koyama and Yoshida, 2018 (arXiv 1802.05957).
 
     Size 32 (appendix B): G has 4 * ``width`` channels in three blocks from a 4x4 grid; D has

@@ -19,11 +19,12 @@ from bascule.models.layers import (
     glorot,
     up_blocks,
 )
+from bascule.models.model import Model
 from bascule.typed import check_fields
 
 
 @dataclass(frozen=True)
-class WGANGP:
+class WGANGP(Model):
     """The residual pair of Gulrajani, Ahmed, Arjovsky, Dumoulin and Courville, 2017.
 
     (arXiv 1704.00028.) The critic has no BatchNorm, which would make the penalty of one image's

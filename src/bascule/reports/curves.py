@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bascule.experiments.predictions import SCALARS, Curve, Curves
-from bascule.objectives import Objective
+from bascule.objectives import GANLoss
 from bascule.reports.figures import COLOURS, HANDLE, INK, colours, new_figure, style, wrapped
 from bascule.reports.page import Data, Drawing, Key
 from bascule.theory.noise import Bound
@@ -48,7 +48,7 @@ def panels_of(scalars: Sequence[str], recipes: Iterable[AnyRecipe] = ()) -> list
     ``recipes``: what is drawn. Where they play for several objectives, their losses are of
     several units and no level is that of all.
     """
-    objectives = {found for r in recipes if (found := r.gan_objective)} or {Objective()}
+    objectives = {found for r in recipes if (found := r.gan_objective)} or {GANLoss()}
     entropic = all(objective.entropic for objective in objectives)
     unit, sigmoid = ("nats", "probability") if entropic else ("", "sigmoid of the logit")
     (one, *others) = objectives

@@ -1,4 +1,4 @@
-"""Recipes to files and back: the one place where strings become classes."""
+"""Recipes to files and back: the one place where strings become values."""
 
 from __future__ import annotations
 
@@ -6,111 +6,159 @@ import ast
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bascule.data.augment import Affine, Flip
-from bascule.data.bands import Bands
-from bascule.data.domains import TwoSets
-from bascule.data.faces import Faces
-from bascule.data.fractals import Fractals
-from bascule.data.imported import Imported
-from bascule.data.inner import TrainingPart
-from bascule.data.local_contrast import LocalContrast
-from bascule.data.pairs import CartoonPair
-from bascule.data.standard import Standardise
-from bascule.data.whitening import Whiten
-from bascule.data.window import Window
 from bascule.errors import Refusal, unknown
-from bascule.interventions import INTERVENTIONS, Intervention
-from bascule.interventions.foreign import foreign
-from bascule.laws import Anneal, Cosine, Uniform
-from bascule.models.aae import AAE
-from bascule.models.biggan import BigGAN, BigGANDeep
-from bascule.models.cut import CUT
-from bascule.models.cyclegan import CycleGAN
-from bascule.models.dcgan import DCGAN, DCGANW9
-from bascule.models.hybrids import SDPCGAN, SDPCCritic
-from bascule.models.pix2pix import Pix2Pix
-from bascule.models.r3gan import R3GAN
-from bascule.models.sagan import SAGAN
-from bascule.models.sdpc import SDPC, Inference, Layer
-from bascule.models.sngan import SNGAN
-from bascule.models.wgan_gp import WGANGP
-from bascule.objectives import Objective, TopK
-from bascule.penalties import PENALTIES
-from bascule.training.aae import AAERecipe
-from bascule.training.contrastive import ContrastiveRecipe
-from bascule.training.cycle import CycleRecipe
-from bascule.training.gan import Recipe
-from bascule.training.hybrid import HybridRecipe
-from bascule.training.paired import PairedRecipe
-from bascule.training.sdpc import SDPCRecipe
+from bascule.interventions.foreign import Foreign, foreign
+from bascule.runs import names
+from bascule.runs.brought import Code, is_named, load_named, name_of
 from bascule.typed import checked, hints
 
-CLASSES: dict[str, type] = {
-    c.__name__: c
-    for c in (
-        *(Recipe, Faces, Fractals, Imported, TrainingPart, TwoSets, CartoonPair),
-        *(CycleRecipe, CycleGAN, ContrastiveRecipe, CUT, PairedRecipe, Pix2Pix),
-        *(Flip, Affine, Objective, TopK, *PENALTIES),
-        *(DCGAN, DCGANW9, SNGAN, SAGAN, WGANGP, BigGAN, BigGANDeep, R3GAN),
-        *(Uniform, Anneal, Cosine),
-        *(AAERecipe, AAE, SDPCRecipe, SDPC, Layer, Inference),
-        *(HybridRecipe, SDPCGAN, SDPCCritic),
-        *(Bands, Whiten, LocalContrast, Standardise, Window),
-        *INTERVENTIONS,
-    )
-}
+FACTS = ("size", "z_dim", "classes", "paired", "entropic", "blind", "kind", "every")
+OF_RULES = ("acts_from", "shows_held_out")  # facts that a rule is asked for
+USERS = re.compile(r"[^:]+\.py:[\w.]+")  # the name of a class of the user's
+QUOTED_OR_NAMED = re.compile(
+    r"""'[^']*'|"[^"]*"|(?P<name>(?:[\w./~-]+\.py|[A-Za-z_][\w.]*\.[\w.]+):[A-Za-z_]\w*)"""
+)
 
 
-def encode(value: Any, brief: bool = False) -> Any:
+def encode(value: Any, brief: bool = False, bare: bool = False) -> Any:
     """Plain JSON values for a recipe or any part of it.
 
-    ``brief``: without fields that came :func:`bascule.typed.later` and have their default.
+    ``brief``: as digests have it: classes of the package by a word, and without fields that came
+    :func:`bascule.typed.later` and have their default. ``bare``: the user's classes by a word too.
+    Raises :class:`Refusal` for what cannot be written.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        told = {"is": type(value).__name__}
-        for f in _fields(type(value)):
+        cls = type(value)
+        if not names.is_value_class(cls):
+            raise _not_frozen(value)
+        if isinstance(value, Foreign) and value.facts.get("names"):
+            return {"names": value.written}
+        told: dict[str, Any] = {"is": _written(cls, brief, bare)}
+        for f in _fields(cls):
             part = getattr(value, f.name)
             if not (brief and f.metadata.get("later") and part == f.default):
-                told[f.name] = encode(part, brief)
+                told[f.name] = encode(part, brief, bare)
+        if not brief and "facts" not in told and (facts := _facts(value)):
+            told["facts"] = facts
         return told
     if isinstance(value, tuple | list):
-        return [encode(v, brief) for v in value]
-    if isinstance(value, Intervention):
-        raise Refusal(
-            f"{type(value).__name__} cannot be kept in a file: put @dataclass(frozen=True) above it"
-        )
-    return value
+        return [encode(v, brief, bare) for v in value]
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if is_named(value):
+        return {"names": name_of(value)}
+    if hasattr(value, "__dict__"):
+        raise _not_frozen(value)
+    raise Refusal(
+        f"{str(value)[:80]} cannot be kept in a file: it is a {type(value).__name__}; expected "
+        "numbers, text, None, or frozen dataclasses and tuples of them"
+    )
 
 
-def decode(plain: Any, extra: Iterable[type] = (), to_look: Iterable[str] | None = None) -> Any:
-    """The value that :func:`encode` told. ``extra``: classes that an experiment brings.
+def _not_frozen(value: Any) -> Refusal:
+    return Refusal(
+        f"{type(value).__name__} cannot be kept in a file: put @dataclass(frozen=True) above it"
+    )
 
-    ``to_look``: names of classes that it brings too, and that are not loaded to look at it. A rule
-    of such a name, or of one that nobody knows, is a
-    :class:`bascule.interventions.foreign.Foreign`: it can be shown and compared, not played with.
+
+def _written(cls: type, brief: bool, bare: bool) -> str:
+    if issubclass(cls, Foreign):
+        return cls.written.rpartition(":")[2] if bare else cls.written
+    if names.is_of_package(cls):
+        return names.word_of(cls) if brief else names.path_of(cls)
+    return cls.__name__ if bare else name_of(cls)
+
+
+def _facts(value: Any) -> dict[str, Any]:
+    """What a value of the user's tells of itself, for those who look and do not load its class."""
+    if isinstance(value, Foreign):
+        return dict(value.facts)
+    if names.is_of_package(type(value)):
+        return {}
+    fields = {f.name for f in _fields(type(value))}
+    found = {n: getattr(value, n) for n in FACTS if n not in fields and hasattr(value, n)}
+    found |= {name: getattr(value, name)() for name in OF_RULES if hasattr(value, name)}
+    return {name: v for name, v in found.items() if isinstance(v, str | int | float | tuple | None)}
+
+
+def decode(
+    plain: Any,
+    extra: Iterable[type] = (),
+    to_look: Iterable[str] | None = None,
+    code: Code | None = None,
+) -> Any:
+    """The value that :func:`encode` told. ``extra``: classes of the user's that are loaded.
+
+    ``code``: where the files lie that other classes of the user's are named by; they are executed.
+    ``to_look``: bare names of rules that a run brings, where it is only looked at. Then nothing is
+    executed: a value of a class that is not known is a
+    :class:`bascule.interventions.foreign.Foreign`, which can be shown and compared.
     """
-    rules = {c.__name__ for c in INTERVENTIONS}
-    hidden = rules.intersection(to_look or ())
-    classes = {name: c for name, c in CLASSES.items() if name not in hidden}
-    classes |= {c.__name__: c for c in extra}
+    from bascule.interventions import Intervention
+
+    loaded = {name_of(c): c for c in extra}
+    by_word = {c.__name__: c for c in extra if isinstance(c, type)}
+
+    def named(name: str) -> type | None:
+        if name in loaded:
+            return loaded[name]
+        if USERS.fullmatch(name):
+            found = code.find(name) if code else None
+            if found and not names.is_value_class(found):
+                raise _not_frozen_class(name)
+            return found
+        if name in by_word:
+            return by_word[name]
+        found = names.find(name)
+        hidden = found and name in (to_look or ()) and issubclass(found, Intervention)
+        return None if hidden else found
+
+    def thing(name: str) -> Any:
+        if name in loaded:
+            return loaded[name]
+        if USERS.fullmatch(name) and code:
+            return code.find(name)
+        if to_look is not None:
+            return foreign(name, {}, {"names": True})
+        raise unknown("name in a recipe", name, loaded)
 
     def value(plain: Any) -> Any:
         if isinstance(plain, list):
             return tuple(map(value, plain))
         if not isinstance(plain, dict):
             return plain
+        if isinstance(text := plain.get("names"), str):
+            return thing(text)
         name = plain.get("is")
-        fields = {k: value(v) for k, v in plain.items() if k != "is"}
-        if isinstance(name, str) and name in classes:
-            return build(classes[name], fields)
+        facts = plain.get("facts")
+        fields = {k: value(v) for k, v in plain.items() if k not in ("is", "facts")}
+        cls = named(name) if isinstance(name, str) else None
+        if cls is not None:
+            more = {"facts": value(facts)} if "facts" in hints(cls) and "facts" in plain else {}
+            return build(cls, fields | more)
         if to_look is not None and isinstance(name, str):
-            return foreign(name, fields)
-        raise unknown("class in a recipe", str(name), classes)
+            return foreign(name, fields, facts if isinstance(facts, dict) else {})
+        raise unknown("class in a recipe", str(name), {*names.ALIASES, *by_word})
 
     return value(plain)
+
+
+def _not_frozen_class(name: str) -> Refusal:
+    return Refusal(f"{name} is no value: put @dataclass(frozen=True) above the class")
+
+
+def unloaded(value: Any) -> list[type[Foreign]]:
+    """The classes of the placeholders within a value."""
+    if isinstance(value, tuple):
+        return [cls for part in value for cls in unloaded(part)]
+    if not dataclasses.is_dataclass(value):
+        return []
+    inner = [cls for f in _fields(type(value)) for cls in unloaded(getattr(value, f.name))]
+    return [type(value), *inner] if isinstance(value, Foreign) else inner
 
 
 def build(cls: type, values: Mapping[str, Any]) -> Any:
@@ -134,7 +182,7 @@ def build(cls: type, values: Mapping[str, Any]) -> Any:
 def changed(value: Any, settings: Mapping[str, str], extra: Iterable[type] = ()) -> Any:
     """``value`` with the field at each dotted path set to what its text says, all at once.
 
-    >>> changed(Affine(degrees=10), {"degrees": "20"}).degrees
+    >>> changed(parse("Affine(degrees=10)"), {"degrees": "20"}).degrees
     20.0
     """
     known = hints(type(value))
@@ -168,12 +216,16 @@ def _no_such_field(value: Any, name: str) -> Refusal:
 def parse(text: str, extra: Iterable[type] = ()) -> Any:
     """A value as Python would write it: ``3e-4``, ``hsv``, ``[Flip(), Affine(degrees=10)]``.
 
-    What is neither a number, a list nor a call stands for itself, as text.
+    What is neither a number, a list nor a call stands for itself, as text. A class is named by a
+    word, by its module and name (``bascule.models.dcgan:DCGAN``), or by a file of the user's
+    (``my_nets.py:G``), which is executed. ``extra``: further classes that a word may name.
 
     >>> parse("3e-4"), parse("hsv"), parse("[Flip(), Affine(degrees=10)]")[0]
     (0.0003, 'hsv', Flip(p=0.5))
     """
     text = text.strip()
+    known = _Known(extra)
+    text = QUOTED_OR_NAMED.sub(known.word_for, text)
     try:
         tree = ast.parse(text, mode="eval").body
     except (SyntaxError, RecursionError, MemoryError):
@@ -183,15 +235,16 @@ def parse(text: str, extra: Iterable[type] = ()) -> Any:
                 "PerfectG(at_epoch=60)"
             ) from None
         return text
-    return _value(tree, text, CLASSES | {c.__name__: c for c in extra})
+    return _value(tree, text, known)
 
 
-def digest(value: Any) -> str:
+def digest(value: Any, bare: bool = False) -> str:
     """8 hexadecimal digits that stand for a recipe.
 
-    A field that came :func:`bascule.typed.later` is left out while it has its default.
+    A field that came :func:`bascule.typed.later` is left out while it has its default. ``bare``:
+    as before the user's classes were named by their files.
     """
-    canonical = json.dumps(encode(value, brief=True), sort_keys=True)
+    canonical = json.dumps(encode(value, brief=True, bare=bare), sort_keys=True)
     return hashlib.blake2b(canonical.encode(), digest_size=4).hexdigest()
 
 
@@ -206,28 +259,66 @@ def differences(a: Any, b: Any, prefix: str = "") -> dict[str, tuple[Any, Any]]:
     return found
 
 
-def _value(node: ast.expr, text: str, classes: Mapping[str, type]) -> Any:
+class _Known:
+    """The classes that a text may name."""
+
+    def __init__(self, extra: Iterable[type]) -> None:
+        self.extra: dict[str, list[type]] = {}
+        for cls in extra:
+            self.extra.setdefault(cls.__name__, []).append(cls)
+        self.in_full: dict[str, Any] = {}
+
+    def word_for(self, match: re.Match[str]) -> str:
+        """A word that stands for a class which is named in full."""
+        name = match["name"]
+        if name is None:
+            return match[0]  # a quoted text
+        found = load_named(name) if USERS.fullmatch(name) else names.find(name)
+        if found is None:
+            raise unknown("name", name, names.ALIASES)
+        word = f"_class_{len(self.in_full)}"
+        self.in_full[word] = found
+        return word
+
+    def find(self, word: str) -> Any:
+        """The class that a word names. Raises :class:`Refusal` where there are several."""
+        if word in self.in_full:
+            return self.in_full[word]
+        if not word[:1].isupper():
+            own = self.extra.get(word, [])
+            return own[0] if own else None
+        found = [*self.extra.get(word, ()), *filter(None, [names.find(word)])]
+        if len(set(found)) > 1:
+            told = " or ".join(name_of(cls) for cls in found)
+            raise Refusal(f"{word} names several classes: say {told}")
+        return found[0] if found else None
+
+
+def _value(node: ast.expr, text: str, known: _Known) -> Any:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         name = node.func.id
-        if name not in classes:
-            raise unknown("name", name, classes)
-        cls = classes[name]
+        cls = known.find(name)
+        if cls is None:
+            raise unknown("name", name, {*names.ALIASES, *known.extra})
+        if not names.is_value_class(cls):
+            raise _not_frozen_class(name_of(cls))
         given = [f.name for f in _fields(cls)][: len(node.args)]
         if len(node.args) > len(given):
             raise Refusal(f"{ast.unparse(node)}: {name} takes {len(given)} values")
-        values = {n: _value(a, text, classes) for n, a in zip(given, node.args, strict=True)}
+        values = {n: _value(a, text, known) for n, a in zip(given, node.args, strict=True)}
         for keyword in node.keywords:
             if keyword.arg is None:
                 raise Refusal(f"cannot read {text!r}: no ** here")
             if keyword.arg in values:
                 raise Refusal(f"{ast.unparse(node)}: {keyword.arg} is given twice")
-            values[keyword.arg] = _value(keyword.value, text, classes)
+            values[keyword.arg] = _value(keyword.value, text, known)
         return build(cls, values)
     if isinstance(node, ast.List | ast.Tuple):
-        return tuple(_value(v, text, classes) for v in node.elts)
+        return tuple(_value(v, text, known) for v in node.elts)
     if isinstance(node, ast.Name):
-        if node.id in classes:
-            return build(classes[node.id], {})
+        cls = known.find(node.id)
+        if cls is not None:
+            return build(cls, {}) if names.is_value_class(cls) else cls
         return {"true": True, "false": False, "none": None}.get(node.id.lower(), node.id)
     try:
         return ast.literal_eval(node)

@@ -134,7 +134,7 @@ def _follow(
         return "finished"
     try:
         saved = _newest_checkpoint(run)
-        _play(run, store, images or run.recipe.data.load(), saved, must_stop, team)
+        _play(run, store, images or run.playable.data.load(), saved, must_stop, team)
     except _StoppedAt:
         return "interrupted"
     return "finished"

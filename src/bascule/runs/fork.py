@@ -7,9 +7,9 @@ differs after the branch is the work of the changed rule alone.
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 from bascule.errors import Refusal
+from bascule.runs.codec import encode
 from bascule.runs.store import Fork, Run, Store
 from bascule.training.recipe import AnyRecipe
 
@@ -22,7 +22,6 @@ def fork(
     at_epoch: int,
     recipe: AnyRecipe,
     name: str,
-    experiment_file: Path | None = None,
     same_law: bool = False,
     processes: int = 1,
 ) -> Run:
@@ -50,7 +49,7 @@ def fork(
         )
     for field in SAME_IN_A_FORK:
         ours, theirs = getattr(recipe, field), getattr(parent.recipe, field)
-        if ours != theirs:
+        if encode(ours) != encode(theirs):
             raise Refusal(f"a fork keeps its parent's {field} ({theirs}), not {ours}")
 
     while parent.fork and at_epoch <= parent.fork.epoch:
@@ -61,7 +60,6 @@ def fork(
         name,
         parent.about["data_digest"],
         branch,
-        experiment_file,
         keyed=not same_law,
         processes=processes,
     )

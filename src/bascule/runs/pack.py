@@ -1,10 +1,11 @@
 """Finished runs in one small file: all that their notes are made of, without the networks.
 
-A pack is a .tar.xz of run folders with recipe, origin, status, scalars, diagnostics and evaluations
-(numbers to 8 significant digits) and, where asked for, the first row of the last sample grid. Left
-out are the spread and the lowest batch of an epoch's scalars, which no note reads. An unpacked run
-is finished: experiments find it by its recipe and do not train it again, notes and verdicts read
-it. It has no checkpoint, so it draws nothing new; a fork of it replays its past.
+A pack is a .tar.xz of run folders with recipe, the user's code, origin, status, scalars,
+diagnostics and evaluations (numbers to 8 significant digits) and, where asked for, the first row
+of the last sample grid. Left out are the spread and the lowest batch of an epoch's scalars, which
+no note reads. An unpacked run is finished: experiments find it by its recipe and do not train it
+again, notes and verdicts read it. It has no checkpoint, so it draws nothing new; a fork of it
+replays its past. Its code is not trusted (:mod:`bascule.runs.trust`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ PLAIN = ("recipe.json", "run.json", "status.json", "experiment.py")
 METRICS = "metrics.json"
 ROUNDED = ("scalars.jsonl", "diagnostics.jsonl", METRICS)
 DIGITS = 8  # differences of nearly equal numbers still have four
+CODE = re.compile(r"code/[\w. -]+(/[\w. -]+)*\.py")
 SAMPLE = re.compile(r"samples/epoch-\d{4,}\.png")
 MOST_BYTES = 100_000_000  # of one file: a pack with more is no pack
 
@@ -56,6 +58,8 @@ def _files(run: Run, picture: bool) -> Iterable[tuple[str, bytes]]:
     for name in PLAIN:
         if (run.folder / name).exists():
             yield name, (run.folder / name).read_bytes()
+    for path in sorted((run.folder / "code").rglob("*.py")):
+        yield path.relative_to(run.folder).as_posix(), path.read_bytes()
     for name in ROUNDED:
         if (run.folder / name).exists():
             yield name, _rounded((run.folder / name).read_text("utf-8"), name).encode()
@@ -110,6 +114,7 @@ def unpack(path: Path, store: Store) -> tuple[list[Run], list[Run]]:
             (run.folder / part).mkdir(parents=True, exist_ok=True)
         # The recipe comes last: without it a folder is no run.
         for inner in sorted(files, key=lambda inner: inner == "recipe.json"):
+            (run.folder / inner).parent.mkdir(parents=True, exist_ok=True)
             atomic.write(run.folder / inner, files[inner])
         new.append(run)
     return new, old
@@ -120,8 +125,12 @@ def _checked(path: Path, archive: tarfile.TarFile) -> dict[str, dict[str, bytes]
     found: dict[str, dict[str, bytes]] = {}
     for entry in archive:
         run, _, inner = entry.name.partition("/")
-        known = inner in (*PLAIN, *ROUNDED) or SAMPLE.fullmatch(inner)
-        if not known or not re.fullmatch(r"\d{8}-[\w-]+", run) or ".." in PurePosixPath(run).parts:
+        known = inner in (*PLAIN, *ROUNDED) or SAMPLE.fullmatch(inner) or CODE.fullmatch(inner)
+        if (
+            not known
+            or not re.fullmatch(r"\d{8}-[\w-]+", run)
+            or ".." in PurePosixPath(inner).parts
+        ):
             raise Refusal(f"{path} is no pack of runs: it holds {entry.name!r}")
         if entry.size > MOST_BYTES:
             raise Refusal(f"{path}: {entry.name} unpacks to {entry.size:,} bytes")

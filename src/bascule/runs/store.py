@@ -2,7 +2,8 @@
 
     recipe.json        the settled recipe
     run.json           name, code version, environment, data digest, parent of a fork
-    experiment.py      the experiment's file, when the recipe uses a class that it brings
+    code/              the user's files that its recipe needs, where it needs any; older runs have
+                       a single experiment.py
     scalars.jsonl      one row an epoch
     diagnostics.jsonl  what D and G were asked, a row every few epochs
     replay/            old fakes, to ask whether D still knows them
@@ -25,7 +26,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -38,6 +39,7 @@ from bascule.errors import InUse, Refusal, unknown
 from bascule.reading import parsed, read_bytes, read_json
 
 if TYPE_CHECKING:  # a list of runs is told without PyTorch
+    from bascule.runs.brought import Code
     from bascule.training.loop import Row
     from bascule.training.recipe import AnyRecipe
 
@@ -58,7 +60,7 @@ class Fork:
 
 @dataclass(frozen=True)
 class Run:
-    """One run folder. ``rules``: classes of rules that its recipe may name beside the package's."""
+    """One run folder. ``rules``: classes of the user's, loaded, that its recipe may name."""
 
     folder: Path
     rules: tuple[type, ...] = field(default=(), compare=False, repr=False)
@@ -95,38 +97,108 @@ class Run:
     def recipe(self) -> AnyRecipe:
         """Its recipe to look at: nothing in the run's folder is executed.
 
-        A rule that only the run's own ``experiment.py`` knows is a placeholder
+        A value of a class that only the run's own code knows is a placeholder
         (:class:`bascule.interventions.foreign.Foreign`), unless its class is among ``rules``.
         """
+        return self._looked_at(self.rules)
+
+    def _looked_at(self, rules: tuple[type, ...] = ()) -> AnyRecipe:
         try:
             text = (self.folder / "experiment.py").read_text("utf-8", "replace")
         except OSError:
             text = ""
         own = re.findall(r"^class\s+(\w+)", text, re.MULTILINE)
-        return self._decoded(self.rules, own)
+        return self._decoded(rules, own)
 
     @cached_property
     def playable(self) -> AnyRecipe:
         """Its recipe to train, to draw or to measure with.
 
-        Executes the run's own ``experiment.py``, where it has one.
+        Executes the run's own code, where its recipe needs any. Raises :class:`Refusal` where this
+        user neither made nor allowed it (:mod:`bascule.runs.trust`).
         """
+        code = self.code()
+        old = self._old_rules() if code and code.root != self.code_folder.resolve() else ()
+        return self._decoded(old, code=code)
+
+    @property
+    def code_folder(self) -> Path:
+        return self.folder / "code"
+
+    def code(self) -> Code | None:
+        """The run's own code, to be executed; None where its recipe needs none. Same refusal."""
+        from bascule.runs import codec, trust
+        from bascule.runs.brought import code_at
+
+        needed = [cls.written for cls in codec.unloaded(self._looked_at())]
+        if not needed:
+            return None
+        root, files = self._own_files()
+        if not files:
+            raise Refusal(
+                f"{self.id} needs {', '.join(needed)}, and its folder holds no code: install the "
+                "plug-in that defines it, or unpack the run again"
+            )
+        trust.check(root, files, f"the run {self.id}", needed)
+        return code_at(root)
+
+    def _own_files(self) -> tuple[Path, list[Path]]:
+        """The folder with the run's own code, and all files that it may execute."""
+        from bascule.runs.trust import MARK
+
+        if self.code_folder.is_dir():
+            found = (path for path in self.code_folder.rglob("*") if path.is_file())
+            return self.code_folder, sorted(path for path in found if path.name != MARK)
+        old = self.folder / "experiment.py"
+        return self.folder, [old] if old.exists() else []
+
+    def _old_rules(self) -> tuple[type, ...]:
+        """The rules of an ``experiment.py``, which older runs name by a bare word."""
+        from bascule.interventions import Intervention
         from bascule.runs.brought import brought_classes
 
-        return self._decoded(brought_classes(self.folder / "experiment.py"))
+        found = brought_classes(self.folder / "experiment.py")
+        return tuple(cls for cls in found if issubclass(cls, Intervention))
 
-    def _decoded(self, rules: tuple[type, ...], to_look: Iterable[str] | None = None) -> AnyRecipe:
+    def _decoded(
+        self,
+        rules: tuple[type, ...],
+        to_look: Iterable[str] | None = None,
+        code: Code | None = None,
+    ) -> AnyRecipe:
         from bascule.runs import codec
         from bascule.training.recipe import as_recipe
 
         path = self.folder / "recipe.json"
         try:
-            recipe = codec.decode(self._plain_recipe, rules, to_look)
+            recipe = codec.decode(self._plain_recipe, rules, to_look, code)
         except Refusal as refusal:
             raise Refusal(f"cannot read {path}: {refusal}") from None
         except Exception as error:  # values that no check foresaw
             raise Refusal(f"cannot read {path}: {type(error).__name__}: {error}") from error
         return as_recipe(recipe, f"cannot read {path}: it holds no recipe")
+
+    def trust(self, texts: Mapping[str, bytes]) -> None:
+        """Trust the run's own code where it is what the user has loaded: ``texts`` by file."""
+        from bascule.runs import trust
+
+        root, files = self._own_files()
+        found = {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+        if files and found == texts and not trust.is_trusted(root, files):
+            trust.mark(root, files)
+
+    def keeps(self, texts: Mapping[str, bytes]) -> bool:
+        """Whether an older run's ``experiment.py`` computes what ``texts`` do now."""
+        from bascule.runs.brought import fingerprint
+
+        old = self.folder / "experiment.py"
+        if self.code_folder.exists() or not old.exists() or len(texts) != 1:
+            return False
+        try:
+            then = fingerprint({"experiment.py": read_bytes(old, MOST_ROWS_BYTES)})
+        except (OSError, ValueError, Refusal):
+            return False
+        return then == fingerprint({"experiment.py": next(iter(texts.values()))})
 
     @property
     def fork(self) -> Fork | None:
@@ -285,22 +357,23 @@ class Store:
         name: str,
         data_digest: str,
         fork: Fork | None = None,
-        experiment_file: Path | None = None,
         keyed: bool = True,
         processes: int = 1,
     ) -> Run:
         """A new run folder for a settled recipe, or the one that holds this very run already.
 
         ``keyed``: whether a fork's origin makes it another run than its recipe from the start.
-        ``processes``: how many train it together, which is part of what a run is.
+        ``processes``: how many train it together, which is part of what a run is. The user's files
+        that the recipe needs are copied, and trusted, since the user has just loaded them.
         """
-        from bascule.runs import codec
+        from bascule.runs import codec, trust
         from bascule.training.machine import describe
 
         origin = fork if keyed else None
+        texts = _texts(recipe)
         if same := self.same(recipe, name, data_digest, origin, processes):
+            same.trust(texts)
             return same
-        brought = _brought(recipe)
         key = _key(recipe, data_digest, origin, processes)
         run = Run(self.root / f"{datetime.now():%Y%m%d}-{slug(name)}-{key}")
         building = run.folder.with_name(f".{run.id}.{os.getpid()}.partial")
@@ -317,8 +390,12 @@ class Store:
                 **({"processes": processes} if processes > 1 else {}),
                 "fork": {"parent": fork.parent, "epoch": fork.epoch} if fork else None,
             }
-            if experiment_file and brought:
-                atomic.write(building / "experiment.py", experiment_file.read_bytes())
+            for rel, text in texts.items():
+                path = building / "code" / rel
+                path.parent.mkdir(parents=True, exist_ok=True)
+                atomic.write(path, text)
+            if texts:
+                trust.mark(building / "code", [building / "code" / rel for rel in texts])
             plain = json.dumps(codec.encode(recipe), indent=1, ensure_ascii=False)
             atomic.write(building / "recipe.json", plain)
             atomic.write(building / "run.json", json.dumps(about, indent=1, ensure_ascii=False))
@@ -341,10 +418,14 @@ class Store:
         processes: int = 1,
     ) -> Run | None:
         """The run called ``name`` of this recipe, data and origin, where it is there and whole."""
-        key = _key(recipe, data_digest, fork, processes)
+        key, old_key = (_key(recipe, data_digest, fork, processes, old) for old in (False, True))
         for folder in sorted(self.root.glob(f"*-{key}")):
-            run = Run(folder, tuple(_brought(recipe)))
+            run = Run(folder, _own_classes(recipe))
             if _why_unreadable(run) is None and run.name == name:
+                return run
+        for folder in sorted(self.root.glob(f"*-{old_key}")) if old_key else ():
+            run = Run(folder, _own_classes(recipe))
+            if _why_unreadable(run) is None and run.name == name and run.keeps(_texts(recipe)):
                 return run
         return None
 
@@ -423,21 +504,42 @@ def _links(folder: Path) -> Iterator[Path]:
                 yield Path(path)
 
 
-def _brought(recipe: AnyRecipe) -> list[type]:
-    """The classes of its rules that are not the package's own."""
+def _own_classes(recipe: AnyRecipe) -> tuple[type, ...]:
+    """The classes of a recipe that neither the package nor a plug-in defines."""
+    from bascule.runs.brought import code_in, is_users
+
+    return tuple(cls for cls in code_in(recipe) if is_users(cls))
+
+
+def _texts(recipe: AnyRecipe) -> dict[str, bytes]:
+    """The user's files that a recipe needs, by relative path."""
+    from bascule.runs.brought import sources
+
+    return sources(_own_classes(recipe))
+
+
+def _key(
+    recipe: AnyRecipe, data_digest: str, fork: Fork | None, processes: int, old: bool = False
+) -> str | None:
+    """What tells a run from every other: all that decides its result.
+
+    ``old``: as it was when a run knew the source of its rules' classes and no more of the user's
+    code; None where such a run could not be.
+    """
     from bascule.runs import codec
+    from bascule.runs.brought import code_in, fingerprint, source_of, sources
 
-    rules = [type(change) for change in recipe.change]
-    return [rule for rule in rules if codec.CLASSES.get(rule.__name__) is not rule]
-
-
-def _key(recipe: AnyRecipe, data_digest: str, fork: Fork | None, processes: int) -> str:
-    from bascule.runs import codec
-    from bascule.runs.brought import source_of
-
-    sources = [source_of(rule) for rule in _brought(recipe)]
+    classes = code_in(recipe)
+    if not classes:
+        told = []
+    elif not old:
+        told = [fingerprint(sources(classes))]
+    else:
+        told = [source_of(type(c)) for c in recipe.change if type(c) in classes]
+    if old and not (told and len(set(map(type, recipe.change)) & set(classes)) == len(classes)):
+        return None
     shared = [f"{processes} processes"] if processes > 1 else []
-    return codec.digest((recipe, data_digest, fork, *sources, *shared))
+    return codec.digest((recipe, data_digest, fork, *told, *shared), bare=old)
 
 
 def slug(text: str) -> str:

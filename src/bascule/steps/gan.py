@@ -16,7 +16,7 @@ from bascule.game import Game
 from bascule.interventions import Intervention
 from bascule.models.layers import Labelled
 from bascule.now import Now
-from bascule.objectives import Objective, TopK, per_image
+from bascule.objectives import GANLoss, Objective, TopK, per_image
 from bascule.penalties import Penalty, Turn
 
 
@@ -29,7 +29,7 @@ class Rules:
     n-th step only, so D has n turns, on n batches, for one of G.
     """
 
-    objective: Objective = Objective()
+    objective: Objective = GANLoss()
     penalties: tuple[Penalty, ...] = ()
     top_k: TopK | None = None
     concat: bool = False

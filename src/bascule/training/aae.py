@@ -8,11 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bascule.data.augment import Affine, Flip
+from bascule.data.augment import Augmentation
 from bascule.data.batches import as_uint8
 from bascule.data.faces import Faces
-from bascule.data.fractals import Fractals
-from bascule.data.imported import Imported
+from bascule.data.source import DataSource
 from bascule.models.aae import AAE
 from bascule.now import Now, address, generator
 from bascule.steps.aae import Autoencoder, aae_step
@@ -27,7 +26,7 @@ class AAERecipe(AnyRecipe):
     ``lr``: of E and G, which give pictures back; ``lr_D``: of D; ``lr_E``: of E against D.
     """
 
-    data: Faces | Fractals | Imported = Faces()
+    data: DataSource = Faces()
     model: AAE = AAE()
     # optimisation (Adam)
     lr: float = 2e-4
@@ -36,7 +35,7 @@ class AAERecipe(AnyRecipe):
     beta1: float = 0.5
     beta2: float = 0.999
     # what it sees
-    augment: tuple[Flip | Affine, ...] = ()
+    augment: tuple[Augmentation, ...] = ()
     # arithmetic
     channels_last: bool = True
 

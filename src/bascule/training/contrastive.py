@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from bascule.data.domains import TwoSets
 from bascule.data.faces import Faces
-from bascule.data.pairs import CartoonPair
+from bascule.data.source import PairSource
 from bascule.models.cut import CUT
 from bascule.now import Now
 from bascule.steps.contrastive import Contrast, ContrastRules, contrastive_step
@@ -25,7 +25,7 @@ class ContrastiveRecipe(TranslationRecipe):
     of all nets. The weights are those of :class:`bascule.steps.contrastive.ContrastRules`.
     """
 
-    data: TwoSets | CartoonPair = TwoSets(Faces(style="adventurer"), Faces())
+    data: PairSource = TwoSets(Faces(style="adventurer"), Faces())
     model: CUT = CUT(
         width=32,
         blocks=4,

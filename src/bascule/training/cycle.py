@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from bascule.data.domains import TwoSets
 from bascule.data.faces import Faces
-from bascule.data.pairs import CartoonPair
+from bascule.data.source import PairSource
 from bascule.models.cyclegan import CycleGAN
 from bascule.now import Now
 from bascule.steps.cycle import CycleRules, Translation, cycle_step
@@ -26,7 +26,7 @@ class CycleRecipe(TranslationRecipe):
     :class:`bascule.steps.cycle.CycleRules`.
     """
 
-    data: TwoSets | CartoonPair = TwoSets(Faces(style="adventurer"), Faces())
+    data: PairSource = TwoSets(Faces(style="adventurer"), Faces())
     model: CycleGAN = CycleGAN(width=32, blocks=4, size=64, width_D=32, halvings=2)
     # what is played for
     objective: Literal["least-squares", "non-saturating"] = "least-squares"

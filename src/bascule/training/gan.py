@@ -13,27 +13,23 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from bascule.data.augment import Affine, Flip
+from bascule.data.augment import Augmentation
 from bascule.data.batches import as_uint8
 from bascule.data.color import from_space
 from bascule.data.faces import Faces
 from bascule.data.images import ImageSet
-from bascule.data.inner import OneSet
+from bascule.data.source import DataSource
 from bascule.errors import Refusal, unknown
 from bascule.game import Game
 from bascule.interventions import Intervention, Together
 from bascule.laws import Rate, draw
-from bascule.models.biggan import BigGAN, BigGANDeep
-from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.models.dcgan import DCGAN
 from bascule.models.layers import Labelled
-from bascule.models.r3gan import R3GAN
-from bascule.models.sagan import SAGAN
+from bascule.models.model import Model
 from bascule.models.shipped import check_start, load_into
-from bascule.models.sngan import SNGAN
-from bascule.models.wgan_gp import WGANGP
 from bascule.now import Lent, Now, address, generator
-from bascule.objectives import Objective, TopK
-from bascule.penalties import DRAGAN, R1, R2, Consistency, GradientPenalty, LeCam
+from bascule.objectives import GANLoss, Objective, TopK
+from bascule.penalties import Penalty
 from bascule.steps.gan import Rules, gan_step
 from bascule.team import Team
 from bascule.training.grid import beside, grid
@@ -42,8 +38,6 @@ from bascule.training.trainer import Batch, Trainer, evaluating, prepare
 from bascule.typed import later
 
 SHOWN, SHOWN_COLUMNS = 16, 4  # of the pictures that D judged, of each kind
-
-Pair = DCGAN | DCGANW9 | SNGAN | SAGAN | WGANGP | BigGAN | BigGANDeep | R3GAN
 
 
 @dataclass(frozen=True)
@@ -57,21 +51,21 @@ class Recipe(AnyRecipe):
     None. A run records what None and "auto" became on its machine.
     """
 
-    data: OneSet = Faces()
-    model: Pair = DCGAN()
+    data: DataSource = Faces()
+    model: Model = DCGAN()
     # optimisation (Adam)
     lr_D: Rate = 2e-4
     lr_G: Rate = 2e-4
     beta1: float = 0.5
     beta2: Rate = 0.999
     # what the players see
-    augment: tuple[Flip | Affine, ...] = ()
+    augment: tuple[Augmentation, ...] = ()
     space: Literal["rgb", "hsv"] = "rgb"
     concat: bool = False  # D sees reals and fakes in one forward pass
     change: tuple[Intervention, ...] = ()
     top_k: TopK | None = None  # G learns from its best fakes alone
-    objective: Objective = later(Objective())
-    penalties: tuple[R1 | R2 | GradientPenalty | DRAGAN | LeCam | Consistency, ...] = later(())
+    objective: Objective = later(GANLoss())
+    penalties: tuple[Penalty, ...] = later(())
     critic_steps: int = later(1)  # D's turns for one of G
     ema_half_life: Rate | None = later(None)  # in images; G's average draws the pictures
     cool_down: float = later(0.0)  # the last share of the epochs, in which rates fall to 0
@@ -292,7 +286,9 @@ def networks(
     make = make or recipe.model.players
     device = torch.device(recipe.device)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    G, D = make(generator(recipe.seed, "players"))
+    with torch.random.fork_rng(devices=[]):  # nets of the user's may draw from the global one
+        torch.manual_seed(address(recipe.seed, "players"))
+        G, D = make(generator(recipe.seed, "players"))
     if recipe.start is not None:
         load_into(recipe.start, G, D)
     if recipe.labels is not None:

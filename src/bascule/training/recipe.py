@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal, Self
 
 from torch import Tensor
 
-from bascule.data.domains import Data
 from bascule.data.images import ImageSet
+from bascule.data.source import Data
 from bascule.errors import Refusal, unknown
 from bascule.interventions import Intervention
 from bascule.laws import Anneal, Cosine, Rate

@@ -9,16 +9,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from bascule.data.augment import Flip
+from bascule.data.augment import Augmentation
 from bascule.data.bands import Bands
 from bascule.data.batches import as_float
 from bascule.data.faces import Faces
-from bascule.data.inner import OneSet
-from bascule.data.local_contrast import LocalContrast
-from bascule.data.preprocess import Kept, prepared, restored
+from bascule.data.preprocess import Kept, Transform, prepared, restored
+from bascule.data.source import DataSource
 from bascule.data.standard import Standardise
-from bascule.data.whitening import Whiten
-from bascule.data.window import Window
 from bascule.errors import Refusal
 from bascule.models.sdpc import SDPC, Inference, Network
 from bascule.now import Now, generator
@@ -37,14 +34,14 @@ class SDPCRecipe(AnyRecipe):
     all. ``redraw_after``: see :func:`bascule.steps.sdpc.sdpc_step`.
     """
 
-    data: OneSet = Faces()
+    data: DataSource = Faces()
     model: SDPC = SDPC()
     epochs: int = 20
     batch: int = 16
     # what it sees
     space: Literal["rgb", "grey"] = "rgb"
-    augment: tuple[Flip, ...] = ()
-    preprocess: tuple[Bands | Whiten | LocalContrast | Standardise | Window, ...] = (
+    augment: tuple[Augmentation, ...] = ()
+    preprocess: tuple[Transform, ...] = (
         Bands(),
         Standardise(),
     )

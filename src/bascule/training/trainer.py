@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from bascule.data.augment import Affine, Flip
+from bascule.data.augment import Augmentation
 from bascule.data.batches import as_float
 from bascule.data.color import to_space
 from bascule.errors import Refusal
@@ -109,7 +109,7 @@ class Trainer(Generic[R]):
                 part.load_state_dict(saved[name])
 
 
-def prepare(batch: Tensor, augment: Sequence[Flip | Affine], space: str, now: Now) -> Tensor:
+def prepare(batch: Tensor, augment: Sequence[Augmentation], space: str, now: Now) -> Tensor:
     """From uint8 RGB to what the players see: augmented, in the colour space, in [-1, 1]."""
     x = as_float(batch)
     for place, transform in enumerate(augment):

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from bascule.data.augment import Affine, Flip
+from bascule.data.augment import Augmentation
 from bascule.data.batches import as_uint8
 from bascule.data.images import DOMAIN, ImageSet
 from bascule.game import autocast
@@ -43,7 +43,7 @@ class TranslationRecipe(AnyRecipe):
     beta1: float = 0.5
     beta2: float = 0.999
     # what the nets see
-    augment: tuple[Flip | Affine, ...] = ()
+    augment: tuple[Augmentation, ...] = ()
     # arithmetic
     precision: Literal["auto", "fp32", "bf16"] = "fp32"
     channels_last: bool = True
