@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 
 OUTPUT = "default: the run; for a folder of pictures, evaluations/ beside the runs"
-HIGHER = ("SSIM", "attributes read", "AUROC", "edited as told", "others kept")  # is better
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -208,10 +207,11 @@ def _with_codes(
     is none."""
     from bascule.evaluation.evaluate import value_of
     from bascule.evaluation.evaluation import LeftOut
+    from bascule.metrics.measurement import parse
 
     space = f"SDPC codes, seed {seed}"
     values = [
-        value_of(label, space, images, measured, "higher" if label.startswith(HIGHER) else "lower")
+        value_of(label, space, images, measured, parse(label).quantity.better or "lower")
         for label, measured in found.items()
         if not isinstance(measured, str)
     ]

@@ -36,6 +36,7 @@ from bascule.features.cache import features_of
 from bascule.features.extractor import Extractor, label
 from bascule.metrics.least import too_few
 from bascule.metrics.measured import METRICS, Measured, measure, over_pictures
+from bascule.metrics.numbers import BASELINES
 from bascule.metrics.spread import mean_pairwise_distance, ratio
 from bascule.metrics.translation import (
     as_jpeg,
@@ -47,7 +48,6 @@ from bascule.metrics.translation import (
 )
 from bascule.now import generator
 
-BASELINES = ("copy", "random target", "colour transfer")
 NOISE = 2 / 255  # standard deviation, of pictures in [0, 1]
 Way = Callable[[torch.Tensor], torch.Tensor]  # pictures (N, 3, H, W) in [-1, 1] to others
 

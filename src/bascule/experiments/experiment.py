@@ -14,6 +14,7 @@ from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.bounds import NoiseBound, check_bounds
 from bascule.experiments.predictions import Prediction, check
 from bascule.interventions import Intervention
+from bascule.metrics.measurement import parse
 from bascule.runs import codec
 from bascule.runs.brought import classes_of, load_file
 from bascule.training.recipe import AnyRecipe, Recipe
@@ -63,14 +64,12 @@ class Measure:
 
     def is_done(self, evaluation: Evaluation) -> bool:
         """Whether ``evaluation`` holds all of this, or says why it is left out."""
-        labels = evaluation.labels
-        settled = not self.settled_fakes or all(
-            any(name.startswith("KID of ") and f" at k_fb={k:g}[" in name for name in labels)
-            for k in self.k_fb
-        )
-        noisy = all(any(f",sigma={s:g}]" in name for name in labels) for s in self.sigmas)
-        back = not self.decoded or "milliseconds[decoded]" in labels
-        able = not self.abilities or any(name.startswith("AUROC of ") for name in labels)
+        found = [parse(label) for label in evaluation.labels]
+        fed_back = {one.k_fb for one in found if one.quantity.name == "KID"}
+        settled = not self.settled_fakes or set(self.k_fb) <= fed_back
+        noisy = set(self.sigmas) <= {one.sigma for one in found}
+        back = not self.decoded or "milliseconds[decoded]" in evaluation.labels
+        able = not self.abilities or any(one.quantity.name == "AUROC" for one in found)
         return settled and noisy and back and able and evaluation.fakes == self.fakes
 
 

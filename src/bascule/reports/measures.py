@@ -138,7 +138,7 @@ def _by_name(evaluation: Evaluation | None) -> dict[str, Measured]:
     """The first value of each name, which is that of the default features."""
     found: dict[str, Measured] = {}
     for value in evaluation.values if evaluation else ():
-        found.setdefault(value.label.partition("[")[0], value.measured)
+        found.setdefault(value.measurement.name, value.measured)
     return found
 
 
