@@ -10,7 +10,19 @@ import bascule
 ROOT = Path(bascule.__file__).parent
 LAYERS = {
     **dict.fromkeys(
-        ["errors", "now", "laws", "game", "atomic", "reading", "typed", "processes", "team"], 0
+        [
+            "errors",
+            "now",
+            "laws",
+            "game",
+            "atomic",
+            "reading",
+            "sources",
+            "typed",
+            "processes",
+            "team",
+        ],
+        0,
     ),
     **dict.fromkeys(["data", "models", "objectives"], 1),
     **dict.fromkeys(["interventions", "latents", "metrics", "features", "penalties"], 2),

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from bascule.coding.coder import Coder
     from bascule.data.images import ImageSet
     from bascule.evaluation.evaluation import Evaluation
+    from bascule.features.extractor import Extractor
     from bascule.metrics.measured import Measured
+    from bascule.metrics.metric import Metric
     from bascule.reports.page import Table
 
 
@@ -46,10 +48,18 @@ def add(verbs: argparse._SubParsersAction) -> None:
     evaluate.add_argument("--all-epochs", action="store_true", help="every kept checkpoint")
     evaluate.add_argument(
         "--extractor",
+        "--features",
         action="append",
         default=[],
         metavar="NAME",
         help=_extractors,
+    )
+    evaluate.add_argument(
+        "--metric",
+        action="append",
+        default=[],
+        metavar="FILE:NAME",
+        help="a metric of your own, such as my_metrics.py:Eyes; may be repeated",
     )
     evaluate.add_argument(
         "--standing",
@@ -91,7 +101,34 @@ def add(verbs: argparse._SubParsersAction) -> None:
 def _extractors() -> str:
     from bascule.features.extractors import DEFAULT, EXTRACTORS
 
-    return f"{', '.join(EXTRACTORS)} (default: {DEFAULT}); may be repeated"
+    known = ", ".join(EXTRACTORS)
+    return f"{known}, or one of your own, FILE:NAME (default: {DEFAULT}); may be repeated"
+
+
+def spaces_of(args: argparse.Namespace) -> list[Extractor]:
+    """The extractors that are asked for; those of the user's are FILE:NAME."""
+    from bascule.features.extractors import DEFAULT, extractor
+
+    own = own_spaces(args)
+    return [own.get(name) or extractor(name) for name in dict.fromkeys(args.extractor or [DEFAULT])]
+
+
+def own_spaces(args: argparse.Namespace) -> dict[str, Extractor]:
+    """Those of the user's, by what names them."""
+    from bascule.runs.own import extractor_named
+
+    return {name: extractor_named(name) for name in args.extractor if ":" in name}
+
+
+def metrics_of(args: argparse.Namespace) -> list[Metric]:
+    """The user's metrics that are asked for."""
+    from bascule.runs.own import metric_named
+
+    found = [metric_named(text) for text in dict.fromkeys(args.metric)]
+    for name in (names := [metric.name for metric in found]):
+        if names.count(name) > 1:
+            raise Refusal(f"--metric {args.metric[-1]}: two metrics are called {name!r}")
+    return found
 
 
 def do_evaluate(args: argparse.Namespace) -> int:
@@ -127,7 +164,10 @@ def _run(args: argparse.Namespace, run: Run) -> int:
     epochs = run.kept_epochs() if args.all_epochs else args.epoch or [None]
     if not epochs:
         raise Refusal(f"{run.id} keeps no checkpoint yet: train it first")
+    metrics_of(args), own_spaces(args)  # refused before anything is drawn
     is_sdpc, is_hybrid = isinstance(run.recipe, SDPCRecipe), isinstance(run.recipe, HybridRecipe)
+    if args.metric and is_sdpc:
+        raise Refusal(f"--metric: {run.id} is a network of SDPC, which draws no fakes to measure")
     of_codes = args.k_fb or args.sigma or args.decoded or args.abilities
     if of_codes and not (is_sdpc or is_hybrid):
         raise Refusal(
@@ -227,14 +267,13 @@ def _through_codes(
     from bascule.cli.progress import counter
     from bascule.coding.measure import measure_coding
     from bascule.coding.settling import measure_settled
-    from bascule.features.extractors import DEFAULT, extractor
     from bascule.runs.coder import coder_of
 
     found: dict[str, Measured | str] = {}
     coder = coder_of(run, epoch)
     if args.k_fb and not args.no_settled_fakes:
         reader = classifier_of(args, images)
-        space = extractor((args.extractor or [DEFAULT])[0])
+        space = spaces_of(args)[0]
         with counter("settling the fakes") as tell:
             found |= measure_settled(
                 coder, fakes, images, space, args.k_fb, reader, args.seed, tell
@@ -286,11 +325,10 @@ def _decoded(args: argparse.Namespace, coder: Coder, images: ImageSet) -> dict[s
     """What comes back from the codes of held-out pictures, by label."""
     from bascule.cli.progress import counter
     from bascule.coding.decoding import measure_decoding
-    from bascule.features.extractors import DEFAULT, extractor
 
     reader = classifier_of(args, images)
     with counter("decoding held-out pictures") as tell:
-        space = extractor((args.extractor or [DEFAULT])[0])
+        space = spaces_of(args)[0]
         return dict(measure_decoding(coder, images, args.n, space, reader, args.seed, tell))
 
 
@@ -329,14 +367,13 @@ def _translation(args: argparse.Namespace, run: Run, images: ImageSet, epoch: in
     from bascule.cli.progress import counter
     from bascule.data.pairs import CartoonPair
     from bascule.evaluation.translation import Kinds, evaluate_translation
-    from bascule.features.extractors import DEFAULT, extractor
     from bascule.reports.evaluation import title
     from bascule.reports.translation import translation_tables
     from bascule.runs.translate import ways_of
 
-    spaces = list(dict.fromkeys(args.extractor or [DEFAULT]))
+    spaces, own = spaces_of(args), metrics_of(args)
     if len(spaces) > 1:
-        raise Refusal(f"--extractor {' '.join(spaces)}: give one for a run of translation")
+        raise Refusal(f"--extractor {' '.join(args.extractor)}: give one for a run of translation")
     paired = isinstance(run.recipe.data, CartoonPair)
     kinds = Kinds.of(images, args.n, paired)
     reader = None if args.no_attributes else reader_of(run.recipe.data, images)
@@ -345,13 +382,14 @@ def _translation(args: argparse.Namespace, run: Run, images: ImageSet, epoch: in
         kinds,
         ways.there.floats,
         ways.back.floats if ways.back else None,
-        extractor(spaces[0]),
+        spaces[0],
         counter,
         reader if isinstance(reader, PairReader) else None,
         reader if isinstance(reader, AttributeClassifier) else None,
         run.id,
         ways.epoch,
         args.seed,
+        own,
     )
     folder = args.output or run.folder
     _keep(args, folder, found, picture, title(found), translation_tables(found))
@@ -369,13 +407,14 @@ def _measure(
     """Evaluate, measure what ``also`` measures, keep it all in ``folder``, and print it."""
     from bascule.cli.progress import counter
     from bascule.evaluation.evaluate import check_fakes, evaluate
-    from bascule.features.extractors import DEFAULT, extractor
     from bascule.reports.evaluation import evaluation_table, title
 
-    spaces = [extractor(name) for name in dict.fromkeys(args.extractor or [DEFAULT])]
+    spaces, own = spaces_of(args), metrics_of(args)
     check_fakes(fakes, images)
     reader = classifier_of(args, images)
-    found, picture = evaluate(fakes, images, spaces, counter, reader, subject, epoch, args.seed)
+    found, picture = evaluate(
+        fakes, images, spaces, counter, reader, subject, epoch, args.seed, own
+    )
     if also is not None:
         found = _with_codes(found, also(), images, args.seed)
     if not found.values and not args.worker:

@@ -10,13 +10,20 @@ from typing import TypeVar
 import bascule
 from bascule.coding.measure import K_FB, SIGMAS, way
 from bascule.errors import Refusal, unknown
+from bascule.evaluation.evaluate import PIXELS
 from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.bounds import NoiseBound, check_bounds
-from bascule.experiments.predictions import Prediction, check
+from bascule.experiments.predictions import SPACE, Prediction, about, check
+from bascule.features.extractor import FeatureExtractor
+from bascule.features.extractors import EXTRACTORS, extractor
 from bascule.interventions import Intervention
-from bascule.metrics.measurement import parse
+from bascule.metrics import Metric
+from bascule.metrics.measurement import Measurement, check_own, parse
 from bascule.runs import codec
 from bascule.runs.brought import classes_of, load_file
+from bascule.runs.own import extractor_of, options
+from bascule.sources import code_of
+from bascule.training.loop import Probe
 from bascule.training.recipe import AnyRecipe, Recipe
 
 FOLDER = Path("experiments")
@@ -30,6 +37,11 @@ class Measure:
     ``attributes``: the exact attributes of built-in faces too; they are learnt once, in minutes.
     ``epochs``: after how many epochs done, each kept by the recipe; empty: at the end alone.
     ``every_kept``: after as many epochs as the recipe keeps checkpoints at its pace, too.
+
+    ``metrics``: of the user's own (:class:`bascule.metrics.Metric`), each a class or a value of it.
+    ``features``: what sees the images: the name of an extractor, or one of the user's own
+    (:class:`bascule.features.FeatureExtractor`); empty: the default one. A prediction about such a
+    number says so: ``KID.at(extractor=Mine())``.
 
     Of hybrids of GAN and SDPC alone: at each ``k_fb`` what fakes become when they settle, unless
     ``settled_fakes`` is False (:func:`bascule.coding.settling.measure_settled`, which takes longer
@@ -47,6 +59,41 @@ class Measure:
     decoded: bool = False
     abilities: bool = False
     settled_fakes: bool = True
+    metrics: tuple[Metric, ...] = ()
+    features: str | FeatureExtractor = ""
+
+    def __post_init__(self) -> None:
+        metrics = tuple(m() if isinstance(m, type) else m for m in self.metrics)
+        object.__setattr__(self, "metrics", metrics)
+        for metric in metrics:
+            if not isinstance(metric, Metric):
+                raise Refusal(f"Measure(metrics=...): {metric!r} is no Metric; derive it from one")
+            check_own(metric)
+        if isinstance(self.features, str):
+            if self.features and self.features not in EXTRACTORS:
+                raise unknown("extractor", self.features, EXTRACTORS)
+        elif isinstance(self.features, FeatureExtractor):
+            extractor_of(self.features)  # refuses one without a name
+        else:
+            raise Refusal(
+                f"Measure(features={self.features!r}): expected a FeatureExtractor, or a name of "
+                f"{', '.join(EXTRACTORS)}"
+            )
+
+    def own(self) -> dict[str, Measurement]:
+        """The user's metrics by name, as they are measured."""
+        on_features = any(metric.on == "features" for metric in self.metrics)
+        space = self._space() if on_features else ""
+        return {
+            m.name: Measurement(m.quantity(), PIXELS if m.on == "pixels" else space)
+            for m in self.metrics
+        }
+
+    def _space(self) -> str:
+        """The name of the features."""
+        if not isinstance(self.features, str):
+            return self.features.name
+        return extractor(self.features).name if self.features else SPACE
 
     def when(self, recipe: AnyRecipe) -> set[int]:
         """After how many epochs done a run of ``recipe`` is measured."""
@@ -57,6 +104,11 @@ class Measure:
     def words(self) -> list[str]:
         """Of the verb ``evaluate``."""
         found = ["-n", str(self.fakes), *([] if self.attributes else ["--no-attributes"])]
+        found += options("--metric", self.metrics)
+        if isinstance(self.features, str):
+            found += ["--features", self.features] if self.features else []
+        else:
+            found += options("--features", [self.features])
         found += _settled(self.k_fb, self.sigmas)
         found += [] if self.settled_fakes else ["--no-settled-fakes"]
         found += ["--decoded"] if self.decoded else []
@@ -70,7 +122,20 @@ class Measure:
         noisy = set(self.sigmas) <= {one.sigma for one in found}
         back = not self.decoded or "milliseconds[decoded]" in evaluation.labels
         able = not self.abilities or any(one.quantity.name == "AUROC" for one in found)
-        return settled and noisy and back and able and evaluation.fakes == self.fakes
+        own = all(_is_measured(metric, evaluation) for metric in self.metrics)
+        seen = self._are_its_features(evaluation)
+        codes = settled and noisy and back and able
+        return codes and own and seen and evaluation.fakes == self.fakes
+
+    def _are_its_features(self, evaluation: Evaluation) -> bool:
+        """Whether anything was measured by the features that are asked for."""
+        if not self.features:
+            return True
+        if isinstance(self.features, str):
+            spaces = (parse(label).space for label in evaluation.labels)
+            return any(space.startswith(self.features) for space in spaces)
+        spec = extractor_of(self.features).spec
+        return any(value.scale.extractor.startswith(spec) for value in evaluation.values)
 
 
 @dataclass(frozen=True)
@@ -134,6 +199,17 @@ class MeasureCoding:
         return wanted <= labels
 
 
+def _is_measured(metric: Metric, evaluation: Evaluation) -> bool:
+    """Whether ``evaluation`` has the number of a metric as its source is now, or says why not."""
+    if any(parse(one.label).quantity.name == metric.name for one in evaluation.left_out):
+        return True
+    code = f";metric {code_of(metric)}"
+    return any(
+        value.measurement.quantity.name == metric.name and value.scale.extractor.endswith(code)
+        for value in evaluation.values
+    )
+
+
 def _settled(k_fb: Sequence[float], sigmas: Sequence[float]) -> list[str]:
     """How the verb ``evaluate`` is told feedback and noise."""
     found = ["--k-fb", *map(str, k_fb)] if k_fb else []
@@ -153,7 +229,10 @@ class Experiment:
     ``predictions`` decide the verdict; ``checks`` are predictions that must hold if the program
     is right. ``measure``: what is measured of the runs' fakes, None for nothing. ``pictures``:
     whether notes show them (not where the images may not be published). ``bounds``: what no D of
-    an arm can beat, drawn beside its curves. ``quick`` is the same question at a size for a laptop.
+    an arm can beat, drawn beside its curves. ``probes`` watch every run, and what they add to an
+    epoch's record is drawn, and may be predicted; they are no part of what a run is, so a run that
+    was finished without them is not trained again. ``tensorboard``: runs write TensorBoard events,
+    too. ``quick`` is the same question at a size for a laptop.
     """
 
     question: str
@@ -165,6 +244,8 @@ class Experiment:
     measure: Measure | MeasureCoding | MeasureTranslation | None = None
     pictures: bool = True
     bounds: Mapping[str, NoiseBound] = field(default_factory=dict)
+    probes: Sequence[Probe] = ()
+    tensorboard: bool = False
     remarks: str = ""
     quick: Experiment | None = None
     name: str = ""
@@ -180,8 +261,16 @@ class Experiment:
             raise Refusal("an experiment needs at least one prediction")
         epochs = {name: recipe.epochs for name, recipe in self.arms.items()}
         scalars = {name for recipe in self.arms.values() for name in recipe.scalars}
+        for probe in self.probes:
+            if not isinstance(probe, Probe):
+                raise Refusal(f"probes={probe!r}: expected values of classes derived from Probe")
+            scalars.update(probe.adds)
+        own = self.measure.own() if isinstance(self.measure, Measure) else {}
+        for name in ("predictions", "checks"):
+            told = tuple(about(prediction, own) for prediction in getattr(self, name))
+            object.__setattr__(self, name, told)
         for prediction in (*self.predictions, *self.checks):
-            check(prediction, epochs, scalars, measured=self.measure is not None)
+            check(prediction, epochs, scalars, self.measure is not None, own)
         games = {arm: recipe for arm, recipe in self.arms.items() if isinstance(recipe, Recipe)}
         check_bounds(self.bounds, games)
 

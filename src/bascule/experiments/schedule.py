@@ -28,6 +28,7 @@ from bascule.experiments.verdict import Verdict, verdict
 from bascule.runs.evaluations import evaluations
 from bascule.runs.execute import stop_signals
 from bascule.runs.fork import fork
+from bascule.runs.own import options
 from bascule.runs.store import Run, Store
 from bascule.training.machine import cores, settle
 from bascule.training.recipe import AnyRecipe, Recipe
@@ -81,9 +82,10 @@ class Results:
 
     @property
     def scalars(self) -> tuple[str, ...]:
-        """What the steps of the arms measure and notes show."""
-        arms = self.experiment.arms.values()
-        return tuple(dict.fromkeys(name for recipe in arms for name in recipe.scalars))
+        """What the steps of the arms and the probes measure, and notes show."""
+        arms, probes = self.experiment.arms.values(), self.experiment.probes
+        of_steps = [name for recipe in arms for name in recipe.scalars]
+        return tuple(dict.fromkeys([*of_steps, *(n for probe in probes for n in probe.adds)]))
 
 
 def plan(
@@ -286,12 +288,21 @@ def _start(
             continue
         job.state = "running"
         job.epoch = len(job.run.rows())
-        words = ["resume", str(job.run.folder), "--worker"]
+        words = ["resume", str(job.run.folder), "--worker", *watching(experiment)]
         words += ["--keep", *map(str, sorted(job.branches))] if job.branches else []
         threads = job.run.recipe.threads or cores()
         worker = _worker(job.run, store, words, threads, launcher, listen=True)
         threading.Thread(target=_listen, args=(job, worker), daemon=True).start()
         workers[place] = worker
+
+
+def watching(experiment: Experiment) -> list[str]:
+    """How a worker is told what watches its run: the words of its command.
+
+    The only place where the scheduler says so.
+    """
+    words = options("--probe", experiment.probes)
+    return [*words, "--tensorboard"] if experiment.tensorboard else words
 
 
 def _has_room(

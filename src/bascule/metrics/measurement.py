@@ -9,13 +9,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from math import nan
+from typing import Any, get_args
 
 from bascule.errors import Refusal
 from bascule.metrics.measured import METRICS
 from bascule.metrics.metric import Metric
 from bascule.metrics.numbers import NUMBERS
-from bascule.metrics.quantity import Quantity
+from bascule.metrics.quantity import Better, Quantity
 
 HELD_OUT = "held-out"
 
@@ -172,7 +173,29 @@ def measurement(of: Measurement | Metric | type[Metric] | str) -> Measurement:
         return of
     if isinstance(of, str):
         return parse(of)
-    metric = of() if isinstance(of, type) else of
+    metric = of() if isinstance(of, type) and issubclass(of, Metric) else of
     if not isinstance(metric, Metric):
         raise Refusal(f"{of!r} names no number: expected a label, a Measurement or a Metric")
     return Measurement(metric.quantity())
+
+
+def check_own(metric: Metric) -> None:
+    """Refuse a metric of the user's that has no name of its own, or fields that mean nothing."""
+    kind = type(metric).__name__
+    name = getattr(metric, "name", None)
+    if not isinstance(name, str) or not name.strip() or set(name) & set("[]\n"):
+        raise Refusal(f"{kind}.name is {name!r}: expected a short text without brackets")
+    if parse(name).known:
+        raise Refusal(f"{kind}.name is {name!r}, as a number of the package is called: rename it")
+    for field, known in (("better", get_args(Better)), ("on", ("features", "pixels"))):
+        if getattr(metric, field) not in known:
+            told = ", ".join(known)
+            raise Refusal(f"{kind}.{field} is {getattr(metric, field)!r}: expected one of {told}")
+    if not isinstance(metric.at_least, int) or metric.at_least < 1:
+        raise Refusal(f"{kind}.at_least is {metric.at_least!r}: expected a number of images")
+    try:
+        low, high = map(float, metric.limits)
+    except (TypeError, ValueError):
+        low, high = nan, nan
+    if not low < high:
+        raise Refusal(f"{kind}.limits is {metric.limits!r}: expected two numbers, such as (0, 1)")

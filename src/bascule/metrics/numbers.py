@@ -149,17 +149,18 @@ OF_ATTRIBUTES = (
     Quantity("joint coverage in vocabulary", "higher", SHARE),
     Quantity("combinations", "floor", POSITIVE),
 )
+_BESIDE_BASELINES: tuple[tuple[str, Better, Limits], ...] = (
+    ("paired SSIM", "higher", SIGNED),
+    ("R@1", "higher", SHARE),
+    ("mean rank", "lower", POSITIVE),
+    ("attributes kept", "higher", SHARE),
+    ("attributes matched", "higher", SHARE),
+)
 OF_TRANSLATION = (
     Quantity("paired L1", "lower", POSITIVE, takes=("of", "layer"), of=(*BASELINES, *WAYS)),
     *(
         Quantity(name, better, limits, takes=("of",), of=BASELINES)
-        for name, better, limits in (
-            ("paired SSIM", "higher", SIGNED),
-            ("R@1", "higher", SHARE),
-            ("mean rank", "lower", POSITIVE),
-            ("attributes kept", "higher", SHARE),
-            ("attributes matched", "higher", SHARE),
-        )
+        for name, better, limits in _BESIDE_BASELINES
     ),
     *(
         Quantity(name, "higher", limits, takes=("attribute", "of"), of=BASELINES, joiner=joiner)
