@@ -32,9 +32,9 @@ from bascule.models.dcgan import DCGAN, DCGANW9
 from bascule.now import Now
 from bascule.presets import dcgan64, dcgan_w9
 from bascule.steps.gan import gan_step
+from bascule.training.gan import Recipe
 from bascule.training.loop import train
 from bascule.training.machine import cores, describe, settle
-from bascule.training.recipe import Recipe
 from bascule.training.state import State, begin
 
 RIVALS = {"classic": classic_nets, "w9": w9_nets}
@@ -70,7 +70,7 @@ def flop_per_image(recipe: Recipe) -> float:
     state = begin(recipe)
     real = torch.zeros(8, 3, recipe.model.size, recipe.model.size)
     with FlopCounterMode(display=False) as counter:
-        gan_step(state.game, real, Now(0, 0, 0), Together(()))
+        gan_step(state.trainer.game, real, Now(0, 0, 0), Together(()))
     return counter.get_total_flops() / 8
 
 
@@ -82,7 +82,7 @@ class Ours:
         self.state: State = begin(self.recipe)
 
     def epoch(self) -> int:
-        train(self.recipe, self.state, self.images, until_epoch=self.state.epoch + 1)
+        train(self.state, self.images, until_epoch=self.state.epoch + 1)
         return len(self.images) // self.recipe.batch * self.recipe.batch
 
 

@@ -30,9 +30,9 @@ from bascule.game import Game
 from bascule.models.dcgan import DCGAN
 from bascule.now import generator
 from bascule.presets import dcgan64_light
+from bascule.training.gan import Recipe
 from bascule.training.loop import Probe, Record, Row, train
 from bascule.training.machine import cores, settle
-from bascule.training.recipe import Recipe
 from bascule.training.state import State, begin
 
 # As quick as a GAN that still learns faces can be: 26 steps an epoch, 20 ms a step.
@@ -130,7 +130,7 @@ def plays(
         probe = Diagnostics(
             recipe, pictures.train, pictures.held_out, rows.append, Path(folder), pace_images
         )
-        train(recipe, state, pictures.train, [probe])
+        train(state, pictures.train, [probe])
     return rows
 
 
@@ -142,8 +142,8 @@ def still(game: Game, player: str) -> None:
 
 def shows(pictures: Tensor, sigma: float = 0.0) -> Callable[[State], None]:
     def change(state: State) -> None:
-        state.game.G = Shows(pictures, sigma)
-        still(state.game, "G")
+        state.trainer.game.G = Shows(pictures, sigma)
+        still(state.trainer.game, "G")
 
     return change
 
@@ -159,8 +159,8 @@ def ideal(seed: int) -> list[Row]:
 
 def few_modes(seed: int) -> list[Row]:
     def change(state: State) -> None:
-        z = torch.randn(5, state.game.z_dim, generator=generator("modes of", seed))
-        state.game.G = FewModes(state.game.G, z)
+        z = torch.randn(5, state.trainer.game.z_dim, generator=generator("modes of", seed))
+        state.trainer.game.G = FewModes(state.trainer.game.G, z)
 
     return plays(BASE, Pictures.of(seed), seed, change)
 
@@ -177,19 +177,19 @@ def copies(seed: int) -> list[Row]:
 
 def constant_d(seed: int) -> list[Row]:
     def change(state: State) -> None:
-        for weight in list(state.game.D.parameters())[-2:]:
+        for weight in list(state.trainer.game.D.parameters())[-2:]:
             torch.nn.init.zeros_(weight)
-        still(state.game, "D")
+        still(state.trainer.game, "D")
 
     return plays(SMALL_D.but(model=DCGAN(width=8, size=32)), Pictures.of(seed), seed, change)
 
 
 def frozen_d(seed: int) -> list[Row]:
-    return plays(SMALL_D, Pictures.of(seed), seed, lambda state: still(state.game, "D"))
+    return plays(SMALL_D, Pictures.of(seed), seed, lambda state: still(state.trainer.game, "D"))
 
 
 def frozen_g(seed: int) -> list[Row]:
-    return plays(SMALL_D, Pictures.of(seed), seed, lambda state: still(state.game, "G"))
+    return plays(SMALL_D, Pictures.of(seed), seed, lambda state: still(state.trainer.game, "G"))
 
 
 def slow_g(seed: int) -> list[Row]:
@@ -220,7 +220,7 @@ def cycles(seed: int) -> list[Row]:
     grey = as_float(pictures.train).mean().item() - 0.1  # so that reals see psi, and hardly damp it
 
     def change(state: State) -> None:
-        game = state.game
+        game = state.trainer.game
         game.G, game.D = Shows(pictures.fresh, theta=0.3), Brightness(grey)
         game.opt_G = torch.optim.SGD(game.G.parameters(), lr=0.1)
         game.opt_D = torch.optim.SGD(game.D.parameters(), lr=0.1)
@@ -283,7 +283,7 @@ def overhead(epochs: int = 10) -> str:
     with tempfile.TemporaryDirectory() as folder:
         probe = Timed(Diagnostics(recipe, *pixels, lambda row: None, Path(folder)))
         began = time.perf_counter()
-        train(recipe, begin(recipe), pixels[0], [probe])
+        train(begin(recipe), pixels[0], [probe])
         whole = time.perf_counter() - began
     return (
         f"dcgan64-light, {len(pixels[0])} images, {epochs} epochs, one thread, fp32: rows every "

@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -28,15 +29,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bascule.data.augment import Flip
-from bascule.experiments.launch import Here
 from bascule.interventions import DiffAugment
 from bascule.laws import draw
 from bascule.now import Now, generator
 from bascule.penalties import R1, R2, GradientPenalty
 from bascule.presets import PRESETS
+from bascule.training.gan import Recipe
 from bascule.training.machine import describe, settle
-from bascule.training.recipe import Recipe
 from bascule.training.state import begin
+from bascule.training.trainer import Batch
 
 START = Now(0, 0, 0)
 LOSSES = {  # of D for (real, fake) logits, of G for (fake, real)
@@ -164,7 +165,7 @@ class Ours:
     def play(self) -> None:
         n = self.recipe.batch
         indices = torch.randint(len(self.images), (n,))
-        self.recipe.play(self.state, self.images, indices, None)
+        self.state.trainer.step(Batch(self.images, indices, 0, self.state.step))
         self.state.step += 1
 
 
@@ -213,7 +214,10 @@ def scale(name: str, epochs: int, runs: Path, batch: int) -> None:
         log = runs / "log"
         runs.mkdir(parents=True, exist_ok=True)
         words = [*start, *tail, f"threads={threads}", "--name", told]
-        assert Here().start(words, log, threads).wait() == 0, log.read_text()
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        with log.open("w") as errors:
+            done = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=errors, env=environment)
+        assert done.returncode == 0, log.read_text()
         (rows,) = runs.glob(f"*{told.replace(', ', '-').replace(' ', '-')}*/scalars.jsonl")
         rates = [json.loads(line)["images_per_s"] for line in rows.read_text().splitlines()]
         print(f"| {name}, {told} | {statistics.median(rates[1:]):.0f} |", flush=True)

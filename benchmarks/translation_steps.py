@@ -30,6 +30,7 @@ from bascule.presets import TRANSLATION_PRESETS
 from bascule.training.cycle import CycleRecipe
 from bascule.training.machine import describe, fast_bf16, settle
 from bascule.training.state import begin
+from bascule.training.trainer import Batch
 
 
 class Ours:
@@ -37,10 +38,11 @@ class Ours:
 
     def __init__(self, recipe: CycleRecipe, pixels: Tensor, labels: Tensor) -> None:
         self.recipe, self.pixels, self.state = recipe, pixels, begin(recipe)
-        self.state.labels = labels
+        self.labels = labels
 
     def step(self) -> None:
-        self.recipe.play(self.state, self.pixels, torch.arange(1), None)
+        batch = Batch(self.pixels, torch.arange(1), 0, self.state.step, labels=self.labels)
+        self.state.trainer.step(batch)
         self.state.step += 1
 
 

@@ -5,7 +5,7 @@ from bascule.experiments import Alike, Experiment, Higher, Lower, Measure, mean_
 from bascule.experiments.predictions import HELD_OUT_COVERAGE, HELD_OUT_KID, Prediction
 from bascule.models.dcgan import DCGAN
 from bascule.presets import dcgan64_tiny, dcgan64_tuned
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 
 def cool_down(plain: Recipe, measure: Measure, quick: Experiment | None = None) -> Experiment:

@@ -5,7 +5,7 @@ from bascule.experiments import Experiment, Higher, Lower
 from bascule.interventions import InstanceNoise
 from bascule.laws import Anneal
 from bascule.presets import dcgan64_light, dcgan64_tiny
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 
 def instance_noise(plain: Recipe, until_epoch: int, quick: Experiment | None = None) -> Experiment:

@@ -31,8 +31,8 @@ def play_to_the_end(file: Path) -> None:
             for split in ("train", "held_out")
         )
         state = begin(recipe)
-        state.labels = recipe.labels_of(images)
-        train(recipe, state, train_on, held_out=held_out)
+        labels = recipe.labels_of(images)
+        train(state, train_on, held_out=held_out, labels=labels)
         assert state.epoch == recipe.epochs, arm
 
 

@@ -15,8 +15,9 @@ from bascule.models.dcgan import DCGAN
 from bascule.models.hybrids import SDPCGAN
 from bascule.models.sdpc import SDPC, Layer
 from bascule.runs.store import Store
+from bascule.training.gan import Recipe
 from bascule.training.hybrid import HybridRecipe
-from bascule.training.recipe import AnyRecipe, Recipe
+from bascule.training.recipe import AnyRecipe
 from bascule.training.sdpc import SDPCRecipe
 
 

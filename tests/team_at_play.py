@@ -19,8 +19,8 @@ from bascule.now import generator
 from bascule.objectives import Objective, TopK
 from bascule.penalties import R1, R2, Consistency, GradientPenalty, LeCam
 from bascule.team import joined
+from bascule.training.gan import Recipe
 from bascule.training.loop import Probe, train
-from bascule.training.recipe import Recipe
 from bascule.training.state import begin
 
 plain = Recipe(
@@ -67,9 +67,9 @@ def main(folder: Path) -> None:
         for name, recipe in GAMES.items():
             state = begin(recipe)
             if team:
-                state.game.join(team)
+                state.trainer.join(team)
             watch = Watch()
-            train(recipe, state, images, [watch])
+            train(state, images, [watch])
             rank = team.rank if team else "alone"
             torch.save(
                 {"rows": watch.rows, "game": state.state_dict()["game"]}, folder / f"{name} {rank}"

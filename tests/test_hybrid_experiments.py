@@ -50,4 +50,4 @@ def test_a_preset_stands_on_its_dictionaries(name):
     assert getattr(presets, name.replace("-", "_")) is recipe
     assert isinstance(recipe, HybridRecipe)
     begun = begin(settle(recipe.but(device="cpu")))
-    assert recipe.sample(begun.game, torch.randn(2, recipe.z_dim)).shape == (2, 3, 64, 64)
+    assert begun.trainer.sample(torch.randn(2, recipe.z_dim)).shape == (2, 3, 64, 64)

@@ -30,14 +30,14 @@ LAYERS = {
     **dict.fromkeys(["training", "theory"], 4),
     **dict.fromkeys(["coding", "evaluation", "diagnostics"], 5),
     "runs": 6,
-    "experiments": 7,
+    **dict.fromkeys(["experiments", "jobs", "worker"], 7),
     **dict.fromkeys(["reports", "presets"], 8),
     "notebook": 9,
     **dict.fromkeys(["cli", "__main__"], 10),
 }
 SHARED_BY_MODELS = ("layers", "resampling", "translators")
 MERGED = {"bascule.models.hybrids": "sdpc"}  # what is built on another's model
-FREE_WITHIN = {0, 10}  # the foundations know each other, and __main__ calls cli
+FREE_WITHIN = {0, 7, 10}  # foundations; schedulers and workers share jobs; __main__ calls cli
 
 
 def modules_of(root: Path) -> dict[str, str]:

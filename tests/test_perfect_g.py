@@ -35,7 +35,7 @@ def test_every_arm_begins_with_faces_that_differ(quick):
     more = np.stack([artist.draw(seed, 64)[0] for seed in range(150, 214)])
     recipe = quick.arms["plain"].but(device="cpu", precision="fp32", threads=1)
     z = torch.randn(64, recipe.z_dim, generator=generator("a test of the demo"))
-    fake = recipe.sample(recipe.begin(), z).numpy()
+    fake = recipe.build().sample(z).numpy()
     assert np.median(distances(fake, real).min(1)) < 1.2 * np.median(distances(more, real).min(1))
     apart = ~np.eye(64, dtype=bool)
     assert distances(fake, fake)[apart].mean() > 0.85 * distances(more, more)[apart].mean()

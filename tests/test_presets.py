@@ -14,7 +14,7 @@ from bascule.penalties import GradientPenalty
 from bascule.presets import PRESETS
 from bascule.runs import codec
 from bascule.runs.execute import execute
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 from bascule.training.state import begin
 
 PAPERS = ("sngan64", "sagan64", "wgan-gp64", "biggan64", "biggan-deep64", "r3gan64")
@@ -39,7 +39,7 @@ def test_a_preset_trains_one_tiny_epoch(name, make_run, store):
     assert row["step"] == 1
     assert 0 < row["D_x"] < 1 and 0 < row["D_Gz"] < 1
     assert run.sample(1).exists()
-    before, after = begin(run.recipe).game, run.load_checkpoint()["game"]
+    before, after = begin(run.recipe).trainer.game, run.load_checkpoint()["game"]
     for player, lr in (("G", preset.lr_G), ("D", preset.lr_D)):
         for part, weight in getattr(before, player).named_parameters():
             moved = (after[player][part] - weight.detach()).abs().max()

@@ -14,7 +14,7 @@ import torch
 from bascule.cli import main
 from bascule.errors import Refusal
 from bascule.processes import processes, rank
-from bascule.runs.execute import check_shared, check_team
+from bascule.runs.execute import check_team
 from bascule.runs.store import Store
 from bascule.team import joined
 from team_at_play import GAMES
@@ -134,4 +134,4 @@ def test_alone_there_is_no_team(tiny):
     assert processes() == 1 and rank() == 0
     with joined("cpu") as team:
         assert team is None
-    check_shared(tiny.but(batch=15), 1)
+    tiny.but(batch=15).check_processes(1)

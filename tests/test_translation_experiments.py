@@ -8,6 +8,7 @@ from bascule import presets
 from bascule.presets import TRANSLATION_PRESETS
 from bascule.training.machine import settle
 from bascule.training.state import begin
+from bascule.training.trainer import Batch
 
 FILES = sorted((EXPERIMENTS / "translation").glob("*.py"))
 LIGHT = [name for name in TRANSLATION_PRESETS if name.endswith("-light")]
@@ -41,11 +42,12 @@ def test_a_light_preset_learns(name):
     recipe = settle(TRANSLATION_PRESETS[name].but(threads=1, device="cpu"))
     pixels = torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8)
     state = begin(recipe)
-    state.labels = torch.tensor([0, 0, 1, 1])
-    before = [weight.clone() for weight in recipe.ways(state.game)[0].parameters()]
+    labels = torch.tensor([0, 0, 1, 1])
+    before = [weight.clone() for weight in state.trainer.translators()[0].parameters()]
     for _ in range(2):
-        scalars = recipe.play(state, pixels, torch.arange(1), None)
+        batch = Batch(pixels, torch.arange(1), 0, state.step, labels=labels)
+        scalars = state.trainer.step(batch)
         assert all(value.isfinite() for value in scalars.values())
         state.step += 1
-    after = recipe.ways(state.game)[0].parameters()
+    after = state.trainer.translators()[0].parameters()
     assert any(not torch.equal(old, new) for old, new in zip(before, after, strict=True))

@@ -4,7 +4,7 @@ from bascule.data.augment import Affine, Flip
 from bascule.experiments import KID, Experiment, Higher, Lower, Measure
 from bascule.interventions import AdaptiveAugment, DiffAugment
 from bascule.notebook import smooth_quick, smooth_small
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 degrees, zoom = 10.0, (0.9, 1.1)
 

@@ -2,7 +2,7 @@
 
 from bascule.experiments import KID, Experiment, Higher, Lower, Measure, mean_tv
 from bascule.notebook import smooth_quick, smooth_small
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 
 def hsv(plain: Recipe, measure: Measure, quick: Experiment | None = None) -> Experiment:

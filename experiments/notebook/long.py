@@ -6,7 +6,7 @@ from bascule.experiments import KID, Experiment, Falls, Higher, Lower, Measure, 
 from bascule.interventions import DiffAugment, InstanceNoise
 from bascule.laws import Uniform
 from bascule.notebook import smooth_quick, smooth_small
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 
 def long(plain: Recipe, measure: Measure, quick: Experiment | None = None) -> Experiment:

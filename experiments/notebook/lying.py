@@ -12,7 +12,7 @@ from bascule.interventions import (
 from bascule.laws import Uniform
 from bascule.notebook import smooth_quick, smooth_small
 from bascule.objectives import TopK
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 sigma = Uniform(0.0, 0.1)
 noise = InstanceNoise(sigma)

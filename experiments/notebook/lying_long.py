@@ -5,7 +5,7 @@ from bascule.experiments import KID, Alike, Experiment, Higher, Lower, Measure
 from bascule.interventions import RealsAmongFakes
 from bascule.laws import Uniform
 from bascule.notebook import smooth_quick, smooth_small
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 
 def lying_long(

@@ -9,7 +9,7 @@ from bascule.experiments import KID, Experiment, Higher, Lower, Measure
 from bascule.interventions import FakesAmongReals, PseudoAugmentation, RealsAmongFakes
 from bascule.laws import Uniform
 from bascule.notebook import smooth_quick, smooth_small
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 sigma = Uniform(0.0, 0.1)
 

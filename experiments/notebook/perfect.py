@@ -4,7 +4,7 @@ from bascule.experiments import Alike, Experiment, Higher, Lower, NoiseBound, Wi
 from bascule.interventions import InstanceNoise, NoiseOnReals, PerfectG, RealsAmongFakes
 from bascule.laws import Uniform
 from bascule.notebook import sharp, sharp_quick, smooth, smooth_quick
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 sigma, wider = Uniform(0.0, 0.1), Uniform(0.0, 0.2)
 

@@ -6,7 +6,7 @@ from bascule.interventions import PerfectG
 from bascule.laws import Uniform
 from bascule.models.dcgan import DCGANW9
 from bascule.notebook import sharp, sharp_quick
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 sigma = Uniform(0.0, 0.1)
 

@@ -8,7 +8,7 @@ from bascule.experiments import Alike, Experiment, Higher, Lower, NoiseBound, Wi
 from bascule.interventions import InstanceNoise, NoiseOnReals, PerfectG
 from bascule.laws import Uniform
 from bascule.notebook import sharp, sharp_quick
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 sigma = Uniform(0.0, 0.1)
 

@@ -3,7 +3,7 @@
 from bascule.experiments import KID, Experiment, Higher, Lower, Measure
 from bascule.interventions import ResetD
 from bascule.notebook import sharp_quick, sharp_small
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 
 def reset_d(

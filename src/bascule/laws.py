@@ -31,7 +31,12 @@ class Uniform:
 
 @dataclass(frozen=True)
 class Anneal:
-    """A number that goes linearly from ``start`` (``from_epoch``) to ``end`` (``until_epoch``)."""
+    """A number that goes linearly from ``start`` (``from_epoch``) to ``end`` (``until_epoch``).
+
+    >>> falls = Anneal(0.1, 0.0, until_epoch=10)
+    >>> [falls.draw(Now(seed=0, epoch=epoch, step=0)) for epoch in (0, 5, 10, 11)]
+    [0.1, 0.05, 0.0, 0.0]
+    """
 
     start: float
     end: float
@@ -55,6 +60,9 @@ class Cosine:
     """A number that goes from ``start`` at epoch 0 to ``end`` at ``until_epoch`` as a half cosine.
 
     Loshchilov and Hutter 2017, equation 5, without restarts.
+
+    >>> round(Cosine(0.1, 0.0, until_epoch=10).draw(Now(seed=0, epoch=5, step=0)), 6)
+    0.05
     """
 
     start: float

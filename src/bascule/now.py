@@ -77,6 +77,12 @@ class Now:
         """The CPU generator of the draw ``name`` at this moment.
 
         Asked twice for one name, it starts again: two draws need two names.
+
+        >>> now = Now(seed=0, epoch=0, step=7)
+        >>> one, again = (torch.randn(3, generator=now.rng("z")) for _ in range(2))
+        >>> other = torch.randn(3, generator=now.rng("noise"))
+        >>> torch.equal(one, again), torch.equal(one, other)
+        (True, False)
         """
         return generator(self.seed, f"{self.scope}/{name}", self.step)
 

@@ -39,9 +39,9 @@ from bascule.penalties import R1, R2, GradientPenalty
 from bascule.training.aae import AAERecipe
 from bascule.training.contrastive import ContrastiveRecipe
 from bascule.training.cycle import CycleRecipe
+from bascule.training.gan import Recipe
 from bascule.training.hybrid import HybridRecipe
 from bascule.training.paired import PairedRecipe
-from bascule.training.recipe import Recipe
 from bascule.training.sdpc import SDPCRecipe
 
 # Radford et al. 2015 at its published width and rates.

@@ -65,14 +65,13 @@ def test_the_walk_shows_g_along_the_arcs_of_its_seed(bascule, mine):
 
     from bascule.runs.generate import restored
     from bascule.runs.store import Store
-    from bascule.training.gan import sample
 
     words = ("--stops", "2", "--frames", "1", "--rows", "1", "--seed", "3", "-o", "w.gif")
     assert bascule("draw", "walk", "mine", *words)[0] == 0
     stops = torch.randn(1, 2, 8, generator=generator("walk", 3))[0]
     assert torch.equal(walk(stops, 1), stops)
-    recipe, state = restored(Store(Path("runs")).find("mine"))
-    expected = sample(state.game, stops, recipe.space).permute(0, 2, 3, 1).numpy()
+    _, state = restored(Store(Path("runs")).find("mine"))
+    expected = state.trainer.sample(stops).permute(0, 2, 3, 1).numpy()
     strip = np.asarray(Image.open("w.png"))
     assert np.array_equal(strip[:, :32], expected[0]) and np.array_equal(strip[:, 34:], expected[1])
 

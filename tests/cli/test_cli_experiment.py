@@ -14,7 +14,7 @@ from bascule.data.imported import Imported
 from bascule.experiments import KID, Experiment, Lower, Measure, Within
 from bascule.interventions import InstanceNoise, PerfectG
 from bascule.models.dcgan import DCGAN
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 plain = Recipe(data=Faces(n=100, size=32, held_out=0.5), model=DCGAN(width=4, z_dim=8, size=32),
                batch=8, epochs=2, device="cpu", threads=1)
@@ -238,7 +238,7 @@ ONE_ARM = """
 from bascule.data.faces import Faces
 from bascule.experiments import Experiment, Within
 from bascule.models.dcgan import DCGAN
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 plain = Recipe(data=Faces(n=60, size=32), model=DCGAN(width=4, z_dim=8, size=32), batch=8,
                epochs=1, device="cpu", threads=1)

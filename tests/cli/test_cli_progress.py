@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from bascule.cli import progress as told_of
-from bascule.cli.progress import Bar, JobBars, Lines, Log, Pace, bars, counter, duration, scores
+from bascule.cli.progress import Bar, JobBars, Log, bars, counter, duration, scores
 from bascule.experiments.schedule import Job, _listen
 from bascule.training.loop import Record
+from bascule.training.pace import Lines, Pace
 
 
 class Told(Pace):

@@ -57,7 +57,7 @@ from bascule.data.faces import Faces
 from bascule.experiments import Experiment, Within
 from bascule.interventions import Intervention, PerfectG
 from bascule.models.dcgan import DCGAN
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 from dataclasses import dataclass
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ from bascule.interventions import Intervention, PerfectG
 from bascule.experiments import Experiment, Within
 from bascule.data.faces import Faces
 from bascule.models.dcgan import DCGAN
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 from dataclasses import dataclass
 
 @dataclass(frozen=True)

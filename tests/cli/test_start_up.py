@@ -62,10 +62,3 @@ def test_help_names_what_there_is_to_choose(bascule, words, told):
 
 def test_kinds_of_walks_are_those_that_there_are():
     assert draw.KINDS == paths.KINDS
-
-
-def test_a_worker_starts_without_what_verdicts_need(printed_elsewhere):
-    needed = "import sys, bascule.cli.play, bascule.cli.progress, bascule.runs.execute"
-    loaded = printed_elsewhere(f"{needed}; print(*sys.modules)")
-    assert "bascule.runs.execute" in loaded
-    assert not {"bascule.theory", "bascule.experiments", "matplotlib"} & set(loaded)

@@ -23,7 +23,7 @@ from bascule.data.faces import Faces
 from bascule.experiments.tuning import Among, Tuning
 from bascule.interventions import Intervention
 from bascule.models.dcgan import DCGAN
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def pictures(n: int, name: str = "a test's pictures") -> torch.Tensor:
 def played(request, tiny):
     """A recipe and its game, after gradients and moments exist."""
     recipe = tiny.but(model=DCGAN(width=4, z_dim=8, size=32, norm_D=request.param))
-    game = begin(recipe).game
+    game = begin(recipe).trainer.game
     fake = game.G(torch.randn(8, 8, generator=generator("z")))
     (loss_D(game.D(as_float(pictures(8))), game.D(fake)) + loss_G(game.D(fake))).backward()
     game.opt_D.step()
@@ -80,7 +80,7 @@ def test_fakes_are_bytes_of_what_g_draws_in_training(played):
 
 def test_one_pass_and_the_view_of_the_rules_are_asked_for(tiny):
     """With BatchNorm and ``concat``, company matters; with instance noise, so does the moment."""
-    game = begin(tiny).game
+    game = begin(tiny).trainer.game
     x = pictures(8)
     together = tiny.but(concat=True)
     beside_itself = logits(game, x, x, together, NOW, batch=8)
@@ -96,7 +96,7 @@ def test_one_pass_and_the_view_of_the_rules_are_asked_for(tiny):
 
 
 def test_colour_space_is_the_games(tiny):
-    game = begin(tiny).game
+    game = begin(tiny).trainer.game
     x = pictures(8)
     assert not torch.equal(
         logits(game, x, x, tiny, NOW, 8), logits(game, x, x, tiny.but(space="hsv"), NOW, 8)
@@ -104,7 +104,7 @@ def test_colour_space_is_the_games(tiny):
 
 
 def test_gradient_norms_are_those_of_backward(tiny):
-    game = begin(tiny).game
+    game = begin(tiny).trainer.game
     z, real = torch.randn(8, 8, generator=generator("z")), pictures(8)
     told = gradient_norms(game, real, z, tiny, NOW)
     D, G = copy.deepcopy(game.D), copy.deepcopy(game.G)
@@ -117,7 +117,7 @@ def test_gradient_norms_are_those_of_backward(tiny):
 
 
 def test_players_without_weights_have_no_gradient(tiny):
-    game = begin(tiny).game
+    game = begin(tiny).trainer.game
     game.G = Flat()
     assert gradient_norms(game, pictures(8), torch.zeros(8, 8), tiny, NOW)[1] == 0.0
 

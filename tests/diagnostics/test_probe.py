@@ -32,13 +32,13 @@ def measured(recipe, folder, pace_images=1, train_images=TRAIN, held_out=HELD_OU
     """The final state, and the rows."""
     state, rows = begin(recipe), []
     probe = Diagnostics(recipe, train_images, held_out, rows.append, folder, pace_images)
-    train(recipe, state, train_images, [probe])
+    train(state, train_images, [probe])
     return state.state_dict(), rows
 
 
 def test_a_run_with_and_without_the_probe_is_bit_identical(recipe, tmp_path, same):
     alone = begin(recipe)
-    train(recipe, alone, TRAIN)
+    train(alone, TRAIN)
     watched, rows = measured(recipe, tmp_path)
     assert len(rows) == 4
     assert same(alone.state_dict(), watched)
@@ -57,7 +57,7 @@ def test_rules_remember_nothing_of_what_is_asked(tiny, tmp_path, same):
     rules = (AdaptiveAugment(target=-1.0, speed_images=150), CountViews())
     recipe = tiny.but(change=rules, lr_D=2e-3)
     alone = begin(recipe)
-    train(recipe, alone, TRAIN)
+    train(alone, TRAIN)
     watched, rows = measured(recipe, tmp_path)
     assert len(rows) == 4
     assert same(alone.state_dict(), watched)
@@ -69,10 +69,10 @@ def test_rules_remember_nothing_of_what_is_asked(tiny, tmp_path, same):
 def test_D_is_asked_with_the_probability_of_the_moment(tiny, tmp_path):
     recipe = tiny.but(change=AdaptiveAugment())
     state = begin(recipe)
-    record = Record(4, {"epoch": 3, "step": 40}, state.game)
+    record = Record(4, {"epoch": 3, "step": 40}, state.trainer)
     told = []
     for p in (None, 0.0, 1.0, 1.0):
-        state.game.memory = {} if p is None else {"AdaptiveAugment.0/p": torch.tensor(p)}
+        state.trainer.game.memory = {} if p is None else {"AdaptiveAugment.0/p": torch.tensor(p)}
         probe = Diagnostics(recipe, TRAIN, HELD_OUT, told.append, tmp_path, 1)
         probe.epoch_done(record)
     assert told[0] == told[1] and told[2] == told[3]
@@ -90,11 +90,11 @@ def test_resume_gives_the_same_rows(recipe, tmp_path, same, stop_after):
 
     state = begin(recipe)
     with pytest.raises(Stopped):
-        train(recipe, state, TRAIN, [probe()], must_stop=lambda: next(calls) == stop_after)
+        train(state, TRAIN, [probe()], must_stop=lambda: next(calls) == stop_after)
     resumed = begin(recipe)
     resumed.load_state_dict(state.state_dict())
     rows[:] = [row for row in rows if row["epoch"] < resumed.epoch]
-    train(recipe, resumed, TRAIN, [probe()])
+    train(resumed, TRAIN, [probe()])
     assert rows == whole
 
 
@@ -136,7 +136,7 @@ def test_few_held_out_images_ask_the_images_of_the_game_instead(tiny, tmp_path):
 
 def test_a_run_of_few_held_out_images_is_bit_identical_too(recipe, tmp_path, same):
     alone = begin(recipe)
-    train(recipe, alone, TRAIN)
+    train(alone, TRAIN)
     watched, _ = measured(recipe, tmp_path, held_out=HELD_OUT[:4])
     assert same(alone.state_dict(), watched)
 
@@ -159,7 +159,7 @@ def test_a_d_that_is_no_longer_finite_gets_no_row(tiny, tmp_path):
 
     class Spoil(Diagnostics):
         def epoch_done(self, record):
-            weight = next(iter(record.game.D.parameters()))
+            weight = next(iter(record.trainer.game.D.parameters()))
             kept = weight.detach().clone()
             weight.data.fill_(float("nan"))
             super().epoch_done(record)
@@ -167,7 +167,7 @@ def test_a_d_that_is_no_longer_finite_gets_no_row(tiny, tmp_path):
 
     rows = []
     probe = Spoil(tiny, TRAIN, HELD_OUT, rows.append, tmp_path, 1)
-    train(tiny.but(epochs=1), begin(tiny), TRAIN, [probe])
+    train(begin(tiny.but(epochs=1)), TRAIN, [probe])
     assert rows == []
 
 

@@ -1,11 +1,11 @@
 """Runs as jobs of a cluster: submitit on this machine, which needs no queue."""
 
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from bascule import jobs
 from bascule.errors import Refusal
 from bascule.experiments import Experiment, Within, schedule
 from bascule.experiments.launch import Cluster, Here, Work
@@ -32,17 +32,17 @@ def cluster(tmp_path):
 
 
 def run(experiment, store, launcher, watch=lambda jobs: None):
-    jobs = plan(experiment, experiment.seeds)
-    digests = {jobs[0].recipe.data: jobs[0].recipe.data.load().digest}
-    return jobs, run_all(jobs, experiment, store, digests, watch, launcher)
+    planned = plan(experiment, experiment.seeds)
+    digests = {planned[0].recipe.data: planned[0].recipe.data.load().digest}
+    return planned, run_all(planned, experiment, store, digests, watch, launcher)
 
 
 def test_jobs_train_what_processes_train(experiment, store, cluster, make_run, same):
-    jobs, word = run(experiment, store, cluster)
+    planned, word = run(experiment, store, cluster)
     assert word == "finished"
-    results = gather(jobs, experiment, experiment.seeds)
+    results = gather(planned, experiment, experiment.seeds)
     assert set(results.runs["plain"]) == {0, 1} and not results.failures
-    lone = make_run(jobs[0].recipe, "lone")
+    lone = make_run(planned[0].recipe, "lone")
     assert execute(lone, store) == "finished"
     ours, theirs = (r.load_checkpoint()["game"] for r in (results.runs["plain"][0], lone))
     assert same(ours, theirs)
@@ -56,13 +56,10 @@ def test_a_job_that_is_cancelled_saves_its_run(experiment, store, cluster, tiny)
     job = plan(long, (0,))[0]
     images = job.recipe.data.load()
     made = store.create(job.recipe, "clustered plain s0", images.digest)
-    command = [sys.executable, "-m", "bascule", "--runs", str(store.root.resolve())]
+    folder = made.folder.resolve()
+    jobs.write(jobs.TrainRun(str(store.root.resolve()), str(folder)), folder / "train.json")
     with stop_signals():  # as a scheduler: what ignores SIGINT would hand that down to its jobs
-        process = cluster.start(
-            [*command, "resume", str(made.folder.resolve()), "--worker"],
-            made.folder.resolve() / "errors.log",
-            1,
-        )
+        process = cluster.start(folder / "train.json", folder / "errors.log", 1)
     deadline = time.monotonic() + 90
     while not made.rows():
         assert process.poll() is None and time.monotonic() < deadline
@@ -73,16 +70,18 @@ def test_a_job_that_is_cancelled_saves_its_run(experiment, store, cluster, tiny)
     assert 1 <= made.load_checkpoint()["epoch"] < 9000
 
 
-def test_a_failing_command_is_told(cluster, tmp_path):
-    process = cluster.start([sys.executable, "-c", "raise SystemExit('no')"], tmp_path / "log", 1)
-    assert process.wait() == 1
-    assert (tmp_path / "log").read_text() == "no\n"
+def test_a_failing_job_is_told(cluster, tmp_path):
+    process = cluster.start(tmp_path / "gone.json", tmp_path / "log", 1)
+    assert process.wait() == 2
+    told = (tmp_path / "log").read_text()
+    assert told.startswith(f"bascule: cannot read the job {tmp_path / 'gone.json'}")
+    assert told.count("\n") == 1
 
 
 def test_before_its_time_is_up_a_job_queues_itself_again(tmp_path):
-    work = Work(("true",), str(tmp_path / "log"), 1)
+    work = Work(str(tmp_path / "gone.json"), str(tmp_path / "log"), 1)
     assert work.checkpoint().function is work
-    assert work() == 0
+    assert work() == 2
 
 
 @pytest.mark.parametrize(
@@ -117,18 +116,18 @@ def test_what_a_cluster_offers_cannot_be_known_here(tiny):
 
 
 @pytest.mark.parametrize(
-    ("device", "jobs", "room_beside"),
+    ("device", "at_once", "room_beside"),
     [("cpu", None, 1), ("cuda", None, 0), ("cuda", 3, 2), ("cpu", 1, 0)],
 )
 def test_cores_a_gpu_or_the_user_say_how_many_run_at_once(
-    experiment, monkeypatch, device, jobs, room_beside
+    experiment, monkeypatch, device, at_once, room_beside
 ):
     monkeypatch.setattr(schedule, "cores", lambda: 2)
     all_of_them = plan(experiment, range(4))
     recipe = all_of_them[0].recipe.but(device=device, threads=1)
     room = []
     for job in all_of_them:
-        room.append(schedule._has_room(all_of_them, 0, recipe, Here(jobs)))
+        room.append(schedule._has_room(all_of_them, 0, recipe, Here(at_once)))
         job.state = "running"
         job.recipe = recipe
     assert room.index(False) == 1 + room_beside

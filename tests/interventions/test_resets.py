@@ -66,7 +66,7 @@ def test_the_first_step_has_seen_nothing():
 @pytest.mark.parametrize("norm_D", ["batch", "spectral"])
 def test_a_new_D_is_drawn_as_the_first_was_and_its_optimiser_is_empty(tiny, same, norm_D):
     recipe = tiny.but(model=replace(tiny.model, norm_D=norm_D))
-    game = begin(recipe).game
+    game = begin(recipe).trainer.game
     first = copy.deepcopy(game.D.state_dict())
     real = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
     for step in range(3):

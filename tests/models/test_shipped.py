@@ -10,7 +10,7 @@ from bascule.errors import Refusal
 from bascule.models import shipped
 from bascule.models.dcgan import DCGAN
 from bascule.now import generator
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 MODEL = DCGAN(width=4, size=32, norm_D="spectral")
 PLAIN = Recipe(data=Faces(n=40, size=32), model=MODEL, device="cpu", threads=1, batch=8)
@@ -29,7 +29,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_a_game_begins_with_the_weights_in_full_precision(small: str) -> None:
-    game = PLAIN.but(start=small, ema_half_life=100.0).begin()
+    game = PLAIN.but(start=small, ema_half_life=100.0).build().game
     saved = shipped.read(small)
     for name, value in game.G.state_dict().items():
         assert (value == saved["G"][name].to(value.dtype)).all(), name
@@ -42,7 +42,7 @@ def test_it_begins_elsewhere_without_them_and_alike_on_every_seed(small: str) ->
     z = torch.randn(4, MODEL.z_dim, generator=generator(0))
 
     def drawn(recipe: Recipe) -> torch.Tensor:
-        return recipe.sample(recipe.begin(), z)
+        return recipe.build().sample(z)
 
     started = PLAIN.but(start=small)
     assert (drawn(started) == drawn(started.but(seed=3))).all()

@@ -17,7 +17,7 @@ from bascule.models.dcgan import DCGAN
 from bascule.runs import codec
 from bascule.runs.evaluations import keep_evaluation
 from bascule.runs.store import Run
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 CREDIT = "Faces: Micah by Micah Lanier, CC BY 4.0\nhttps://example.org/micah"
 EXTRACTOR = "efficientnet-lite0,128px"

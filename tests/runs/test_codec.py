@@ -46,7 +46,7 @@ from bascule.presets import (
     TRANSLATION_PRESETS,
 )
 from bascule.runs.codec import CLASSES, build, changed, decode, differences, digest, encode, parse
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 PLAIN = Recipe()
 

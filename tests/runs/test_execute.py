@@ -185,10 +185,10 @@ def test_a_finished_run_is_left_alone(tiny, make_run, store):
 def test_probes_change_nothing(tiny, make_run, store, same):
     class Nosy(Probe):
         def step_done(self, state, seconds):
-            state.game.D.training and state.partial["loss_D"][-1].item()
+            state.trainer.game.D.training and state.partial["loss_D"][-1].item()
 
         def epoch_done(self, record):
-            record.game.G.state_dict()
+            record.trainer.game.G.state_dict()
 
     watched = make_run(tiny.but(sample_every_epochs=1), "watched")
     alone = make_run(tiny.but(sample_every_epochs=4), "alone")

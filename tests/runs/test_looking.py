@@ -18,7 +18,7 @@ from bascule.data.faces import Faces
 from bascule.experiments import Experiment, Within
 from bascule.interventions import Intervention
 from bascule.models.dcgan import DCGAN
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 @dataclass(frozen=True)
 class Dim(Intervention):

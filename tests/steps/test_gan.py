@@ -142,7 +142,7 @@ def assert_close(a, b, atol: float):
 @pytest.mark.parametrize("concat", [False, True], ids=["two passes", "concat"])
 @pytest.mark.parametrize("steps", [1, 3])
 def test_the_step_is_the_one_written_by_hand(either, steps, concat):
-    game = begin(either).game
+    game = begin(either).trainer.game
     G, D = copy.deepcopy(game.G), copy.deepcopy(game.D)
     ours = play(game, steps, concat=concat)
     theirs = by_hand(G, D, either, steps, concat)
@@ -153,7 +153,7 @@ def test_the_step_is_the_one_written_by_hand(either, steps, concat):
 
 
 def test_with_top_k_G_learns_from_its_best_fakes_as_written_by_hand(either):
-    game = begin(either).game
+    game = begin(either).trainer.game
     G, D = copy.deepcopy(game.G), copy.deepcopy(game.D)
 
     class Best3(TopK):
@@ -180,9 +180,11 @@ def test_top_k_goes_by_the_epoch(plain, same):
 
     spectral = plain.but(model=replace(plain.model, norm_D="spectral"))  # no norm mixes images
     for epoch in (0, 1, 2, 5):
-        gan_step(begin(spectral).game, reals(0), Now(0, epoch, 0), Note(), Rules(top_k=rule))
+        gan_step(
+            begin(spectral).trainer.game, reals(0), Now(0, epoch, 0), Note(), Rules(top_k=rule)
+        )
     assert fakes == [8, 4, 2, 1]
-    with_it, without = begin(plain).game, begin(plain).game
+    with_it, without = begin(plain).trainer.game, begin(plain).trainer.game
     play(with_it, 2, top_k=TopK(nu=1.0))
     play(without, 2)
     assert_close(state(with_it.G), state(without.G), atol=1e-6)
@@ -194,9 +196,9 @@ def test_the_fast_arithmetic_is_the_same_game(plain):
     Adam makes whole steps out of the smallest gradients, so that rounding may move a weight by
     up to the learning rate: all but a few weights agree closely, and none is further off.
     """
-    game = begin(plain.but(channels_last=True, fused_adam=True)).game
+    game = begin(plain.but(channels_last=True, fused_adam=True)).trainer.game
     assert is_channels_last(game)
-    reference = begin(plain).game
+    reference = begin(plain).trainer.game
     play(game, 3)
     by_hand(reference.G, reference.D, plain, 3)
     for ours, theirs in ((game.G, reference.G), (game.D, reference.D)):
@@ -211,7 +213,7 @@ def test_the_fast_arithmetic_is_the_same_game(plain):
 
 
 def test_concat_is_another_game(plain):
-    apart, together = begin(plain).game, begin(plain).game
+    apart, together = begin(plain).trainer.game, begin(plain).trainer.game
     play(apart, 1)
     play(together, 1, concat=True)
     first = norms_of(together.D)[0]
@@ -233,7 +235,7 @@ def test_two_batches_of_equal_law_but_other_images_give_other_logits_in_concat(p
             return real, fake * 0.1 + 0.5
 
     for concat in (False, True):
-        kept, swapped = begin(plain).game, begin(plain).game
+        kept, swapped = begin(plain).trainer.game, begin(plain).trainer.game
         shown[concat] = [
             play(game, 1, change, concat)[0]["D_x"].item()
             for game, change in ((kept, NOTHING), (swapped, Swap()))
@@ -243,14 +245,14 @@ def test_two_batches_of_equal_law_but_other_images_give_other_logits_in_concat(p
 
 
 def test_the_scalars_are_detached_and_stay_tensors(plain):
-    (scalars,) = play(begin(plain).game, 1)
+    (scalars,) = play(begin(plain).trainer.game, 1)
     assert set(scalars) == {"loss_D", "loss_G", "D_x", "D_Gz", "r_t"}
     for value in scalars.values():
         assert isinstance(value, torch.Tensor) and value.shape == () and not value.requires_grad
 
 
 def test_the_step_leaves_the_global_generator_alone(plain):
-    game = begin(plain).game
+    game = begin(plain).trainer.game
     before = torch.get_rng_state()
     play(game, 1)
     assert torch.equal(torch.get_rng_state(), before)
@@ -258,7 +260,7 @@ def test_the_step_leaves_the_global_generator_alone(plain):
 
 @pytest.mark.parametrize(("concat", "passes_of_D"), [(False, 3), (True, 2)])
 def test_the_fakes_of_Ds_turn_are_those_of_Gs_turn(plain, concat, passes_of_D):
-    game = begin(plain).game
+    game = begin(plain).trainer.game
     made, shown = [], []
     game.G.register_forward_hook(lambda G, z, x: made.append(x.detach().clone()))
     game.D.register_forward_pre_hook(lambda D, x: shown.append(x[0].detach().clone()))
@@ -272,7 +274,7 @@ def test_the_fakes_of_Ds_turn_are_those_of_Gs_turn(plain, concat, passes_of_D):
 
 def test_Ds_gradients_are_those_of_its_own_turn(plain):
     """G's turn goes through D and must leave nothing in D's gradients."""
-    game = begin(plain).game
+    game = begin(plain).trainer.game
     D, G = copy.deepcopy(game.D), copy.deepcopy(game.G)
     play(game, 1)
     fake = G(torch.randn(8, 8, generator=Now(0, 0, 0).rng("z"))).detach()
@@ -282,7 +284,7 @@ def test_Ds_gradients_are_those_of_its_own_turn(plain):
 
 def test_Gs_gradients_do_not_pile_up(plain):
     """The second step's gradients of G are those of a game that begins there."""
-    game = begin(plain).game
+    game = begin(plain).trainer.game
     play(game, 1)
     fresh = copy.deepcopy(game)
     fresh.opt_G.zero_grad()
@@ -295,7 +297,7 @@ def test_Gs_gradients_do_not_pile_up(plain):
 
 @pytest.mark.parametrize("players", ["", "G", "D", "GD"])
 def test_everything_is_put_back_after_a_step(either, players):
-    game = begin(either).game
+    game = begin(either).trainer.game
     play(game, 1, Rest(players))
     for net in (game.G, game.D):
         assert all(module.training for module in net.modules())
@@ -312,7 +314,7 @@ def test_everything_is_put_back_after_a_step(either, players):
 def test_a_resting_player_keeps_weights_moments_and_what_its_norms_remember(
     either, same, players, concat
 ):
-    game = begin(either).game
+    game = begin(either).trainer.game
     play(game, 2)  # so that there are moments to keep
     nets = {"G": (game.G, game.opt_G), "D": (game.D, game.opt_D)}
     before = {p: (state(net), copy.deepcopy(opt.state_dict())) for p, (net, opt) in nets.items()}
@@ -330,7 +332,7 @@ def test_a_resting_player_keeps_weights_moments_and_what_its_norms_remember(
 
 def test_the_loss_of_a_resting_G_is_still_that_of_the_game(plain):
     """D learns, then says what it thinks of the fakes, with the statistics of their batch."""
-    game = begin(plain).game
+    game = begin(plain).trainer.game
     G = copy.deepcopy(game.G)
     (scalars,) = play(game, 1, Rest("G"))
     fake = G(torch.randn(8, 8, generator=Now(0, 0, 0).rng("z")))
@@ -339,19 +341,21 @@ def test_the_loss_of_a_resting_G_is_still_that_of_the_game(plain):
 
 
 def test_the_losses_of_a_resting_D_are_still_those_of_the_game(plain):
-    game = begin(plain).game
+    game = begin(plain).trainer.game
     G, D = copy.deepcopy(game.G), copy.deepcopy(game.D)
     (scalars,) = play(game, 1, Rest("D"))
     expected = by_hand(G, copy.deepcopy(D), plain, 1)[0]
     for name in ("loss_D", "D_x", "D_Gz"):
         assert scalars[name].item() == pytest.approx(expected[name], rel=1e-5)
     # G learns against the D that rests, not against one that has learned.
-    fake = copy.deepcopy(begin(plain).game.G)(torch.randn(8, 8, generator=Now(0, 0, 0).rng("z")))
+    fake = copy.deepcopy(begin(plain).trainer.game.G)(
+        torch.randn(8, 8, generator=Now(0, 0, 0).rng("z"))
+    )
     assert scalars["loss_G"].item() == pytest.approx(BCE(D(fake), torch.ones(8)).item(), rel=1e-5)
 
 
 def test_G_learns_from_a_resting_D_what_autograd_says(plain):
-    game = begin(plain).game
+    game = begin(plain).trainer.game
     G, D = copy.deepcopy(game.G), copy.deepcopy(game.D)
     play(game, 1, Rest("D"))
     BCE(D(G(torch.randn(8, 8, generator=Now(0, 0, 0).rng("z")))), torch.ones(8)).backward()
@@ -361,7 +365,7 @@ def test_G_learns_from_a_resting_D_what_autograd_says(plain):
 
 def test_under_perfect_g_the_unused_fakes_leave_no_trace_in_D(plain, same):
     """D's running statistics come from what it is shown in its own turn, and from nothing else."""
-    game = begin(plain).game
+    game = begin(plain).trainer.game
     D = copy.deepcopy(game.D)
     play(game, 1, PerfectG(at_epoch=0, sigma=0.05))
     now = Now(0, 0, 0).within("batches")
@@ -379,7 +383,7 @@ def test_under_perfect_g_the_unused_fakes_leave_no_trace_in_D(plain, same):
 
 def test_the_seams_are_asked_in_order_each_under_its_own_name(plain):
     heard = []
-    game = begin(plain).game
+    game = begin(plain).trainer.game
     before = state(game.D)
 
     class Spy(Intervention):
@@ -423,7 +427,7 @@ def test_what_prepare_alters_is_what_plays(plain):
             with torch.no_grad():
                 game.D.layers[-1].weight.zero_()
 
-    for scalars in play(begin(plain).game, 2, Forget()):
+    for scalars in play(begin(plain).trainer.game, 2, Forget()):
         assert (scalars["D_x"].item(), scalars["D_Gz"].item()) == (0.5, 0.5)
 
 
@@ -435,7 +439,7 @@ def test_G_learns_through_the_view(plain):
         def view(self, x, now):
             return 0.5 * x
 
-    game = begin(plain).game
+    game = begin(plain).trainer.game
     G, D = copy.deepcopy(game.G), copy.deepcopy(game.D)
     play(game, 1, Together((Scale(), Rest("D"))))
     fake = G(torch.randn(8, 8, generator=Now(0, 0, 0).rng("z")))
@@ -451,7 +455,7 @@ def test_what_batches_show_is_what_both_turns_judge(plain):
         def batches(self, real, fake, now):
             return real, real + 0 * fake
 
-    game = begin(plain).game
+    game = begin(plain).trainer.game
     (scalars,) = play(game, 1, Same())
     assert scalars["D_x"].item() == pytest.approx(scalars["D_Gz"].item(), rel=1e-6)
     assert all(p.grad.abs().max() == 0 for p in game.G.parameters())
@@ -469,7 +473,7 @@ def test_the_three_views_of_a_step_get_different_noise(plain):
         def batches(self, real, fake, now):
             return 0 * real, 0 * fake
 
-    play(begin(plain).game, 1, Together((Blank(), InstanceNoise(0.5), Record())))
+    play(begin(plain).trainer.game, 1, Together((Blank(), InstanceNoise(0.5), Record())))
     noises = torch.stack([x.flatten() for x in seen])
     assert noises.shape[0] == 3
     assert torch.allclose(noises.std(dim=1), torch.tensor(0.5), rtol=0.05)
@@ -481,7 +485,7 @@ def test_the_three_views_of_a_step_get_different_noise(plain):
 @pytest.mark.parametrize("t", [3, 8])
 def test_in_its_turn_G_is_judged_with_or_without_the_lies(either, G_sees, t):
     """D learns from the lies in either case; then G's gradient is autograd's, by hand."""
-    game = begin(either).game
+    game = begin(either).trainer.game
     G, D = copy.deepcopy(game.G), copy.deepcopy(game.D)
     (scalars,) = play(game, 1, RealsAmongFakes(t=t, G_sees=G_sees))
 
@@ -515,7 +519,7 @@ class Ask(Intervention):
 
 
 def test_the_judge_is_D_as_it_plays_and_is_left_as_it_is(either, same):
-    asked, quiet, ask = begin(either).game, begin(either).game, Ask()
+    asked, quiet, ask = begin(either).trainer.game, begin(either).trainer.game, Ask()
     G, D = copy.deepcopy(asked.G), copy.deepcopy(asked.D)
     with_it, without = play(asked, 3, ask), play(quiet, 3)
     assert same(asked.state_dict(), quiet.state_dict()) and same(with_it, without)
@@ -533,12 +537,12 @@ def test_the_judge_sees_through_the_view(plain):
             return 0 * x
 
     ask = Ask()
-    play(begin(plain).game, 1, Together((ask, Blank())))
+    play(begin(plain).trainer.game, 1, Together((ask, Blank())))
     assert ask.said[0].std() == 0  # to D, all fakes are one
 
 
 def test_the_favourites_of_D_are_among_its_reals(plain):
-    game, ask, shown = begin(plain).game, Ask(), []
+    game, ask, shown = begin(plain).trainer.game, Ask(), []
 
     class Note(Intervention):
         def batches(self, real, fake, now):
@@ -559,7 +563,7 @@ def test_the_memory_of_the_moment_is_the_rules(plain):
             now.remember("steps", now.recall("steps") + 1)
             return real, fake
 
-    game, memory = begin(plain).game, {}
+    game, memory = begin(plain).trainer.game, {}
     for step in range(3):
         now = Now(0, 0, step, lent=Lent(memory))
         gan_step(game, reals(step), now, Together((Count(),)))
@@ -570,7 +574,7 @@ def test_the_memory_of_the_moment_is_the_rules(plain):
 
 
 def test_bf16_keeps_weights_losses_and_images_in_fp32(plain):
-    game, exact = begin(plain.but(precision="bf16")).game, begin(plain).game
+    game, exact = begin(plain.but(precision="bf16")).trainer.game, begin(plain).trainer.game
     dtypes = []
 
     class Spy(Intervention):

@@ -77,7 +77,7 @@ def same_nets(ours, theirs, atol: float = 1e-6) -> None:
 
 
 def two_games(recipe):
-    return begin(recipe).game, begin(recipe).game
+    return begin(recipe).trainer.game, begin(recipe).trainer.game
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_slopes_go_through_the_view_to_the_image_itself(plain):
         def forward(self, x):
             return (x * self.w).sum((1, 2, 3))
 
-    game = begin(plain).game
+    game = begin(plain).trainer.game
     game.D = Linear()
     game.opt_D = torch.optim.SGD(game.D.parameters(), 0.0)
     (whole,) = play(game, 1, Rules(penalties=(R1(2.0),)))
@@ -202,7 +202,7 @@ def test_slopes_go_through_the_view_to_the_image_itself(plain):
 )
 @pytest.mark.parametrize("penalty", [R1(0.1), GradientPenalty(), Consistency(), LeCam()], ids=str)
 def test_penalties_go_with_interventions(plain, penalty, change):
-    game = begin(plain).game
+    game = begin(plain).trainer.game
     for scalars in play(game, 2, Rules(penalties=(penalty,)), change):
         assert all(value.isfinite() for value in scalars.values())
         assert scalars[type(penalty).__name__] >= 0
@@ -213,7 +213,7 @@ def test_a_resting_D_pays_nothing(plain):
         def may_learn(self, player, now):
             return player == "G"
 
-    (scalars,) = play(begin(plain).game, 1, Rules(penalties=(R1(), LeCam())), Rest())
+    (scalars,) = play(begin(plain).trainer.game, 1, Rules(penalties=(R1(), LeCam())), Rest())
     assert set(scalars) == {"loss_D", "loss_G", "D_x", "D_Gz", "r_t"}
 
 

@@ -54,8 +54,8 @@ def test_a_run_learns_stops_goes_on_and_draws(tiny_aae, make_run, store, same):
     state = begin(tiny_aae)
     state.load_state_dict(whole.load_checkpoint())
     z = torch.zeros(2, 6)
-    assert torch.equal(*tiny_aae.sample(state.game, z))
-    assert state.game.G.training
+    assert torch.equal(*state.trainer.sample(z))
+    assert state.trainer.players.G.training
 
 
 @pytest.mark.parametrize(

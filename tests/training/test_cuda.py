@@ -67,9 +67,9 @@ def first_scalars(recipe) -> dict[str, float]:
     images = recipe.data.load()
     pixels = torch.from_numpy(images.pixels[images.indices("train")])
     state = begin(recipe)
-    state.labels = recipe.labels_of(images)
+    labels = recipe.labels_of(images)
     with pytest.raises(Stopped):
-        train(recipe, state, pixels, must_stop=lambda: True)
+        train(state, pixels, must_stop=lambda: True, labels=labels)
     return {name: values[0].item() for name, values in state.partial.items()}
 
 

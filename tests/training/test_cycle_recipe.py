@@ -16,6 +16,7 @@ from bascule.presets import TRANSLATION_PRESETS
 from bascule.runs.execute import execute
 from bascule.training.cycle import CycleRecipe
 from bascule.training.state import begin
+from bascule.training.trainer import Batch
 
 
 @pytest.fixture
@@ -48,21 +49,22 @@ def test_it_stops_and_goes_on_as_if_nothing_had_happened(tiny_cycle, make_run, s
 
 
 def test_each_set_is_gone_through_before_it_begins_anew(tiny_cycle):
-    places = torch.arange(5)
-    shown = torch.cat([tiny_cycle._next(places, "A", step) for step in range(10)])
+    places, trainer = torch.arange(5), begin(tiny_cycle).trainer
+    shown = torch.cat([trainer._next(places, "A", step) for step in range(10)])
     rounds = shown.view(4, 5)
     assert all(sorted(part.tolist()) == [0, 1, 2, 3, 4] for part in rounds)
     assert len({tuple(part.tolist()) for part in rounds}) > 1
-    other = torch.cat([tiny_cycle._next(places, "B", step) for step in range(10)])
+    other = torch.cat([trainer._next(places, "B", step) for step in range(10)])
     assert not torch.equal(shown, other)
 
 
 def test_flat_pictures_give_finite_losses(tiny_cycle):
     state = begin(tiny_cycle)
-    state.labels = torch.tensor([0, 0, 0, 1, 1, 1])
+    labels = torch.tensor([0, 0, 0, 1, 1, 1])
     flat = torch.full((6, 3, 32, 32), 200, dtype=torch.uint8)
     for _ in range(4):
-        scalars = tiny_cycle.play(state, flat, torch.arange(2), None)
+        batch = Batch(flat, torch.arange(2), 0, state.step, labels=labels)
+        scalars = state.trainer.step(batch)
         assert all(value.isfinite() for value in scalars.values())
         state.step += 1
 

@@ -16,7 +16,6 @@ from bascule.models.sdpc import Inference
 from bascule.objectives import TopK
 from bascule.penalties import R1
 from bascule.runs import codec
-from bascule.runs.execute import check_shared
 from bascule.training import hybrid
 from bascule.training.hybrid import settled
 from bascule.training.loop import Probe, Stopped, train
@@ -41,7 +40,7 @@ class Rows(Probe):
 def played(recipe, until=None):
     """The state after ``until`` epochs, and the rows."""
     state, seen = begin(recipe), Rows()
-    train(recipe, state, pixels_of(recipe), [seen], until)
+    train(state, pixels_of(recipe), [seen], until)
     return state, seen.rows
 
 
@@ -68,13 +67,13 @@ def test_dictionaries_are_those_that_sdpc_learns_alone(tiny_hybrid):
     state, _ = played(tiny_hybrid, until=1)
     alone = tiny_hybrid.dictionaries
     learnt = begin(alone)
-    train(alone, learnt, pixels_of(tiny_hybrid))
-    assert same(state.game.learner.state_dict(), learnt.game.state_dict())
+    train(learnt, pixels_of(tiny_hybrid))
+    assert same(state.trainer.game.learner.state_dict(), learnt.trainer.state_dict())
     for mine, theirs in zip(
-        state.game.G.dictionaries, learnt.game.network.dictionaries, strict=True
+        state.trainer.game.G.dictionaries, learnt.trainer.network.dictionaries, strict=True
     ):
         assert torch.equal(mine, theirs)
-    assert torch.equal(state.game.G.gain, learnt.game.network.gain(1))
+    assert torch.equal(state.trainer.game.G.gain, learnt.trainer.network.gain(1))
 
 
 @pytest.mark.parametrize("model, code_epochs", [(None, 1), (CRITIC, 0)])
@@ -90,10 +89,10 @@ def test_it_goes_on_exactly_from_any_stage(tiny_hybrid, model, code_epochs, stop
     pixels = pixels_of(recipe)
     state = begin(recipe)
     with pytest.raises(Stopped):
-        train(recipe, state, pixels, must_stop=lambda: state.step == stop)
+        train(state, pixels, must_stop=lambda: state.step == stop)
     again = begin(recipe)
     again.load_state_dict(state.state_dict())
-    train(recipe, again, pixels)
+    train(again, pixels)
     assert same(again.state_dict(), whole.state_dict())
 
 
@@ -108,23 +107,23 @@ def test_settling_is_watched_and_may_be_stopped(tiny_hybrid, monkeypatch):
 
     state = begin(tiny_hybrid)
     with pytest.raises(Stopped):
-        train(tiny_hybrid, state, pixels, [Watch()], must_stop=lambda: len(told) == 2)
+        train(state, pixels, [Watch()], must_stop=lambda: len(told) == 2)
     n = len(pixels)
     assert told == [("settling the training images", done, n) for done in (8, 16)]
     assert state.epoch == tiny_hybrid.coding.epochs
     again = begin(tiny_hybrid)
     again.load_state_dict(state.state_dict())
-    train(tiny_hybrid, again, pixels, [Watch()])
+    train(again, pixels, [Watch()])
     assert told[-1][1:] == (n, n)
     assert same(again.state_dict(), played(tiny_hybrid)[0].state_dict())
 
 
 def test_codes_of_training_images_are_those_of_the_coder(tiny_hybrid):
     state, _ = played(tiny_hybrid, until=1)
-    network, recipe = state.game.learner.network, tiny_hybrid.dictionaries
+    network, recipe = state.trainer.game.learner.network, tiny_hybrid.dictionaries
     pixels = pixels_of(tiny_hybrid)[:7]
-    book = settled(recipe, network, pixels, recipe.settle, state.working)
-    coder = Coder(recipe, State(state.game.learner))
+    book = settled(recipe, network, pixels, recipe.settle, lambda *told: None)
+    coder = Coder(recipe, State(state.trainer.dictionaries))
     again = coder.decode(coder.encode(pixels.numpy()), layer=1)
     band = F.conv_transpose2d(book.g1.float(), network.dictionaries[0], stride=4, padding=2)
     up = recipe.preprocess[0].up(book.low, 32, 32)
@@ -137,14 +136,14 @@ def test_codes_of_training_images_are_those_of_the_coder(tiny_hybrid):
 
 def test_the_critic_of_codes_sees_reals_and_fakes_at_one_scale(tiny_hybrid):
     state, _ = played(tiny_hybrid, until=2)
-    G, book = state.game.G, state.game.book
+    G, book = state.trainer.game.G, state.trainer.game.book
     assert G.scale.item() == pytest.approx(2 * book.rms().item(), rel=1e-5)
-    assert torch.equal(state.game.drawing().scale, G.scale)
+    assert torch.equal(state.trainer.game.drawing().scale, G.scale)
 
 
 def test_the_game_on_codes_has_rates_and_a_penalty_of_its_own(tiny_hybrid):
     state, rows = played(tiny_hybrid.but(code_rates=0.5, code_r1=2.0, lr_D=3e-4), until=2)
-    latent = state.game.latent
+    latent = state.trainer.game.latent
     assert latent.opt_D.param_groups[0]["lr"] == pytest.approx(1.5e-4)
     assert latent.opt_G.param_groups[0]["lr"] == pytest.approx(tiny_hybrid.lr_G / 2)
     assert rows[-1]["code_R1"] > 0
@@ -161,12 +160,12 @@ def test_a_critic_of_several_heads_plays_under_every_rule(tiny_hybrid):
 def test_dictionaries_rest_or_move_with_norm_1(tiny_hybrid):
     def moved(share):
         state, _ = played(tiny_hybrid.but(lr_G=5e-3, lr_dictionaries=share))
-        learnt = state.game.learner.network.dictionaries
-        for D in state.game.G.dictionaries:
+        learnt = state.trainer.game.learner.network.dictionaries
+        for D in state.trainer.game.G.dictionaries:
             torch.testing.assert_close(D.flatten(1).norm(dim=1), torch.ones(len(D)))
         return sum(
             (D - at_first).norm().item()
-            for D, at_first in zip(state.game.G.dictionaries, learnt, strict=True)
+            for D, at_first in zip(state.trainer.game.G.dictionaries, learnt, strict=True)
         )
 
     assert moved(0.0) < 1e-5 < moved(0.1) < moved(1.0)
@@ -175,7 +174,7 @@ def test_dictionaries_rest_or_move_with_norm_1(tiny_hybrid):
 def test_anchored_dictionaries_explain_the_training_images_better(tiny_hybrid):
     def unexplained(anchor):
         recipe = tiny_hybrid.but(epochs=8, lr_G=5e-3, lr_dictionaries=1.0, anchor=anchor)
-        game = played(recipe)[0].game
+        game = played(recipe)[0].trainer.game
         book = game.book.of(torch.arange(30))
         return (book.band - game.G.synthesis(0, book.g1)).square().mean().item()
 
@@ -187,16 +186,16 @@ def test_innovation_has_a_price(tiny_hybrid):
 
     def mean_u(price):
         state, _ = played(longer.but(innovation_price=price))
-        return state.game.G.last["u"].abs().mean().item()
+        return state.trainer.game.G.last["u"].abs().mean().item()
 
     assert mean_u(100.0) < 0.5 * mean_u(0.0)
 
 
 def test_what_only_pictures_need_is_no_part_of_a_checkpoint(tiny_hybrid):
     state, _ = played(tiny_hybrid, until=3)
-    saved = state.game.state_dict()
+    saved = state.trainer.game.state_dict()
     assert "book" not in saved and "G" not in saved["latent"]
-    assert saved["rates"] == state.game.rates
+    assert saved["rates"] == state.trainer.game.rates
 
 
 def test_a_dcgan_beside_dictionaries_plays_without_them(tiny_hybrid):
@@ -205,21 +204,23 @@ def test_a_dcgan_beside_dictionaries_plays_without_them(tiny_hybrid):
     assert "loss_D" in rows[-1] and "innovation" not in rows[-1]
     other = tiny_hybrid.coding.but(settle=Inference(k_fb=0.0, tolerance=0.5))
     again, _ = played(tiny_hybrid.but(model=model, code_epochs=0, coding=other))
-    assert same(state.game.G.state_dict(), again.game.G.state_dict())
-    assert not same(state.game.learner.state_dict(), again.game.learner.state_dict())
+    assert same(state.trainer.game.G.state_dict(), again.trainer.game.G.state_dict())
+    assert not same(
+        state.trainer.game.learner.state_dict(), again.trainer.game.learner.state_dict()
+    )
 
 
 def test_a_new_D_looks_through_what_was_learnt(tiny_hybrid):
     state, _ = played(tiny_hybrid.but(model=CRITIC, code_epochs=0))
-    _, fresh = state.game.fresh(torch.Generator().manual_seed(1))
-    assert torch.equal(fresh.deviation, state.game.D.deviation) and fresh.deviation != 1
-    assert torch.equal(fresh.rates, state.game.D.rates)
+    _, fresh = state.trainer.game.fresh(torch.Generator().manual_seed(1))
+    assert torch.equal(fresh.deviation, state.trainer.game.D.deviation) and fresh.deviation != 1
+    assert torch.equal(fresh.rates, state.trainer.game.D.rates)
 
 
 def test_pictures_are_drawn_at_every_stage(tiny_hybrid):
     for epochs in (1, 2, 3):
         state, _ = played(tiny_hybrid, until=epochs)
-        drawn = tiny_hybrid.sample(state.game, torch.randn(3, 8))
+        drawn = state.trainer.sample(torch.randn(3, 8))
         assert drawn.shape == (3, 3, 32, 32) and drawn.dtype == torch.uint8
 
 
@@ -260,4 +261,4 @@ def test_preprocessing_that_gives_no_pixels_back_is_refused(tiny_hybrid):
 
 def test_it_plays_in_one_process(tiny_hybrid):
     with pytest.raises(Refusal, match="torchrun with a HybridRecipe"):
-        check_shared(tiny_hybrid, 2)
+        tiny_hybrid.check_processes(2)

@@ -17,6 +17,7 @@ from bascule.penalties import Consistency, GradientPenalty
 from bascule.runs.execute import execute
 from bascule.runs.generate import generate
 from bascule.training.state import begin
+from bascule.training.trainer import Batch
 
 FACES = Faces(n=40, size=32)
 
@@ -57,17 +58,19 @@ def test_a_latent_asks_for_labels_in_the_shares_that_were_seen():
 def test_d_is_told_the_labels_of_reals_and_g_those_that_its_latents_ask_for(told, monkeypatch):
     images = FACES.load()
     state = begin(told)
-    state.labels = told.labels_of(images)
+    labels = told.labels_of(images)
     heard = []
-    forward = state.game.D.forward
-    monkeypatch.setattr(state.game.D, "forward", lambda x, y: heard.append(y) or forward(x, y))
+    forward = state.trainer.game.D.forward
+    monkeypatch.setattr(
+        state.trainer.game.D, "forward", lambda x, y: heard.append(y) or forward(x, y)
+    )
     pixels = torch.from_numpy(images.pixels[images.indices("train")])
     indices = torch.arange(8)
-    told.play(state, pixels, indices, None)
+    state.trainer.step(Batch(pixels, indices, 0, 0, labels=labels))
     real, fake, again = heard
-    assert torch.equal(real, state.labels[:8]) and torch.equal(fake, again)
+    assert torch.equal(real, labels[:8]) and torch.equal(fake, again)
     counts = torch.bincount(real, minlength=told.classes)
-    for G in (state.game.G, state.game.average):
+    for G in (state.trainer.game.G, state.trainer.game.average):
         assert torch.equal(G.counts.long(), counts)
     assert set(fake.tolist()) <= set(real.tolist())  # only what was seen is asked for
 

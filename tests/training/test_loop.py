@@ -37,9 +37,9 @@ from bascule.penalties import R1, LeCam
 from bascule.runs.execute import execute
 from bascule.steps.gan import Rules
 from bascule.training import gan
-from bascule.training.gan import prepare
 from bascule.training.loop import Probe, Stopped, summary, train
 from bascule.training.state import State, begin
+from bascule.training.trainer import prepare
 
 
 def random_images(n: int, size: int = 32) -> torch.Tensor:
@@ -85,7 +85,6 @@ def history(recipe, images=IMAGES):
     """The whole state after each epoch, and the row of each."""
     watch, states = Watch(), []
     train(
-        recipe,
         begin(recipe),
         images,
         [watch],
@@ -227,7 +226,7 @@ def test_golden_trace_of_20_steps(tiny):
         seed=0,
     )
     watch = Watch()
-    train(recipe, begin(recipe), random_images(32), [watch])
+    train(begin(recipe), random_images(32), [watch])
     assert len(watch.steps) == 20
     for step, expected in GOLDEN.items():
         tolerance = {1: 1e-4, 5: 1e-3, 20: 5e-3}[step]
@@ -256,7 +255,7 @@ def who(real: torch.Tensor) -> list[int]:
 
 def test_every_epoch_shows_each_image_at_most_once_and_fresh_ones_each_time(tiny, fed):
     state = begin(tiny)
-    train(tiny, state, flat(36))
+    train(state, flat(36))
     batches = [real for _, real in fed]
     epochs = [who(torch.cat(batches[4 * e : 4 * e + 4])) for e in range(4)]
     for shown in epochs:
@@ -269,7 +268,7 @@ def test_every_epoch_shows_each_image_at_most_once_and_fresh_ones_each_time(tiny
 
 
 def test_images_come_in_minus_one_to_one(tiny, fed):
-    train(tiny.but(epochs=1), begin(tiny), flat(36))
+    train(begin(tiny.but(epochs=1)), flat(36))
     for _, real in fed:
         assert real.dtype == torch.float32 and real.shape == (8, 3, 32, 32)
         expected = torch.tensor(who(real)).double() / 127.5 - 1
@@ -295,7 +294,7 @@ def test_held_out_images_are_never_trained_on(tiny, make_run, store, fed):
 
 def test_a_batch_larger_than_the_set_is_refused(tiny):
     with pytest.raises(Refusal, match="batch=8 does not fit a set of 7 images"):
-        train(tiny, begin(tiny), flat(7))
+        train(begin(tiny), flat(7))
 
 
 def far_from_hsv(shown: torch.Tensor, rgb: torch.Tensor) -> float:
@@ -310,7 +309,7 @@ def far_from_hsv(shown: torch.Tensor, rgb: torch.Tensor) -> float:
 def test_an_hsv_recipe_feeds_hsv(tiny, fed):
     hsv = tiny.but(space="hsv", epochs=1)
     for recipe in (tiny.but(epochs=1), hsv):
-        train(recipe, begin(recipe), IMAGES)
+        train(begin(recipe), IMAGES)
     for (_, rgb), (_, shown) in zip(fed[:4], fed[4:], strict=True):
         assert far_from_hsv(shown, (rgb + 1) / 2) < 1e-5
         assert far_from_hsv(rgb, (rgb + 1) / 2) > 0.1
@@ -339,7 +338,7 @@ def test_two_flips_are_two_draws():
 @pytest.mark.parametrize("channels_last", [True, False])
 def test_the_memory_layout_is_the_recipes(tiny, fed, channels_last):
     recipe = tiny.but(channels_last=channels_last, epochs=1)
-    train(recipe, begin(recipe), flat(36))
+    train(begin(recipe), flat(36))
     assert all(
         real.is_contiguous(memory_format=torch.channels_last) == channels_last for _, real in fed
     )
@@ -365,8 +364,8 @@ def test_the_step_gets_the_rules_of_the_recipe(tiny, monkeypatch, rules):
     changes = (PerfectG(0), NoiseOnReals(0.5))
     recipe = tiny.but(epochs=1, change=changes, **vars(rules))
     state = begin(recipe)
-    train(recipe, state, flat(36))
-    assert given == [(state.game, Together(changes), rules)] * 4
+    train(state, flat(36))
+    assert given == [(state.trainer.game, Together(changes), rules)] * 4
 
 
 def test_rates_are_those_of_the_moment(tiny, monkeypatch):
@@ -380,7 +379,7 @@ def test_rates_are_those_of_the_moment(tiny, monkeypatch):
     monkeypatch.setattr(gan, "gan_step", step)
     falls, wave = Anneal(4e-4, 0.0, until_epoch=4), Cosine(0.9, 0.99, until_epoch=2)
     recipe = tiny.but(lr_D=falls, lr_G=1e-4, beta2=wave, epochs=3)
-    train(recipe, begin(recipe), flat(36))
+    train(begin(recipe), flat(36))
     expected = [(0, 4e-4, 0.9), (1, 3e-4, 0.945), (2, 2e-4, 0.99)]
     assert [row[0] for row in seen] == [0] * 4 + [1] * 4 + [2] * 4
     for epoch, lr, beta2 in expected:
@@ -398,7 +397,7 @@ def test_rates_fall_to_nothing_in_the_last_share_of_the_epochs(tiny, monkeypatch
 
     monkeypatch.setattr(gan, "gan_step", step)
     recipe = tiny.but(epochs=8, cool_down=0.5, lr_D=4e-3, lr_G=Anneal(8e-3, 0.0, until_epoch=8))
-    train(recipe, begin(recipe), flat(36))
+    train(begin(recipe), flat(36))
     of_D, of_G = zip(*seen[::4], strict=True)
     assert of_D == pytest.approx([4e-3] * 5 + [3e-3, 2e-3, 1e-3])
     shares = [1.0] * 5 + [0.75, 0.5, 0.25]
@@ -409,18 +408,18 @@ def test_the_average_follows_by_its_half_life_in_images(tiny, monkeypatch):
     decays = []
     monkeypatch.setattr(Game, "follow", lambda game, decay: decays.append(decay))
     recipe = tiny.but(ema_half_life=Anneal(0.0, 32.0, until_epoch=2), epochs=3)
-    train(recipe, begin(recipe), IMAGES)
+    train(begin(recipe), IMAGES)
     assert decays == pytest.approx([0.0] * 4 + [0.5 ** (8 / 16)] * 4 + [0.5 ** (8 / 32)] * 4)
 
 
 def test_pictures_are_drawn_by_the_average(tiny):
     recipe = tiny.but(ema_half_life=1e9)  # it stays what G was at first
     state, plain = begin(recipe), begin(tiny)
-    first = tiny.draw(plain.game)
-    train(recipe, state, IMAGES, until_epoch=1)
-    assert recipe.draw(state.game).tobytes() == first.tobytes()
-    state.game.average = None
-    assert recipe.draw(state.game).tobytes() != first.tobytes()
+    first = plain.trainer.preview()
+    train(state, IMAGES, until_epoch=1)
+    assert state.trainer.preview().tobytes() == first.tobytes()
+    state.trainer.game.average = None
+    assert state.trainer.preview().tobytes() != first.tobytes()
 
 
 def test_everything_later_stops_and_goes_on_bit_for_bit(tiny, same):
@@ -434,12 +433,12 @@ def test_everything_later_stops_and_goes_on_bit_for_bit(tiny, same):
     )
     halves, whole = begin(recipe), begin(recipe)
     watched, again = Watch(), Watch()
-    train(recipe, whole, IMAGES, [watched])
+    train(whole, IMAGES, [watched])
     with pytest.raises(Stopped):
-        train(recipe, halves, IMAGES, [again], must_stop=lambda: halves.step == 6)
+        train(halves, IMAGES, [again], must_stop=lambda: halves.step == 6)
     resumed = begin(recipe)
     resumed.load_state_dict(copy.deepcopy(halves.state_dict()))
-    train(recipe, resumed, IMAGES, [again])
+    train(resumed, IMAGES, [again])
     assert same(resumed.state_dict(), whole.state_dict())
     assert again.rows == watched.rows
     assert {"R1", "LeCam", "LeCam/real", "LeCam/fake", "loss_G"} <= watched.rows[0].keys()
@@ -449,7 +448,7 @@ def test_everything_later_stops_and_goes_on_bit_for_bit(tiny, same):
 
 
 def test_other_pictures_are_training_images_and_none_of_the_step(tiny, fed):
-    train(tiny, begin(tiny), flat(36))
+    train(begin(tiny), flat(36))
     drawn = []
     for now, real in fed:
         others = who(now.within("rule").pictures("other", 8))
@@ -465,7 +464,7 @@ def test_other_pictures_are_training_images_and_none_of_the_step(tiny, fed):
 
 def test_held_out_pictures_are_held_out_and_each_comes_as_often_as_the_next(tiny, fed):
     held_out = flat(56)[50:]
-    train(tiny.but(epochs=1), begin(tiny), flat(36), held_out=held_out)
+    train(begin(tiny.but(epochs=1)), flat(36), held_out=held_out)
     for now, _ in fed:
         assert sorted(who(now.pictures("held_out", 6))) == [50, 51, 52, 53, 54, 55]
         counts = np.bincount(who(now.pictures("held_out", 16)), minlength=56)[50:]
@@ -475,7 +474,7 @@ def test_held_out_pictures_are_held_out_and_each_comes_as_often_as_the_next(tiny
 
 def test_more_pictures_are_prepared_as_those_of_the_step(tiny, fed):
     recipe = tiny.but(augment=(Affine(degrees=20),), space="hsv", epochs=1)
-    train(recipe, begin(recipe), IMAGES, held_out=HELD_OUT)
+    train(begin(recipe), IMAGES, held_out=HELD_OUT)
     now = fed[0][0].within("rule")
     shown = now.pictures("held_out", 9)
     assert shown.is_contiguous(memory_format=torch.channels_last)
@@ -489,7 +488,7 @@ def test_pictures_that_do_not_exist_are_refused(tiny, held_out):
     for of, told in (("held_out", "held-out"), ("other", "other")):
         recipe = tiny.but(change=PerfectG(0, of=of), epochs=1)
         with pytest.raises(Refusal, match=f"a rule asks for {told} images, and there are none"):
-            train(recipe, begin(recipe), flat(8), held_out=held_out)
+            train(begin(recipe), flat(8), held_out=held_out)
 
 
 def test_under_perfect_g_of_other_pictures_D_is_shown_nothing_twice(tiny):
@@ -504,7 +503,7 @@ def test_under_perfect_g_of_other_pictures_D_is_shown_nothing_twice(tiny):
     for of in ("same", "other", "held_out"):
         rules = (PerfectG(0, sigma=0.0, of=of), Note())
         recipe = tiny.but(change=rules, epochs=1)
-        train(recipe, begin(recipe), flat(36), held_out=flat(56)[50:])
+        train(begin(recipe), flat(36), held_out=flat(56)[50:])
         for real, fake in shown:
             assert (real == fake) == (of == "same")
             assert of == "same" or not set(real) & set(fake)
@@ -523,7 +522,7 @@ def test_a_rule_sees_the_scores_of_the_step_before(tiny):
             now.remember("steps", now.recall("steps") + 1)
             return real, fake
 
-    train(tiny.but(change=Note(), epochs=2), begin(tiny), IMAGES, [watch])
+    train(begin(tiny.but(change=Note(), epochs=2)), IMAGES, [watch])
     assert set(seen[0].values()) == {None}
     for before, now in zip(watch.steps, seen[1:], strict=False):
         assert now == {name: before[name] for name in now}
@@ -558,11 +557,11 @@ def test_while_G_waits_for_a_new_D_it_stands_still_and_then_it_learns_again(tiny
 
     class Look(Probe):
         def step_done(self, state, seconds):
-            memory = {name: value.item() for name, value in state.game.memory.items()}
-            told.append((memory, copy.deepcopy(state.game.G.state_dict())))
+            memory = {name: value.item() for name, value in state.trainer.game.memory.items()}
+            told.append((memory, copy.deepcopy(state.trainer.game.G.state_dict())))
 
     recipe = tiny.but(change=rule)
-    train(recipe, begin(recipe), IMAGES, [Look()])
+    train(begin(recipe), IMAGES, [Look()])
     assert [memory == {} for memory, _ in told] == [True] * 4 + [False] * 12
     stood = [same(dict(a), dict(b)) for (_, a), (_, b) in itertools.pairwise(told)]
     waiting = [bool(memory.get("ResetD.0/waiting")) for memory, _ in told[1:]]
@@ -576,24 +575,24 @@ def test_while_G_waits_for_a_new_D_it_stands_still_and_then_it_learns_again(tiny
 
 def test_until_epoch_stops_there_and_a_second_call_goes_on(tiny, same):
     halves, whole = begin(tiny), begin(tiny)
-    train(tiny, whole, IMAGES)
-    train(tiny, halves, IMAGES, until_epoch=1)
+    train(whole, IMAGES)
+    train(halves, IMAGES, until_epoch=1)
     assert (halves.epoch, halves.step) == (1, 4)
-    train(tiny, halves, IMAGES, until_epoch=1)  # nothing to do
+    train(halves, IMAGES, until_epoch=1)  # nothing to do
     assert (halves.epoch, halves.step) == (1, 4)
-    train(tiny, halves, IMAGES)
+    train(halves, IMAGES)
     assert same(halves.state_dict(), whole.state_dict())
 
 
 def test_a_stop_comes_between_two_steps_and_keeps_their_scalars(tiny, fed):
     state, calls = begin(tiny), iter(range(1, 100))
     with pytest.raises(Stopped):
-        train(tiny, state, flat(36), must_stop=lambda: next(calls) == 6)
+        train(state, flat(36), must_stop=lambda: next(calls) == 6)
     assert (state.epoch, state.step) == (1, 6)
     assert [v.item() for v in state.partial["loss_D"]] == [4.0, 5.0]
     assert len(fed) == 6
     watch = Watch()
-    train(tiny, state, flat(36), [watch], until_epoch=2)
+    train(state, flat(36), [watch], until_epoch=2)
     assert [now.step for now, _ in fed] == list(range(8))
     assert watch.rows == [
         {
@@ -613,8 +612,7 @@ def test_probes_and_save_are_called_once_per_step_and_epoch_in_order(tiny, fed):
     a, b = Watch(), Watch()
     saved = []
     train(
-        tiny.but(epochs=2),
-        begin(tiny),
+        begin(tiny.but(epochs=2)),
         flat(36),
         [a, b],
         save=lambda state: saved.append((state.epoch, len(b.calls), dict(state.partial))),
@@ -634,9 +632,9 @@ def test_a_record_holds_the_row_and_the_game(tiny):
             records.append(record)
 
     state = begin(tiny)
-    train(tiny, state, IMAGES, [Keep()], until_epoch=1)
+    train(state, IMAGES, [Keep()], until_epoch=1)
     (record,) = records
-    assert record.game is state.game
+    assert record.trainer is state.trainer
     assert record.row["seconds"] > 0
     assert record.row["images_per_s"] == pytest.approx(32 / record.row["seconds"])
     assert (record.epochs_done, record.row["epoch"], record.row["step"]) == (1, 0, 4)
@@ -691,7 +689,6 @@ def test_a_diverged_game_ends_the_run_and_is_not_saved(tiny, monkeypatch, stop_a
     saved, watch, calls = [], Watch(), iter(range(1, 100))
     with pytest.raises(Refusal, match="loss_D is not finite in epoch 0"):
         train(
-            tiny,
             begin(tiny),
             flat(36),
             [watch],

@@ -7,8 +7,8 @@ import torch
 
 from bascule.errors import Refusal
 from bascule.training import machine
+from bascule.training.gan import Recipe
 from bascule.training.machine import cores, describe, fast_bf16, settle
-from bascule.training.recipe import Recipe
 
 
 @pytest.fixture

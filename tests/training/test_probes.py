@@ -9,20 +9,25 @@ from PIL import Image
 from skimage import color
 
 from bascule.interventions import PerfectG
-from bascule.training.gan import fixed_z, sample
+from bascule.training.gan import GANTrainer, Recipe
 from bascule.training.grid import GAP, grid
 from bascule.training.loop import Record, train
 from bascule.training.probes import SampleGrids, TensorBoard, tensorboard_is_installed
 from bascule.training.state import begin
+from bascule.training.trainer import fixed_z
 
 
 def lived_in(recipe):
     """A game whose BatchNorm statistics are no longer those of the start."""
-    game = begin(recipe).game
+    game = begin(recipe).trainer.game
     with torch.no_grad():
         for k in range(3):
             game.G(torch.randn(8, 8, generator=torch.Generator().manual_seed(k)))
     return game
+
+
+def sample(game, z, space):
+    return GANTrainer(Recipe(space=space), game).sample(z)
 
 
 # the latents
@@ -37,7 +42,7 @@ def test_the_fixed_latents_depend_on_the_seed_alone(tiny):
 
 
 def test_drawing_latents_and_samples_leaves_the_global_generator_alone(tiny):
-    game = begin(tiny).game
+    game = begin(tiny).trainer.game
     before = torch.get_rng_state()
     sample(game, fixed_z(tiny, 4), "rgb")
     assert torch.equal(torch.get_rng_state(), before)
@@ -73,7 +78,7 @@ def test_sampling_changes_nothing_in_the_game(tiny, same):
 
 
 def test_G_goes_back_to_training_even_after_an_error(tiny):
-    game = begin(tiny).game
+    game = begin(tiny).trainer.game
     with pytest.raises(RuntimeError):
         sample(game, torch.zeros(2, 3), "rgb")
     assert game.G.training
@@ -119,16 +124,16 @@ def test_sample_grids_come_at_the_first_every_nth_and_the_last_epoch(
     tiny, tmp_path, epochs, every, expected
 ):
     recipe = tiny.but(epochs=epochs, sample_every_epochs=every)
-    game = begin(recipe).game
+    trainer = begin(recipe).trainer
     probe = SampleGrids(
         recipe, lambda done: tmp_path / f"{done}.png", lambda done: tmp_path / f"{done}.shown.png"
     )
     for done in range(1, epochs + 1):
-        probe.epoch_done(Record(done, {}, game))
+        probe.epoch_done(Record(done, {}, trainer))
     assert sorted(int(path.stem) for path in tmp_path.iterdir()) == expected
     with Image.open(tmp_path / "1.png") as picture:
         shown = np.asarray(picture.convert("RGB"))
-    assert np.array_equal(shown, np.asarray(grid(sample(game, fixed_z(recipe, 64), "rgb"), 8)))
+    assert np.array_equal(shown, np.asarray(grid(trainer.sample(fixed_z(recipe, 64)), 8)))
 
 
 def test_beside_the_samples_stands_what_D_judged_reals_to_the_left(tiny, tmp_path):
@@ -142,7 +147,7 @@ def test_beside_the_samples_stands_what_D_judged_reals_to_the_left(tiny, tmp_pat
             lambda done: tmp_path / f"{done}.png",
             lambda done, name=name: tmp_path / f"{name}-{done}.png",
         )
-        train(recipe, begin(recipe), pixels, [probe])
+        train(begin(recipe), pixels, [probe])
     side = 2 * 32 + GAP, 4 * 32 + 3 * GAP  # 8 pictures of either kind, 4 a row
 
     def halves(name):
@@ -166,11 +171,11 @@ def test_beside_the_samples_stands_what_D_judged_reals_to_the_left(tiny, tmp_pat
 def test_tensorboard_gets_every_scalar_at_the_epochs_done(tiny, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    game = begin(tiny).game
+    trainer = begin(tiny).trainer
     probe = TensorBoard(tmp_path, epochs_done=0)
     for done in (1, 2):
         row = {"epoch": done - 1, "step": 4 * done, "loss_D": 0.5 * done, "D_x_std": 0.25}
-        probe.epoch_done(Record(done, row, game))
+        probe.epoch_done(Record(done, row, trainer))
     events = EventAccumulator(str(tmp_path)).Reload()
     assert set(events.Tags()["scalars"]) == {"loss_D", "D_x_std"}
     assert [(e.step, e.value) for e in events.Scalars("loss_D")] == [(1, 0.5), (2, 1.0)]

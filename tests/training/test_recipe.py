@@ -15,7 +15,7 @@ from bascule.laws import Anneal
 from bascule.models.dcgan import DCGAN, DCGANW9
 from bascule.objectives import Objective, TopK
 from bascule.penalties import R1
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 PLAIN = Recipe()
 

@@ -35,7 +35,10 @@ def test_pictures_come_back_from_what_the_network_sees(tiny_sdpc):
 
 
 def test_every_layer_has_its_own_rate_or_all_have_one(tiny_sdpc):
-    one, two = begin(tiny_sdpc).game, begin(tiny_sdpc.but(lr_D=(0.1, 0.2))).game
+    one, two = (
+        begin(tiny_sdpc).trainer.learner,
+        begin(tiny_sdpc.but(lr_D=(0.1, 0.2))).trainer.learner,
+    )
     assert [group["lr"] for group in one.opt_D.param_groups] == [3e-3, 3e-3]
     assert [group["lr"] for group in two.opt_D.param_groups] == [0.1, 0.2]
     assert torch.equal(one.network.dictionaries[1], two.network.dictionaries[1])
@@ -45,9 +48,9 @@ def test_every_layer_has_its_own_rate_or_all_have_one(tiny_sdpc):
 def test_an_untaught_network_stays_as_it_was_drawn(tiny_sdpc):
     def moved(recipe):
         state = begin(recipe)
-        network = state.game.network
+        network = state.trainer.network
         before = [*(D.clone() for D in network.dictionaries), network.gain(1).clone()]
-        train(recipe, state, torch.from_numpy(np.array(recipe.data.load().pixels)))
+        train(state, torch.from_numpy(np.array(recipe.data.load().pixels)))
         after = [*network.dictionaries, network.gain(1)]
         return max((a - b).abs().max().item() for a, b in zip(after, before, strict=True))
 
@@ -55,7 +58,7 @@ def test_an_untaught_network_stays_as_it_was_drawn(tiny_sdpc):
 
 
 def test_it_draws_its_dictionaries(tiny_sdpc):
-    picture = tiny_sdpc.draw(begin(tiny_sdpc).game)
+    picture = begin(tiny_sdpc).trainer.preview()
     # 8 atoms of 8 px over 12 of 20 px, enlarged to 32 and 40 px, two white pixels apart
     assert picture.size == (16 * 42 - 2, 32 + 8 + 40)
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from bascule.errors import Refusal
-from bascule.runs.execute import check_shared
 from bascule.training.loop import train
 from bascule.training.state import begin
+from bascule.training.trainer import Batch
 
 
 def pixels_of(recipe):
@@ -27,21 +27,21 @@ def activity(G, z):
 
 def test_it_is_the_mean_activation_of_each_hidden_layer(tiny):
     recipe = tiny.but(sparsity=0.25)
-    game = begin(recipe).game
+    game = begin(recipe).trainer.game
     z = torch.randn(8, recipe.z_dim)
     game.draws(z)
     assert game.price().item() == pytest.approx(0.25 * activity(game.G, z), rel=1e-5)
-    assert begin(tiny).game.price is None
+    assert begin(tiny).trainer.game.price is None
 
 
 def test_a_dear_activation_becomes_rare_and_losses_keep_their_meaning(tiny):
     def after(weight):
         recipe = tiny.but(sparsity=weight, lr_G=2e-3)
         state = begin(recipe)
-        first = recipe.play(state, pixels_of(recipe), torch.arange(8), None)
+        first = state.trainer.step(Batch(pixels_of(recipe), torch.arange(8), 0, 0))
         state = begin(recipe)
-        train(recipe, state, pixels_of(recipe))
-        return first, activity(state.game.G, torch.randn(16, recipe.z_dim))
+        train(state, pixels_of(recipe))
+        return first, activity(state.trainer.game.G, torch.randn(16, recipe.z_dim))
 
     (free, busy), (priced, quiet) = after(0.0), after(100.0)
     assert quiet < 0.8 * busy
@@ -59,4 +59,4 @@ def test_it_changes_no_older_recipe_and_is_a_number(tiny):
 
 def test_processes_that_share_a_batch_are_refused(tiny):
     with pytest.raises(Refusal, match=r"sparsity=0.1 on several processes is not supported"):
-        check_shared(tiny.but(sparsity=0.1), 2)
+        tiny.but(sparsity=0.1).check_processes(2)

@@ -19,7 +19,9 @@ def real(step: int) -> torch.Tensor:
 def play(state: State, steps: int) -> None:
     for _ in range(steps):
         now = Now(0, state.epoch, state.step)
-        for name, value in gan_step(state.game, real(state.step), now, Intervention()).items():
+        for name, value in gan_step(
+            state.trainer.game, real(state.step), now, Intervention()
+        ).items():
             state.partial.setdefault(name, []).append(value)
         state.step += 1
 
@@ -47,7 +49,7 @@ def test_the_beginning_depends_on_the_seed_alone(tiny, same):
 
 
 def test_the_players_are_the_models_own_of_the_addressed_generator(tiny, same):
-    game = begin(tiny).game
+    game = begin(tiny).trainer.game
     G, D = tiny.model.players(generator(tiny.seed, "players"))
     assert same(dict(game.G.state_dict()), dict(G.state_dict()))
     assert same(dict(game.D.state_dict()), dict(D.state_dict()))
@@ -62,13 +64,13 @@ def test_beginning_leaves_the_global_generator_alone(tiny):
 def test_a_state_begins_at_zero_and_ready_to_learn(tiny):
     state = begin(tiny.but(precision="bf16"))
     assert (state.epoch, state.step, state.partial) == (0, 0, {})
-    assert state.game.G.training and state.game.D.training
-    assert (state.game.z_dim, state.game.precision) == (8, "bf16")
-    assert state.game.device == torch.device("cpu")
+    assert state.trainer.game.G.training and state.trainer.game.D.training
+    assert (state.trainer.game.z_dim, state.trainer.game.precision) == (8, "bf16")
+    assert state.trainer.game.device == torch.device("cpu")
 
 
 def test_each_player_gets_its_own_learning_rate_and_the_betas(tiny):
-    game = begin(tiny.but(lr_D=4e-5, lr_G=4e-4, beta1=0.4, beta2=0.99)).game
+    game = begin(tiny.but(lr_D=4e-5, lr_G=4e-4, beta1=0.4, beta2=0.99)).trainer.game
     for optimizer, net, lr in ((game.opt_D, game.D, 4e-5), (game.opt_G, game.G, 4e-4)):
         (group,) = optimizer.param_groups
         assert isinstance(optimizer, torch.optim.Adam)
@@ -78,7 +80,7 @@ def test_each_player_gets_its_own_learning_rate_and_the_betas(tiny):
 
 @pytest.mark.parametrize("fast", [True, False])
 def test_the_arithmetic_of_the_recipe_is_used(tiny, fast):
-    game = begin(tiny.but(channels_last=fast, fused_adam=fast)).game
+    game = begin(tiny.but(channels_last=fast, fused_adam=fast)).trainer.game
     weight = game.D.layers[2].weight
     assert weight.is_contiguous(memory_format=torch.channels_last) == fast
     assert weight.is_contiguous() != fast
@@ -126,11 +128,11 @@ RULES = Together(
 def play_by_rules(state: State, steps: int) -> None:
     """As the loop: what is remembered and seen stands in the game."""
     for _ in range(steps):
-        lent = Lent(state.game.memory, state.game.seen)
+        lent = Lent(state.trainer.game.memory, state.trainer.game.seen)
         now = Now(0, state.epoch, state.step, lent=lent)
-        scalars = gan_step(state.game, real(state.step), now, RULES)
-        state.game.seen = dict(scalars)
-        memory = {name: v for name, v in state.game.memory.items() if v.ndim == 0}
+        scalars = gan_step(state.trainer.game, real(state.step), now, RULES)
+        state.trainer.game.seen = dict(scalars)
+        memory = {name: v for name, v in state.trainer.game.memory.items() if v.ndim == 0}
         for name, value in (scalars | memory).items():
             state.partial.setdefault(name, []).append(value)
         state.step += 1
@@ -141,7 +143,7 @@ def test_what_rules_remember_and_see_goes_through_a_file_bit_for_bit(tiny, same,
     recipe = tiny.but(lr_D=2e-3)
     state, other = begin(recipe), begin(recipe.but(seed=5))
     play_by_rules(state, steps)
-    assert {name: tuple(v.shape) for name, v in state.game.memory.items()} == {
+    assert {name: tuple(v.shape) for name, v in state.trainer.game.memory.items()} == {
         "FakeHistory.0/pool": (min(8 * steps, 16), 3, 32, 32),
         "AdaptiveAugment.0/p": (),
         **{f"ResetD.0/{name}": () for name in ("D_x", "D_Gz", "resets", "waiting")},
@@ -149,11 +151,11 @@ def test_what_rules_remember_and_see_goes_through_a_file_bit_for_bit(tiny, same,
     saved = copy.deepcopy(state.state_dict())
     other.load_state_dict(through_a_file(state.state_dict()))
     assert same(other.state_dict(), saved)
-    assert other.game.memory["AdaptiveAugment.0/p"].dtype == torch.float64
+    assert other.trainer.game.memory["AdaptiveAugment.0/p"].dtype == torch.float64
     play_by_rules(state, 4)
     play_by_rules(other, 4)
     assert same(other.state_dict(), state.state_dict())
-    assert state.game.memory["ResetD.0/resets"] > 0
+    assert state.trainer.game.memory["ResetD.0/resets"] > 0
     # A state that was saved is not changed by what is played after it.
     untouched = begin(recipe)
     untouched.load_state_dict(saved)
@@ -164,7 +166,7 @@ def test_what_rules_remember_and_see_goes_through_a_file_bit_for_bit(tiny, same,
 
 
 def test_a_new_game_remembers_and_has_seen_nothing(tiny, same):
-    game = begin(tiny).game
+    game = begin(tiny).trainer.game
     assert game.memory == {} and game.seen == {}
     G, D = game.fresh(generator(tiny.seed, "players"))
     assert same(dict(G.state_dict()), dict(game.G.state_dict()))
@@ -184,11 +186,11 @@ def test_a_checkpoint_does_not_bring_its_learning_rates(tiny, same):
     saved = through_a_file(state.state_dict())
     other = begin(tiny.but(lr_D=1e-3, lr_G=2e-3, beta1=0.9, fused_adam=False))
     other.load_state_dict(saved)
-    for optimizer, lr in ((other.game.opt_D, 1e-3), (other.game.opt_G, 2e-3)):
+    for optimizer, lr in ((other.trainer.game.opt_D, 1e-3), (other.trainer.game.opt_G, 2e-3)):
         (group,) = optimizer.param_groups
         assert (group["lr"], group["betas"], bool(group["fused"])) == (lr, (0.9, 0.999), False)
     for name in ("opt_G", "opt_D"):
-        ours = getattr(other.game, name).state_dict()["state"]
+        ours = getattr(other.trainer.game, name).state_dict()["state"]
         assert same(ours, saved["game"][name]["state"])
     play(other, 1)
 
@@ -205,7 +207,7 @@ def test_another_model_than_the_checkpoints_is_an_error(tiny):
 
 def test_the_average_is_the_recursion_written_by_hand(tiny, same):
     """p <- d p + (1 - d) G, BatchNorm statistics too; counts are copied, and G plays on as ever."""
-    game, quiet = begin(tiny.but(ema_half_life=20.0)).game, begin(tiny).game
+    game, quiet = begin(tiny.but(ema_half_life=20.0)).trainer.game, begin(tiny).trainer.game
     expected = {k: v.clone() for k, v in game.G.state_dict().items()}
     for step in range(3):
         gan_step(game, real(step), Now(0, 0, step), Intervention())
@@ -221,7 +223,7 @@ def test_the_average_is_the_recursion_written_by_hand(tiny, same):
 
 
 def test_what_spectral_normalisation_remembers_is_copied(tiny):
-    game = begin(tiny.but(ema_half_life=20.0)).game
+    game = begin(tiny.but(ema_half_life=20.0)).trainer.game
     game.average, game.G = copy.deepcopy(game.D), copy.deepcopy(game.D)
     torch.nn.utils.parametrizations.spectral_norm(game.average.layers[0])
     torch.nn.utils.parametrizations.spectral_norm(game.G.layers[0])
@@ -235,9 +237,9 @@ def test_an_average_goes_through_a_file_and_an_older_checkpoint_gives_G(tiny, sa
     recipe = tiny.but(ema_half_life=20.0)
     state, other, old = begin(recipe), begin(recipe.but(seed=5)), begin(tiny)
     play(state, 2)
-    state.game.follow(0.5)
+    state.trainer.game.follow(0.5)
     other.load_state_dict(through_a_file(state.state_dict()))
-    assert same(other.game.average.state_dict(), state.game.average.state_dict())
+    assert same(other.trainer.game.average.state_dict(), state.trainer.game.average.state_dict())
     play(old, 1)
     other.load_state_dict(through_a_file(old.state_dict()))
-    assert same(other.game.average.state_dict(), old.game.G.state_dict())
+    assert same(other.trainer.game.average.state_dict(), old.trainer.game.G.state_dict())

@@ -13,8 +13,8 @@ from bascule.models.pix2pix import Pix2Pix
 from bascule.presets import TRANSLATION_PRESETS
 from bascule.runs.execute import execute
 from bascule.training.contrastive import ContrastiveRecipe
-from bascule.training.paired import PairedRecipe
-from bascule.training.state import begin
+from bascule.training.paired import PairedRecipe, PairedTrainer
+from bascule.training.trainer import Batch
 
 SMALL = {"epochs": 2, "batch": 2, "threads": 1, "device": "cpu"}
 CUT_RECIPE = ContrastiveRecipe(
@@ -54,17 +54,15 @@ def test_pix2pix_sees_pictures_that_belong_together():
     pixels = torch.from_numpy(images.pixels[images.indices("train")])
     seen = []
 
-    class Watched(PairedRecipe):
-        def step(self, game, a, b, now):
+    class Watched(PairedTrainer):
+        def turn(self, a, b, now):
             seen.append((a, b))
             return {}
 
-    watched = Watched(**{f: getattr(recipe, f) for f in recipe.__dataclass_fields__})
-    state = begin(watched)
-    state.labels = watched.labels_of(images)
-    for _ in range(6):
-        watched.play(state, pixels, torch.arange(2), None)
-        state.step += 1
+    trainer = Watched(recipe, recipe.build().players)
+    labels = recipe.labels_of(images)
+    for step in range(6):
+        trainer.step(Batch(pixels, torch.arange(2), 0, step, labels=labels))
     corners = [(a[:, :, 0, 0], b[:, :, 0, 0]) for a, b in seen]  # the colour of the background
     assert all((ours - theirs).abs().max() < 3 / 255 for ours, theirs in corners)
     assert len({tuple(ours.flatten().round(decimals=1).tolist()) for ours, _ in corners}) > 1

@@ -152,17 +152,16 @@ def do_invert(args: argparse.Namespace) -> int:
     from bascule.now import generator
     from bascule.runs.generate import restored
     from bascule.training.grid import grid
-    from bascule.training.recipe import Recipe
 
     run, path = _run_and_path(args)
     _expect("--steps", args.steps, args.steps >= 1, "a whole number >= 1")
     recipe, state = restored(run, args.epoch)
-    if not isinstance(recipe, Recipe):
+    if recipe.gan_objective is None or recipe.z_dim is None or state.trainer.generator is None:
         raise Refusal(f"{run.id} is a run of {type(recipe).__name__}: expected one of a GAN")
     names, pictures = read_pictures(args.images, recipe.data.size)
     given = torch.from_numpy(pictures)
-    G = state.game.drawing().eval().requires_grad_(False)
-    target = to_space(as_float(given), recipe.space).to(state.game.device)
+    G = state.trainer.generator.eval().requires_grad_(False)
+    target = to_space(as_float(given), recipe.space).to(state.trainer.device)
     with counter("descending") as tell:
         rng = generator("invert", args.seed)
         z, far = invert(G, target, recipe.z_dim, rng, args.steps, tell=tell)
@@ -200,7 +199,7 @@ def _drawing(run: Run, epoch: int | None) -> tuple[Callable[[Tensor], Tensor], i
     recipe, state = restored(run, epoch)
 
     def draw(z: Tensor) -> Tensor:
-        return torch.cat([recipe.sample(state.game, part) for part in z.split(AT_ONCE)])
+        return torch.cat([state.trainer.sample(part) for part in z.split(AT_ONCE)])
 
     return draw, recipe.z_dim or 0
 

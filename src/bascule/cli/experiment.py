@@ -176,19 +176,18 @@ def _known(args: argparse.Namespace) -> list[Experiment]:
 def _data_of(name: str, known: Sequence[Experiment]) -> Data:
     """What ``--data`` names, for the arms of these experiments."""
     from bascule.cli.play import named_data, named_sets
-    from bascule.training.translation import TranslationRecipe
 
     recipes = [recipe for found in known for recipe in found.arms.values()]
     sizes, kinds = (
         {recipe.data.size for recipe in recipes},
-        {isinstance(recipe, TranslationRecipe) for recipe in recipes},
+        {recipe.image_sets for recipe in recipes},
     )
     if len(sizes) > 1 or len(kinds) > 1:
         raise Refusal(
             f"--data {name}: the arms differ in size or kind of image sets; "
             "run one experiment, or say --set data=..."
         )
-    named = named_sets if kinds.pop() else named_data
+    named = named_sets if kinds.pop() == 2 else named_data
     return named(name, sizes.pop())
 
 
@@ -374,7 +373,8 @@ def _say_failures(results: Results) -> None:
 
 def _learn_attributes(sets: Mapping[object, ImageSet]) -> None:
     """Learn once to read the attributes of built-in faces, before workers ask for it at once."""
-    from bascule.cli.measure import reader_of
+    from bascule.cli.progress import counter
+    from bascule.experiments.measuring import reader_of
 
     for data, images in sets.items():
-        reader_of(data, images)
+        reader_of(data, images, counter)

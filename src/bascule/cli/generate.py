@@ -48,13 +48,13 @@ def do_generate(args: argparse.Namespace) -> int:
     if folder.is_dir() and not args.force and any(folder.iterdir()):
         raise Refusal(f"-o {folder} holds files already: give another folder, or --force")
     run = Store(args.runs).find(args.run)
-    recipe, state = restored(run, args.epoch)
+    _, state = restored(run, args.epoch)
     credit = _credit(run, state.epoch, args)
     folder.mkdir(parents=True, exist_ok=True)
     atomic.write(folder / CREDIT, credit)
     width, done = max(5, len(str(args.n - 1))), 0
     with counter("drawing") as tell:
-        for pictures in drawn_in_parts(recipe, state.game, args.n, args.seed):
+        for pictures in drawn_in_parts(state.trainer, args.n, args.seed):
             for picture in pictures.transpose(0, 2, 3, 1):
                 path = folder / f"{done:0{width}d}.png"
                 atomic.write_png(path, Image.fromarray(picture), sync=False)

@@ -16,7 +16,7 @@ from bascule.runs.store import Store, slug
 
 if TYPE_CHECKING:
     from bascule.data.images import ImageSet
-    from bascule.training.recipe import Recipe
+    from bascule.training.gan import Recipe
 
 
 def default() -> list[str]:

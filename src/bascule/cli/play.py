@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -54,8 +53,6 @@ def add(verbs: argparse._SubParsersAction) -> None:
     resume = verbs.add_parser("resume", help="go on with a run that was stopped")
     resume.add_argument("run", help="a run's id, a part of it, or its folder")
     add_probes(resume)
-    resume.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    resume.add_argument("--keep", type=int, nargs="+", default=(), help=argparse.SUPPRESS)
     resume.set_defaults(do=do_resume)
 
     forks = verbs.add_parser("fork", help="branch a run under a changed rule")
@@ -102,13 +99,12 @@ def add_tensorboard(verb: argparse.ArgumentParser) -> None:
 
 def probes_of(args: argparse.Namespace) -> tuple[Probe, ...]:
     """The user's probes that are asked for; refuses TensorBoard where it is not installed."""
-    from bascule.runs.own import named
-    from bascule.training.loop import Probe
+    from bascule.runs.own import probe_named
     from bascule.training.probes import check_tensorboard
 
     if args.tensorboard:
         check_tensorboard()
-    return tuple(named(text, Probe, "--probe") for text in args.probe)
+    return tuple(map(probe_named, args.probe))
 
 
 def add_settings(
@@ -162,16 +158,14 @@ def load_images(data: Data) -> ImageSet:
 
 def do_train(args: argparse.Namespace) -> int:
     from bascule.runs import codec
-    from bascule.runs.execute import check_shared
     from bascule.training.machine import settle
-    from bascule.training.translation import TranslationRecipe
 
     recipe = preset(args.preset)
     if args.data:
-        named = named_sets if isinstance(recipe, TranslationRecipe) else named_data
+        named = named_sets if recipe.image_sets == 2 else named_data
         recipe = recipe.but(data=named(args.data, recipe.data.size))
     recipe = settle(codec.changed(recipe, settings(args.set)))
-    check_shared(recipe, processes())
+    recipe.check_processes(processes())
     store = Store(args.runs)
 
     def create(images: ImageSet) -> Run:
@@ -184,7 +178,7 @@ def do_train(args: argparse.Namespace) -> int:
 def preset(name: str) -> AnyRecipe:
     """A preset by its name, or the recipe in a file: what ``tune`` found, or a run's own."""
     from bascule.runs import codec
-    from bascule.training.recipe import AnyRecipe
+    from bascule.training.recipe import as_recipe
 
     if not name.endswith(".json"):
         known = trained()
@@ -195,9 +189,7 @@ def preset(name: str) -> AnyRecipe:
         recipe = codec.decode(read_json(Path(name)))
     except (OSError, ValueError) as error:
         raise Refusal(f"cannot read {name}: {error}") from None
-    if not isinstance(recipe, AnyRecipe):
-        raise Refusal(f"{name} holds no recipe: expected a file that `bascule tune` wrote")
-    return recipe
+    return as_recipe(recipe, f"{name} holds no recipe: expected a file that `bascule tune` wrote")
 
 
 def named_data(name: str, size: int) -> Faces | Fractals | Imported:
@@ -239,15 +231,12 @@ def named_sets(name: str, size: int) -> TwoSets | CartoonPair:
 def do_resume(args: argparse.Namespace) -> int:
     store = Store(args.runs)
     run = store.find(args.run)
-    if args.worker:
-        return _work(run, store, args.keep, args)
     return train_run(lambda images: run, run.playable, store, args)
 
 
 def do_fork(args: argparse.Namespace) -> int:
     from bascule.runs import codec
     from bascule.runs.brought import brought_classes
-    from bascule.runs.execute import check_shared
     from bascule.runs.fork import fork
 
     store = Store(args.runs)
@@ -264,7 +253,7 @@ def do_fork(args: argparse.Namespace) -> int:
         raise Refusal("the fork changes nothing: give --change, --set or --epochs")
     told = ", ".join(args.change + args.set) or f"{epochs} epochs"
     name = args.name or f"{parent.name} fork {args.at_epoch} {told}"
-    check_shared(recipe, processes())
+    recipe.check_processes(processes())
 
     def create(images: ImageSet) -> Run:
         brought = brought_file if brought_file.exists() else None
@@ -340,16 +329,3 @@ def _lead(
         return 130
     print(f"note: {page}")
     return 0
-
-
-def _work(run: Run, store: Store, branches: Sequence[int], args: argparse.Namespace) -> int:
-    """Train one run for the scheduler, and stop when it is gone."""
-    from bascule.cli.progress import Lines
-    from bascule.runs.execute import execute
-
-    images = load(run.recipe)
-    steps = len(images.indices("train")) // run.recipe.batch
-    scheduler = os.getppid()
-    probes, gone = (*probes_of(args), Lines(run.recipe, steps)), lambda: os.getppid() != scheduler
-    state = execute(run, store, probes, images, gone, branches, tensorboard=args.tensorboard)
-    return 130 if state == "interrupted" else 0

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import shlex
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
     from bascule.experiments.launch import Cluster, Here, Process
     from bascule.experiments.schedule import Results
     from bascule.experiments.tuning import Tuning
+    from bascule.jobs import PlayTrials
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 NEVER = 1e12
@@ -58,7 +57,6 @@ def add(verbs: argparse._SubParsersAction) -> None:
     )
     verb.add_argument("--name", help="what to call it (default: the file's name)")
     verb.add_argument("--note", type=Path, metavar="DIR", help="where the note goes")
-    verb.add_argument("--worker", nargs=2, metavar=("UNTIL", "NAME"), help=argparse.SUPPRESS)
     add_settings(verb)
     add_cluster(verb)
     verb.set_defaults(do=do_tune)
@@ -68,28 +66,38 @@ def do_tune(args: argparse.Namespace) -> int:
     from bascule.experiments.experiment import find_file
     from bascule.experiments.measurable import check_search
     from bascule.experiments.tuning import best_of, counted, load, study_of
+    from bascule.jobs import PlayTrials
     from bascule.runs import codec
     from bascule.training.machine import cores, settle
 
     tuning = load(find_file(args.tuning), args.quick)
-    start = codec.changed(tuning.start, settings(args.set), tuning.brought)
-    tuning = replace(tuning, start=start, name=args.name or tuning.name)
+    tuning = tuning.with_settings(settings(args.set), args.name)
     trials = tuning.trials if args.trials is None else args.trials
     workers = cores() if args.workers is None else args.workers
     if trials < 1 or workers < 1:
         raise Refusal(f"--trials {trials} --workers {workers}: expected at least 1 of each")
     until = time.time() + seconds_of(args.budget) if args.budget else NEVER
     store = Store(args.runs)
-    folder = store.root / "tuning" / slug(tuning.name)
-    storage = args.storage or str(folder / "journal.log")
+    folder = tuning.folder(store)
+    storage = args.storage or str(folder.resolve() / "journal.log")
     study = study_of(tuning, storage)
     images = load_images(tuning.trial({}).data)
     check_search(images, tuning.fakes)
-    if args.worker is not None:
-        return _work(study, tuning, store, images, folder, trials, *args.worker)
     launcher = launcher_of(args)
     settle(tuning.start, here=not args.cluster)  # refuses now what the judgement would later
-    if not _search(study, tuning, folder, images, trials, workers, until, args, launcher):
+    assert tuning.file is not None
+    job = PlayTrials(
+        runs=str(store.root.resolve()),
+        file=str(tuning.file.resolve()),
+        quick=args.quick,
+        settings=tuple(settings(args.set).items()),
+        name=tuning.name,
+        storage=storage,
+        trials=trials,
+        until=until,
+        worker="",
+    )
+    if not _search(study, tuning, folder, images, workers, job, launcher):
         return interrupted()
     best = best_of(study)
     if best is None:
@@ -115,37 +123,15 @@ def do_tune(args: argparse.Namespace) -> int:
 
 
 def seconds_of(text: str) -> float:
-    """``1h30m`` in seconds."""
+    """``1h30m`` in seconds.
+
+    >>> seconds_of("1h30m")
+    5400.0
+    """
     parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", text)
     if not parts or "".join(n + unit for n, unit in parts) != text.replace(" ", ""):
         raise Refusal(f"--budget {text}: expected a time like 90m, 2h or 1h30m")
     return sum(float(n) * UNITS[unit] for n, unit in parts)
-
-
-def _work(
-    study: Study,
-    tuning: Tuning,
-    store: Store,
-    images: ImageSet,
-    folder: Path,
-    trials: int,
-    until: str,
-    name: str,
-) -> int:
-    """Play trials for the one who searches, and stop when that process is gone."""
-    from bascule.experiments.tuning import work
-    from bascule.features.extractors import extractor
-    from bascule.runs.execute import stop_signals
-
-    parent = os.getppid()
-    with stop_signals() as stopped:
-
-        def stop() -> bool:
-            return stopped() or os.getppid() != parent
-
-        at, eyes = float(until), extractor()
-        done = work(study, tuning, store, images, eyes, folder, trials, at, stop, name)
-    return 0 if done else 130
 
 
 def _search(
@@ -153,19 +139,19 @@ def _search(
     tuning: Tuning,
     folder: Path,
     images: ImageSet,
-    trials: int,
     workers: int,
-    until: float,
-    args: argparse.Namespace,
+    job: PlayTrials,
     launcher: Here | Cluster,
 ) -> bool:
-    """Let workers play trials; False when interrupted. A worker that dies costs its trial alone."""
+    """Let workers do ``job``; False when interrupted. A worker that dies costs its trial alone."""
+    from bascule import jobs
     from bascule.cli.progress import bars, counter
     from bascule.experiments.tuning import counted, fail, left_behind, orphans, put_back
     from bascule.features.cache import features_of
     from bascule.features.extractors import extractor
     from bascule.runs.execute import stop_signals
 
+    trials = job.trials
     for orphan in left_behind(study):  # by a process that was killed
         put_back(study, orphan)
     if counted(study) >= trials:
@@ -173,8 +159,6 @@ def _search(
     with counter("features of the images") as tell:
         features_of(images, extractor(), tell)
     folder.mkdir(parents=True, exist_ok=True)
-    words = ["--runs", str(args.runs.resolve()), *_words(args), "--trials", str(trials)]
-    command = [sys.executable, "-m", "bascule", *words]
     team: dict[str, Process] = {}
     shown = _Shown(study, trials)
     last = ""
@@ -182,8 +166,9 @@ def _search(
 
         def begin() -> None:
             name = uuid4().hex
-            words = [*command, "--worker", str(until), name]
-            team[name] = launcher.start(words, folder.resolve() / f"{name}.log", 1)
+            path = folder.resolve() / f"{name}.json"
+            jobs.write(replace(job, worker=name), path)
+            team[name] = launcher.start(path, path.with_suffix(".log"), 1)
 
         task = progress.add_task(tuning.name, total=trials, speed="")
         try:
@@ -193,7 +178,7 @@ def _search(
                 time.sleep(0.3)
                 for name in [name for name, worker in team.items() if worker.poll() is not None]:
                     code = team.pop(name).returncode
-                    last = _last_line(folder / f"{name}.log") or last
+                    last = _last_line(folder, name) or last
                     lost = orphans(study, name)
                     for orphan in lost:
                         fail(study, orphan, f"its worker died (exit code {code})")
@@ -205,14 +190,16 @@ def _search(
                 worker.terminate()
             for name, worker in team.items():
                 worker.wait()
-                _last_line(folder / f"{name}.log")
+                _last_line(folder, name)
         if not stopped() and counted(study) == 0:
             raise Refusal(f"no trial could begin: {last or 'no message'}")
         return not stopped()
 
 
-def _last_line(log: Path) -> str:
-    """What a worker complained of last; its file goes."""
+def _last_line(folder: Path, worker: str) -> str:
+    """What a worker complained of last; its files go."""
+    (folder / f"{worker}.json").unlink(missing_ok=True)
+    log = folder / f"{worker}.log"
     try:
         lines = log.read_text("utf-8", "replace").strip().splitlines()
         log.unlink()

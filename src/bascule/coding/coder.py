@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from bascule.errors import Refusal
 from bascule.models.sdpc import Codes, Inference, Network, infer
 from bascule.training.loop import Probe, train
 from bascule.training.machine import settle
-from bascule.training.sdpc import SDPCRecipe
+from bascule.training.sdpc import SDPCRecipe, SDPCTrainer
 from bascule.training.state import State, begin
 
 AT_ONCE = 32  # pictures that settle together
@@ -52,7 +52,7 @@ class Coder:
     def network(self) -> Network:
         if self.state is None:
             raise Refusal("this coder is not fitted yet: call fit(pictures) first")
-        return self.state.game.network
+        return cast(SDPCTrainer, self.state.trainer).network
 
     def fit(self, pictures: np.ndarray, probes: tuple[Probe, ...] = ()) -> Self:
         """Learn the dictionaries of ``pictures``, for the recipe's epochs, from its seed."""
@@ -63,7 +63,7 @@ class Coder:
                 "give more, or a recipe with a smaller batch"
             )
         self.state = begin(self.recipe)
-        train(self.recipe, self.state, pixels, probes)
+        train(self.state, pixels, probes)
         return self
 
     def encode(

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from pathlib import Path
+
+import platformdirs
 
 from bascule.errors import Refusal
 
 
 def root() -> Path:
-    """The cache folder: ``$BASCULE_DATA``, or ``bascule`` in the platform's own cache folder."""
+    """The cache folder: ``$BASCULE_DATA``, or ``bascule`` in the platform's own cache folder.
+
+    On Linux that is ``$XDG_CACHE_HOME/bascule`` or ``~/.cache/bascule``.
+    """
     if given := os.environ.get("BASCULE_DATA"):
         return Path(given).expanduser()
-    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
-        return Path(local) / "bascule"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bascule"
+    return platformdirs.user_cache_path("bascule", appauthor=False, opinion=False)
 
 
 def place(name: str, size: int) -> Path:

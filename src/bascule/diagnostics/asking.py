@@ -21,7 +21,7 @@ from bascule.interventions import Together
 from bascule.now import Now
 from bascule.objectives import per_image
 from bascule.steps.gan import judge, norms
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 
 def as_drawn(game: Game, z: Tensor, recipe: Recipe, batch: int) -> Tensor:

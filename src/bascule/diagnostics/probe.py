@@ -7,6 +7,7 @@ from dataclasses import asdict
 from functools import cached_property
 from math import isfinite
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -16,10 +17,11 @@ from bascule.diagnostics.asking import as_drawn, gradient_norms, logits
 from bascule.diagnostics.quality import Likeness, Quality
 from bascule.diagnostics.replay import Replay
 from bascule.errors import Refusal
+from bascule.game import Game
 from bascule.metrics import logits as of
 from bascule.now import Lent, Now, generator
+from bascule.training.gan import GANTrainer, Recipe
 from bascule.training.loop import Probe, Record, Row
-from bascule.training.recipe import Recipe
 
 PACE_IMAGES = 8000  # training images between two rows: under 3 % of a small run's time
 PACE_OF_FEW = 4000  # where few images are held out: a row asks less, and such runs are short
@@ -98,7 +100,7 @@ class Diagnostics(Probe):
         kept = last or done % recipe.keep_every_epochs == 0
         if not (due or kept):
             return
-        fakes = as_drawn(record.game, self.z, recipe, self.batch)
+        fakes = as_drawn(_game(record), self.z, recipe, self.batch)
         if due and (row := self._row(record, fakes)):
             self.sink(row)
         if kept:
@@ -147,7 +149,7 @@ class Diagnostics(Probe):
             row |= {f"{name}_{key}": value for key, value in told.items()}
         b = self.batch
         row["grad_norm_D"], row["grad_norm_G"] = gradient_norms(
-            record.game, self.train[:b], self.z[:b], self.recipe, self._now(record)
+            _game(record), self.train[:b], self.z[:b], self.recipe, self._now(record)
         )
         for epoch in self.replay.before(int(row["epoch"])):
             told_fake = -self._logits(record, self.replay.fakes(epoch), self.train).sign()
@@ -158,7 +160,7 @@ class Diagnostics(Probe):
     def _of_the_game(self, record: Record) -> Row:
         """What training images tell, where few are held out."""
         batch, train = self.game_batch, self.game_train
-        fakes = as_drawn(record.game, self.game_z, self.recipe, batch)
+        fakes = as_drawn(_game(record), self.game_z, self.recipe, batch)
         real = self._logits(record, train, fakes, batch)
         fake = self._logits(record, fakes, train, batch)
         if not (real.isfinite().all() and fake.isfinite().all()):
@@ -170,10 +172,10 @@ class Diagnostics(Probe):
         self, record: Record, pictures: Tensor, beside: Tensor, batch: int | None = None
     ) -> Tensor:
         now, batch = self._now(record), batch or self.batch
-        return logits(record.game, pictures, beside, self.recipe, now, batch)
+        return logits(_game(record), pictures, beside, self.recipe, now, batch)
 
     def _now(self, record: Record) -> Now:
-        at, game = record.row, record.game
+        at, game = record.row, _game(record)
         lent = Lent(dict(game.memory))  # a copy: what is asked here is not remembered
         seed, epoch, step = self.recipe.seed, int(at["epoch"]), int(at["step"])
         return Now(seed, epoch, step, device=game.device, lent=lent)
@@ -190,3 +192,8 @@ def asked_of(recipe: Recipe, train: int, held_out: int) -> int:
 def _shuffled(images: Tensor, name: str) -> Tensor:
     """The images of a split in a fixed order, the same for every seed."""
     return images[torch.randperm(len(images), generator=generator("diagnostics", name))]
+
+
+def _game(record: Record) -> Game:
+    """The players; only recipes that are diagnosable have this probe."""
+    return cast(GANTrainer[Recipe], record.trainer).game

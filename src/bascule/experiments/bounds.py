@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from bascule.errors import Refusal, unknown
 from bascule.interventions.seams import check_epoch
 from bascule.theory.noise import Bound, Noise, check_noise, known_image
-from bascule.training.recipe import AnyRecipe, Recipe
+from bascule.training.gan import Recipe
+from bascule.training.recipe import AnyRecipe
 from bascule.typed import check_fields
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import bascule
 from bascule.coding.measure import K_FB, SIGMAS, way
@@ -13,7 +13,7 @@ from bascule.errors import Refusal, unknown
 from bascule.evaluation.evaluate import PIXELS
 from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.bounds import NoiseBound, check_bounds
-from bascule.experiments.predictions import SPACE, Prediction, about, check
+from bascule.experiments.predictions import SPACE, Prediction, about, check, numbers_of
 from bascule.features.extractor import FeatureExtractor
 from bascule.features.extractors import EXTRACTORS, extractor
 from bascule.interventions import Intervention
@@ -21,10 +21,11 @@ from bascule.metrics import Metric
 from bascule.metrics.measurement import Measurement, check_own, parse
 from bascule.runs import codec
 from bascule.runs.brought import classes_of, load_file
-from bascule.runs.own import extractor_of, options
+from bascule.runs.own import extractor_of, metric_named, named, words_for
 from bascule.sources import code_of
+from bascule.training.gan import Recipe
 from bascule.training.loop import Probe
-from bascule.training.recipe import AnyRecipe, Recipe
+from bascule.training.recipe import AnyRecipe
 
 FOLDER = Path("experiments")
 Defined = TypeVar("Defined")
@@ -95,24 +96,38 @@ class Measure:
             return self.features.name
         return extractor(self.features).name if self.features else SPACE
 
+    def check_features(self, prediction: Prediction) -> None:
+        """Refuse a prediction about features that are not measured."""
+        for scalar in numbers_of(prediction).values():
+            if scalar.space == SPACE and (space := self._space()) != SPACE:
+                told = self.features if isinstance(self.features, str) else ""
+                told = repr(told) if told else f"{type(self.features).__name__}()"
+                raise Refusal(
+                    f"“{prediction.claim()}” can never be measured: Measure(features={told}) takes "
+                    f"its numbers in the space {space}; "
+                    f"give {scalar.quantity.name}.at(extractor={space!r})"
+                )
+
     def when(self, recipe: AnyRecipe) -> set[int]:
         """After how many epochs done a run of ``recipe`` is measured."""
         found = _within(self.epochs, recipe)
         every = recipe.keep_every_epochs
         return found | set(range(every, recipe.epochs, every)) if self.every_kept else found
 
-    def words(self) -> list[str]:
-        """Of the verb ``evaluate``."""
-        found = ["-n", str(self.fakes), *([] if self.attributes else ["--no-attributes"])]
-        found += options("--metric", self.metrics)
-        if isinstance(self.features, str):
-            found += ["--features", self.features] if self.features else []
-        else:
-            found += options("--features", [self.features])
-        found += _settled(self.k_fb, self.sigmas)
-        found += [] if self.settled_fakes else ["--no-settled-fakes"]
-        found += ["--decoded"] if self.decoded else []
-        return [*found, *(["--abilities"] if self.abilities else [])]
+    def plain(self) -> Measure:
+        """Without what is the user's own: what a file can hold."""
+        features = self.features if isinstance(self.features, str) else ""
+        return replace(self, metrics=(), features=features)
+
+    def own_words(self) -> tuple[tuple[str, ...], str]:
+        """What names the user's metrics, and features, for :meth:`with_own`."""
+        features = "" if isinstance(self.features, str) else words_for(self.features)
+        return tuple(map(words_for, self.metrics)), features
+
+    def with_own(self, metrics: Sequence[str], features: str) -> Measure:
+        """With the user's metrics and features that these words name."""
+        own = named(features, FeatureExtractor, "--features") if features else self.features
+        return replace(self, metrics=tuple(map(metric_named, metrics)), features=own)
 
     def is_done(self, evaluation: Evaluation) -> bool:
         """Whether ``evaluation`` holds all of this, or says why it is left out."""
@@ -128,14 +143,20 @@ class Measure:
         return codes and own and seen and evaluation.fakes == self.fakes
 
     def _are_its_features(self, evaluation: Evaluation) -> bool:
-        """Whether anything was measured by the features that are asked for."""
+        """Whether ``evaluation`` has a number of the features that are asked for, or says why not.
+
+        Of the user's own, as their source is now.
+        """
         if not self.features:
             return True
         if isinstance(self.features, str):
             spaces = (parse(label).space for label in evaluation.labels)
             return any(space.startswith(self.features) for space in spaces)
-        spec = extractor_of(self.features).spec
-        return any(value.scale.extractor.startswith(spec) for value in evaluation.values)
+        own = extractor_of(self.features)
+        there = [value for value in evaluation.values if value.measurement.space == own.name]
+        if there:
+            return any(value.scale.extractor.startswith(own.spec) for value in there)
+        return any(parse(one.label).space == own.name for one in evaluation.left_out)
 
 
 @dataclass(frozen=True)
@@ -153,10 +174,6 @@ class MeasureTranslation:
         """After how many epochs done a run of ``recipe`` is measured."""
         return _within(self.epochs, recipe)
 
-    def words(self) -> list[str]:
-        """Of the verb ``evaluate``."""
-        return ["-n", str(self.pictures), *([] if self.attributes else ["--no-attributes"])]
-
     def is_done(self, evaluation: Evaluation) -> bool:
         """Whether ``evaluation`` holds all of this."""
         return evaluation.fakes <= self.pictures
@@ -168,7 +185,8 @@ class MeasureCoding:
 
     Costs and sparsity at each ``k_fb``, and what each layer makes of noise of each of ``sigmas``:
     :func:`bascule.coding.measure.measure_coding`. ``decoded``: how well the pictures come back from
-    their codes, too (:func:`bascule.coding.decoding.measure_decoding`).
+    their codes, too (:func:`bascule.coding.decoding.measure_decoding`). ``abilities``: as in
+    Measure.
     """
 
     pictures: int = 128
@@ -177,18 +195,11 @@ class MeasureCoding:
     epochs: tuple[int, ...] = ()
     decoded: bool = False
     attributes: bool = False  # of what is decoded, where it is built-in faces
+    abilities: bool = False
 
     def when(self, recipe: AnyRecipe) -> set[int]:
         """After how many epochs done a run of ``recipe`` is measured."""
         return _within(self.epochs, recipe)
-
-    def words(self) -> list[str]:
-        """Of the verb ``evaluate``."""
-        found = ["-n", str(self.pictures)]
-        found += _settled(self.k_fb, self.sigmas)
-        if self.decoded:
-            found += ["--decoded", *([] if self.attributes else ["--no-attributes"])]
-        return found
 
     def is_done(self, evaluation: Evaluation) -> bool:
         """Whether ``evaluation`` holds all of this, or says why it is left out."""
@@ -196,7 +207,8 @@ class MeasureCoding:
         wanted = {f"cost[{way(k)}]" for k in self.k_fb}
         wanted |= {f"SSIM of layer 1[{way(k, s)}]" for k in self.k_fb for s in self.sigmas}
         wanted |= {"milliseconds[decoded]"} if self.decoded else set()
-        return wanted <= labels
+        able = not self.abilities or any(name.startswith("AUROC of ") for name in labels)
+        return able and wanted <= labels
 
 
 def _is_measured(metric: Metric, evaluation: Evaluation) -> bool:
@@ -210,10 +222,8 @@ def _is_measured(metric: Metric, evaluation: Evaluation) -> bool:
     )
 
 
-def _settled(k_fb: Sequence[float], sigmas: Sequence[float]) -> list[str]:
-    """How the verb ``evaluate`` is told feedback and noise."""
-    found = ["--k-fb", *map(str, k_fb)] if k_fb else []
-    return [*found, *(["--sigma", *map(str, sigmas)] if sigmas else [])]
+Measures = Measure | MeasureTranslation | MeasureCoding
+MEASURES: tuple[type, ...] = (Measure, MeasureTranslation, MeasureCoding)  # of files of jobs
 
 
 def _within(epochs: Sequence[int], recipe: AnyRecipe) -> set[int]:
@@ -241,7 +251,7 @@ class Experiment:
     predictions: Sequence[Prediction]
     checks: Sequence[Prediction] = ()
     seeds: Sequence[int] = (0, 1, 2)
-    measure: Measure | MeasureCoding | MeasureTranslation | None = None
+    measure: Measures | None = None
     pictures: bool = True
     bounds: Mapping[str, NoiseBound] = field(default_factory=dict)
     probes: Sequence[Probe] = ()
@@ -271,8 +281,10 @@ class Experiment:
             object.__setattr__(self, name, told)
         for prediction in (*self.predictions, *self.checks):
             check(prediction, epochs, scalars, self.measure is not None, own)
-        games = {arm: recipe for arm, recipe in self.arms.items() if isinstance(recipe, Recipe)}
-        check_bounds(self.bounds, games)
+            if isinstance(self.measure, Measure):
+                self.measure.check_features(prediction)
+        games = {arm: recipe for arm, recipe in self.arms.items() if recipe.gan_objective}
+        check_bounds(self.bounds, cast(dict[str, Recipe], games))
 
     @property
     def title(self) -> str:

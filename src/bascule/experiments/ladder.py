@@ -11,7 +11,6 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import lcm
 from pathlib import Path
 
 import torch
@@ -26,8 +25,9 @@ from bascule.experiments.experiment import Experiment, Measure
 from bascule.experiments.predictions import HELD_OUT_COVERAGE, KID, Higher, Lower
 from bascule.reading import read_json
 from bascule.runs import codec
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 from bascule.training.state import begin
+from bascule.training.trainer import Batch
 
 PARTS = 4  # checkpoints of a rung, evenly spaced: its way up
 LEAST_EPOCHS = PARTS
@@ -51,12 +51,12 @@ def pace(recipe: Recipe, images: ImageSet, seconds: float = 6.0) -> Pace:
     pixels = torch.from_numpy(images.pixels[images.indices("train")])
     order = epoch_order(len(pixels), recipe.batch, recipe.seed, 0)
     state = begin(recipe)
-    state.labels = recipe.labels_of(images)
-    round_ = lcm(recipe.critic_steps, *(penalty.every for penalty in recipe.penalties))
+    labels = recipe.labels_of(images)
 
     def play() -> None:
-        for _ in range(round_):
-            recipe.play(state, pixels, order[state.step % len(order)], None)
+        for _ in range(recipe.round_steps):
+            indices = order[state.step % len(order)]
+            state.trainer.step(Batch(pixels, indices, 0, state.step, labels=labels))
             state.step += 1
 
     play()

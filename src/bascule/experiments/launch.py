@@ -1,7 +1,7 @@
-"""Where the runs of an experiment are trained: in processes here, or as jobs of a cluster.
+"""Where jobs (:mod:`bascule.jobs`) are done: in processes here, or as jobs of a cluster.
 
-Jobs are submitit's, so queues, time limits and preemption are Slurm's and submitit's business. What
-makes them simple is the run: stopped by anything, it goes on from its checkpoint.
+The latter are submitit's, so queues, time limits and preemption are Slurm's and submitit's
+business. What makes them simple is the run: stopped by anything, it goes on from its checkpoint.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -42,12 +42,13 @@ class Here:
     def __post_init__(self) -> None:
         _check_at_once(self.at_once)
 
-    def start(
-        self, command: Sequence[str], errors: Path, threads: int, listen: bool = False
-    ) -> Process:
-        """Begin; complaints go to the file ``errors``. ``listen``: keep its standard output."""
+    def start(self, job: Path, errors: Path, threads: int, listen: bool = False) -> Process:
+        """Begin the job in the file ``job``; complaints go to the file ``errors``.
+
+        ``listen``: keep its standard output.
+        """
         return subprocess.Popen(
-            command,
+            _command(job),
             stdout=subprocess.PIPE if listen else subprocess.DEVNULL,
             stderr=errors.open("w"),
             text=True,
@@ -88,26 +89,27 @@ class Cluster:
             told = " ".join(str(error).split()) or type(error).__name__
             raise Refusal(f"the cluster {kind!r} cannot be used: {told}") from None
 
-    def start(
-        self, command: Sequence[str], errors: Path, threads: int, listen: bool = False
-    ) -> Process:
-        """Queue a job; there is nothing to listen to, its run's folder tells how far it is."""
+    def start(self, job: Path, errors: Path, threads: int, listen: bool = False) -> Process:
+        """Queue the job in the file ``job``.
+
+        There is nothing to listen to: its run's folder tells how far it is.
+        """
         self.executor.update_parameters(cpus_per_task=threads)
-        return _Job(self.executor.submit(Work(tuple(command), str(errors), threads)))
+        return _Job(self.executor.submit(Work(str(job), str(errors), threads)))
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a job does: one command, in a process that may be told to stop."""
+    """What a machine of a cluster does: one job, in a process that may be told to stop."""
 
-    command: tuple[str, ...]
+    job: str
     errors: str
     threads: int
 
     def __call__(self) -> int:
         with open(self.errors, "w", encoding="utf-8") as errors:
             child = subprocess.Popen(
-                self.command,
+                _command(Path(self.job)),
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 env=_environment(self.threads),
@@ -136,6 +138,10 @@ _children: list[subprocess.Popen[bytes]] = []  # of the job that this process is
 def _stopped(child: subprocess.Popen[bytes]) -> int:
     child.terminate()
     return child.wait()
+
+
+def _command(job: Path) -> list[str]:
+    return [sys.executable, "-m", "bascule.worker", str(job)]
 
 
 def _environment(threads: int) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, cast
 
 from bascule.attributes.classifier import style_of
 from bascule.data.domains import TwoSets
@@ -22,9 +22,8 @@ from bascule.metrics.least import Sizes, too_few
 from bascule.metrics.measured import ON_HELD_OUT
 from bascule.metrics.measurement import Measurement
 from bascule.metrics.numbers import OF_ATTRIBUTES
-from bascule.training.recipe import AnyRecipe, Recipe
-from bascule.training.sdpc import SDPCRecipe
-from bascule.training.translation import TranslationRecipe
+from bascule.training.gan import Recipe
+from bascule.training.recipe import AnyRecipe
 
 PLENTY = 5000  # fakes, as `bascule evaluate` draws them unless told otherwise
 
@@ -38,7 +37,7 @@ def will_be_left_out(
     ``fakes``: how many it will be asked for. Nothing of networks of SDPC, whose numbers are means
     over pictures.
     """
-    if isinstance(recipe, SDPCRecipe) or recipe.shows_held_out():
+    if recipe.evaluates == "codes" or recipe.shows_held_out():
         return {}
     reads = attributes and _has_attributes(recipe, images)
     asked = {
@@ -51,7 +50,7 @@ def will_be_left_out(
 
 def _sizes(recipe: AnyRecipe, images: ImageSet, fakes: int) -> Sizes:
     """Of a translation those of the second kind; it draws one fake of each held-out picture."""
-    if not isinstance(recipe, TranslationRecipe):
+    if recipe.evaluates != "translations":
         return sizes_of(images, fakes)
     first = images.labels[DOMAIN] == "a"
     given = int((first & images.held_out).sum())
@@ -142,7 +141,7 @@ def _statistic(scalar: Measurement) -> str:
 
 def _diagnosed(recipe: AnyRecipe, images: ImageSet) -> int:
     """How many held-out images diagnostics ask about; as many as one wants where they do not."""
-    if not isinstance(recipe, Recipe) or recipe.labels is not None or recipe.shows_held_out():
+    if not recipe.is_diagnosable:
         return FEWEST
     there = sizes_of(images, 0)
-    return asked_of(recipe, there.train, there.held_out)
+    return asked_of(cast(Recipe, recipe), there.train, there.held_out)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from bascule.metrics.measurement import Measurement, measurement
 from bascule.metrics.metric import Metric
 from bascule.metrics.quantity import POSITIVE, Limits
-from bascule.training.recipe import AnyRecipe, Recipe
+from bascule.training.recipe import AnyRecipe
 
 Scalar = Measurement | Metric | type[Metric] | str  # a number of a run: itself, or its label
 LOSSES_FROM_0 = {  # under which objectives a loss is never below 0
@@ -47,7 +47,7 @@ def limits(scalar: Scalar, recipes: Iterable[AnyRecipe] = ()) -> Limits:
     ``recipes``: of the runs that measured it, which limit losses.
     """
     found = measurement(scalar)
-    kinds = [recipe.objective.kind for recipe in recipes if isinstance(recipe, Recipe)]
+    kinds = [objective.kind for recipe in recipes if (objective := recipe.gan_objective)]
     allowed = LOSSES_FROM_0.get(str(found), ())
     if kinds and all(kind in allowed for kind in kinds):
         return POSITIVE

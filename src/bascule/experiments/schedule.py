@@ -7,34 +7,29 @@ to it until the first of them acts, so it is forked there instead of being train
 from __future__ import annotations
 
 import json
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 
 import numpy as np
 
+from bascule import jobs as work
 from bascule.errors import unknown
-from bascule.experiments.experiment import (
-    Experiment,
-    Measure,
-    MeasureCoding,
-    MeasureTranslation,
-)
+from bascule.experiments.experiment import Experiment, Measure, Measures
 from bascule.experiments.launch import Cluster, Here, Process
 from bascule.experiments.predictions import Curves
 from bascule.experiments.verdict import Verdict, verdict
 from bascule.runs.evaluations import evaluations
 from bascule.runs.execute import stop_signals
 from bascule.runs.fork import fork
-from bascule.runs.own import options
+from bascule.runs.own import words_for
 from bascule.runs.store import Run, Store
 from bascule.training.machine import cores, settle
-from bascule.training.recipe import AnyRecipe, Recipe
+from bascule.training.recipe import AnyRecipe
 
 Workers = dict[int, Process]  # by the place of their job
-Measures = Measure | MeasureCoding | MeasureTranslation | None
 
 
 @dataclass
@@ -127,11 +122,14 @@ def shared_epochs(trunk: AnyRecipe, other: AnyRecipe) -> int:
     n = len(trunk.change)
     free = {"change", "epochs"}
     starts = [change.acts_from() for change in other.change[n:]]
-    if isinstance(trunk, Recipe) and isinstance(other, Recipe):
-        free.add("cool_down")
-        if (trunk.cool_down, trunk.epochs) != (other.cool_down, other.epochs):
-            starts += [recipe.cools_from for recipe in (trunk, other) if recipe.cool_down]
-    same = type(trunk) is type(other) and all(
+    same = type(trunk) is type(other)
+    if same:
+        free |= {*trunk.length_fields}
+        length = ("epochs", *trunk.length_fields)
+        if any(getattr(trunk, name) != getattr(other, name) for name in length):
+            both = (trunk.depends_on_length_from, other.depends_on_length_from)
+            starts += [epoch for epoch in both if epoch is not None]
+    same = same and all(
         getattr(trunk, f.name) == getattr(other, f.name)
         for f in fields(trunk)
         if f.name not in free
@@ -288,21 +286,13 @@ def _start(
             continue
         job.state = "running"
         job.epoch = len(job.run.rows())
-        words = ["resume", str(job.run.folder), "--worker", *watching(experiment)]
-        words += ["--keep", *map(str, sorted(job.branches))] if job.branches else []
+        folder, root = job.run.folder.resolve(), str(store.root.resolve())
+        branches, probes = tuple(sorted(job.branches)), tuple(map(words_for, experiment.probes))
+        told = work.TrainRun(root, str(folder), branches, probes, experiment.tensorboard)
         threads = job.run.recipe.threads or cores()
-        worker = _worker(job.run, store, words, threads, launcher, listen=True)
+        worker = _worker(told, folder / "train.json", threads, launcher, listen=True)
         threading.Thread(target=_listen, args=(job, worker), daemon=True).start()
         workers[place] = worker
-
-
-def watching(experiment: Experiment) -> list[str]:
-    """How a worker is told what watches its run: the words of its command.
-
-    The only place where the scheduler says so.
-    """
-    words = options("--probe", experiment.probes)
-    return [*words, "--tensorboard"] if experiment.tensorboard else words
 
 
 def _has_room(
@@ -316,7 +306,7 @@ def _has_room(
     return recipe.device == "cpu" and sum(busy) + also_busy + (recipe.threads or 1) <= cores()
 
 
-def _to_measure(job: Job, measure: Measures) -> list[int]:
+def _to_measure(job: Job, measure: Measures | None) -> list[int]:
     """After which epochs the fakes of a job are still to be measured.
 
     None of a run that shows D what is held out: nothing is left to measure with.
@@ -333,7 +323,7 @@ def _to_measure(job: Job, measure: Measures) -> list[int]:
 def _start_measuring(
     jobs: Sequence[Job],
     measuring: Workers,
-    measure: Measures,
+    measure: Measures | None,
     store: Store,
     launcher: Here | Cluster,
 ) -> bool:
@@ -348,13 +338,16 @@ def _start_measuring(
         if not _has_room(jobs, len(measuring), job.recipe, launcher):
             break
         assert job.run is not None and measure is not None
-        words = ["evaluate", str(job.run.folder), "--worker", *measure.words()]
-        words += ["--epoch", *map(str, job.to_measure or ())]
-        measuring[place] = _worker(job.run, store, words, 1, launcher)
+        folder, epochs = job.run.folder.resolve(), tuple(job.to_measure or ())
+        told = work.MeasureRun(str(store.root.resolve()), str(folder), measure, epochs)
+        if isinstance(measure, Measure):
+            metrics, features = measure.own_words()
+            told = replace(told, measure=measure.plain(), metrics=metrics, features=features)
+        measuring[place] = _worker(told, folder / "measure.json", 1, launcher)
     return bool(wanted)
 
 
-def _collect_measured(jobs: Sequence[Job], measuring: Workers, measure: Measures) -> None:
+def _collect_measured(jobs: Sequence[Job], measuring: Workers, measure: Measures | None) -> None:
     """Take note of the measurements that have ended."""
     for place, worker in list(measuring.items()):
         if worker.poll() is None:
@@ -375,16 +368,11 @@ def _said(run: Run) -> str:
 
 
 def _worker(
-    run: Run,
-    store: Store,
-    words: Sequence[str],
-    threads: int,
-    launcher: Here | Cluster,
-    listen: bool = False,
+    job: work.Job, path: Path, threads: int, launcher: Here | Cluster, listen: bool = False
 ) -> Process:
-    """A process of its own for one verb on one run; its complaints go to the run's folder."""
-    command = [sys.executable, "-m", "bascule", "--runs", str(store.root.resolve()), *words]
-    return launcher.start(command, run.folder.resolve() / "errors.log", threads, listen)
+    """A process of its own for one job, written to ``path``; its complaints go beside it."""
+    work.write(job, path)
+    return launcher.start(path, path.with_name("errors.log"), threads, listen)
 
 
 def _listen(job: Job, worker: Process) -> None:

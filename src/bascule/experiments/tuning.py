@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+from filelock import FileLock
 
 from bascule.data.images import ImageSet
 from bascule.data.inner import TrainingPart
@@ -32,10 +33,10 @@ from bascule.runs import codec
 from bascule.runs.evaluations import evaluations, keep_evaluation
 from bascule.runs.execute import execute
 from bascule.runs.generate import drawn_fakes
-from bascule.runs.store import Run, Store
+from bascule.runs.store import Run, Store, slug
+from bascule.training.gan import Recipe
 from bascule.training.loop import Probe, Record
 from bascule.training.machine import settle
-from bascule.training.recipe import Recipe
 from bascule.typed import check_fields
 
 if TYPE_CHECKING:
@@ -165,6 +166,15 @@ class Tuning:
     def recipe(self, params: Mapping[str, Any]) -> Recipe:
         """The start with ``params`` in place, on the images of the start."""
         return codec.changed(self.start, {k: _said(v) for k, v in params.items()}, self.brought)
+
+    def with_settings(self, settings: Mapping[str, str], name: str = "") -> Tuning:
+        """With some fields of the start set, as the command line says them, and another name."""
+        start = codec.changed(self.start, settings, self.brought)
+        return replace(self, start=start, name=name or self.name)
+
+    def folder(self, store: Store) -> Path:
+        """Where what its workers share is kept."""
+        return store.root / "tuning" / slug(self.name)
 
     def trial(self, params: Mapping[str, Any]) -> Recipe:
         """What a trial of ``params`` trains."""
@@ -396,11 +406,8 @@ def _is_dead(pid: int) -> bool:
 @contextmanager
 def one_at_a_time(folder: Path) -> Iterator[None]:
     """One worker of this machine asks for a trial at a time."""
-    import fcntl
-
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".ask").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with FileLock(folder / ".ask"):
         yield
 
 
@@ -423,7 +430,7 @@ class Looks(Probe):
         done, every = record.epochs_done, self.recipe.keep_every_epochs
         if done % every and done != self.recipe.epochs:
             return
-        fakes = drawn_fakes(self.recipe, record.game, self.fakes)
+        fakes = drawn_fakes(record.trainer, self.fakes)
         found = look(fakes, self.images, self.extractor, self.run.id, done)
         keep_evaluation(self.run.folder, found)
         self.tell(found)

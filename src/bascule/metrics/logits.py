@@ -13,8 +13,6 @@ from math import log, nan
 from typing import Any
 
 import numpy as np
-from scipy.special import betaincinv, expit
-from scipy.stats import rankdata
 
 from bascule.errors import Refusal
 
@@ -25,7 +23,12 @@ def auc(real: Any, fake: Any) -> float:
     """The chance that a real scores above a fake, ties counted half, in [0, 1].
 
     The Mann-Whitney U over its largest value n * m; 1/2 where D cannot tell.
+
+    >>> auc([2.0, 1.0], [0.0, -1.0]), auc([1.0, 0.0], [1.0, 0.0])
+    (1.0, 0.5)
     """
+    from scipy.stats import rankdata
+
     r, f = _checked("real", real), _checked("fake", fake)
     ranks = rankdata(np.concatenate([r, f]))  # of ties: their mean rank
     u = ranks[: len(r)].sum() - len(r) * (len(r) + 1) / 2
@@ -39,6 +42,8 @@ def auc_at_least(found: float, n: int, confidence: float = 0.95) -> float:
     (rounded down) is in the right order: 0.05^(1/n) where all are. It asks nothing of the two laws
     and is cautious, for an AUC looks at all n^2 pairs.
     """
+    from scipy.special import betaincinv
+
     if not 0 <= found <= 1 or n < 1:
         raise Refusal(f"AUC {found:g} of {n} images: expected a number in [0, 1], of 1 or more")
     right = int(found * n + 1e-9)
@@ -119,6 +124,8 @@ class Spread:
 
 def spread(logits: Any) -> Spread:
     """The :class:`Spread` of D over images with these logits; the std has divisor N."""
+    from scipy.special import expit
+
     p = expit(_checked("logits", logits))
     mean, std = float(p.mean()), float(p.std())
     return Spread(mean, std, std / mean if mean > 0 else nan, float(p.min()), float(p.max()))
@@ -126,6 +133,8 @@ def spread(logits: Any) -> Spread:
 
 def _even_odds(real: Any, fake: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """D of all images, whether each is real, and weights that give each class one half."""
+    from scipy.special import expit
+
     r, f = _checked("real", real), _checked("fake", fake)
     sizes = (len(r), len(f))
     weight = np.repeat([0.5 / len(r), 0.5 / len(f)], sizes)

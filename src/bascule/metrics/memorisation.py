@@ -10,9 +10,6 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.cluster.vq import kmeans2
-from scipy.linalg import eigh
-from scipy.stats import rankdata
 
 from bascule.errors import Refusal
 from bascule.metrics.metric import Metric, Reference, Sample
@@ -38,6 +35,8 @@ class Cells:
     @classmethod
     def of(cls, train: np.ndarray, cells: int = 3, seed: int = 0) -> Cells:
         """64 components, or as many as there are; cells from k-means++ of this seed."""
+        from scipy.cluster.vq import kmeans2
+
         train = points(train, "train", at_least=2)
         if not 1 <= cells <= len(train):
             raise Refusal(f"{cells} cells for {len(train)} train images: expected 1 or more each")
@@ -90,6 +89,8 @@ def copying_in(cells: Cells, fake: np.ndarray, held_out: np.ndarray) -> float:
 
 def _farther(fake: np.ndarray, held_out: np.ndarray, train: np.ndarray) -> float:
     """z of the Mann-Whitney U: positive when fakes are farther from train than held-out."""
+    from scipy.stats import rankdata
+
     f, h = nearest(fake, train)[0][:, 0], nearest(held_out, train)[0][:, 0]
     n, m = len(f), len(h)
     ranks = rankdata(np.concatenate([f, h]))
@@ -118,6 +119,8 @@ def authenticity(
 
 def _axes(centred: np.ndarray) -> np.ndarray:
     """The leading principal directions, (d, at most 64), from the smaller Gram matrix."""
+    from scipy.linalg import eigh
+
     n, d = centred.shape
     keep = min(COMPONENTS, d, n - 1)
     if d <= n:

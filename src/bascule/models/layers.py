@@ -314,7 +314,8 @@ def filled(net: nn.Module, fill: Fill, rng: torch.Generator, gain_std: float = 0
     ``fill`` draws those of convolutions, linear layers and embeddings; their biases are 0. Gains
     of norms ~ N(1, gain_std²), their biases 0; attention and embedded gains begin as they must.
     """
-    net.to_empty(device=rng.device)
+    # As net.to_empty, which would first load PyTorch's tracing of symbolic shapes.
+    net._apply(lambda t: torch.empty(t.shape, dtype=t.dtype, device=rng.device))
     with torch.no_grad():
         for layer in net.modules():
             if isinstance(layer, nn.BatchNorm2d):

@@ -10,7 +10,6 @@ from bascule.experiments.schedule import Results
 from bascule.experiments.verdict import Finding, Word, ranked
 from bascule.reports import facts
 from bascule.reports.page import Answer, Chip, anchor
-from bascule.training.recipe import Recipe
 
 PREDICTIONS = "Predictions"  # the section in which every finding has a row
 MEANING: Mapping[Word, str] = {
@@ -55,8 +54,8 @@ def finding(results: Results) -> str:
 def _meaning(results: Results, best: Finding) -> str:
     """What the finding is in plain words; nothing of scores that are no probabilities."""
     scalar = stem(getattr(best.prediction, "scalar", ""))
-    games = [arm for arm in results.experiment.arms.values() if isinstance(arm, Recipe)]
-    if scalar in OF_SCORES and not all(game.objective.entropic for game in games):
+    games = [found for arm in results.experiment.arms.values() if (found := arm.gan_objective)]
+    if scalar in OF_SCORES and not all(objective.entropic for objective in games):
         return ""
     return best.prediction.meaning(best.shown)
 

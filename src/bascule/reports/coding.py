@@ -32,7 +32,6 @@ from bascule.runs.evaluations import last_evaluation
 from bascule.runs.store import Run
 from bascule.training.dictionaries import dictionaries
 from bascule.training.grid import grid
-from bascule.training.hybrid import HybridRecipe
 from bascule.training.recipe import AnyRecipe
 
 if TYPE_CHECKING:
@@ -312,8 +311,7 @@ def by_name(runs: Mapping[int, Run]) -> list[Mapping[str, Measured]]:
 
 def layers_of(recipe: AnyRecipe) -> int:
     """How many layers of dictionaries a run of ``recipe`` has."""
-    model = recipe.coding.model if isinstance(recipe, HybridRecipe) else recipe.model
-    return len(model.layers)
+    return recipe.code_layers
 
 
 def decoding(results: Results) -> list[Block]:

@@ -18,7 +18,7 @@ from bascule.objectives import Objective
 from bascule.reports.figures import COLOURS, HANDLE, INK, colours, new_figure, style, wrapped
 from bascule.reports.page import Data, Drawing, Key
 from bascule.theory.noise import Bound
-from bascule.training.recipe import AnyRecipe, Recipe
+from bascule.training.recipe import AnyRecipe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ def panels_of(scalars: Sequence[str], recipes: Iterable[AnyRecipe] = ()) -> list
     ``recipes``: what is drawn. Where they play for several objectives, their losses are of
     several units and no level is that of all.
     """
-    objectives = {r.objective for r in recipes if isinstance(r, Recipe)} or {Objective()}
+    objectives = {found for r in recipes if (found := r.gan_objective)} or {Objective()}
     entropic = all(objective.entropic for objective in objectives)
     unit, sigmoid = ("nats", "probability") if entropic else ("", "sigmoid of the logit")
     (one, *others) = objectives

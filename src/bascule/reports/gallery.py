@@ -14,8 +14,8 @@ from bascule.reports.figures import DPI, new_figure, style, wrapped
 from bascule.reports.page import Gallery
 from bascule.reports.samples import sampled_epochs, shown
 from bascule.runs.store import Run
+from bascule.training.gan import SHOWN_COLUMNS
 from bascule.training.grid import GAP, grid
-from bascule.training.recipe import SHOWN_COLUMNS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

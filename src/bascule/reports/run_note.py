@@ -17,9 +17,6 @@ from bascule.reports.samples import Picture, Strip, data_uri, sampled_epochs, st
 from bascule.reports.translation import translation_tables
 from bascule.runs.evaluations import evaluations, neighbour_file
 from bascule.runs.store import Run
-from bascule.training.recipe import Recipe
-from bascule.training.sdpc import SDPCRecipe
-from bascule.training.translation import TranslationRecipe
 
 NEIGHBOURS = (
     "Left: random fakes, each beside its 4 nearest training images. Middle: the fakes nearest to a "
@@ -66,7 +63,7 @@ def write_run_note(run: Run, credit: str, relatives: Sequence[Run] = ()) -> Path
     diagnosis = diagnose(run.diagnostics())
     if diagnosis:
         lead.append(("Diagnosis", Text(", ".join(finding.name for finding in diagnosis))))
-    is_gan = isinstance(run.recipe, Recipe)  # others have no D of images to ask
+    is_gan = run.recipe.gan_objective is not None  # others have no D of images to ask
     sections = [
         Section("Curves", [curves_of(drawn)]),
         Section("Last scalars", [_scalars(run)]),
@@ -151,9 +148,9 @@ def _measured(run: Run, credit: str) -> list[Block]:
         return [Text(f"Not evaluated yet: run `bascule evaluate {run.id}`.")]
     blocks: list[Block] = []
     for evaluation in reversed(kept):
-        if isinstance(run.recipe, SDPCRecipe):
+        if run.recipe.evaluates == "codes":
             blocks += [Text(coding.title(evaluation)), coding.coding_table(evaluation)]
-        elif isinstance(run.recipe, TranslationRecipe):
+        elif run.recipe.evaluates == "translations":
             blocks += [Text(title(evaluation)), *translation_tables(evaluation)]
         else:
             blocks += [Text(title(evaluation)), evaluation_table(evaluation)]

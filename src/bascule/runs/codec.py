@@ -42,9 +42,9 @@ from bascule.penalties import PENALTIES
 from bascule.training.aae import AAERecipe
 from bascule.training.contrastive import ContrastiveRecipe
 from bascule.training.cycle import CycleRecipe
+from bascule.training.gan import Recipe
 from bascule.training.hybrid import HybridRecipe
 from bascule.training.paired import PairedRecipe
-from bascule.training.recipe import Recipe
 from bascule.training.sdpc import SDPCRecipe
 from bascule.typed import checked, hints
 
@@ -132,7 +132,11 @@ def build(cls: type, values: Mapping[str, Any]) -> Any:
 
 
 def changed(value: Any, settings: Mapping[str, str], extra: Iterable[type] = ()) -> Any:
-    """``value`` with the field at each dotted path set to what its text says, all at once."""
+    """``value`` with the field at each dotted path set to what its text says, all at once.
+
+    >>> changed(Affine(degrees=10), {"degrees": "20"}).degrees
+    20.0
+    """
     known = hints(type(value))
     new: dict[str, Any] = {}
     inner: dict[str, dict[str, str]] = {}
@@ -165,6 +169,9 @@ def parse(text: str, extra: Iterable[type] = ()) -> Any:
     """A value as Python would write it: ``3e-4``, ``hsv``, ``[Flip(), Affine(degrees=10)]``.
 
     What is neither a number, a list nor a call stands for itself, as text.
+
+    >>> parse("3e-4"), parse("hsv"), parse("[Flip(), Affine(degrees=10)]")[0]
+    (0.0003, 'hsv', Flip(p=0.5))
     """
     text = text.strip()
     try:

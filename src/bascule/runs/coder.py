@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from bascule.coding.coder import Coder
 from bascule.errors import Refusal
 from bascule.runs.generate import brought_back
 from bascule.runs.store import Run
-from bascule.training.hybrid import HybridRecipe
-from bascule.training.sdpc import SDPCRecipe
+from bascule.training.hybrid import HybridTrainer
+from bascule.training.sdpc import SDPCTrainer
 from bascule.training.state import State
 
 
@@ -16,13 +18,11 @@ def coder_of(run: Run, epoch: int | None = None) -> Coder:
 
     Raises :class:`Refusal` for a run of another kind, or an epoch of which no checkpoint is kept.
     """
-    if not isinstance(run.recipe, SDPCRecipe | HybridRecipe):
+    if not run.recipe.code_layers:
         raise Refusal(
             f"{run.id} has no dictionaries: it is no run of `bascule sdpc fit`, sdpc-gan or "
             "sdpc-critic"
         )
-    recipe, state = brought_back(run, epoch)
-    if isinstance(recipe, HybridRecipe):
-        return Coder(recipe.dictionaries, State(state.game.coding(), state.epoch, state.step))
-    assert isinstance(recipe, SDPCRecipe)
-    return Coder(recipe, state)
+    _, state = brought_back(run, epoch)
+    trainer = cast(SDPCTrainer | HybridTrainer, state.trainer).coding()
+    return Coder(trainer.recipe, State(trainer, state.epoch, state.step))

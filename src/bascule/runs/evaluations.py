@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bascule import atomic
 from bascule.errors import Refusal
 from bascule.evaluation.evaluation import Evaluation
 from bascule.reading import read_json
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 FILE = "metrics.json"
 
@@ -35,6 +39,15 @@ def keep_evaluation(folder: Path, evaluation: Evaluation) -> Path:
     text = json.dumps({"evaluations": [e.plain() for e in kept]}, indent=1, ensure_ascii=False)
     atomic.write(folder / FILE, text)
     return folder / FILE
+
+
+def keep_with_picture(folder: Path, evaluation: Evaluation, picture: Image.Image | None) -> Path:
+    """As :func:`keep_evaluation`, with the picture of fakes and their neighbours beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = keep_evaluation(folder, evaluation)
+    if picture:
+        atomic.write_png(folder / neighbour_file(evaluation.epoch), picture)
+    return path
 
 
 def last_evaluation(folder: Path) -> Evaluation | None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -16,10 +16,11 @@ from bascule.diagnostics.probe import Diagnostics
 from bascule.errors import Refusal, lacks_memory
 from bascule.runs.store import Run, Store
 from bascule.team import Team
+from bascule.training.gan import Recipe
 from bascule.training.loop import Probe, Record, Row, Stopped, train
 from bascule.training.machine import check_device, exactly
 from bascule.training.probes import SampleGrids, TensorBoard, check_tensorboard
-from bascule.training.recipe import AnyRecipe, Recipe
+from bascule.training.recipe import AnyRecipe
 from bascule.training.state import State, begin
 
 SAVE_EVERY_S = 30.0  # at most this much work is lost to a kill
@@ -171,15 +172,15 @@ def _play(
             torch.set_num_threads(rule.threads or 1)
             try:
                 state = begin(rule)
-                state.labels = rule.labels_of(images)
+                labels = rule.labels_of(images)
                 if team:
-                    state.game.join(team)
+                    state.trainer.join(team)
                 if saved:
                     state.load_state_dict(saved)
                 asks = _diagnostics(rule, pixels, held_out, keeper) if keeper else []
                 save = keeper.save if keeper else _save_nothing
                 with exactly(rule.device):
-                    train(rule, state, pixels, [*watchers, *asks], until, save, held_out, stop)
+                    train(state, pixels, [*watchers, *asks], until, save, held_out, stop, labels)
             except Stopped:
                 raise _StoppedAt(state) from None
             except BaseException as error:
@@ -202,27 +203,7 @@ def check_team(run: Run, team: Team | None) -> None:
             f"last bits: start it by `torchrun --nproc-per-node {began} -m bascule`, or fork it"
         )
     if team:
-        check_shared(run.recipe, team.size)
-
-
-def check_shared(recipe: AnyRecipe, processes: int) -> None:
-    """Refuse a recipe that several processes cannot share."""
-    if processes == 1:
-        return
-    if type(recipe) is not Recipe:  # a hybrid is one, and plays several games
-        kind = type(recipe).__name__
-        raise Refusal(f"torchrun with a {kind}: only the game of G and D runs on many processes")
-    if recipe.batch % processes:
-        raise Refusal(
-            f"batch={recipe.batch} on {processes} processes: expected a multiple of {processes}"
-        )
-    if recipe.sparsity:
-        raise Refusal(
-            f"sparsity={recipe.sparsity} on several processes is not supported: each sees the "
-            "activations of its own share; set sparsity=0"
-        )
-    if recipe.compile:
-        raise Refusal("compile=True on several processes is not supported: set compile=False")
+        run.recipe.check_processes(team.size)
 
 
 def _diagnostics(
@@ -233,11 +214,11 @@ def _diagnostics(
     None where there is no D or it is told labels, a split has fewer than two images, or a rule
     shows D what is held out.
     """
-    if not isinstance(rule, Recipe) or rule.labels is not None:
+    if not rule.is_diagnosable or min(len(train), len(held_out)) < 2:
         return []
-    if min(len(train), len(held_out)) < 2 or rule.shows_held_out():
-        return []
-    return [Diagnostics(rule, train, held_out, keeper.diagnosed.append, keeper.run.replay)]
+    return [
+        Diagnostics(cast(Recipe, rule), train, held_out, keeper.diagnosed.append, keeper.run.replay)
+    ]
 
 
 def check_data(run: Run, images: ImageSet) -> None:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
+from torch import nn
 
 from bascule.data.images import Progress
 from bascule.errors import Refusal
+from bascule.game import autocast
 from bascule.latents.standing import stand
 from bascule.now import Now, generator
 from bascule.objectives import per_image
 from bascule.runs.store import Run
 from bascule.steps.gan import norms
-from bascule.training.gan import prepare
+from bascule.training.gan import GANTrainer
 from bascule.training.machine import check_device, settle
-from bascule.training.recipe import AnyRecipe, Recipe
+from bascule.training.recipe import AnyRecipe
 from bascule.training.state import State, begin
+from bascule.training.trainer import Trainer, prepare
 
 AT_ONCE = 250
 
@@ -41,33 +44,34 @@ def generate(
     """
     recipe, state = restored(run, epoch)
     if standing:
-        if not isinstance(recipe, Recipe):
+        if recipe.gan_objective is None:
             raise Refusal(f"{run.id} is a run of {type(recipe).__name__}: expected one of a GAN")
+        G, trainer = cast(nn.Module, state.trainer.generator), state.trainer
         rngs = (generator("standing z", seed, k) for k in range(standing))
-        z = (torch.randn(AT_ONCE, recipe.z_dim, generator=rng) for rng in rngs)
-        with state.game.autocast():
-            stand(state.game.drawing(), (part.to(state.game.device) for part in z))
-    return drawn_fakes(recipe, state.game, n, seed, progress), state.epoch
+        z = (torch.randn(AT_ONCE, recipe.z_dim or 0, generator=rng) for rng in rngs)
+        with autocast(trainer.device, recipe.precision):
+            stand(G, (part.to(trainer.device) for part in z))
+    return drawn_fakes(state.trainer, n, seed, progress), state.epoch
 
 
 def drawn_fakes(
-    recipe: AnyRecipe, players: Any, n: int, seed: int = 0, progress: Progress | None = None
+    trainer: Trainer[Any], n: int, seed: int = 0, progress: Progress | None = None
 ) -> np.ndarray:
-    """As :func:`generate`, of players that are at hand."""
+    """As :func:`generate`, of a trainer that is at hand."""
     pictures = []
-    for part in drawn_in_parts(recipe, players, n, seed):
+    for part in drawn_in_parts(trainer, n, seed):
         pictures.append(part)
         if progress:
             progress(min(len(pictures) * AT_ONCE, n), n)
     return np.concatenate(pictures)
 
 
-def drawn_in_parts(recipe: AnyRecipe, players: Any, n: int, seed: int = 0) -> Iterator[np.ndarray]:
+def drawn_in_parts(trainer: Trainer[Any], n: int, seed: int = 0) -> Iterator[np.ndarray]:
     """The same pictures, 250 at a time, for whoever need not hold them all."""
     for start in range(0, n, AT_ONCE):
         rng = generator("evaluation z", seed, start)
-        z = torch.randn(AT_ONCE, recipe.z_dim or 0, generator=rng)
-        yield recipe.sample(players, z[: n - start]).numpy()
+        z = torch.randn(AT_ONCE, trainer.recipe.z_dim or 0, generator=rng)
+        yield trainer.sample(z[: n - start]).numpy()
 
 
 def restored(run: Run, epoch: int | None = None) -> tuple[AnyRecipe, State]:
@@ -88,7 +92,7 @@ def brought_back(run: Run, epoch: int | None = None) -> tuple[AnyRecipe, State]:
         check_device(recipe.device)
     except Refusal:  # it was trained elsewhere
         recipe = recipe.but(device="cpu")
-    recipe = settle(recipe.but(compile=False) if isinstance(recipe, Recipe) else recipe)
+    recipe = settle(recipe.for_drawing())
     state = begin(recipe)
     state.load_state_dict(saved)
     return recipe, state
@@ -97,11 +101,12 @@ def brought_back(run: Run, epoch: int | None = None) -> tuple[AnyRecipe, State]:
 def judged_by(run: Run, epoch: int | None = None) -> Callable[[np.ndarray], np.ndarray]:
     """How foreign pictures, uint8 (N, 3, H, W), look to a run's D: minus its logits, (N,)."""
     recipe, state = brought_back(run, epoch)
-    D, device = state.game.D, state.game.device
+    game = cast(GANTrainer, state.trainer).game
+    D, device = game.D, game.device
 
     def score(pictures: np.ndarray) -> np.ndarray:
         found = []
-        with torch.no_grad(), norms(D, learn=False), state.game.autocast():
+        with torch.no_grad(), norms(D, learn=False), game.autocast():
             for start in range(0, len(pictures), AT_ONCE):
                 pixels = torch.from_numpy(np.array(pictures[start : start + AT_ONCE])).to(device)
                 x = prepare(pixels, (), recipe.space, Now(recipe.seed, 0, 0))

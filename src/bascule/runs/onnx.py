@@ -43,7 +43,7 @@ def export_onnx(translator: Translator, path: Path, run: str, epoch: int) -> flo
         import onnxscript  # noqa: F401 (torch.onnx writes by it)
     except ImportError as error:
         raise Refusal(f"{error.name} is not installed: pip install 'bascule[onnx]'") from None
-    size = translator.recipe.data.size
+    size = translator.trainer.recipe.data.size
     unit = _Unit(translator.net).cpu().float().eval()
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")

@@ -7,17 +7,19 @@ where it has parameters. So they are named on the command line, and so a worker 
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bascule.errors import Refusal, unknown
+from bascule.errors import Refusal, lacks_memory, unknown
 from bascule.features.extractor import FeatureExtractor, OfUser
 from bascule.metrics.measurement import check_own
 from bascule.metrics.metric import Metric
 from bascule.runs.brought import load_file
 from bascule.sources import code_of, file_of
+from bascule.training.loop import Probe, Record, Stopped
+from bascule.training.state import State
 
 Kind = TypeVar("Kind")
 
@@ -81,9 +83,36 @@ def extractor_named(text: str) -> OfUser:
     return extractor_of(named(text, FeatureExtractor, "--features"))
 
 
-def options(option: str, values: Sequence[Any]) -> list[str]:
-    """The words of a command that name these: ``["--metric", "mine.py:Eyes"]``."""
-    return [word for value in values for word in (option, words_for(value))]
+def probe_named(text: str) -> Guarded:
+    """A probe of the user's."""
+    return Guarded(named(text, Probe, "--probe"))
+
+
+class Guarded(Probe):
+    """A probe of the user's: what goes wrong in it becomes a :class:`Refusal`."""
+
+    def __init__(self, own: Probe) -> None:
+        self.own, self.adds = own, own.adds
+
+    def step_done(self, state: State, seconds: float) -> None:
+        self._call(self.own.step_done, state, seconds)
+
+    def working(self, what: str, done: int, of: int) -> None:
+        self._call(self.own.working, what, done, of)
+
+    def epoch_done(self, record: Record) -> None:
+        self._call(self.own.epoch_done, record)
+
+    def _call(self, method: Callable[..., None], *given: Any) -> None:
+        try:
+            method(*given)
+        except (Refusal, Stopped):
+            raise
+        except Exception as error:
+            if lacks_memory(error):
+                raise
+            told = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise Refusal(f"the probe {type(self.own).__name__} failed: {told}") from error
 
 
 def _called(text: str, told: str) -> tuple[str, dict[str, Any]]:

@@ -8,6 +8,7 @@
     replay/            old fakes, to ask whether D still knows them
     metrics.json       evaluations, by epoch; neighbours-0020.png: fakes by their nearest reals
     status.json        running, finished, interrupted or failed, and why
+    train.json         what its worker was told last; measure.json likewise, errors.log: complaints
     samples/           epoch-0005.png: G on the fixed z after 5 epochs; shown-0005.png: what D
                        judged in the last step of those, reals to the left of fakes
     checkpoints/       last.pt, epoch-0020.pt: after 20 epochs
@@ -41,6 +42,7 @@ if TYPE_CHECKING:  # a list of runs is told without PyTorch
     from bascule.training.recipe import AnyRecipe
 
 MOST_ROWS_BYTES = 2**30  # a row is 600 bytes
+LOOK_S = 0.05  # longer than another process holds a lock only to see whether it is free
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class Run:
 
     def _decoded(self, rules: tuple[type, ...], to_look: Iterable[str] | None = None) -> AnyRecipe:
         from bascule.runs import codec
-        from bascule.training.recipe import AnyRecipe
+        from bascule.training.recipe import as_recipe
 
         path = self.folder / "recipe.json"
         try:
@@ -124,9 +126,7 @@ class Run:
             raise Refusal(f"cannot read {path}: {refusal}") from None
         except Exception as error:  # values that no check foresaw
             raise Refusal(f"cannot read {path}: {type(error).__name__}: {error}") from error
-        if not isinstance(recipe, AnyRecipe):
-            raise Refusal(f"cannot read {path}: it holds no recipe")
-        return recipe
+        return as_recipe(recipe, f"cannot read {path}: it holds no recipe")
 
     @property
     def fork(self) -> Fork | None:
@@ -244,28 +244,33 @@ class Run:
 
     def is_locked(self) -> bool:
         """Whether a process trains it; nothing is written to know that."""
-        import fcntl
+        from filelock import FileLock, Timeout
 
-        try:
-            with (self.folder / ".lock").open() as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:  # no lock was ever made, or it is not ours to read
+        lock = self.folder / ".lock"
+        if not lock.exists():
             return False
-        return False
+        try:
+            with FileLock(lock, timeout=LOOK_S, poll_interval=LOOK_S / 5):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # it is not ours to open
+            return False
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the run for writing; the system releases it when this process ends, however."""
-        import fcntl
+        from filelock import FileLock, Timeout
 
-        with (self.folder / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise InUse(f"{self.id} is being trained by another process") from None
+        lock = FileLock(self.folder / ".lock", poll_interval=LOOK_S / 5)
+        try:
+            lock.acquire(timeout=LOOK_S)
+        except Timeout:
+            raise InUse(f"{self.id} is being trained by another process") from None
+        try:
             yield
+        finally:
+            lock.release()
 
 
 @dataclass(frozen=True)
@@ -436,7 +441,11 @@ def _key(recipe: AnyRecipe, data_digest: str, fork: Fork | None, processes: int)
 
 
 def slug(text: str) -> str:
-    """A name fit for a file, on every system."""
+    """A name fit for a file, on every system.
+
+    >>> slug("Perfect G, every input noised")
+    'perfect-g-every-input-noised'
+    """
     whole = re.sub(r"[^\w]+", "-", text.lower()).strip("-")
     return whole.encode()[:120].decode(errors="ignore")
 

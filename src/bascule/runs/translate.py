@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from bascule.data.sources import open_source
 from bascule.errors import Refusal
 from bascule.runs.generate import brought_back
 from bascule.runs.store import Run
-from bascule.training.translation import TranslationRecipe
+from bascule.training.translation import TranslationTrainer
 
 AT_ONCE = 16
 
@@ -33,8 +33,7 @@ class Translator:
     ``multiple``: what the sides of its pictures are multiples of; others are padded on the way.
     """
 
-    recipe: TranslationRecipe
-    players: Any
+    trainer: TranslationTrainer[Any, Any]
     net: nn.Module
     multiple: int
 
@@ -44,7 +43,7 @@ class Translator:
         below, beside = -height % self.multiple, -width % self.multiple
         x = F.pad(x, (0, beside, 0, below), "replicate")
         made = [
-            self.recipe.translate(self.players, self.net, part.to(self.players.device)).cpu()
+            self.trainer.translate(self.net, part.to(self.trainer.device)).cpu()
             for part in x.split(AT_ONCE)
         ]
         return torch.cat(made)[..., :height, :width]
@@ -68,14 +67,14 @@ def ways_of(run: Run, epoch: int | None = None) -> Ways:
 
     Raises :class:`Refusal` for a run that translates nothing.
     """
-    if not isinstance(run.recipe, TranslationRecipe):
+    if run.recipe.evaluates != "translations":
         kind = type(run.recipe).__name__
         raise Refusal(f"{run.id} translates nothing: it is a {kind}; train cyclegan-light first")
-    recipe, state = brought_back(run, epoch)
-    assert isinstance(recipe, TranslationRecipe)
+    _, state = brought_back(run, epoch)
+    trainer = cast(TranslationTrainer[Any, Any], state.trainer)
     made = [
-        None if net is None else Translator(recipe, state.game, net.eval(), getattr(net, "side", 4))
-        for net in recipe.ways(state.game)
+        None if net is None else Translator(trainer, net.eval(), getattr(net, "side", 4))
+        for net in trainer.translators()
     ]
     assert made[0] is not None
     return Ways(made[0], made[1], state.epoch)

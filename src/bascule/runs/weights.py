@@ -26,7 +26,7 @@ def export_weights(
     G and a D.
     """
     recipe, state = brought_back(run, epoch)
-    game = state.game
+    game = getattr(state.trainer, "game", None)
     if not isinstance(game, Game):
         raise Refusal(f"{run.id} is a {type(recipe).__name__}: expected a game of a G and a D")
     saved: dict[str, Any] = {

@@ -47,6 +47,8 @@ class Translators:
     NETS: ClassVar[tuple[str, ...]]
     OPTIMIZERS: ClassVar[tuple[str, ...]] = ("opt_G", "opt_D")
     device: torch.device
+    opt_G: torch.optim.Optimizer
+    opt_D: torch.optim.Optimizer
     pools: dict[str, Tensor]
     shown: Tensor | None
 

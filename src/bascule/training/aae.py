@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bascule.data.augment import Affine, Flip
 from bascule.data.batches import as_uint8
@@ -15,9 +16,8 @@ from bascule.data.imported import Imported
 from bascule.models.aae import AAE
 from bascule.now import Now, address, generator
 from bascule.steps.aae import Autoencoder, aae_step
-from bascule.training.gan import evaluating, prepare
 from bascule.training.recipe import AnyRecipe
-from bascule.training.state import State
+from bascule.training.trainer import Batch, Trainer, evaluating, prepare
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,6 @@ class AAERecipe(AnyRecipe):
 
     data: Faces | Fractals | Imported = Faces()
     model: AAE = AAE()
-    epochs: int = 100
-    batch: int = 64
-    seed: int = 0
     # optimisation (Adam)
     lr: float = 2e-4
     lr_D: float = 1e-4
@@ -42,11 +39,6 @@ class AAERecipe(AnyRecipe):
     augment: tuple[Flip | Affine, ...] = ()
     # arithmetic
     channels_last: bool = True
-    threads: int | None = None
-    device: str = "auto"
-    # what is kept
-    sample_every_epochs: int = 5
-    keep_every_epochs: int = 20
 
     def __post_init__(self) -> None:
         self._check()
@@ -58,13 +50,12 @@ class AAERecipe(AnyRecipe):
         self._check_size("draws")
 
     drawn = "G on the same 64 latents of N(0, I), which it never saw in training"
-    precision = "fp32"
 
     @property
     def scalars(self) -> tuple[str, ...]:
         return "reconstruction", "loss_D", "loss_E", "D_z", "D_code"
 
-    def begin(self) -> Autoencoder:
+    def build(self) -> AAETrainer:
         device = torch.device(self.device)
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
         E, G, D = self.model.players(generator(self.seed, "players"))
@@ -73,25 +64,41 @@ class AAERecipe(AnyRecipe):
         for net in (E, G, D):
             net.to(device).train()
 
-        def adam(weights: list[torch.nn.Parameter], lr: float) -> torch.optim.Adam:
+        def adam(weights: list[nn.Parameter], lr: float) -> torch.optim.Adam:
             return torch.optim.Adam(weights, lr, (self.beta1, self.beta2))
 
         of_E, of_G, of_D = (list(net.parameters()) for net in (E, G, D))
         optimizers = adam(of_E + of_G, self.lr), adam(of_D, self.lr_D), adam(of_E, self.lr_E)
-        return Autoencoder(E, G, D, *optimizers, device)
+        return AAETrainer(self, Autoencoder(E, G, D, *optimizers, device))
 
-    def play(
-        self, state: State, images: Tensor, indices: Tensor, held_out: Tensor | None
-    ) -> dict[str, Tensor]:
-        device = state.game.device
-        now = Now(self.seed, state.epoch, state.step, device=device)
-        torch.manual_seed(address(self.seed, "global", now.step))
-        x = prepare(images[indices.to(images.device)].to(device), self.augment, "rgb", now)
-        if self.channels_last:
+
+class AAETrainer(Trainer[AAERecipe]):
+    """Encoder, generator and D of codes, and their three turns."""
+
+    def __init__(self, recipe: AAERecipe, players: Autoencoder) -> None:
+        super().__init__(recipe, players.device)
+        self.players = players
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        recipe = self.recipe
+        now = Now(recipe.seed, batch.epoch, batch.step, device=self.device)
+        torch.manual_seed(address(recipe.seed, "global", now.step))
+        x = prepare(batch.pixels(self.device), recipe.augment, "rgb", now)
+        if recipe.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
-        return aae_step(state.game, x, now)
+        return aae_step(self.players, x, now)
 
-    def sample(self, players: Autoencoder, z: Tensor) -> Tensor:
+    @property
+    def generator(self) -> nn.Module:
+        return self.players.G
+
+    def sample(self, z: Tensor) -> Tensor:
         """Pictures uint8 (N, 3, H, W) of latents (N, z_dim), with running BatchNorm statistics."""
-        with evaluating(players.G):
-            return as_uint8(players.G(z.to(players.device)).float()).cpu()
+        with evaluating(self.players.G):
+            return as_uint8(self.players.G(z.to(self.device)).float()).cpu()
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.players.state_dict()
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        self.players.load_state_dict(saved)

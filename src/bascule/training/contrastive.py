@@ -8,15 +8,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from bascule.data.augment import Affine, Flip
 from bascule.data.domains import TwoSets
 from bascule.data.faces import Faces
 from bascule.data.pairs import CartoonPair
-from bascule.laws import Rate
 from bascule.models.cut import CUT
 from bascule.now import Now
 from bascule.steps.contrastive import Contrast, ContrastRules, contrastive_step
-from bascule.training.translation import TranslationRecipe
+from bascule.training.translation import TranslationRecipe, TranslationTrainer
 
 
 @dataclass(frozen=True)
@@ -37,13 +35,6 @@ class ContrastiveRecipe(TranslationRecipe):
         taps=("rgb", "down1", "down2", "res0", "res2"),
         features=64,
     )
-    epochs: int = 100
-    batch: int = 1
-    seed: int = 0
-    # optimisation (Adam)
-    lr: Rate = 2e-4
-    beta1: float = 0.5
-    beta2: float = 0.999
     # what is played for
     objective: Literal["least-squares", "non-saturating"] = "least-squares"
     contrast: float = 1.0
@@ -51,16 +42,6 @@ class ContrastiveRecipe(TranslationRecipe):
     flips: bool = False
     patches: int = 64
     temperature: float = 0.07
-    # what the nets see
-    augment: tuple[Flip | Affine, ...] = ()
-    # arithmetic
-    precision: Literal["auto", "fp32", "bf16"] = "fp32"
-    channels_last: bool = True
-    threads: int | None = None
-    device: str = "auto"
-    # what is kept
-    sample_every_epochs: int = 1
-    keep_every_epochs: int = 10
 
     def __post_init__(self) -> None:
         self._check_translation("contrast")
@@ -85,13 +66,18 @@ class ContrastiveRecipe(TranslationRecipe):
             temperature=self.temperature,
         )
 
-    def begin(self) -> Contrast:
-        G, D, heads = self._drawn_players()
-        opt_G, opt_D = self._adam((G, heads)), self._adam((D,))
-        return Contrast(G, D, heads, opt_G, opt_D, torch.device(self.device))
+    def build(self) -> ContrastiveTrainer:
+        G, D, heads = self.networks()
+        opt_G, opt_D = self.adam((G, heads)), self.adam((D,))
+        players = Contrast(G, D, heads, opt_G, opt_D, torch.device(self.device))
+        return ContrastiveTrainer(self, players)
 
-    def step(self, game: Contrast, a: Tensor, b: Tensor, now: Now) -> dict[str, Tensor]:
-        return contrastive_step(game, a, b, now, self.rules)
 
-    def ways(self, players: Contrast) -> tuple[nn.Module, nn.Module | None]:
-        return players.G, None
+class ContrastiveTrainer(TranslationTrainer[ContrastiveRecipe, Contrast]):
+    """A translator, its judge, and the heads that compare patches."""
+
+    def turn(self, a: Tensor, b: Tensor, now: Now) -> dict[str, Tensor]:
+        return contrastive_step(self.players, a, b, now, self.recipe.rules)
+
+    def translators(self) -> tuple[nn.Module, nn.Module | None]:
+        return self.players.G, None

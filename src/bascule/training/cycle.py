@@ -8,15 +8,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from bascule.data.augment import Affine, Flip
 from bascule.data.domains import TwoSets
 from bascule.data.faces import Faces
 from bascule.data.pairs import CartoonPair
-from bascule.laws import Rate
 from bascule.models.cyclegan import CycleGAN
 from bascule.now import Now
 from bascule.steps.cycle import CycleRules, Translation, cycle_step
-from bascule.training.translation import TranslationRecipe
+from bascule.training.translation import TranslationRecipe, TranslationTrainer
 
 
 @dataclass(frozen=True)
@@ -30,28 +28,11 @@ class CycleRecipe(TranslationRecipe):
 
     data: TwoSets | CartoonPair = TwoSets(Faces(style="adventurer"), Faces())
     model: CycleGAN = CycleGAN(width=32, blocks=4, size=64, width_D=32, halvings=2)
-    epochs: int = 100
-    batch: int = 1
-    seed: int = 0
-    # optimisation (Adam)
-    lr: Rate = 2e-4
-    beta1: float = 0.5
-    beta2: float = 0.999
     # what is played for
     objective: Literal["least-squares", "non-saturating"] = "least-squares"
     cycle: float = 10.0
     identity: float = 0.5
     pool: int = 50
-    # what the nets see
-    augment: tuple[Flip | Affine, ...] = ()
-    # arithmetic
-    precision: Literal["auto", "fp32", "bf16"] = "fp32"
-    channels_last: bool = True
-    threads: int | None = None
-    device: str = "auto"
-    # what is kept
-    sample_every_epochs: int = 1
-    keep_every_epochs: int = 10
 
     def __post_init__(self) -> None:
         self._check_translation("cycle", "identity", "pool")
@@ -69,13 +50,18 @@ class CycleRecipe(TranslationRecipe):
     def rules(self) -> CycleRules:
         return CycleRules(self.objective, self.cycle, self.identity, self.pool)
 
-    def begin(self) -> Translation:
-        G_AB, G_BA, D_A, D_B = self._drawn_players()
-        opt_G, opt_D = self._adam((G_AB, G_BA)), self._adam((D_A, D_B))
-        return Translation(G_AB, G_BA, D_A, D_B, opt_G, opt_D, torch.device(self.device))
+    def build(self) -> CycleTrainer:
+        G_AB, G_BA, D_A, D_B = self.networks()
+        opt_G, opt_D = self.adam((G_AB, G_BA)), self.adam((D_A, D_B))
+        players = Translation(G_AB, G_BA, D_A, D_B, opt_G, opt_D, torch.device(self.device))
+        return CycleTrainer(self, players)
 
-    def step(self, game: Translation, a: Tensor, b: Tensor, now: Now) -> dict[str, Tensor]:
-        return cycle_step(game, a, b, now, self.rules)
 
-    def ways(self, players: Translation) -> tuple[nn.Module, nn.Module | None]:
-        return players.G_AB, players.G_BA
+class CycleTrainer(TranslationTrainer[CycleRecipe, Translation]):
+    """Two translators and their two judges."""
+
+    def turn(self, a: Tensor, b: Tensor, now: Now) -> dict[str, Tensor]:
+        return cycle_step(self.players, a, b, now, self.recipe.rules)
+
+    def translators(self) -> tuple[nn.Module, nn.Module | None]:
+        return self.players.G_AB, self.players.G_BA

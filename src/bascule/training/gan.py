@@ -1,35 +1,288 @@
-"""The adversarial game as a recipe tells it: its players, one step of it, what G draws."""
+"""The adversarial game: its recipe, and what plays it."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import floor, lcm
+from typing import Any, Literal, Self, TypeVar, cast
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from bascule.data.augment import Affine, Flip
-from bascule.data.batches import as_float, as_uint8
-from bascule.data.color import from_space, to_space
+from bascule.data.batches import as_uint8
+from bascule.data.color import from_space
+from bascule.data.faces import Faces
 from bascule.data.images import ImageSet
+from bascule.data.inner import OneSet
 from bascule.errors import Refusal, unknown
 from bascule.game import Game
-from bascule.interventions import Together
+from bascule.interventions import Intervention, Together
 from bascule.laws import Rate, draw
+from bascule.models.biggan import BigGAN, BigGANDeep
+from bascule.models.dcgan import DCGAN, DCGANW9
 from bascule.models.layers import Labelled
-from bascule.models.shipped import load_into
+from bascule.models.r3gan import R3GAN
+from bascule.models.sagan import SAGAN
+from bascule.models.shipped import check_start, load_into
+from bascule.models.sngan import SNGAN
+from bascule.models.wgan_gp import WGANGP
 from bascule.now import Lent, Now, address, generator
-from bascule.steps.gan import gan_step
-from bascule.training.state import State
+from bascule.objectives import Objective, TopK
+from bascule.penalties import DRAGAN, R1, R2, Consistency, GradientPenalty, LeCam
+from bascule.steps.gan import Rules, gan_step
+from bascule.team import Team
+from bascule.training.grid import beside, grid
+from bascule.training.recipe import AnyRecipe, ends
+from bascule.training.trainer import Batch, Trainer, evaluating, prepare
+from bascule.typed import later
 
-if TYPE_CHECKING:
-    from bascule.training.recipe import AnyRecipe, Recipe
+SHOWN, SHOWN_COLUMNS = 16, 4  # of the pictures that D judged, of each kind
+
+Pair = DCGAN | DCGANW9 | SNGAN | SAGAN | WGANGP | BigGAN | BigGANDeep | R3GAN
 
 
-def players(
+@dataclass(frozen=True)
+class Recipe(AnyRecipe):
+    """One run of the adversarial game, whole.
+
+    A variant names only its difference: ``recipe.but(epochs=60)``.
+
+    The fields below "arithmetic" change the result in the last bits or more, so they belong to
+    the recipe: two runs are bit-identical when their recipes are equal and ``threads`` is not
+    None. A run records what None and "auto" became on its machine.
+    """
+
+    data: OneSet = Faces()
+    model: Pair = DCGAN()
+    # optimisation (Adam)
+    lr_D: Rate = 2e-4
+    lr_G: Rate = 2e-4
+    beta1: float = 0.5
+    beta2: Rate = 0.999
+    # what the players see
+    augment: tuple[Flip | Affine, ...] = ()
+    space: Literal["rgb", "hsv"] = "rgb"
+    concat: bool = False  # D sees reals and fakes in one forward pass
+    change: tuple[Intervention, ...] = ()
+    top_k: TopK | None = None  # G learns from its best fakes alone
+    objective: Objective = later(Objective())
+    penalties: tuple[R1 | R2 | GradientPenalty | DRAGAN | LeCam | Consistency, ...] = later(())
+    critic_steps: int = later(1)  # D's turns for one of G
+    ema_half_life: Rate | None = later(None)  # in images; G's average draws the pictures
+    cool_down: float = later(0.0)  # the last share of the epochs, in which rates fall to 0
+    labels: str | None = later(None)  # a label of the set, which both players are told
+    sparsity: float = later(0.0)  # price of G's mean absolute activation, summed over layers
+    start: str | None = later(None)  # shipped weights to begin with; None: drawn from the seed
+    # arithmetic
+    precision: Literal["auto", "fp32", "bf16"] = "fp32"
+    channels_last: bool = True
+    fused_adam: bool = True
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        self._check()
+        self._expect("batch", self.batch >= 2, "at least 2 images (BatchNorm needs them)")
+        for name in ("lr_D", "lr_G"):
+            self._check_rate(name)
+        for name in ("beta1", "beta2"):
+            self._expect(name, max(ends(getattr(self, name))) < 1, "a number in [0, 1)")
+            self._expect(name, min(ends(getattr(self, name))) >= 0, "a number in [0, 1)")
+        self._expect("critic_steps", self.critic_steps >= 1, "a whole number >= 1")
+        if self.ema_half_life is not None:
+            self._expect("ema_half_life", min(ends(self.ema_half_life)) >= 0, "images, >= 0")
+        self._expect("cool_down", 0 <= self.cool_down <= 1, "a share of the epochs, 0 to 1")
+        self._expect("sparsity", 0 <= self.sparsity < float("inf"), "a number >= 0")
+        kinds = [type(penalty).__name__ for penalty in self.penalties]
+        self._expect("penalties", len(set(kinds)) == len(kinds), "each kind once")
+        if self.top_k and self.objective.paired:
+            raise Refusal(
+                "top_k picks fakes, and the relativistic loss needs the real beside each: "
+                "use one of them"
+            )
+        self._check_size("draws")
+        if self.start is not None:
+            check_start(self.start, self.model)
+        if bool(self.classes) != (self.labels is not None):
+            raise Refusal(
+                f"labels={self.labels} and model.classes={self.classes}: expected both or neither, "
+                "e.g. labels=hairVariant model.classes=8 (SNGAN, SAGAN and BigGAN take labels)"
+            )
+        for change in self.change:
+            if self.labels and type(change).batches is not Intervention.batches:
+                raise Refusal(f"{change} changes which pictures D is shown: not with labels")
+            if change.acts_from() >= self.epochs:
+                raise Refusal(f"{change} never acts: the run has {self.epochs} epochs")
+
+    drawn = "G on the same 64 latents, so a place in one grid is the same z in every other"
+    length_fields = ("cool_down",)
+
+    def build(self) -> GANTrainer[Self]:
+        return GANTrainer(self, networks(self))
+
+    @property
+    def scalars(self) -> tuple[str, ...]:
+        return "loss_D", "loss_G", "D_x", "D_Gz"
+
+    @property
+    def rules(self) -> Rules:
+        """What the players play for."""
+        return Rules(self.objective, self.penalties, self.top_k, self.concat, self.critic_steps)
+
+    @property
+    def gan_objective(self) -> Objective:
+        return self.objective
+
+    @property
+    def is_diagnosable(self) -> bool:
+        return self.labels is None and not self.shows_held_out()
+
+    @property
+    def round_steps(self) -> int:
+        return lcm(self.critic_steps, *(penalty.every for penalty in self.penalties))
+
+    def shows_held_out(self) -> bool:
+        return any(change.shows_held_out() for change in self.change)
+
+    @property
+    def depends_on_length_from(self) -> int | None:
+        return self.cools_from if self.cool_down else None
+
+    @property
+    def cools_from(self) -> int:
+        """The first epoch, counted from 0, whose rates ``cool_down`` lowers."""
+        return floor(self.epochs * (1 - self.cool_down)) + 1
+
+    def warmth(self, epoch: int) -> float:
+        """What ``cool_down`` leaves of both rates, linearly to nothing at the end."""
+        cooling = self.cool_down * self.epochs
+        return min(1.0, (self.epochs - epoch) / cooling) if cooling else 1.0
+
+    @property
+    def classes(self) -> int:
+        """How many labels the players tell apart; 0: they are told none."""
+        return getattr(self.model, "classes", 0)
+
+    @property
+    def z_dim(self) -> int:
+        """How many numbers a latent has: those of the model, and one more that says the label."""
+        return self.model.z_dim + (self.labels is not None)
+
+    def labels_of(self, images: ImageSet) -> Tensor | None:
+        return label_codes(self, images)
+
+    def for_drawing(self) -> Self:
+        return self.but(compile=False)
+
+    def check_processes(self, n: int) -> None:
+        if n == 1:
+            return
+        if self.batch % n:
+            raise Refusal(f"batch={self.batch} on {n} processes: expected a multiple of {n}")
+        if self.sparsity:
+            raise Refusal(
+                f"sparsity={self.sparsity} on several processes is not supported: each sees the "
+                "activations of its own share; set sparsity=0"
+            )
+        if self.compile:
+            raise Refusal("compile=True on several processes is not supported: set compile=False")
+
+
+G_ = TypeVar("G_", bound=Recipe)
+
+
+class GANTrainer(Trainer[G_]):
+    """A G and a D, and the step of their game under the recipe's rules and changes."""
+
+    def __init__(self, recipe: G_, game: Game) -> None:
+        super().__init__(recipe, game.device)
+        self.game = game
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """One step of D, and of G where it has a turn, on the training images of ``batch``."""
+        recipe, game = self.recipe, self.game
+        change = Together(recipe.change)
+
+        def shown(pixels: Tensor, at: Now) -> Tensor:
+            x = prepare(pixels.to(game.device), recipe.augment, recipe.space, at)
+            return x.contiguous(memory_format=torch.channels_last) if recipe.channels_last else x
+
+        def more(split: str, n: int, at: Now) -> Tensor:
+            pool = batch.images if split == "other" else batch.held_out
+            others = _others(split, 0 if pool is None else len(pool), batch.indices, n, at)
+            assert pool is not None  # _others refuses it
+            return shown(pool[others.to(pool.device)], at)
+
+        lent = Lent(game.memory, game.seen, pictures=more)
+        now = Now(recipe.seed, batch.epoch, batch.step, device=game.device, lent=lent)
+        torch.manual_seed(address(recipe.seed, "global", now.step))  # for dropout and the like
+        real = shown(batch.pixels(batch.images.device), now)
+        self.set_rates(game, now)
+        told = None
+        if recipe.labels is not None:
+            assert batch.labels is not None, "labels of the training images"
+            told = batch.labels[batch.indices].to(game.device)
+            for G in {game.G, game.drawing()}:
+                cast(Labelled, G).see(told)
+        scalars = gan_step(game, real, now, change, recipe.rules, told)
+        game.seen = dict(scalars)
+        self.average(len(real), now)
+        # Rules' averages, counts and probabilities stand in the rows too.
+        return scalars | {name: v for name, v in game.memory.items() if v.ndim == 0}
+
+    def set_rates(self, game: Game, now: Now) -> None:
+        """Learning rates and beta2 of ``game`` as they are at this moment."""
+        recipe = self.recipe
+        warmth = recipe.warmth(now.epoch)
+        for optimizer, lr in ((game.opt_G, recipe.lr_G), (game.opt_D, recipe.lr_D)):
+            for group in optimizer.param_groups:
+                group["lr"] = draw(lr, now) * warmth * group.get("share", 1.0)
+                group["betas"] = (recipe.beta1, draw(recipe.beta2, now))
+
+    def average(self, images: int, now: Now) -> None:
+        """Move the averaged G, where there is one, after a step on so many images."""
+        if self.recipe.ema_half_life is not None:
+            half_life = draw(self.recipe.ema_half_life, now)
+            self.game.follow(0.5 ** (images / half_life) if half_life else 0.0)
+
+    @property
+    def generator(self) -> nn.Module:
+        return self.game.drawing()
+
+    def sample(self, z: Tensor) -> Tensor:
+        """Images of G, of the averaged one where there is one, with running BatchNorm statistics.
+
+        uint8 RGB (N, 3, H, W) on the CPU, of latents (N, z_dim).
+        """
+        G = self.game.drawing()
+        with evaluating(G), self.game.autocast():
+            x = G(z.to(self.device)).float()
+        return as_uint8(from_space(x, self.recipe.space)).cpu()
+
+    def preview_judged(self) -> Image.Image | None:
+        if self.game.shown is None:
+            return None
+        sides = (
+            as_uint8(from_space(x[:SHOWN].float(), self.recipe.space)).cpu()
+            for x in self.game.shown
+        )
+        return beside(*(grid(pictures, SHOWN_COLUMNS) for pictures in sides))
+
+    def join(self, team: Team) -> None:
+        self.game.join(team)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.game.state_dict()
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        self.game.load_state_dict(saved)
+
+
+def networks(
     recipe: Recipe, make: Callable[[torch.Generator], tuple[nn.Module, nn.Module]] | None = None
 ) -> Game:
     """G and D before the first step, drawn from the seed alone, or the recipe's ``start``.
@@ -89,61 +342,6 @@ def _activity(G: nn.Module, weight: float) -> Callable[[], Tensor]:
     return lambda: weight * torch.stack(list(last.values())).sum()
 
 
-def play(
-    recipe: Recipe,
-    state: State,
-    images: Tensor,
-    indices: Tensor,
-    held_out: Tensor | None,
-) -> dict[str, Tensor]:
-    """One step of the game on the training images at ``indices``; returns its scalars."""
-    game: Game = state.game
-    change = Together(recipe.change)
-
-    def shown(pixels: Tensor, at: Now) -> Tensor:
-        x = prepare(pixels.to(game.device), recipe.augment, recipe.space, at)
-        return x.contiguous(memory_format=torch.channels_last) if recipe.channels_last else x
-
-    def more(split: str, n: int, at: Now) -> Tensor:
-        pool = images if split == "other" else held_out
-        others = _others(split, 0 if pool is None else len(pool), indices, n, at)
-        assert pool is not None  # _others refuses it
-        return shown(pool[others.to(pool.device)], at)
-
-    lent = Lent(game.memory, game.seen, pictures=more)
-    now = Now(recipe.seed, state.epoch, state.step, device=game.device, lent=lent)
-    torch.manual_seed(address(recipe.seed, "global", now.step))  # for dropout and the like
-    real = shown(images[indices.to(images.device)], now)
-    set_rates(recipe, game, now)
-    told = None
-    if recipe.labels is not None:
-        assert state.labels is not None, "labels of the training images"
-        told = state.labels[indices].to(game.device)
-        for G in {game.G, game.drawing()}:
-            cast(Labelled, G).see(told)
-    scalars = gan_step(game, real, now, change, recipe.rules, told)
-    game.seen = dict(scalars)
-    average(recipe, game, len(real), now)
-    # Rules' averages, counts and probabilities stand in the rows too.
-    return scalars | {name: v for name, v in game.memory.items() if v.ndim == 0}
-
-
-def set_rates(recipe: Recipe, game: Game, now: Now) -> None:
-    """Learning rates and beta2 as they are at this moment."""
-    warmth = recipe.warmth(now.epoch)
-    for optimizer, lr in ((game.opt_G, recipe.lr_G), (game.opt_D, recipe.lr_D)):
-        for group in optimizer.param_groups:
-            group["lr"] = draw(lr, now) * warmth * group.get("share", 1.0)
-            group["betas"] = (recipe.beta1, draw(recipe.beta2, now))
-
-
-def average(recipe: Recipe, game: Game, images: int, now: Now) -> None:
-    """Move the averaged G, where there is one, after a step on so many images."""
-    if recipe.ema_half_life is not None:
-        half_life = draw(recipe.ema_half_life, now)
-        game.follow(0.5 ** (images / half_life) if half_life else 0.0)
-
-
 def _others(split: str, size: int, indices: Tensor, n: int, now: Now) -> Tensor:
     """``n`` places at random in a set of ``size``; of "other" training images none of ``indices``.
 
@@ -160,14 +358,6 @@ def _others(split: str, size: int, indices: Tensor, n: int, now: Now) -> Tensor:
         for k in range(rounds)
     ]
     return torch.cat(draws)[:n]
-
-
-def prepare(batch: Tensor, augment: Sequence[Flip | Affine], space: str, now: Now) -> Tensor:
-    """From uint8 RGB to what the players see: augmented, in the colour space, in [-1, 1]."""
-    x = as_float(batch)
-    for place, transform in enumerate(augment):
-        x = transform(x, now.rng(f"augment.{place}"))
-    return to_space(x, space)
 
 
 def label_codes(recipe: Recipe, images: ImageSet) -> Tensor | None:
@@ -190,31 +380,3 @@ def label_codes(recipe: Recipe, images: ImageSet) -> Tensor | None:
             f"{recipe.classes} classes: set model.classes={len(values)}"
         )
     return torch.from_numpy(codes[images.indices("train")])
-
-
-def fixed_z(recipe: AnyRecipe, n: int) -> Tensor:
-    """The latents (n, z_dim) that every sample grid of a run shows."""
-    rng = generator(recipe.seed, "fixed z")
-    return torch.randn(n, recipe.z_dim or 0, generator=rng)
-
-
-def sample(game: Game, z: Tensor, space: str) -> Tensor:
-    """Images of G for z, uint8 RGB (B, 3, H, W), with its running BatchNorm statistics.
-
-    Of the averaged G, where the game has one.
-    """
-    G = game.drawing()
-    with evaluating(G), game.autocast():
-        x = G(z.to(game.device)).float()
-    return as_uint8(from_space(x, space)).cpu()
-
-
-@contextmanager
-def evaluating(G: nn.Module) -> Iterator[None]:
-    """G draws with its running BatchNorm statistics and without gradients; then it is put back."""
-    G.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        G.train()

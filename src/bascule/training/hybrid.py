@@ -36,16 +36,16 @@ from bascule.penalties import R1
 from bascule.steps.gan import Rules, gan_step
 from bascule.steps.sdpc import Learner
 from bascule.training import gan
-from bascule.training.recipe import Recipe
-from bascule.training.sdpc import SDPCRecipe
-from bascule.training.state import State, Working
+from bascule.training.recipe import AnyRecipe
+from bascule.training.sdpc import SDPCRecipe, SDPCTrainer
+from bascule.training.trainer import Batch, Working
 
 AT_ONCE = 32  # images that settle together
 MEASURED = 512  # training images by which a critic's features are brought to one scale
 
 
 @dataclass(frozen=True)
-class HybridRecipe(Recipe):
+class HybridRecipe(gan.Recipe):
     """One run of a hybrid of GAN and SDPC, whole. With a DCGAN, the dictionaries take no part in
     its game: its fakes can be settled in them, and all else be compared with hybrids.
 
@@ -140,8 +140,16 @@ class HybridRecipe(Recipe):
     def _split(self) -> Bands:
         return cast(Bands, self.coding.preprocess[0])
 
-    def begin(self) -> HybridGame:
-        learner = self.dictionaries.begin()
+    @property
+    def code_layers(self) -> int:
+        return len(self.coding.model.layers)
+
+    def check_processes(self, n: int) -> None:
+        AnyRecipe.check_processes(self, n)  # it plays several games
+
+    def build(self) -> HybridTrainer:
+        dictionaries = self.dictionaries.build()
+        learner = dictionaries.learner
         given: list[Any] = [self.coding.model, self._split.rise(self.model.size).float()]
         if isinstance(self.model, SDPCCritic):
             given.append(learner.network)
@@ -151,11 +159,11 @@ class HybridRecipe(Recipe):
         def make(rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
             return self.model.players(rng, *given)
 
-        game = HybridGame(**vars(gan.players(self, make)), learner=learner)
+        game = HybridGame(**vars(gan.networks(self, make)), learner=learner)
         game.fresh = lambda rng: game.equipped(make(rng))
         if isinstance(self.model, SDPCGAN):
             self._add_codes(game)
-        return game
+        return HybridTrainer(self, game, dictionaries)
 
     def _add_codes(self, game: HybridGame) -> None:
         """The game on codes, and what a generator of codes pays and learns with."""
@@ -166,7 +174,7 @@ class HybridRecipe(Recipe):
         new = [] if G.innovation is None else list(G.innovation.parameters())
         slow = {"params": list(G.dictionaries), "share": self.lr_dictionaries}
         game.opt_G = gan.adam(self, [{"params": heads + new}, slow], self.lr_G)
-        game.price = lambda: self._price(game)
+        game.price = lambda: price(self, game)
         critic = self.model.critic(generator(self.seed, "critic of codes"), self.coding.model)
         critic.to(game.device).train()
         slower = {"share": self.code_rates}
@@ -179,76 +187,21 @@ class HybridRecipe(Recipe):
             precision=self.precision,
         )
 
-    def play(
-        self, state: State, images: Tensor, indices: Tensor, held_out: Tensor | None
-    ) -> dict[str, Tensor]:
-        game: HybridGame = state.game
-        if state.epoch < self.coding.epochs:
-            inner = State(game.learner, state.epoch, state.step)
-            told = self.dictionaries.play(inner, images, indices, held_out)
-            game.equipped((game.G, game.drawing()))
-            return told
-        self._settle(game, images, state.working)
-        if game.latent is not None:
-            assert game.book is not None
-            game.batch = game.book.of(indices)
-            if state.epoch < self.pixels_from:
-                return self._play_codes(state, game.latent, game.batch)
-        told = super().play(state, images, indices, held_out)
-        if isinstance(game.G, CodeGenerator):
-            game.G.normalise()
-            told |= {
-                "innovation": game.G.innovated(),
-                "code_active": (game.G.last["g2"] > 0).float().mean(),
-            }
-        return told
 
-    def _play_codes(self, state: State, latent: Game, batch: Codebook) -> dict[str, Tensor]:
-        """One step of the game on codes; its scalars begin with "code_"."""
-        game: HybridGame = state.game
-        lent = Lent(latent.memory, latent.seen)
-        now = Now(self.seed, state.epoch, state.step, device=game.device, lent=lent)
-        torch.manual_seed(address(self.seed, "global", now.step))
-        gan.set_rates(self, latent, now)
-        real = torch.cat([batch.g2 / cast(CodeGenerator, game.G).scale, LOUD * batch.low], 1)
-        noise = Together((InstanceNoise(self.code_noise),) if self.code_noise else ())
-        paid = (R1(self.code_r1),) if self.code_r1 else ()
-        rules = Rules(self.objective, paid, critic_steps=self.critic_steps)
-        scalars = gan_step(latent, real, now, noise, rules, None)
-        gan.average(self, game, len(real), now)
-        return {f"code_{name}": value for name, value in scalars.items()}
-
-    def _settle(self, game: HybridGame, images: Tensor, working: Working) -> None:
-        """Once the dictionaries are learnt: what the training images are in them."""
-        if isinstance(game.D, CodeJudge) and game.rates is None:
-            some = images[:MEASURED].split(AT_ONCE)
-            game.D.measure([as_float(part.to(game.device)) for part in some])
-            game.rates = tuple(game.D.rates.tolist())
-        if not isinstance(game.G, CodeGenerator):
-            return
-        if game.rates is None:
-            size = (self.model.size, self.model.size)
-            game.rates = step_sizes(game.learner.network, size, self.coding.settle)
-        if game.book is None:
-            how = self.coding.settle.but(step_sizes=game.rates)
-            game.book = settled(self.dictionaries, game.learner.network, images, how, working)
-            for player in (game.G, game.drawing()):
-                cast(CodeGenerator, player).scale.copy_(game.book.rms() / LEVEL)
-
-    def _price(self, game: HybridGame) -> Tensor:
-        """What a generator of codes pays for its innovation, and for dictionaries that stray."""
-        G, batch = cast(CodeGenerator, game.G), game.batch
-        assert batch is not None, "a step of this game"
-        paid = G.dictionaries[0].new_zeros(())
-        if "u" in G.last:
-            paid = paid + self.innovation_price * G.last["u"].float().abs().mean()
-        if self.anchor and self.lr_dictionaries:
-            left = (
-                batch.band - G.synthesis(0, batch.g1),
-                G.gain * batch.g1 - G.synthesis(1, batch.g2),
-            )
-            paid = paid + self.anchor / 2 * sum(e.square().mean() for e in left)
-        return paid
+def price(recipe: HybridRecipe, game: HybridGame) -> Tensor:
+    """What a generator of codes pays for its innovation, and for dictionaries that stray."""
+    G, batch = cast(CodeGenerator, game.G), game.batch
+    assert batch is not None, "a step of this game"
+    paid = G.dictionaries[0].new_zeros(())
+    if "u" in G.last:
+        paid = paid + recipe.innovation_price * G.last["u"].float().abs().mean()
+    if recipe.anchor and recipe.lr_dictionaries:
+        left = (
+            batch.band - G.synthesis(0, batch.g1),
+            G.gain * batch.g1 - G.synthesis(1, batch.g2),
+        )
+        paid = paid + recipe.anchor / 2 * sum(e.square().mean() for e in left)
+    return paid
 
 
 @dataclass
@@ -339,3 +292,72 @@ class HybridGame(Game):
         self.rates = saved["rates"]
         if self.latent is not None:
             self.latent.load_state_dict(saved["latent"] | {"G": self.latent.G.state_dict()})
+
+
+class HybridTrainer(gan.GANTrainer[HybridRecipe]):
+    """The stages one after the other: dictionaries, the game on codes, the game on pixels."""
+
+    game: HybridGame
+
+    def __init__(self, recipe: HybridRecipe, game: HybridGame, dictionaries: SDPCTrainer) -> None:
+        super().__init__(recipe, game)
+        self.dictionaries = dictionaries
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        recipe, game = self.recipe, self.game
+        if batch.epoch < recipe.coding.epochs:
+            told = self.dictionaries.step(batch)
+            game.equipped((game.G, game.drawing()))
+            return told
+        self._settle(batch)
+        if game.latent is not None:
+            assert game.book is not None
+            game.batch = game.book.of(batch.indices)
+            if batch.epoch < recipe.pixels_from:
+                return self._play_codes(batch, game.latent, game.batch)
+        told = super().step(batch)
+        if isinstance(game.G, CodeGenerator):
+            game.G.normalise()
+            told |= {
+                "innovation": game.G.innovated(),
+                "code_active": (game.G.last["g2"] > 0).float().mean(),
+            }
+        return told
+
+    def _play_codes(self, at: Batch, latent: Game, batch: Codebook) -> dict[str, Tensor]:
+        """One step of the game on codes; its scalars begin with "code_"."""
+        recipe, game = self.recipe, self.game
+        lent = Lent(latent.memory, latent.seen)
+        now = Now(recipe.seed, at.epoch, at.step, device=self.device, lent=lent)
+        torch.manual_seed(address(recipe.seed, "global", now.step))
+        self.set_rates(latent, now)
+        real = torch.cat([batch.g2 / cast(CodeGenerator, game.G).scale, LOUD * batch.low], 1)
+        noise = Together((InstanceNoise(recipe.code_noise),) if recipe.code_noise else ())
+        paid = (R1(recipe.code_r1),) if recipe.code_r1 else ()
+        rules = Rules(recipe.objective, paid, critic_steps=recipe.critic_steps)
+        scalars = gan_step(latent, real, now, noise, rules, None)
+        self.average(len(real), now)
+        return {f"code_{name}": value for name, value in scalars.items()}
+
+    def _settle(self, batch: Batch) -> None:
+        """Once the dictionaries are learnt: what the training images are in them."""
+        recipe, game, images = self.recipe, self.game, batch.images
+        if isinstance(game.D, CodeJudge) and game.rates is None:
+            some = images[:MEASURED].split(AT_ONCE)
+            game.D.measure([as_float(part.to(self.device)) for part in some])
+            game.rates = tuple(game.D.rates.tolist())
+        if not isinstance(game.G, CodeGenerator):
+            return
+        if game.rates is None:
+            size = (recipe.model.size, recipe.model.size)
+            game.rates = step_sizes(game.learner.network, size, recipe.coding.settle)
+        if game.book is None:
+            how = recipe.coding.settle.but(step_sizes=game.rates)
+            network = game.learner.network
+            game.book = settled(recipe.dictionaries, network, images, how, batch.working)
+            for player in (game.G, game.drawing()):
+                cast(CodeGenerator, player).scale.copy_(game.book.rms() / LEVEL)
+
+    def coding(self) -> SDPCTrainer:
+        """What encodes pictures and decodes codes: see :meth:`HybridGame.coding`."""
+        return SDPCTrainer(self.recipe.dictionaries, self.game.coding())

@@ -15,6 +15,7 @@ from bascule.data.batches import epoch_order
 from bascule.errors import Refusal
 from bascule.training.recipe import AnyRecipe
 from bascule.training.state import State
+from bascule.training.trainer import Batch, Trainer
 
 Row = dict[str, float]
 
@@ -25,7 +26,7 @@ class Record:
 
     epochs_done: int
     row: Row
-    game: Any  # the Players of its recipe
+    trainer: Trainer[Any]
 
     def add(self, name: str, value: float) -> None:
         """Add a scalar to the epoch's row: it is kept, drawn in notes, and may be predicted.
@@ -53,7 +54,8 @@ class Probe:
             adds = ("norm of D",)
 
             def epoch_done(self, record):
-                record.add("norm of D", sum(p.norm() for p in record.game.D.parameters()))
+                parameters = record.trainer.game.D.parameters()
+                record.add("norm of D", sum(p.norm() for p in parameters))
 
     adds  the names of what it adds to the record of an epoch, where it adds anything.
     """
@@ -75,7 +77,6 @@ class Stopped(Exception):
 
 
 def train(
-    recipe: AnyRecipe,
     state: State,
     images: Tensor,
     probes: Sequence[Probe] = (),
@@ -83,16 +84,19 @@ def train(
     save: Callable[[State], None] = lambda state: None,
     held_out: Tensor | None = None,
     must_stop: Callable[[], bool] = lambda: False,
+    labels: Tensor | None = None,
 ) -> None:
     """Play from where ``state`` stands to the end of epoch ``until_epoch`` (default: the last).
 
     ``images``: uint8 (N, 3, H, W), the training images; ``held_out`` likewise, for rules that show
-    D some of those. ``save(state)`` is called after every epoch, after the probes. When
-    ``must_stop()`` says so, raises :class:`Stopped` between two steps, where ``state`` may be saved
-    too. Raises :class:`Refusal` when a loss is not finite, at such a stop or at the end of the
-    epoch; that state must not be saved.
+    D some of those; ``labels``: what is told of each training image, (N,). ``save(state)`` is
+    called after every epoch, after the probes. When ``must_stop()`` says so, raises
+    :class:`Stopped` between two steps, where ``state`` may be saved too. Raises :class:`Refusal`
+    when a loss is not finite, at such a stop or at the end of the epoch; that state must not be
+    saved.
     """
-    images = images.to(state.game.device)
+    recipe: AnyRecipe = state.trainer.recipe
+    images = images.to(state.trainer.device)
     steps = len(images) // recipe.batch
     began = time.perf_counter()
     until = recipe.epochs if until_epoch is None else until_epoch
@@ -107,12 +111,13 @@ def train(
             probe.working(what, done, of)
         stop_if_asked()
 
-    state.working = working
     while state.epoch < until:
         order = epoch_order(len(images), recipe.batch, recipe.seed, state.epoch)
         epoch_began, first = time.perf_counter(), state.step - state.epoch * steps
         for indices in order[first:]:
-            scalars = recipe.play(state, images, indices, held_out)
+            at = (state.epoch, state.step)
+            batch = Batch(images, indices, *at, held_out, labels, working)
+            scalars = state.trainer.step(batch)
             for name, value in scalars.items():
                 state.partial.setdefault(name, []).append(value)
             state.step += 1
@@ -125,7 +130,7 @@ def train(
         row["images_per_s"] = done / row["seconds"]
         state.partial = {}
         state.epoch += 1
-        record = Record(state.epoch, row, state.game)
+        record = Record(state.epoch, row, state.trainer)
         for probe in probes:
             probe.epoch_done(record)
         save(state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import platform
 from collections.abc import Iterator
@@ -63,6 +64,21 @@ def check_device(device: str) -> None:
             f"device={device!r}{for_all}: wanted {wanted} CUDA devices, and this machine has {has}"
             "; use device=cpu"
         )
+
+
+def leave_compiler_unloaded() -> None:
+    """Spare this process the import of PyTorch's compiler, which takes more than a second.
+
+    PyTorch's optimisers load it at their first use, only to tell it to keep away from them. Here
+    they lose the wrappers that do so; what they compute stays the same. Call it before the first
+    optimiser is made, in a process that compiles nothing.
+    """
+    for cls in (torch.optim.Optimizer, torch.optim.Adam, torch.optim.SGD):
+        for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict", "step"):
+            method = vars(cls).get(name)
+            if method is not None and hasattr(method, "__wrapped__"):
+                plain = inspect.unwrap(method)
+                setattr(cls, name, torch.no_grad()(plain) if name == "step" else plain)
 
 
 @contextmanager

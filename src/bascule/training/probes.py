@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,8 @@ class SampleGrids(Probe):
     def epoch_done(self, record: Record) -> None:
         done = record.epochs_done
         if done % self.recipe.sample_every_epochs == 0 or done in (1, self.recipe.epochs):
-            atomic.write_png(self.path(done), self.recipe.draw(record.game))
-            if judged := self.recipe.draw_shown(record.game):
+            atomic.write_png(self.path(done), record.trainer.preview())
+            if judged := record.trainer.preview_judged():
                 atomic.write_png(self.shown(done), judged)
 
 
@@ -35,9 +37,14 @@ class TensorBoard(Probe):
     """The same scalars as TensorBoard events, in the run's folder ``tb/``."""
 
     def __init__(self, folder: Path, epochs_done: int) -> None:
+        self.folder, self.epochs_done = folder, epochs_done
+
+    @cached_property
+    def writer(self) -> Any:
+        """Made when there is something to write: TensorBoard takes a second to load."""
         from torch.utils.tensorboard import SummaryWriter
 
-        self.writer: Any = SummaryWriter(str(folder), purge_step=epochs_done)
+        return SummaryWriter(str(self.folder), purge_step=self.epochs_done)
 
     def epoch_done(self, record: Record) -> None:
         for name, value in record.row.items():
@@ -55,8 +62,4 @@ def check_tensorboard() -> None:
 
 
 def tensorboard_is_installed() -> bool:
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    return find_spec("tensorboard") is not None

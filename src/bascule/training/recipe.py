@@ -3,108 +3,132 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from math import floor
 from typing import Any, ClassVar, Literal, Self
 
-from PIL import Image
 from torch import Tensor
 
-from bascule.data.augment import Affine, Flip
-from bascule.data.batches import as_uint8
-from bascule.data.color import from_space
 from bascule.data.domains import Data
-from bascule.data.faces import Faces
 from bascule.data.images import ImageSet
-from bascule.data.inner import OneSet
 from bascule.errors import Refusal, unknown
-from bascule.game import Game
 from bascule.interventions import Intervention
 from bascule.laws import Anneal, Cosine, Rate
-from bascule.models.biggan import BigGAN, BigGANDeep
-from bascule.models.dcgan import DCGAN, DCGANW9
-from bascule.models.r3gan import R3GAN
-from bascule.models.sagan import SAGAN
-from bascule.models.shipped import check_start
-from bascule.models.sngan import SNGAN
-from bascule.models.wgan_gp import WGANGP
-from bascule.objectives import Objective, TopK
-from bascule.penalties import DRAGAN, R1, R2, Consistency, GradientPenalty, LeCam
-from bascule.steps.gan import Rules
-from bascule.training import gan
-from bascule.training.grid import beside, grid
-from bascule.training.state import Players, State
-from bascule.typed import check_fields, later
+from bascule.objectives import Objective
+from bascule.training.trainer import Trainer
+from bascule.typed import check_fields
 
 MOST_EPOCHS = 10_000_000
 MOST_THREADS = 1024
-SHOWN, SHOWN_COLUMNS = 16, 4  # of the pictures that D judged, of each kind
-
-Pair = DCGAN | DCGANW9 | SNGAN | SAGAN | WGANGP | BigGAN | BigGANDeep | R3GAN
 
 
+@dataclass(frozen=True)
 class AnyRecipe:
-    """What a recipe of every kind tells, beside fields of its own. A kind is a frozen dataclass.
+    """What recipes of every kind have. A kind is a frozen dataclass with fields of its own.
 
-    ``scalars``: the names of what its steps measure and notes show. ``drawn``: what :meth:`draw`
-    draws, in words; ``telling_rows``: how many rows of that, from the top, tell one arm from
-    another at a glance.
+    data     the images, or two sets of them
+    model    the networks
+    epochs   passes through the training images; ``batch``: images a step
+    seed     of all that is drawn at random
+    threads  of the CPU; None: every core
+    device   "cpu", "cuda", "cuda:0", or "auto"
+    sample_every_epochs, keep_every_epochs   how often a preview, and a checkpoint, is kept
+
+    A kind says by the members below what it is able to do; nobody asks for its class.
     """
 
-    drawn: ClassVar[str]
-    telling_rows: ClassVar[int] = 1
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
     data: Data
     model: Any
-    space: Any
-    epochs: int
-    batch: int
-    seed: int
-    change: tuple[Intervention, ...] = ()
-    precision: str
-    threads: int | None
-    device: str
-    sample_every_epochs: int
-    keep_every_epochs: int
+    epochs: int = 100
+    batch: int = 64
+    seed: int = 0
+    threads: int | None = None
+    device: str = "auto"
+    sample_every_epochs: int = 5
+    keep_every_epochs: int = 20
+
+    # What a preview shows, in words; how many of its rows, from the top, tell arms apart.
+    drawn: ClassVar[str] = "pictures drawn for the same 64 latents"
+    telling_rows: ClassVar[int] = 1
+    # What an evaluation of a run measures, and how many image sets it learns from.
+    evaluates: ClassVar[Literal["fakes", "translations", "codes"]] = "fakes"
+    image_sets: ClassVar[int] = 1
+    # Fields that matter only together with the number of epochs.
+    length_fields: ClassVar[tuple[str, ...]] = ()
+
+    def build(self) -> Trainer[Any]:
+        """What trains, before its first step, drawn from the seed alone.
+
+        The recipe must be settled (:func:`bascule.training.machine.settle`).
+        """
+        raise NotImplementedError
 
     @property
     def scalars(self) -> tuple[str, ...]:
+        """The names of what steps measure and notes show."""
         raise NotImplementedError
 
-    def begin(self) -> Players:
-        """What learns, before the first step, drawn from the seed alone."""
-        raise NotImplementedError
+    @property
+    def change(self) -> tuple[Intervention, ...]:
+        """The changed rules of its game."""
+        return ()
 
-    def play(
-        self, state: State, images: Tensor, indices: Tensor, held_out: Tensor | None
-    ) -> dict[str, Tensor]:
-        """One step on the training images, uint8 (N, 3, H, W), at ``indices``; its scalars."""
-        raise NotImplementedError
+    @property
+    def precision(self) -> str:
+        return "fp32"
 
-    def draw(self, players: Any) -> Image.Image:
-        """A picture of what was learnt so far: what is drawn for the same 64 latents."""
-        return grid(self.sample(players, gan.fixed_z(self, 64)), 8)
-
-    def draw_shown(self, players: Any) -> Image.Image | None:
-        """The reals (left) and the fakes (right) that D judged last; None where there is no D."""
-        return None
+    @property
+    def space(self) -> str:
+        """The colour space in which the networks see images."""
+        return "rgb"
 
     @property
     def z_dim(self) -> int | None:
         """How many numbers a latent has; None where nothing draws from latents."""
         return getattr(self.model, "z_dim", None)
 
-    def sample(self, players: Any, z: Tensor) -> Tensor:
-        """What is drawn for latents (N, z_dim), uint8 RGB (N, 3, H, W) on the CPU."""
-        raise NotImplementedError
+    @property
+    def code_layers(self) -> int:
+        """How many layers of codes pictures have in it; 0 where it encodes nothing."""
+        return 0
+
+    @property
+    def gan_objective(self) -> Objective | None:
+        """What a G and a D of images play for; None where no such two play."""
+        return None
+
+    @property
+    def is_diagnosable(self) -> bool:
+        """Whether its D can be asked about images while it trains."""
+        return False
+
+    @property
+    def round_steps(self) -> int:
+        """After how many steps everything that is not done in each step was done equally often."""
+        return 1
+
+    @property
+    def depends_on_length_from(self) -> int | None:
+        """The first epoch, from 0, whose steps depend on how many epochs there are in all."""
+        return None
 
     def shows_held_out(self) -> bool:
         """Whether held-out images are learnt from: then none is left to measure with."""
         return False
 
     def labels_of(self, images: ImageSet) -> Tensor | None:
-        """What players are told of each training image, (N,) from 0; None where nothing is."""
+        """What networks are told of each training image, (N,) from 0; None where nothing is."""
         return None
+
+    def check_processes(self, n: int) -> None:
+        """Refuse to train on ``n`` processes where this kind, or its fields, cannot."""
+        if n > 1:
+            kind = type(self).__name__
+            raise Refusal(
+                f"torchrun with a {kind}: only the game of G and D runs on many processes"
+            )
+
+    def for_drawing(self) -> Self:
+        """The same for whoever only draws or measures with it."""
+        return self
 
     def but(self, **differences: Any) -> Self:
         """The same recipe with some fields replaced."""
@@ -129,7 +153,7 @@ class AnyRecipe:
 
     def _check_rate(self, name: str) -> None:
         """Check a learning rate, at its first epoch and at its last."""
-        first, last = _ends(getattr(self, name))
+        first, last = ends(getattr(self, name))
         self._expect(name, 0 < first < 1 and 0 <= last < 1, "a number between 0 and 1")
 
     def _check_size(self, does: str) -> None:
@@ -141,141 +165,13 @@ class AnyRecipe:
             )
 
 
-@dataclass(frozen=True)
-class Recipe(AnyRecipe):
-    """One run of the adversarial game, whole.
-
-    A variant names only its difference: ``recipe.but(epochs=60)``.
-
-    The fields below "arithmetic" change the result in the last bits or more, so they belong to
-    the recipe: two runs are bit-identical when their recipes are equal and ``threads`` is not
-    None. A run records what None and "auto" became on its machine.
-    """
-
-    data: OneSet = Faces()
-    model: Pair = DCGAN()
-    epochs: int = 100
-    batch: int = 64
-    seed: int = 0
-    # optimisation (Adam)
-    lr_D: Rate = 2e-4
-    lr_G: Rate = 2e-4
-    beta1: float = 0.5
-    beta2: Rate = 0.999
-    # what the players see
-    augment: tuple[Flip | Affine, ...] = ()
-    space: Literal["rgb", "hsv"] = "rgb"
-    concat: bool = False  # D sees reals and fakes in one forward pass
-    change: tuple[Intervention, ...] = ()
-    top_k: TopK | None = None  # G learns from its best fakes alone
-    objective: Objective = later(Objective())
-    penalties: tuple[R1 | R2 | GradientPenalty | DRAGAN | LeCam | Consistency, ...] = later(())
-    critic_steps: int = later(1)  # D's turns for one of G
-    ema_half_life: Rate | None = later(None)  # in images; G's average draws the pictures
-    cool_down: float = later(0.0)  # the last share of the epochs, in which rates fall to 0
-    labels: str | None = later(None)  # a label of the set, which both players are told
-    sparsity: float = later(0.0)  # price of G's mean absolute activation, summed over layers
-    start: str | None = later(None)  # shipped weights to begin with; None: drawn from the seed
-    # arithmetic
-    precision: Literal["auto", "fp32", "bf16"] = "fp32"
-    channels_last: bool = True
-    fused_adam: bool = True
-    compile: bool = False
-    threads: int | None = None  # None: every core
-    device: str = "auto"
-    # what is kept
-    sample_every_epochs: int = 5
-    keep_every_epochs: int = 20
-
-    def __post_init__(self) -> None:
-        self._check()
-        self._expect("batch", self.batch >= 2, "at least 2 images (BatchNorm needs them)")
-        for name in ("lr_D", "lr_G"):
-            self._check_rate(name)
-        for name in ("beta1", "beta2"):
-            self._expect(name, max(_ends(getattr(self, name))) < 1, "a number in [0, 1)")
-            self._expect(name, min(_ends(getattr(self, name))) >= 0, "a number in [0, 1)")
-        self._expect("critic_steps", self.critic_steps >= 1, "a whole number >= 1")
-        if self.ema_half_life is not None:
-            self._expect("ema_half_life", min(_ends(self.ema_half_life)) >= 0, "images, >= 0")
-        self._expect("cool_down", 0 <= self.cool_down <= 1, "a share of the epochs, 0 to 1")
-        self._expect("sparsity", 0 <= self.sparsity < float("inf"), "a number >= 0")
-        kinds = [type(penalty).__name__ for penalty in self.penalties]
-        self._expect("penalties", len(set(kinds)) == len(kinds), "each kind once")
-        if self.top_k and self.objective.paired:
-            raise Refusal(
-                "top_k picks fakes, and the relativistic loss needs the real beside each: "
-                "use one of them"
-            )
-        self._check_size("draws")
-        if self.start is not None:
-            check_start(self.start, self.model)
-        if bool(self.classes) != (self.labels is not None):
-            raise Refusal(
-                f"labels={self.labels} and model.classes={self.classes}: expected both or neither, "
-                "e.g. labels=hairVariant model.classes=8 (SNGAN, SAGAN and BigGAN take labels)"
-            )
-        for change in self.change:
-            if self.labels and type(change).batches is not Intervention.batches:
-                raise Refusal(f"{change} changes which pictures D is shown: not with labels")
-            if change.acts_from() >= self.epochs:
-                raise Refusal(f"{change} never acts: the run has {self.epochs} epochs")
-
-    drawn = "G on the same 64 latents, so a place in one grid is the same z in every other"
-
-    @property
-    def scalars(self) -> tuple[str, ...]:
-        return "loss_D", "loss_G", "D_x", "D_Gz"
-
-    @property
-    def rules(self) -> Rules:
-        """What the players play for."""
-        return Rules(self.objective, self.penalties, self.top_k, self.concat, self.critic_steps)
-
-    def begin(self) -> Game:
-        return gan.players(self)
-
-    def play(
-        self, state: State, images: Tensor, indices: Tensor, held_out: Tensor | None
-    ) -> dict[str, Tensor]:
-        return gan.play(self, state, images, indices, held_out)
-
-    def sample(self, players: Game, z: Tensor) -> Tensor:
-        return gan.sample(players, z, self.space)
-
-    def draw_shown(self, players: Game) -> Image.Image | None:
-        if players.shown is None:
-            return None
-        sides = (as_uint8(from_space(x[:SHOWN].float(), self.space)).cpu() for x in players.shown)
-        return beside(*(grid(pictures, SHOWN_COLUMNS) for pictures in sides))
-
-    def shows_held_out(self) -> bool:
-        return any(change.shows_held_out() for change in self.change)
-
-    @property
-    def cools_from(self) -> int:
-        """The first epoch, counted from 0, whose rates ``cool_down`` lowers."""
-        return floor(self.epochs * (1 - self.cool_down)) + 1
-
-    def warmth(self, epoch: int) -> float:
-        """What ``cool_down`` leaves of both rates, linearly to nothing at the end."""
-        cooling = self.cool_down * self.epochs
-        return min(1.0, (self.epochs - epoch) / cooling) if cooling else 1.0
-
-    @property
-    def classes(self) -> int:
-        """How many labels the players tell apart; 0: they are told none."""
-        return getattr(self.model, "classes", 0)
-
-    @property
-    def z_dim(self) -> int:
-        """How many numbers a latent has: those of the model, and one more that says the label."""
-        return self.model.z_dim + (self.labels is not None)
-
-    def labels_of(self, images: ImageSet) -> Tensor | None:
-        return gan.label_codes(self, images)
+def as_recipe(value: Any, where: str) -> AnyRecipe:
+    """``value``, where it is a recipe of any kind; else raises :class:`Refusal`: ``where``."""
+    if isinstance(value, AnyRecipe):
+        return value
+    raise Refusal(where)
 
 
-def _ends(rate: Rate) -> tuple[float, float]:
+def ends(rate: Rate) -> tuple[float, float]:
     """A rate at its first epoch and at its last."""
     return (rate.start, rate.end) if isinstance(rate, Anneal | Cosine) else (rate, rate)

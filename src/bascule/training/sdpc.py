@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from PIL import Image
@@ -20,12 +20,12 @@ from bascule.data.standard import Standardise
 from bascule.data.whitening import Whiten
 from bascule.data.window import Window
 from bascule.errors import Refusal
-from bascule.models.sdpc import SDPC, Inference
+from bascule.models.sdpc import SDPC, Inference, Network
 from bascule.now import Now, generator
 from bascule.steps.sdpc import Learner, sdpc_step
 from bascule.training.dictionaries import dictionaries
 from bascule.training.recipe import AnyRecipe
-from bascule.training.state import State
+from bascule.training.trainer import Batch, Trainer
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,6 @@ class SDPCRecipe(AnyRecipe):
     model: SDPC = SDPC()
     epochs: int = 20
     batch: int = 16
-    seed: int = 0
     # what it sees
     space: Literal["rgb", "grey"] = "rgb"
     augment: tuple[Flip, ...] = ()
@@ -56,11 +55,6 @@ class SDPCRecipe(AnyRecipe):
     lr_v: float = 1e-3
     redraw_after: int | None = 100
     # arithmetic; the precision is that of ``settle``
-    threads: int | None = None
-    device: str = "auto"
-    # what is kept
-    sample_every_epochs: int = 5
-    keep_every_epochs: int = 20
 
     def __post_init__(self) -> None:
         self._check()
@@ -90,9 +84,15 @@ class SDPCRecipe(AnyRecipe):
         learning them."""
         return self.but(lr_D=(1e-9,), lr_v=0.0, redraw_after=None)
 
+    evaluates = "codes"
+
     @property
-    def precision(self) -> str:  # type: ignore[override]
+    def precision(self) -> str:
         return self.settle.precision
+
+    @property
+    def code_layers(self) -> int:
+        return len(self.model.layers)
 
     @property
     def scalars(self) -> tuple[str, ...]:
@@ -100,34 +100,21 @@ class SDPCRecipe(AnyRecipe):
         layers = range(1, len(self.model.layers) + 1)
         return ("cost", "iterations", *(f"{kind}_{i}" for kind in kinds for i in layers))
 
-    def begin(self) -> Learner:
+    def build(self) -> SDPCTrainer:
         device = torch.device(self.device)
         network = self.model.network(generator(self.seed, "dictionaries")).to(device)
         rates = self.lr_D if len(self.lr_D) > 1 else self.lr_D * len(self.model.layers)
         groups = [
             {"params": [D], "lr": lr} for D, lr in zip(network.dictionaries, rates, strict=True)
         ]
-        return Learner(
+        learner = Learner(
             network,
             torch.optim.SGD(groups, momentum=self.momentum),
             torch.optim.Adam(network.gains, lr=self.lr_v),
             [torch.zeros(layer.atoms, dtype=torch.long, device=device) for layer in network.layers],
             device,
         )
-
-    def play(
-        self, state: State, images: Tensor, indices: Tensor, held_out: Tensor | None
-    ) -> dict[str, Tensor]:
-        now = Now(self.seed, state.epoch, state.step, device=state.game.device)
-        x = self.floats(images[indices.to(images.device)].to(now.device))
-        for place, transform in enumerate(self.augment):
-            x = transform(x, now.rng(f"augment.{place}"))
-        x, _ = prepared(x, self.preprocess)
-        return sdpc_step(state.game, x, now, self.settle, self.redraw_after)
-
-    def draw(self, players: Learner) -> Image.Image:
-        """The atoms of every layer, as patches of the image."""
-        return dictionaries(players.network)
+        return SDPCTrainer(self, learner)
 
     def floats(self, pixels: Tensor) -> Tensor:
         """uint8 RGB (B, 3, H, W) -> (B, C, H, W) in [-1, 1], in the space of the recipe."""
@@ -141,3 +128,38 @@ class SDPCRecipe(AnyRecipe):
     def restored(self, x: Tensor, kept: tuple[Kept, ...]) -> Tensor:
         """What the network sees -> images (B, C, H, W) in [-1, 1], but for what it left out."""
         return restored(x, kept, self.preprocess)
+
+
+class SDPCTrainer(Trainer[SDPCRecipe]):
+    """A network of sparse deep predictive coding, and how its dictionaries learn."""
+
+    def __init__(self, recipe: SDPCRecipe, learner: Learner) -> None:
+        super().__init__(recipe, learner.device)
+        self.learner = learner
+
+    @property
+    def network(self) -> Network:
+        return self.learner.network
+
+    def coding(self) -> SDPCTrainer:
+        """What encodes pictures and decodes codes: itself."""
+        return self
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        recipe = self.recipe
+        now = Now(recipe.seed, batch.epoch, batch.step, device=self.device)
+        x = recipe.floats(batch.pixels(self.device))
+        for place, transform in enumerate(recipe.augment):
+            x = transform(x, now.rng(f"augment.{place}"))
+        x, _ = prepared(x, recipe.preprocess)
+        return sdpc_step(self.learner, x, now, recipe.settle, recipe.redraw_after)
+
+    def preview(self) -> Image.Image:
+        """The atoms of every layer, as patches of the image."""
+        return dictionaries(self.network)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.learner.state_dict()
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        self.learner.load_state_dict(saved)

@@ -17,7 +17,7 @@ EXPERIMENT = """
 from bascule.data.faces import Faces
 from bascule.experiments import Experiment, Higher, Lower, Measure, Within
 from bascule.models.dcgan import DCGAN
-from bascule.training.recipe import Recipe
+from bascule.training.gan import Recipe
 
 {mine}
 
@@ -114,6 +114,16 @@ def test_a_probe_that_adds_no_number_is_refused(bascule, mine, folder, line, sai
     assert code == 2 and said in err and "Traceback" not in err
 
 
+@pytest.mark.parametrize("method", ["step_done(self, state, seconds)", "epoch_done(self, record)"])
+def test_what_goes_wrong_in_a_probe_is_one_line(bascule, mine, folder, method):
+    mine.write_text(mine.read_text("utf-8") + f"\n    def {method}:\n        1 / 0\n", "utf-8")
+    code, _, err = bascule("train", "dcgan64-tiny", *TINY, "--probe", "mine.py:Steps")
+    assert code == 2 and "Traceback" not in err
+    assert err.splitlines()[-1].endswith(
+        "the probe Steps failed: ZeroDivisionError: division by zero"
+    )
+
+
 def test_an_experiment_names_them_and_its_workers_carry_them(bascule, mine, folder):
     text = EXPERIMENT.format(mine=mine.read_text("utf-8"))
     Path("bright.py").write_text(text, "utf-8")
@@ -147,6 +157,12 @@ def test_an_experiment_names_them_and_its_workers_carry_them(bascule, mine, fold
             'Within("steps"',
             'Within("stebs"',
             "did you mean steps",
+        ),
+        (
+            'Lower("bright"',
+            'Lower("KID[efficientnet-lite0,128px]"',
+            "can never be measured: Measure(features=Colours()) takes its numbers in the space "
+            "colours; give KID.at(extractor='colours')",
         ),
         ("(Bright(above=90), Apart)", "(3,)", "3 is no Metric; derive it from one"),
         ("features=Colours()", "features='colors'", "unknown extractor 'colors'"),

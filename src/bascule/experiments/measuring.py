@@ -1,0 +1,304 @@
+"""Measure a run as an experiment, or the command line, asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from PIL import Image
+
+from bascule.attributes.classifier import classifier, style_of
+from bascule.attributes.pair import PairReader, pair_reader
+from bascule.attributes.reading import AttributeClassifier
+from bascule.coding import abilities
+from bascule.coding.coder import Coder
+from bascule.coding.decoding import measure_decoding
+from bascule.coding.measure import K_FB, measure_coding
+from bascule.coding.settling import measure_settled
+from bascule.data.domains import TwoSets
+from bascule.data.faces import Faces
+from bascule.data.images import ImageSet, Progress
+from bascule.data.pairs import CartoonPair
+from bascule.errors import Refusal
+from bascule.evaluation.evaluate import Counter, check_fakes, evaluate, value_of
+from bascule.evaluation.evaluation import Evaluation, LeftOut
+from bascule.evaluation.translation import Kinds, evaluate_translation
+from bascule.experiments.experiment import (
+    Measure,
+    MeasureCoding,
+    Measures,
+    MeasureTranslation,
+)
+from bascule.features.extractor import Extractor
+from bascule.features.extractors import DEFAULT, extractor
+from bascule.metrics.measured import Measured
+from bascule.metrics.measurement import parse
+from bascule.metrics.metric import Metric
+from bascule.runs.coder import coder_of
+from bascule.runs.execute import check_data
+from bascule.runs.generate import generate, judged_by
+from bascule.runs.own import extractor_of
+from bascule.runs.store import Run
+from bascule.runs.translate import ways_of
+
+KINDS: Mapping[str, type] = {
+    "fakes": Measure,
+    "codes": MeasureCoding,
+    "translations": MeasureTranslation,
+}
+Found = dict[str, Measured | str]  # by label; text says why there is no number
+
+
+@contextmanager
+def silent(what: str) -> Iterator[Progress]:
+    """A counter that tells nobody."""
+    yield lambda done, of: None
+
+
+@dataclass(frozen=True)
+class Means:
+    """With what a run is measured.
+
+    ``extractors``: themselves, or their names; translations are measured by the first alone.
+    ``metrics``: of the user's. ``standing``: over how many batches of latents G's BatchNorm takes
+    statistics first. ``seed``: of the latents. ``counter``: who is told how far it is.
+    """
+
+    extractors: tuple[str | Extractor, ...] = (DEFAULT,)
+    metrics: tuple[Metric, ...] = ()
+    standing: int = 0
+    seed: int = 0
+    counter: Counter = silent
+
+    @cached_property
+    def spaces(self) -> list[Extractor]:
+        every = dict.fromkeys(self.extractors)
+        return [extractor(each) if isinstance(each, str) else each for each in every]
+
+    def also(self, measure: Measures) -> Means:
+        """With the metrics and features that ``measure`` asks for."""
+        if not isinstance(measure, Measure):
+            return self
+        features, extractors = measure.features, self.extractors
+        if features:
+            extractors = (features if isinstance(features, str) else extractor_of(features),)
+        return replace(self, extractors=extractors, metrics=(*self.metrics, *measure.metrics))
+
+
+def measure_run(
+    run: Run, images: ImageSet, measure: Measures, epoch: int | None = None, means: Means = Means()
+) -> tuple[Evaluation, Image.Image | None]:
+    """What ``measure`` asks for of a run on ``images``, those of its recipe.
+
+    ``epoch``: a kept checkpoint; None: the newest. Returns the evaluation, and a picture of fakes
+    by their neighbours or of translations, where there is one. Raises :class:`Refusal` where the
+    run shows D the held-out images, or is of another kind than ``measure`` is for.
+    """
+    check_measure(run, measure)
+    check_data(run, images)
+    means = means.also(measure)
+    if isinstance(measure, MeasureCoding):
+        return _coding(run, images, measure, epoch, means), None
+    if isinstance(measure, MeasureTranslation):
+        return _translation(run, images, measure, epoch, means)
+    with means.counter("drawing the fakes") as tell:
+        fakes, done = generate(run, measure.fakes, epoch, means.seed, tell, means.standing)
+    found, picture = measure_fakes(fakes, images, run.id, done, measure.attributes, means)
+    if of_codes(measure):
+        codes = _through_codes(run, images, fakes, measure, epoch, means)
+        found = _with_codes(found, codes, images, means.seed)
+    return found, picture
+
+
+def of_codes(measure: Measure) -> bool:
+    """Whether it asks for something that only dictionaries can tell."""
+    return bool(measure.k_fb or measure.sigmas or measure.decoded or measure.abilities)
+
+
+def check_measure(run: Run, measure: Measures) -> None:
+    """Refuse to measure a run that this is not for."""
+    if run.playable.shows_held_out():
+        raise Refusal(f"{run.id} shows D the held-out images: none is left to measure with")
+    recipe = run.recipe
+    if isinstance(measure, Measure) and of_codes(measure) and not recipe.code_layers:
+        raise Refusal(
+            f"--k-fb, --sigma, --decoded and --abilities are for SDPC, and {run.id} is no run of it"
+        )
+    kind = KINDS[recipe.evaluates]
+    if type(measure) is not kind:
+        raise Refusal(
+            f"{run.id} is a run of {type(recipe).__name__}: expected {kind.__name__}(...), "
+            f"not {type(measure).__name__}(...)"
+        )
+
+
+def measure_fakes(
+    fakes: np.ndarray,
+    images: ImageSet,
+    subject: str,
+    epoch: int | None,
+    attributes: bool,
+    means: Means,
+) -> tuple[Evaluation, Image.Image]:
+    """Measure fakes, uint8 (N, 3, H, W), wherever they come from."""
+    check_fakes(fakes, images)
+    reader = classifier_of(images, means.counter) if attributes else None
+    return evaluate(
+        fakes,
+        images,
+        means.spaces,
+        means.counter,
+        reader,
+        subject,
+        epoch,
+        means.seed,
+        means.metrics,
+    )
+
+
+def _coding(
+    run: Run, images: ImageSet, measure: MeasureCoding, epoch: int | None, means: Means
+) -> Evaluation:
+    """A run of SDPC on held-out pictures."""
+    coder = coder_of(run, epoch)
+    pictures = images.pixels[images.indices("held_out")][: measure.pictures]
+    with means.counter("settling on held-out pictures") as tell:
+        found: Found = {
+            **measure_coding(coder, pictures, measure.k_fb, measure.sigmas, means.seed, tell)
+        }
+    if measure.decoded:
+        found |= _decoded(coder, images, measure.pictures, measure.attributes, means)
+    if measure.abilities:
+        k_fb = () if measure.k_fb == K_FB else measure.k_fb  # holes take long to fill
+        found |= _abilities(coder, images, measure.pictures, k_fb, measure.attributes, means)
+    done = coder.state.epoch if coder.state else 0
+    evaluation = Evaluation(run.id, done, len(pictures), images.name, ())
+    return _with_codes(evaluation, found, images, means.seed)
+
+
+def _with_codes(evaluation: Evaluation, found: Found, images: ImageSet, seed: int) -> Evaluation:
+    """With numbers that dictionaries gave, by label, on scales of their own."""
+    space = f"SDPC codes, seed {seed}"
+    values = [
+        value_of(label, space, images, measured, parse(label).quantity.better or "lower")
+        for label, measured in found.items()
+        if not isinstance(measured, str)
+    ]
+    left_out = [LeftOut(label, why) for label, why in found.items() if isinstance(why, str)]
+    return evaluation.with_more(values, left_out)
+
+
+def _through_codes(
+    run: Run,
+    images: ImageSet,
+    fakes: np.ndarray,
+    measure: Measure,
+    epoch: int | None,
+    means: Means,
+) -> Found:
+    """Of a hybrid: its fakes settled at each ``k_fb``, held-out pictures decoded, and what its
+    codes make of noise of each of ``sigmas``."""
+    found: Found = {}
+    coder = coder_of(run, epoch)
+    if measure.k_fb and measure.settled_fakes:
+        reader = classifier_of(images, means.counter) if measure.attributes else None
+        with means.counter("settling the fakes") as tell:
+            found |= measure_settled(
+                coder, fakes, images, means.spaces[0], measure.k_fb, reader, means.seed, tell
+            )
+    if measure.sigmas:
+        pictures = images.pixels[images.indices("held_out")][: measure.fakes]
+        ways = measure.k_fb or (coder.recipe.settle.k_fb,)
+        with means.counter("settling on held-out pictures") as tell:
+            found |= measure_coding(coder, pictures, ways, measure.sigmas, means.seed, tell)
+    if measure.decoded:
+        found |= _decoded(coder, images, measure.fakes, measure.attributes, means)
+    if measure.abilities:
+        told = (measure.fakes, measure.k_fb, measure.attributes, means, run, epoch)
+        found |= _abilities(coder, images, *told)
+    return found
+
+
+def _decoded(coder: Coder, images: ImageSet, n: int, attributes: bool, means: Means) -> Found:
+    """What comes back from the codes of ``n`` held-out pictures."""
+    reader = classifier_of(images, means.counter) if attributes else None
+    with means.counter("decoding held-out pictures") as tell:
+        space = means.spaces[0]
+        return dict(measure_decoding(coder, images, n, space, reader, means.seed, tell))
+
+
+def _abilities(
+    coder: Coder,
+    images: ImageSet,
+    n: int,
+    k_fb: tuple[float, ...],
+    attributes: bool,
+    means: Means,
+    run: Run | None = None,
+    epoch: int | None = None,
+) -> Found:
+    """What codes are good for; of a hybrid's ``run`` its D is asked about foreign pictures, too.
+
+    ``k_fb``: to fill holes with; empty: every second of the usual ones.
+    """
+    n = min(n, abilities.PICTURES)
+    scores = {"codes": abilities.cost(coder)}
+    if run is not None:
+        scores["D"] = judged_by(run, epoch)
+    found: Found = {}
+    found |= abilities.measure_foreign(scores, images, n, means.seed)
+    with means.counter("filling holes") as tell:
+        found |= abilities.measure_inpainting(coder, images, n, k_fb or K_FB[::2], tell)
+    reader = classifier_of(images, means.counter) if attributes else None
+    if reader is not None:
+        found |= abilities.measure_editing(coder, images, n, reader)
+    return found
+
+
+def _translation(
+    run: Run, images: ImageSet, measure: MeasureTranslation, epoch: int | None, means: Means
+) -> tuple[Evaluation, Image.Image]:
+    """A run's translations of held-out pictures."""
+    kinds = Kinds.of(images, measure.pictures, isinstance(run.recipe.data, CartoonPair))
+    reader = reader_of(run.recipe.data, images, means.counter) if measure.attributes else None
+    ways = ways_of(run, epoch)
+    return evaluate_translation(
+        kinds,
+        ways.there.floats,
+        ways.back.floats if ways.back else None,
+        means.spaces[0],
+        means.counter,
+        reader if isinstance(reader, PairReader) else None,
+        reader if isinstance(reader, AttributeClassifier) else None,
+        run.id,
+        ways.epoch,
+        means.seed,
+        means.metrics,
+    )
+
+
+def classifier_of(images: ImageSet, counter: Counter = silent) -> AttributeClassifier | None:
+    """What reads the attributes of ``images``, if they are built-in faces."""
+    reader = reader_of(None, images, counter)
+    assert reader is None or isinstance(reader, AttributeClassifier)
+    return reader
+
+
+def reader_of(
+    data: object, images: ImageSet, counter: Counter = silent
+) -> AttributeClassifier | PairReader | None:
+    """What reads the attributes of ``images``, of a pair its second kind; learnt where it must be.
+
+    None for pictures that nothing here can read.
+    """
+    second = data.b if isinstance(data, TwoSets) else None
+    style = second.style if isinstance(second, Faces) else style_of(images)
+    if not style and not isinstance(data, CartoonPair):
+        return None
+    with counter(f"learning to read the attributes of {style or 'a pair'} (once)") as tell:
+        if style:
+            return classifier(style, images.size, tell)
+        return pair_reader("b", images.size, tell)

@@ -1,0 +1,56 @@
+"""How fast a run trains, told a few times a second."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+
+from bascule.training.loop import Probe, Record
+from bascule.training.recipe import AnyRecipe
+from bascule.training.state import State
+
+AVERAGED_STEPS = 50
+
+
+class Pace(Probe):
+    """Measures images/s, the epoch and the recipe's scalars, a few times a second.
+
+    The scalars are means over the last epoch that is done; in the first one, over its last steps.
+    """
+
+    def __init__(self, recipe: AnyRecipe, steps_per_epoch: int, every_s: float = 0.5) -> None:
+        self.recipe, self.steps_per_epoch, self.every_s = recipe, steps_per_epoch, every_s
+        self.told_at, self.step_at = 0.0, -1
+        self.scalars: dict[str, float] = {}
+
+    def step_done(self, state: State, seconds: float) -> None:
+        if self.step_at < 0:
+            self.told_at, self.step_at = seconds, state.step
+        elif seconds - self.told_at > self.every_s:
+            steps = state.step - self.step_at
+            rate = steps * self.recipe.batch / (seconds - self.told_at)
+            self.told_at, self.step_at = seconds, state.step
+            self.tell(state.step / self.steps_per_epoch, rate, self.scalars or self._so_far(state))
+
+    def _so_far(self, state: State) -> dict[str, float]:
+        last = {n: state.partial.get(n, [])[-AVERAGED_STEPS:] for n in self.recipe.scalars}
+        return {name: float(sum(values) / len(values)) for name, values in last.items() if values}
+
+    def working(self, what: str, done: int, of: int) -> None:
+        self.step_at = -1  # a pace is that of steps alone
+
+    def epoch_done(self, record: Record) -> None:
+        self.scalars = {n: record.row[n] for n in self.recipe.scalars if n in record.row}
+
+    def tell(self, epoch: float, images_per_s: float, scalars: Mapping[str, float]) -> None:
+        raise NotImplementedError
+
+
+class Lines(Pace):
+    """One JSON line a tick on standard output, for the process that started this one."""
+
+    def tell(self, epoch: float, images_per_s: float, scalars: Mapping[str, float]) -> None:
+        told = {"epoch": epoch, "images_per_s": images_per_s, "scalars": dict(scalars)}
+        with suppress(BrokenPipeError):  # nobody listens any more
+            print(json.dumps(told), flush=True)

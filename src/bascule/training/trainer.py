@@ -1,0 +1,133 @@
+"""What trains: networks and optimisers, one step of them, and what they show.
+
+A recipe is a plain value; ``recipe.build()`` makes its trainer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from bascule.data.augment import Affine, Flip
+from bascule.data.batches import as_float
+from bascule.data.color import to_space
+from bascule.errors import Refusal
+from bascule.game import load_optimizer
+from bascule.now import Now, generator
+from bascule.team import Team
+from bascule.training.grid import grid
+
+R = TypeVar("R")
+Working = Callable[[str, int, int], None]
+
+
+def _unwatched(what: str, done: int, of: int) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step is given.
+
+    images    all training images, uint8 RGB (N, 3, H, W)
+    indices   (B,), those of this step
+    epoch     from 0; ``step`` counts from 0 over the whole run
+    held_out  the held-out images, for rules that show D some of them
+    labels    (N,), what is told of each training image, where anything is
+    working   ``(what, done, of)``, called while a step prepares what takes long, before it has
+              changed anything: it may raise :class:`bascule.training.loop.Stopped`
+    """
+
+    images: Tensor
+    indices: Tensor
+    epoch: int
+    step: int
+    held_out: Tensor | None = None
+    labels: Tensor | None = None
+    working: Working = _unwatched
+
+    def pixels(self, device: torch.device) -> Tensor:
+        """The images of this step, uint8 (B, 3, H, W), on ``device``."""
+        return self.images[self.indices.to(self.images.device)].to(device)
+
+
+class Trainer(Generic[R]):
+    """Networks, optimisers and all that changes while they train.
+
+    A kind of recipe has its own subclass, which says what a step is. Checkpoints hold what
+    :meth:`state_dict` tells: as it stands here, every attribute that is a network or an optimiser.
+    """
+
+    def __init__(self, recipe: R, device: torch.device) -> None:
+        self.recipe, self.device = recipe, device
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """One training step; returns its detached scalars by name."""
+        raise NotImplementedError
+
+    def preview(self) -> Image.Image:
+        """A picture of what was learnt so far: what is drawn for the same 64 latents."""
+        return grid(self.sample(fixed_z(self.recipe, 64)), 8)
+
+    def preview_judged(self) -> Image.Image | None:
+        """The reals (left) and the fakes (right) that D judged last; None where there is no D."""
+        return None
+
+    def sample(self, z: Tensor) -> Tensor:
+        """What is drawn for latents (N, z_dim), uint8 RGB (N, 3, H, W) on the CPU."""
+        raise Refusal(f"a {type(self.recipe).__name__} draws from no latents")
+
+    @property
+    def generator(self) -> nn.Module | None:
+        """The network that draws from latents (N, z_dim), images in [-1, 1]; None without one."""
+        return None
+
+    def join(self, team: Team) -> None:
+        """Train as one of several processes from now on."""
+        raise Refusal(f"a {type(self.recipe).__name__} trains on one process only")
+
+    def _parts(self) -> dict[str, Any]:
+        kinds = nn.Module | torch.optim.Optimizer
+        return {name: part for name, part in vars(self).items() if isinstance(part, kinds)}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and plain values only."""
+        return {name: part.state_dict() for name, part in self._parts().items()}
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Take weights and moments; learning rates stay those of the recipe."""
+        for name, part in self._parts().items():
+            if isinstance(part, torch.optim.Optimizer):
+                load_optimizer(part, saved[name])
+            else:
+                part.load_state_dict(saved[name])
+
+
+def prepare(batch: Tensor, augment: Sequence[Flip | Affine], space: str, now: Now) -> Tensor:
+    """From uint8 RGB to what the players see: augmented, in the colour space, in [-1, 1]."""
+    x = as_float(batch)
+    for place, transform in enumerate(augment):
+        x = transform(x, now.rng(f"augment.{place}"))
+    return to_space(x, space)
+
+
+def fixed_z(recipe: Any, n: int) -> Tensor:
+    """The latents (n, z_dim) that every sample grid of a run shows."""
+    return torch.randn(n, recipe.z_dim or 0, generator=generator(recipe.seed, "fixed z"))
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """Draw with running BatchNorm statistics and without gradients; then it is put back."""
+    net.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        net.train()

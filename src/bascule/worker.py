@@ -1,0 +1,146 @@
+"""``python -m bascule.worker JOB.json``: do one job (:mod:`bascule.jobs`) in this process.
+
+Launchers start it on this machine or on a cluster. While it trains it prints a JSON line a few
+times a second: ``{"epoch": ..., "images_per_s": ..., "scalars": {...}}``. What goes wrong for a
+reason outside the program is one line on standard error. Exit codes: 0 done, 2 refused, 130
+interrupted. It stops when the process that started it is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bascule import jobs
+from bascule.errors import Refusal, lacks_memory, of_system
+from bascule.jobs import Job, MeasureRun, PlayTrials, TrainRun
+from bascule.runs.store import Store
+
+if TYPE_CHECKING:
+    from bascule.training.loop import Probe
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do the job in the file that is named; returns the exit code."""
+    try:
+        return _done(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:
+        print("bascule: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Refusal as refusal:
+        return _refused(refusal)
+    except OSError as error:
+        return _refused(of_system(error))
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        return _refused(Refusal(f"not enough memory ({error}): give smaller numbers"))
+
+
+def _done(arguments: Sequence[str]) -> int:
+    if len(arguments) != 1:
+        raise Refusal(f"{len(arguments)} arguments: expected `python -m bascule.worker JOB.json`")
+    return do(jobs.read(Path(arguments[0])))
+
+
+def _refused(refusal: Refusal) -> int:
+    with suppress(OSError):  # standard error may be full or closed, too
+        print(f"bascule: {' '.join(str(refusal).split())}", file=sys.stderr, flush=True)
+    return 2
+
+
+def do(job: Job) -> int:
+    """Do a job; returns the exit code. Each kind loads only what it needs."""
+    if isinstance(job, TrainRun):
+        return _train(job)
+    return _measure(job) if isinstance(job, MeasureRun) else _play_trials(job)
+
+
+def _train(job: TrainRun) -> int:
+    from bascule.runs.execute import execute
+    from bascule.training.machine import leave_compiler_unloaded
+    from bascule.training.pace import Lines
+
+    parent = os.getppid()
+    store = Store(Path(job.runs))
+    run = store.find(job.run)
+    if not getattr(run.recipe, "compile", False):  # some kinds cannot be compiled
+        leave_compiler_unloaded()
+    images = run.recipe.data.load()
+    lines = Lines(run.recipe, len(images.indices("train")) // run.recipe.batch)
+    state = execute(
+        run,
+        store,
+        (*_probes(job), lines),
+        images,
+        lambda: os.getppid() != parent,
+        job.branches,
+        tensorboard=job.tensorboard,
+    )
+    return INTERRUPTED if state == "interrupted" else 0
+
+
+def _probes(job: TrainRun) -> list[Probe]:
+    """The user's."""
+    if not job.probes:
+        return []  # most have none, and what reads their names takes seconds to load
+    from bascule.runs.own import probe_named
+
+    return [probe_named(words) for words in job.probes]
+
+
+def _measure(job: MeasureRun) -> int:
+    from bascule.experiments.experiment import Measure
+    from bascule.experiments.measuring import measure_run
+    from bascule.runs.evaluations import keep_with_picture
+
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    run = Store(Path(job.runs)).find(job.run)
+    measure = job.measure
+    if isinstance(measure, Measure):
+        measure = measure.with_own(job.metrics, job.features)
+    images = run.recipe.data.load()
+    for epoch in job.epochs:
+        keep_with_picture(run.folder, *measure_run(run, images, measure, epoch))
+    return 0
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent is gone; what is measured so far is kept."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(INTERRUPTED)
+
+
+def _play_trials(job: PlayTrials) -> int:
+    from bascule.experiments.tuning import load, study_of, work
+    from bascule.features.extractors import extractor
+    from bascule.runs.execute import stop_signals
+
+    parent = os.getppid()
+    tuning = load(Path(job.file), job.quick).with_settings(dict(job.settings), job.name)
+    study = study_of(tuning, job.storage)
+    images = tuning.trial({}).data.load()
+    store = Store(Path(job.runs))
+    with stop_signals() as stopped:
+
+        def stop() -> bool:
+            return stopped() or os.getppid() != parent
+
+        done = work(
+            *(study, tuning, store, images, extractor(), tuning.folder(store)),
+            *(job.trials, job.until, stop, job.worker),
+        )
+    return 0 if done else INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

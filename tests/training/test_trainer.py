@@ -1,0 +1,94 @@
+"""A kind of recipe of one's own: plain fields, and a trainer with a step."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from bascule.data.faces import Faces
+from bascule.errors import Refusal
+from bascule.training.gan import Recipe
+from bascule.training.loop import Probe, train
+from bascule.training.recipe import AnyRecipe, as_recipe
+from bascule.training.state import begin
+from bascule.training.trainer import Batch, Trainer
+
+
+@dataclass(frozen=True)
+class MeanRecipe(AnyRecipe):
+    """A network learns the mean picture."""
+
+    data: Faces = Faces(n=20, size=32)
+    model: Any = None
+    batch: int = 4
+    lr: float = 0.1
+
+    @property
+    def scalars(self) -> tuple[str, ...]:
+        return ("error",)
+
+    def build(self) -> "MeanTrainer":
+        return MeanTrainer(self)
+
+
+class MeanTrainer(Trainer[MeanRecipe]):
+    def __init__(self, recipe: MeanRecipe) -> None:
+        super().__init__(recipe, torch.device("cpu"))
+        self.net = nn.Linear(1, 3 * 32 * 32)
+        self.optimizer = torch.optim.Adam(self.net.parameters(), recipe.lr)
+
+    def step(self, batch: Batch) -> dict[str, torch.Tensor]:
+        x = batch.pixels(self.device).flatten(1) / 255
+        error = (self.net(torch.ones(len(x), 1)) - x).square().mean()
+        self.optimizer.zero_grad()
+        error.backward()
+        self.optimizer.step()
+        return {"error": error.detach()}
+
+
+IMAGES = torch.full((16, 3, 32, 32), 51, dtype=torch.uint8)
+
+
+class Rows(Probe):
+    def __init__(self) -> None:
+        self.errors: list[float] = []
+
+    def epoch_done(self, record) -> None:
+        self.errors.append(record.row["error"])
+
+
+def test_a_step_of_ones_own_is_trained_by_the_loop():
+    torch.manual_seed(0)
+    state, rows = begin(MeanRecipe(epochs=30)), Rows()
+    train(state, IMAGES, [rows])
+    assert (state.epoch, state.step) == (30, 120)
+    assert rows.errors[-1] < 1e-3 < 0.05 < rows.errors[0]
+
+
+def test_networks_and_optimisers_are_kept_without_a_word(same):
+    state, other = begin(MeanRecipe(epochs=2)), begin(MeanRecipe(epochs=2, lr=0.2))
+    train(state, IMAGES)
+    assert set(state.state_dict()["game"]) == {"net", "optimizer"}
+    other.load_state_dict(state.state_dict())
+    assert same(other.trainer.net.state_dict(), state.trainer.net.state_dict())
+    assert other.trainer.optimizer.param_groups[0]["lr"] == 0.2  # rates stay the recipe's
+
+
+def test_what_a_kind_cannot_do_is_refused_in_one_line():
+    recipe = MeanRecipe()
+    trainer = recipe.build()
+    assert not recipe.is_diagnosable and recipe.gan_objective is None and not recipe.code_layers
+    assert trainer.generator is None and trainer.preview_judged() is None
+    with pytest.raises(Refusal, match="MeanRecipe draws from no latents"):
+        trainer.sample(torch.zeros(1, 4))
+    with pytest.raises(Refusal, match="torchrun with a MeanRecipe"):
+        recipe.check_processes(2)
+    recipe.check_processes(1)
+
+
+def test_only_a_recipe_is_one():
+    assert as_recipe(Recipe(), "no") == Recipe()
+    with pytest.raises(Refusal, match="no recipe here"):
+        as_recipe({"epochs": 3}, "no recipe here")
