@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from bascule.errors import Refusal
+from bascule.experiments.interval import Interval
 from bascule.experiments.predictions import (
     KID,
     Alike,
@@ -22,7 +23,6 @@ from bascule.experiments.predictions import (
     check,
     mean_tv,
 )
-from bascule.experiments.verdict import Interval
 
 
 def curves(**arms):

@@ -19,22 +19,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from math import inf, isfinite, nan
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from bascule.errors import Refusal, unknown
 from bascule.experiments.digits import bracketed
 from bascule.experiments.digits import region as region_told
+from bascule.experiments.interval import Interval
 from bascule.experiments.scalars import Scalar, limits, meaning, of_difference, stem
 from bascule.features.extractors import DEFAULT
 from bascule.metrics.measured import METRICS
 from bascule.metrics.measurement import HELD_OUT, Measurement, known_quantities, measurement
 from bascule.metrics.numbers import NUMBERS
 from bascule.metrics.quantity import ANY, POSITIVE, Limits
-
-if TYPE_CHECKING:
-    from bascule.experiments.verdict import Interval
 
 Curve = Mapping[str, np.ndarray]  # scalar name -> (epochs,)
 Curves = Mapping[str, Mapping[int, Curve]]  # arm -> seed -> curve

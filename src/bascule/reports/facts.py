@@ -13,9 +13,10 @@ import numpy as np
 from bascule.experiments.digits import ROUNDING, bracketed, rounded
 from bascule.experiments.digits import number as number
 from bascule.experiments.digits import region as region
+from bascule.experiments.interval import Interval
 from bascule.experiments.predictions import Curve
 from bascule.experiments.scalars import limits
-from bascule.experiments.verdict import Interval, t_interval
+from bascule.experiments.verdict import t_interval
 from bascule.interventions import Intervention
 from bascule.metrics.quantity import ANY, Limits
 from bascule.reports.curves import Change
