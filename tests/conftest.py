@@ -150,3 +150,66 @@ def bascule(tmp_path, monkeypatch, capsys):
         return code, said.out, said.err
 
     return call
+
+
+# A metric, an extractor and a probe as a user writes them.
+MINE = """
+from dataclasses import dataclass
+
+import numpy as np
+
+from bascule.features import FeatureExtractor
+from bascule.metrics import Metric
+from bascule.training.loop import Probe
+
+
+@dataclass(frozen=True)
+class Bright(Metric):
+    above: int = 100
+    name = "bright"
+    better = "higher"
+    on = "pixels"
+    limits = (0.0, 1.0)
+    explained = "the share of bright pixels"
+
+    def measure(self, fakes, reals):
+        assert fakes.dtype == reals.dtype == np.uint8 and fakes.shape[1:] == reals.shape[1:]
+        return float((fakes > self.above).mean())
+
+
+class Apart(Metric):
+    name = "apart"
+
+    def measure(self, fakes, reals):
+        return np.linalg.norm(fakes.mean(0) - reals.mean(0))
+
+
+class Colours(FeatureExtractor):
+    name = "colours"
+    dim = 6
+
+    def __call__(self, images):
+        x = images.reshape(len(images), 3, -1) / 255
+        return np.concatenate([x.mean(2), x.std(2)], 1)
+
+
+class Steps(Probe):
+    adds = ("steps",)
+
+    def __init__(self):
+        self.seen = 0
+
+    def step_done(self, state, seconds):
+        self.seen += 1
+
+    def epoch_done(self, record):
+        record.add("steps", self.seen)
+"""
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """A file of the user's that defines them."""
+    path = tmp_path / "mine.py"
+    path.write_text(MINE, "utf-8")
+    return path

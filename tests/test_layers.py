@@ -10,7 +10,19 @@ import bascule
 ROOT = Path(bascule.__file__).parent
 LAYERS = {
     **dict.fromkeys(
-        ["errors", "now", "laws", "game", "atomic", "reading", "typed", "processes", "team"], 0
+        [
+            "errors",
+            "now",
+            "laws",
+            "game",
+            "atomic",
+            "reading",
+            "sources",
+            "typed",
+            "processes",
+            "team",
+        ],
+        0,
     ),
     **dict.fromkeys(["data", "models", "objectives"], 1),
     **dict.fromkeys(["interventions", "latents", "metrics", "features", "penalties"], 2),
@@ -124,6 +136,34 @@ def test_imports_go_only_downwards():
     )
     found = complaints(modules)
     assert not found, "\n".join(found)
+
+
+def circles(modules: dict[str, str]) -> list[str]:
+    """The modules that import each other, directly or not, anywhere in them."""
+    asks = {
+        name: imports_of(name, source, modules) & set(modules) - {name}
+        for name, source in modules.items()
+    }
+    while free := [name for name, imported in asks.items() if not imported]:
+        for name in free:
+            del asks[name]
+        asks = {name: imported - set(free) for name, imported in asks.items()}
+    return sorted(asks)  # what is left imports one another, or imports such modules
+
+
+def test_no_modules_import_each_other():
+    assert not circles(modules_of(ROOT))
+
+
+def test_a_circle_is_found_also_for_a_type_checker():
+    circle = {
+        "bascule.a": "import bascule.b",
+        "bascule.b": "if TYPE_CHECKING:\n    from bascule.c import C",
+        "bascule.c": "def f():\n    from bascule import a",
+        "bascule.d": "",
+    }
+    assert circles(circle) == ["bascule.a", "bascule.b", "bascule.c"]
+    assert not circles(circle | {"bascule.b": ""})
 
 
 FAULTS = {

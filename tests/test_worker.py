@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from bascule import jobs, worker
+from bascule.data.faces import Faces
 from bascule.experiments import Measure
 from bascule.jobs import MeasureRun, TrainRun
+from bascule.runs.brought import load_file
 from bascule.runs.codec import encode
 from bascule.runs.evaluations import evaluations
 from bascule.runs.execute import execute
@@ -76,7 +78,7 @@ from bascule.training.state import begin
 torch.set_num_threads(1)
 recipe = decode({recipe})
 state, images = begin(recipe), recipe.data.load()
-train(recipe, state, torch.from_numpy(images.pixels[images.indices("train")]))
+train(state, torch.from_numpy(images.pixels[images.indices("train")]))
 print("torch._dynamo" in sys.modules)
 
 def told(value):
@@ -101,6 +103,40 @@ def test_it_measures_at_every_epoch_that_is_asked_for(make_run, store, tiny):
     assert [(e.epoch, e.fakes) for e in evaluations(run.folder)] == [(2, 12), (4, 12)]
 
 
+def test_it_measures_with_metrics_and_features_of_the_users(make_run, store, tiny, mine):
+    run, own = make_run(tiny.but(data=Faces(n=60, size=32, held_out=0.5))), load_file(mine)
+    execute(run, store)
+    asked = Measure(
+        12, attributes=False, metrics=(own.Bright(above=90), own.Apart), features=own.Colours()
+    )
+    path = written(store, run, MeasureRun, asked.plain(), (4,), *asked.own_words())
+    assert worker.main([str(path)]) == 0
+    (found,) = evaluations(run.folder)
+    assert {"bright[pixels]", "KID[colours]"} <= set(found.labels) and asked.is_done(found)
+
+
+def test_features_of_which_too_few_images_leave_no_number_are_not_measured_again(
+    make_run, store, tiny, mine
+):
+    run = make_run(tiny)
+    execute(run, store)
+    asked = Measure(12, attributes=False, features=load_file(mine).Colours())
+    path = written(store, run, MeasureRun, asked.plain(), (4,), *asked.own_words())
+    assert worker.main([str(path)]) == 0
+    (found,) = evaluations(run.folder)
+    assert not found.values and found.left_out and asked.is_done(found)
+
+
+def test_probes_of_the_users_watch_what_it_trains(make_run, store, tiny, mine, capsys):
+    run, broken = make_run(tiny.but(epochs=2)), make_run(tiny.but(epochs=3))
+    assert worker.main([str(written(store, run, TrainRun, (), (f"{mine}:Steps",)))]) == 0
+    assert all(row["steps"] > 0 for row in run.rows()) and len(run.rows()) == 2
+    mine.write_text(mine.read_text("utf-8").replace("self.seen += 1", "1 / 0"), "utf-8")
+    assert worker.main([str(written(store, broken, TrainRun, (), (f"{mine}:Steps",)))]) == 2
+    told = "bascule: the probe Steps failed: ZeroDivisionError: division by zero"
+    assert capsys.readouterr().err.splitlines()[-1] == told
+
+
 @pytest.mark.parametrize("arguments", [[], ["a.json", "b.json"], ["gone.json"]])
 def test_what_it_cannot_do_is_one_line_and_exit_code_2(capsys, arguments):
     assert worker.main(arguments) == 2
@@ -123,7 +159,7 @@ def test_it_tells_how_far_it_is_and_saves_at_a_signal(make_run, store, tiny):
         assert began.wait(60) == 130
     assert told.keys() == {"epoch", "images_per_s", "scalars"} and "D_x" in told["scalars"]
     assert run.status["state"] == "interrupted"
-    assert run.load_checkpoint()["epoch"] >= 1
+    assert run.load_checkpoint()["step"] >= 1
 
 
 PARENT = """

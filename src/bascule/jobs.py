@@ -23,11 +23,15 @@ class TrainRun:
 
     ``runs``: the folder of all runs, where the parent of a fork is found. ``run``: the run's
     folder. ``branches``: epochs whose checkpoint is kept, because other runs fork from it.
+    ``probes``: the user's, as :func:`bascule.runs.own.words_for` tells them. ``tensorboard``: write
+    TensorBoard events, too.
     """
 
     runs: str
     run: str
     branches: tuple[int, ...] = ()
+    probes: tuple[str, ...] = ()
+    tensorboard: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,16 @@ class MeasureRun:
 
     ``measure``: a ``Measure``, ``MeasureTranslation`` or ``MeasureCoding``
     (:mod:`bascule.experiments.experiment`). ``epochs``: of the checkpoints that are measured.
+    ``metrics`` and ``features``: the user's, which a ``Measure`` is given in addition, as
+    :func:`bascule.runs.own.words_for` tells them.
     """
 
     runs: str
     run: str
     measure: Any
     epochs: tuple[int, ...]
+    metrics: tuple[str, ...] = ()
+    features: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,15 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bascule import jobs
 from bascule.errors import Refusal, lacks_memory, of_system
 from bascule.jobs import Job, MeasureRun, PlayTrials, TrainRun
 from bascule.runs.store import Store
+
+if TYPE_CHECKING:
+    from bascule.training.loop import Probe
 
 INTERRUPTED = 130
 
@@ -72,19 +76,40 @@ def _train(job: TrainRun) -> int:
         leave_compiler_unloaded()
     images = run.recipe.data.load()
     lines = Lines(run.recipe, len(images.indices("train")) // run.recipe.batch)
-    state = execute(run, store, (lines,), images, lambda: os.getppid() != parent, job.branches)
+    state = execute(
+        run,
+        store,
+        (*_probes(job), lines),
+        images,
+        lambda: os.getppid() != parent,
+        job.branches,
+        tensorboard=job.tensorboard,
+    )
     return INTERRUPTED if state == "interrupted" else 0
 
 
+def _probes(job: TrainRun) -> list[Probe]:
+    """The user's."""
+    if not job.probes:
+        return []  # most have none, and what reads their names takes seconds to load
+    from bascule.runs.own import probe_named
+
+    return [probe_named(words) for words in job.probes]
+
+
 def _measure(job: MeasureRun) -> int:
+    from bascule.experiments.experiment import Measure
     from bascule.experiments.measuring import measure_run
     from bascule.runs.evaluations import keep_with_picture
 
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     run = Store(Path(job.runs)).find(job.run)
+    measure = job.measure
+    if isinstance(measure, Measure):
+        measure = measure.with_own(job.metrics, job.features)
     images = run.recipe.data.load()
     for epoch in job.epochs:
-        keep_with_picture(run.folder, *measure_run(run, images, job.measure, epoch))
+        keep_with_picture(run.folder, *measure_run(run, images, measure, epoch))
     return 0
 
 

@@ -16,7 +16,7 @@ from bascule.experiments.measurable import (
 from bascule.experiments.predictions import HELD_OUT_COVERAGE, KID, mean_tv
 from bascule.presets import cyclegan_light
 
-C_T = KID.replace("KID", "C_T")
+C_T = str(KID).replace("KID", "C_T")
 
 
 def images(n: int, held_out: int | None = None, name: str = "mine", labels=None) -> ImageSet:

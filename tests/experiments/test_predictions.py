@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from bascule.errors import Refusal
+from bascule.experiments.interval import Interval
 from bascule.experiments.predictions import (
     KID,
     Alike,
@@ -22,7 +23,6 @@ from bascule.experiments.predictions import (
     check,
     mean_tv,
 )
-from bascule.experiments.verdict import Interval
 
 
 def curves(**arms):
@@ -85,7 +85,7 @@ def measured(**arms):
     """``measured(a=[...])``: KID and mmd are the given numbers, None where nothing was measured."""
     nan = float("nan")
     values = {arm: np.array([nan if v is None else v for v in row]) for arm, row in arms.items()}
-    return {arm: {7: {KID: row, "mmd": row}} for arm, row in values.items()}
+    return {arm: {7: {str(KID): row, "mmd": row}} for arm, row in values.items()}
 
 
 def test_what_was_measured_at_a_few_epochs_is_their_mean():

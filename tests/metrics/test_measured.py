@@ -8,7 +8,15 @@ import pytest
 from bascule.errors import Refusal
 from bascule.metrics.frechet import frechet_distance
 from bascule.metrics.manifold import expected_coverage
-from bascule.metrics.measured import METRICS, ON_HELD_OUT, against_held_out, least, measure
+from bascule.metrics.measured import (
+    METRICS,
+    ON_HELD_OUT,
+    against_held_out,
+    least,
+    measure,
+    take,
+)
+from bascule.metrics.metric import Metric
 from bascule.metrics.mmd import polynomial_mmd
 from bascule.metrics.vendi import vendi_score
 from bascule.now import address
@@ -121,17 +129,16 @@ def test_sets_are_disjoint_and_at_most_ten():
     """Fakes that are numbered: each set's spread of numbers tells which it took."""
     taken = []
 
-    class Spy:
-        def __call__(self, sample):
-            taken.append(sample.x)
+    class Spy(Metric):
+        name = "spy"
+
+        def measure(self, fakes, reals):
+            assert reals is TRAIN
+            taken.append(fakes)
             return 0.0
 
-    from dataclasses import replace
-
     fake = np.arange(1250.0)[:, None] * np.ones(D)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(METRICS, "spy", replace(METRICS["spread"], value=Spy()))
-        assert measure("spy", fake, TRAIN, HELD_OUT)["spy"].repeats == 10
+    assert take([Spy()], fake, TRAIN, HELD_OUT)["spy"].repeats == 10
     fakes, floor = np.concatenate(taken[:10])[:, 0], taken[10]
     assert len(taken) == 11 and len(np.unique(fakes)) == 1200
     assert (np.sort(floor, axis=0) == np.sort(HELD_OUT, axis=0)).all()
@@ -182,13 +189,13 @@ def test_the_fewest_images_that_a_metric_needs_give_a_number(name):
     """And one fewer of any kind is refused."""
     fewest = least(name)
     sets = law(fewest.fakes, 8), TRAIN[: fewest.train], HELD_OUT[: fewest.held_out]
-    take = measure if name in METRICS else of_held_out
-    found = take([name], *sets)[name]
+    of = measure if name in METRICS else of_held_out
+    found = of([name], *sets)[name]
     assert np.isfinite([found.value, found.floor]).all()
     for place in range(3):
         fewer = [x[:-1] if k == place else x for k, x in enumerate(sets)]
         with pytest.raises(Refusal, match=f"^{name} needs "):
-            take([name], *fewer)
+            of([name], *fewer)
 
 
 def of_held_out(names, fake, train, held_out):

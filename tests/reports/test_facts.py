@@ -5,7 +5,7 @@ from math import inf, nan
 import numpy as np
 from fakes import ARMS, SWITCH
 
-from bascule.experiments.verdict import Interval
+from bascule.experiments.interval import Interval
 from bascule.reports import facts
 from bascule.reports.curves import Change
 

@@ -7,11 +7,12 @@ import hashlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bascule.cli.numbers import a_seed, whole
-from bascule.cli.play import add_settings, load, settings
+from bascule.cli.play import add_settings, add_tensorboard, load, settings
 from bascule.errors import Refusal
 from bascule.runs.store import Run, Store, slug
 
@@ -33,6 +34,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
     _experiment(run)
     run.add_argument("--arm", action="append", default=[], metavar="ARM", help="only this arm")
     add_cluster(run)
+    add_tensorboard(run)
     run.set_defaults(do=do_run)
 
     report = verbs.add_parser("report", help="write an experiment's note from the runs there are")
@@ -164,7 +166,12 @@ def _known(args: argparse.Namespace) -> list[Experiment]:
     if args.data:  # as a setting, so that notes tell it and a command repeats it
         args.set = [f"data={said(_data_of(args.data, known))}", *args.set]
         args.data = None
-    return [found.with_settings(settings(args.set)) for found in known]
+    if tensorboard := getattr(args, "tensorboard", False):
+        from bascule.training.probes import check_tensorboard
+
+        check_tensorboard()
+    found = [each.with_settings(settings(args.set)) for each in known]
+    return [replace(each, tensorboard=tensorboard) for each in found]
 
 
 def _data_of(name: str, known: Sequence[Experiment]) -> Data:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bascule.evaluation.evaluation import Evaluation
     from bascule.experiments.experiment import Measures
     from bascule.experiments.measuring import Means
+    from bascule.metrics.metric import Metric
     from bascule.training.recipe import AnyRecipe
 
 OUTPUT = "default: the run; for a folder of pictures, evaluations/ beside the runs"
@@ -38,10 +39,18 @@ def add(verbs: argparse._SubParsersAction) -> None:
     evaluate.add_argument("--all-epochs", action="store_true", help="every kept checkpoint")
     evaluate.add_argument(
         "--extractor",
+        "--features",
         action="append",
         default=[],
         metavar="NAME",
         help=_extractors,
+    )
+    evaluate.add_argument(
+        "--metric",
+        action="append",
+        default=[],
+        metavar="FILE:NAME",
+        help="a metric of your own, such as my_metrics.py:Eyes; may be repeated",
     )
     evaluate.add_argument(
         "--standing",
@@ -82,7 +91,19 @@ def add(verbs: argparse._SubParsersAction) -> None:
 def _extractors() -> str:
     from bascule.features.extractors import DEFAULT, EXTRACTORS
 
-    return f"{', '.join(EXTRACTORS)} (default: {DEFAULT}); may be repeated"
+    known = ", ".join(EXTRACTORS)
+    return f"{known}, or one of your own, FILE:NAME (default: {DEFAULT}); may be repeated"
+
+
+def metrics_of(args: argparse.Namespace) -> tuple[Metric, ...]:
+    """The user's metrics that are asked for."""
+    from bascule.runs.own import metric_named
+
+    found = tuple(metric_named(text) for text in dict.fromkeys(args.metric))
+    for name in (names := [metric.name for metric in found]):
+        if names.count(name) > 1:
+            raise Refusal(f"--metric {args.metric[-1]}: two metrics are called {name!r}")
+    return found
 
 
 def do_evaluate(args: argparse.Namespace) -> int:
@@ -108,6 +129,8 @@ def _run(args: argparse.Namespace, run: Run) -> int:
         raise Refusal("--epoch and --all-epochs: give one of them")
     measure, means = _measure_of(args, run.recipe), _means(args)
     check_measure(run, measure)
+    if means.metrics and run.recipe.evaluates == "codes":
+        raise Refusal(f"--metric: {run.id} is a network of SDPC, which draws no fakes to measure")
     images = load_images(run.playable.data)
     epochs = run.kept_epochs() if args.all_epochs else args.epoch or [None]
     if not epochs:
@@ -144,8 +167,11 @@ def _means(args: argparse.Namespace) -> Means:
     from bascule.cli.progress import counter
     from bascule.experiments.measuring import Means
     from bascule.features.extractors import DEFAULT
+    from bascule.runs.own import extractor_named
 
-    return Means(tuple(args.extractor or [DEFAULT]), args.standing, args.seed, counter)
+    names = dict.fromkeys(args.extractor or [DEFAULT])
+    spaces = tuple(extractor_named(name) if ":" in name else name for name in names)
+    return Means(spaces, metrics_of(args), args.standing, args.seed, counter)
 
 
 def _folder(args: argparse.Namespace, path: Path) -> int:
@@ -161,6 +187,7 @@ def _folder(args: argparse.Namespace, path: Path) -> int:
         )
     if args.epoch is not None or args.all_epochs:
         raise Refusal(f"{path} is a folder of pictures: it has no epochs")
+    means = _means(args)  # refused before anything is read
     whole = path.resolve()
     if args.output and whole in (args.output.resolve(), *args.output.resolve().parents):
         raise Refusal(f"-o {args.output}: the pictures are there; give another folder")
@@ -170,7 +197,7 @@ def _folder(args: argparse.Namespace, path: Path) -> int:
     with counter("reading the pictures") as tell:
         fakes = pictures_in(path, tell)[: args.n]
     images = load_images(named_data(args.data, fakes.shape[-1]))
-    told = measure_fakes(fakes, images, whole.name, None, not args.no_attributes, _means(args))
+    told = measure_fakes(fakes, images, whole.name, None, not args.no_attributes, means)
     _tell(output, *told)
     return 0
 

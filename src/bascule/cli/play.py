@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bascule.data.images import ImageSet
     from bascule.data.source import Data, DataSource, PairSource
     from bascule.team import Team
+    from bascule.training.loop import Probe
     from bascule.training.recipe import AnyRecipe
 
 
@@ -48,10 +49,12 @@ def add(verbs: argparse._SubParsersAction) -> None:
     )
     train.add_argument("--name", help="what to call the run")
     add_settings(train)
+    add_probes(train)
     train.set_defaults(do=do_train)
 
     resume = verbs.add_parser("resume", help="go on with a run that was stopped")
     resume.add_argument("run", help="a run's id, a part of it, or its folder")
+    add_probes(resume)
     resume.set_defaults(do=do_resume)
 
     forks = verbs.add_parser("fork", help="branch a run under a changed rule")
@@ -73,7 +76,37 @@ def add(verbs: argparse._SubParsersAction) -> None:
     forks.add_argument("--epochs", type=an_epoch, metavar="N", help="epochs after the branch")
     forks.add_argument("--name", help="what to call the fork")
     add_settings(forks)
+    add_probes(forks)
     forks.set_defaults(do=do_fork)
+
+
+def add_probes(verb: argparse.ArgumentParser) -> None:
+    """Add to a verb that trains what watches the run."""
+    verb.add_argument(
+        "--probe",
+        action="append",
+        default=[],
+        metavar="FILE:NAME",
+        help="a probe of your own, such as my_probes.py:Count; may be repeated",
+    )
+    add_tensorboard(verb)
+
+
+def add_tensorboard(verb: argparse.ArgumentParser) -> None:
+    """Add ``--tensorboard`` to a verb that trains."""
+    verb.add_argument(
+        "--tensorboard", action="store_true", help="write TensorBoard events to the run's folder tb"
+    )
+
+
+def probes_of(args: argparse.Namespace) -> tuple[Probe, ...]:
+    """The user's probes that are asked for; refuses TensorBoard where it is not installed."""
+    from bascule.runs.own import probe_named
+    from bascule.training.probes import check_tensorboard
+
+    if args.tensorboard:
+        check_tensorboard()
+    return tuple(map(probe_named, args.probe))
 
 
 def add_settings(
@@ -141,7 +174,7 @@ def do_train(args: argparse.Namespace) -> int:
         name = args.name or f"{Path(args.preset).stem} {images.name} s{recipe.seed}"
         return store.create(recipe, name, images.digest, processes=processes())
 
-    return train_run(create, recipe, store)
+    return train_run(create, recipe, store, args)
 
 
 def preset(name: str) -> AnyRecipe:
@@ -248,7 +281,7 @@ def named_sets(name: str, size: int) -> PairSource:
 def do_resume(args: argparse.Namespace) -> int:
     store = Store(args.runs)
     run = store.find(args.run)
-    return train_run(lambda images: run, run.playable, store)
+    return train_run(lambda images: run, run.playable, store, args)
 
 
 def do_fork(args: argparse.Namespace) -> int:
@@ -274,7 +307,7 @@ def do_fork(args: argparse.Namespace) -> int:
     def create(images: ImageSet) -> Run:
         return fork(store, parent, args.at_epoch, recipe, name, processes=processes())
 
-    return train_run(create, recipe, store)
+    return train_run(create, recipe, store, args)
 
 
 def _one_change(text: str, extra: Sequence[type]) -> Any:
@@ -286,7 +319,12 @@ def _one_change(text: str, extra: Sequence[type]) -> Any:
     return change
 
 
-def train_run(create: Callable[[ImageSet], Run], recipe: AnyRecipe, store: Store) -> int:
+def train_run(
+    create: Callable[[ImageSet], Run],
+    recipe: AnyRecipe,
+    store: Store,
+    args: argparse.Namespace,
+) -> int:
     """Train the run that ``create`` makes of the recipe's images, or finds; then write its note.
 
     As one of several processes, where ``torchrun`` has started them: the first one does what is
@@ -296,6 +334,7 @@ def train_run(create: Callable[[ImageSet], Run], recipe: AnyRecipe, store: Store
     from bascule.team import joined
     from bascule.training.machine import check_device
 
+    probes = probes_of(args)
     if processes() > 1:
         check_device(recipe.device)  # each is given its own before it plays
     with joined(recipe.device.partition(":")[0]) as team:
@@ -306,10 +345,17 @@ def train_run(create: Callable[[ImageSet], Run], recipe: AnyRecipe, store: Store
         run = create(images)
         if team:
             team.told(str(run.folder))
-        return _lead(run, images, store, team)
+        return _lead(run, images, store, team, probes, args.tensorboard)
 
 
-def _lead(run: Run, images: ImageSet, store: Store, team: Team | None) -> int:
+def _lead(
+    run: Run,
+    images: ImageSet,
+    store: Store,
+    team: Team | None,
+    probes: Sequence[Probe],
+    tensorboard: bool,
+) -> int:
     from bascule.cli.progress import Bar, bars
     from bascule.experiments.measurable import announcement
     from bascule.reports.run_note import write_run_note
@@ -322,7 +368,8 @@ def _lead(run: Run, images: ImageSet, store: Store, team: Team | None) -> int:
     print(f"run: {run.folder}", file=sys.stderr)
     with bars() as progress:
         task = progress.add_task(run.name, total=recipe.epochs, speed="", completed=len(run.rows()))
-        state = execute(run, store, (Bar(recipe, steps, progress, task),), images, team=team)
+        watchers = (*probes, Bar(recipe, steps, progress, task))
+        state = execute(run, store, watchers, images, team=team, tensorboard=tensorboard)
     relatives = [store.find(run.fork.parent)] if run.fork else []
     page = write_run_note(run, images.credit, relatives)
     if state == "interrupted":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bascule import atomic
 from bascule.cli.numbers import a_seed, an_epoch, real, whole
-from bascule.cli.play import add_settings, load, named_data, settings, train_run
+from bascule.cli.play import add_probes, add_settings, load, named_data, settings, train_run
 from bascule.errors import Refusal, unknown
 from bascule.runs.store import Run, Store, slug
 
@@ -30,6 +30,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
     fit.add_argument("--preset", default="sdpc", help=_presets)
     fit.add_argument("--name", help="what to call the run")
     add_settings(fit, example="epochs=50 data.n=500 settle.k_fb=2")
+    add_probes(fit)
     fit.set_defaults(do=do_fit)
 
     show = parts.add_parser(
@@ -109,7 +110,7 @@ def do_fit(args: argparse.Namespace) -> int:
         name = args.name or f"{args.preset} {images.name} s{recipe.seed}"
         return store.create(recipe, name, images.digest)
 
-    return train_run(create, recipe, store)
+    return train_run(create, recipe, store, args)
 
 
 def do_show(args: argparse.Namespace) -> int:

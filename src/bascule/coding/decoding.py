@@ -22,10 +22,9 @@ from bascule.features.cache import features_of
 from bascule.features.extractor import Extractor, label
 from bascule.metrics.least import Sizes
 from bascule.metrics.measured import Measured, least, measure, over_pictures
+from bascule.metrics.numbers import LOW_PASS, SPLIT
 from bascule.metrics.translation import likeness, pixel_error
 from bascule.models.sdpc import infer
-
-LOW_PASS, SPLIT = "low-pass", "split"
 
 
 def decoded(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from math import isfinite, nan
-from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -31,14 +30,16 @@ from bascule.metrics.measured import (
     against_held_out,
     least,
     measure,
+    take,
 )
+from bascule.metrics.metric import Metric
+from bascule.metrics.quantity import Better
 from bascule.metrics.support import birthday, near_duplicate_threshold
+from bascule.sources import code_of
 
-STATISTICS = (
-    *("FD", "KID", "precision", "recall", "density", "coverage", "Vendi"),
-    *("1-NN accuracy", "C_T", "authenticity"),
-)
+STATISTICS = tuple(name for name, metric in METRICS.items() if metric.by_default)
 SUPPORT, ATTRIBUTES, PATCHES = "support at least", "attributes", "SWD"
+PIXELS = "pixels"  # in the brackets of what sees pixels, not features
 # The fewest images that each needs: one place for what is left out, before training and after.
 LEAST: dict[str, Sizes] = {
     **{name: least(name) for name in (*STATISTICS, *ON_HELD_OUT)},
@@ -46,7 +47,6 @@ LEAST: dict[str, Sizes] = {
     PATCHES: patches.LEAST,
     ATTRIBUTES: attributes.LEAST,
 }
-Better = Literal["lower", "higher", "floor"]
 Counter = Callable[[str], AbstractContextManager[Progress]]
 
 
@@ -91,11 +91,13 @@ def evaluate(
     subject: str = "fakes",
     epoch: int | None = None,
     seed: int = 0,
+    own: Sequence[Metric] = (),
 ) -> tuple[Evaluation, Image.Image]:
     """Measure ``fakes``, uint8 (N, 3, H, W), against the train and held-out images of ``images``.
 
     Every statistic is taken in the space of each extractor; where ``classifier`` is given, the
-    exact attributes too. A statistic that needs more images than there are (:data:`LEAST`) is left
+    exact attributes too. ``own``: metrics of the user's; those on
+    pixels are taken once. A statistic that needs more images than there are (:data:`LEAST`) is left
     out with its reason, and nothing else is lost. ``counter(what)`` gives a context with a
     :data:`Progress` to tell. Returns the evaluation, and the fakes beside their nearest training
     images (by the first extractor). Raises :class:`Refusal` for fakes of another size.
@@ -105,11 +107,16 @@ def evaluate(
     lost = too_few(LEAST, sizes_of(images, len(fakes)))
     kept = _Kept(images)
     picture: Image.Image | None = None
+    on_pixels = [metric for metric in own if metric.on == "pixels"]
+    on_features = [metric for metric in own if metric.on == "features"]
+    with counter("measuring pixels") if on_pixels else nullcontext():
+        pixels = _own(on_pixels, fakes, images.pixels[train], images.pixels[held_out], seed)
     for extractor in extractors:
         with counter(f"features of the images by {extractor.name}") as tell:
             real = features_of(images, extractor, tell)
         with counter(f"features of the fakes by {extractor.name}") as tell:
             fake = extractor(fakes, tell)
+        more = _own(on_features, fake, real[train], real[held_out], seed)
         asked = [name for name in STATISTICS if name not in lost]
         found = measure(asked, fake, real[train], real[held_out], seed)
         for name in STATISTICS:
@@ -118,6 +125,9 @@ def evaluate(
         _on_held_out(kept, extractor, fake, real, seed)
         bound, twins = _support(fake, real[train])
         kept.put(label(SUPPORT, extractor), extractor.spec, bound, "higher")
+        for metric, told in more:
+            space = f"{extractor.spec};metric {code_of(metric)}"
+            kept.put(label(metric.name, extractor), space, told, metric.better)
         if picture is None:
             picture = neighbour_grid(fakes, images.pixels[train], fake, real[train], twins)
     if has_patches(images) and PATCHES in lost:
@@ -125,6 +135,9 @@ def evaluate(
     elif has_patches(images):
         for name, measured in patch_distances(fakes, images, seed).items():
             kept.put(name, SPEC, measured, "lower")
+    for metric, told in pixels:
+        space = f"{PIXELS};metric {code_of(metric)}"
+        kept.put(f"{metric.name}[{PIXELS}]", space, told, metric.better)
     notes: tuple[str, ...] = ()
     if classifier is not None and ATTRIBUTES in lost:
         kept.put(ATTRIBUTES, classifier.spec, lost[ATTRIBUTES], "lower")
@@ -142,6 +155,21 @@ def evaluate(
         notes = tuple(_absent(scores))
     assert picture is not None, "at least one extractor"
     return replace(kept.told(subject, epoch, len(fakes)), notes=notes), picture
+
+
+def _own(
+    metrics: Sequence[Metric],
+    fake: np.ndarray,
+    train: np.ndarray,
+    held_out: np.ndarray,
+    seed: int,
+) -> list[tuple[Metric, Measured | str]]:
+    """The number of each of the user's metrics, or why there is none."""
+    there = Sizes(len(fake), len(held_out), len(train))
+    lost = too_few({metric.name: least(metric) for metric in metrics}, there)
+    asked = [metric for metric in metrics if metric.name not in lost]
+    found = take(asked, fake, train, held_out, seed) if asked else {}
+    return [(metric, lost.get(metric.name) or found[metric.name]) for metric in metrics]
 
 
 def look(

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from math import isfinite, nan
-from typing import Any, Literal
+from typing import Any
 
 from bascule.errors import Refusal
 from bascule.metrics.measured import Measured
+from bascule.metrics.measurement import Measurement, parse
+from bascule.metrics.quantity import Better
 
 VERSION = 1  # of the metric code: raised when a number would come out different
 
@@ -41,12 +43,17 @@ class Value:
 
     measured: Measured
     scale: Scale
-    better: Literal["lower", "higher", "floor"]
+    better: Better
 
     @property
     def label(self) -> str:
         """What it may be called: "KID[efficientnet-lite0,128px]"."""
         return self.scale.label
+
+    @property
+    def measurement(self) -> Measurement:
+        """What it is a number of."""
+        return parse(self.scale.label)
 
 
 @dataclass(frozen=True)
@@ -126,7 +133,7 @@ def by_reason(left_out: Mapping[str, str]) -> list[tuple[str, str]]:
     """Label -> why, as ("FD, Vendi", "each needs 5 fakes, 2 are given"): one pair a reason."""
     names: dict[str, list[str]] = {}
     for label, why in left_out.items():
-        name = label.partition("[")[0]
+        name = parse(label).name
         if name not in names.setdefault(why, []):
             names[why].append(name)
     return [(", ".join(n), f"{'each ' if len(n) > 1 else ''}{why}") for why, n in names.items()]

@@ -10,7 +10,7 @@ attribute.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 
@@ -25,7 +25,6 @@ from bascule.data.color import lab_to_rgb, rgb_to_lab
 from bascule.data.images import DOMAIN, ImageSet, digest_of, in_chunks
 from bascule.evaluation.evaluate import (
     LEAST,
-    Better,
     Counter,
     evaluate,
     sizes_of,
@@ -36,6 +35,9 @@ from bascule.features.cache import features_of
 from bascule.features.extractor import Extractor, label
 from bascule.metrics.least import too_few
 from bascule.metrics.measured import METRICS, Measured, measure, over_pictures
+from bascule.metrics.metric import Metric
+from bascule.metrics.numbers import BASELINES
+from bascule.metrics.quantity import Better
 from bascule.metrics.spread import mean_pairwise_distance, ratio
 from bascule.metrics.translation import (
     as_jpeg,
@@ -47,7 +49,6 @@ from bascule.metrics.translation import (
 )
 from bascule.now import generator
 
-BASELINES = ("copy", "random target", "colour transfer")
 NOISE = 2 / 255  # standard deviation, of pictures in [0, 1]
 Way = Callable[[torch.Tensor], torch.Tensor]  # pictures (N, 3, H, W) in [-1, 1] to others
 
@@ -95,6 +96,7 @@ def evaluate_translation(
     subject: str = "translations",
     epoch: int | None = None,
     seed: int = 0,
+    own: Sequence[Metric] = (),
 ) -> tuple[Evaluation, Image.Image]:
     """Measure the translator ``there`` on the held-out pictures of ``kinds``, quantised to 8 bits.
 
@@ -108,7 +110,7 @@ def evaluate_translation(
         y = there(x)
     made = as_uint8(y).numpy()
     found, picture = evaluate(
-        made, kinds.other, [extractor], counter, classifier, subject, epoch, seed
+        made, kinds.other, [extractor], counter, classifier, subject, epoch, seed, own
     )
     candidates = {"": made} | baselines(kinds, seed)
     values: list[Value] = []

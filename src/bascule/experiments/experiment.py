@@ -10,12 +10,20 @@ from typing import TypeVar, cast
 import bascule
 from bascule.coding.measure import K_FB, SIGMAS, way
 from bascule.errors import Refusal, unknown
+from bascule.evaluation.evaluate import PIXELS
 from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.bounds import NoiseBound, check_bounds
-from bascule.experiments.predictions import Prediction, check
+from bascule.experiments.predictions import SPACE, Prediction, about, check, numbers_of
+from bascule.features.extractor import FeatureExtractor
+from bascule.features.extractors import EXTRACTORS, extractor
+from bascule.metrics import Metric
+from bascule.metrics.measurement import Measurement, check_own, parse
 from bascule.runs import codec
 from bascule.runs.brought import classes_of, code_in, load_file, sources
+from bascule.runs.own import extractor_of, metric_named, named, words_for
+from bascule.sources import code_of
 from bascule.training.gan import Recipe
+from bascule.training.loop import Probe
 from bascule.training.recipe import AnyRecipe
 
 FOLDER = Path("experiments")
@@ -29,6 +37,11 @@ class Measure:
     ``attributes``: the exact attributes of built-in faces too; they are learnt once, in minutes.
     ``epochs``: after how many epochs done, each kept by the recipe; empty: at the end alone.
     ``every_kept``: after as many epochs as the recipe keeps checkpoints at its pace, too.
+
+    ``metrics``: of the user's own (:class:`bascule.metrics.Metric`), each a class or a value of it.
+    ``features``: what sees the images: the name of an extractor, or one of the user's own
+    (:class:`bascule.features.FeatureExtractor`); empty: the default one. A prediction about such a
+    number says so: ``KID.at(extractor=Mine())``.
 
     Of hybrids of GAN and SDPC alone: at each ``k_fb`` what fakes become when they settle, unless
     ``settled_fakes`` is False (:func:`bascule.coding.settling.measure_settled`, which takes longer
@@ -46,6 +59,53 @@ class Measure:
     decoded: bool = False
     abilities: bool = False
     settled_fakes: bool = True
+    metrics: tuple[Metric, ...] = ()
+    features: str | FeatureExtractor = ""
+
+    def __post_init__(self) -> None:
+        metrics = tuple(m() if isinstance(m, type) else m for m in self.metrics)
+        object.__setattr__(self, "metrics", metrics)
+        for metric in metrics:
+            if not isinstance(metric, Metric):
+                raise Refusal(f"Measure(metrics=...): {metric!r} is no Metric; derive it from one")
+            check_own(metric)
+        if isinstance(self.features, str):
+            if self.features and self.features not in EXTRACTORS:
+                raise unknown("extractor", self.features, EXTRACTORS)
+        elif isinstance(self.features, FeatureExtractor):
+            extractor_of(self.features)  # refuses one without a name
+        else:
+            raise Refusal(
+                f"Measure(features={self.features!r}): expected a FeatureExtractor, or a name of "
+                f"{', '.join(EXTRACTORS)}"
+            )
+
+    def own(self) -> dict[str, Measurement]:
+        """The user's metrics by name, as they are measured."""
+        on_features = any(metric.on == "features" for metric in self.metrics)
+        space = self._space() if on_features else ""
+        return {
+            m.name: Measurement(m.quantity(), PIXELS if m.on == "pixels" else space)
+            for m in self.metrics
+        }
+
+    def _space(self) -> str:
+        """The name of the features."""
+        if not isinstance(self.features, str):
+            return self.features.name
+        return extractor(self.features).name if self.features else SPACE
+
+    def check_features(self, prediction: Prediction) -> None:
+        """Refuse a prediction about features that are not measured."""
+        for scalar in numbers_of(prediction).values():
+            if scalar.space == SPACE and (space := self._space()) != SPACE:
+                told = self.features if isinstance(self.features, str) else ""
+                told = repr(told) if told else f"{type(self.features).__name__}()"
+                raise Refusal(
+                    f"“{prediction.claim()}” can never be measured: Measure(features={told}) takes "
+                    f"its numbers in the space {space}; "
+                    f"give {scalar.quantity.name}.at(extractor={space!r})"
+                )
 
     def when(self, recipe: AnyRecipe) -> set[int]:
         """After how many epochs done a run of ``recipe`` is measured."""
@@ -53,17 +113,49 @@ class Measure:
         every = recipe.keep_every_epochs
         return found | set(range(every, recipe.epochs, every)) if self.every_kept else found
 
+    def plain(self) -> Measure:
+        """Without what is the user's own: what a file can hold."""
+        features = self.features if isinstance(self.features, str) else ""
+        return replace(self, metrics=(), features=features)
+
+    def own_words(self) -> tuple[tuple[str, ...], str]:
+        """What names the user's metrics, and features, for :meth:`with_own`."""
+        features = "" if isinstance(self.features, str) else words_for(self.features)
+        return tuple(map(words_for, self.metrics)), features
+
+    def with_own(self, metrics: Sequence[str], features: str) -> Measure:
+        """With the user's metrics and features that these words name."""
+        own = named(features, FeatureExtractor, "--features") if features else self.features
+        return replace(self, metrics=tuple(map(metric_named, metrics)), features=own)
+
     def is_done(self, evaluation: Evaluation) -> bool:
         """Whether ``evaluation`` holds all of this, or says why it is left out."""
-        labels = evaluation.labels
-        settled = not self.settled_fakes or all(
-            any(name.startswith("KID of ") and f" at k_fb={k:g}[" in name for name in labels)
-            for k in self.k_fb
-        )
-        noisy = all(any(f",sigma={s:g}]" in name for name in labels) for s in self.sigmas)
-        back = not self.decoded or "milliseconds[decoded]" in labels
-        able = not self.abilities or any(name.startswith("AUROC of ") for name in labels)
-        return settled and noisy and back and able and evaluation.fakes == self.fakes
+        found = [parse(label) for label in evaluation.labels]
+        fed_back = {one.k_fb for one in found if one.quantity.name == "KID"}
+        settled = not self.settled_fakes or set(self.k_fb) <= fed_back
+        noisy = set(self.sigmas) <= {one.sigma for one in found}
+        back = not self.decoded or "milliseconds[decoded]" in evaluation.labels
+        able = not self.abilities or any(one.quantity.name == "AUROC" for one in found)
+        own = all(_is_measured(metric, evaluation) for metric in self.metrics)
+        seen = self._are_its_features(evaluation)
+        codes = settled and noisy and back and able
+        return codes and own and seen and evaluation.fakes == self.fakes
+
+    def _are_its_features(self, evaluation: Evaluation) -> bool:
+        """Whether ``evaluation`` has a number of the features that are asked for, or says why not.
+
+        Of the user's own, as their source is now.
+        """
+        if not self.features:
+            return True
+        if isinstance(self.features, str):
+            spaces = (parse(label).space for label in evaluation.labels)
+            return any(space.startswith(self.features) for space in spaces)
+        own = extractor_of(self.features)
+        there = [value for value in evaluation.values if value.measurement.space == own.name]
+        if there:
+            return any(value.scale.extractor.startswith(own.spec) for value in there)
+        return any(parse(one.label).space == own.name for one in evaluation.left_out)
 
 
 @dataclass(frozen=True)
@@ -118,6 +210,17 @@ class MeasureCoding:
         return able and wanted <= labels
 
 
+def _is_measured(metric: Metric, evaluation: Evaluation) -> bool:
+    """Whether ``evaluation`` has the number of a metric as its source is now, or says why not."""
+    if any(parse(one.label).quantity.name == metric.name for one in evaluation.left_out):
+        return True
+    code = f";metric {code_of(metric)}"
+    return any(
+        value.measurement.quantity.name == metric.name and value.scale.extractor.endswith(code)
+        for value in evaluation.values
+    )
+
+
 Measures = Measure | MeasureTranslation | MeasureCoding
 MEASURES: tuple[type, ...] = (Measure, MeasureTranslation, MeasureCoding)  # of files of jobs
 
@@ -135,7 +238,10 @@ class Experiment:
     ``predictions`` decide the verdict; ``checks`` are predictions that must hold if the program
     is right. ``measure``: what is measured of the runs' fakes, None for nothing. ``pictures``:
     whether notes show them (not where the images may not be published). ``bounds``: what no D of
-    an arm can beat, drawn beside its curves. ``quick`` is the same question at a size for a laptop.
+    an arm can beat, drawn beside its curves. ``probes`` watch every run, and what they add to an
+    epoch's record is drawn, and may be predicted; they are no part of what a run is, so a run that
+    was finished without them is not trained again. ``tensorboard``: runs write TensorBoard events,
+    too. ``quick`` is the same question at a size for a laptop.
     """
 
     question: str
@@ -147,6 +253,8 @@ class Experiment:
     measure: Measures | None = None
     pictures: bool = True
     bounds: Mapping[str, NoiseBound] = field(default_factory=dict)
+    probes: Sequence[Probe] = ()
+    tensorboard: bool = False
     remarks: str = ""
     quick: Experiment | None = None
     name: str = ""
@@ -162,8 +270,18 @@ class Experiment:
             raise Refusal("an experiment needs at least one prediction")
         epochs = {name: recipe.epochs for name, recipe in self.arms.items()}
         scalars = {name for recipe in self.arms.values() for name in recipe.scalars}
+        for probe in self.probes:
+            if not isinstance(probe, Probe):
+                raise Refusal(f"probes={probe!r}: expected values of classes derived from Probe")
+            scalars.update(probe.adds)
+        own = self.measure.own() if isinstance(self.measure, Measure) else {}
+        for name in ("predictions", "checks"):
+            told = tuple(about(prediction, own) for prediction in getattr(self, name))
+            object.__setattr__(self, name, told)
         for prediction in (*self.predictions, *self.checks):
-            check(prediction, epochs, scalars, measured=self.measure is not None)
+            check(prediction, epochs, scalars, self.measure is not None, own)
+            if isinstance(self.measure, Measure):
+                self.measure.check_features(prediction)
         games = {arm: recipe for arm, recipe in self.arms.items() if recipe.gan_objective}
         check_bounds(self.bounds, cast(dict[str, Recipe], games))
 

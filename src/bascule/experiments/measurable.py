@@ -17,9 +17,11 @@ from bascule.evaluation.evaluate import ATTRIBUTES, LEAST, PATCHES, sizes_of
 from bascule.evaluation.evaluation import by_reason
 from bascule.evaluation.patches import has_patches
 from bascule.experiments.experiment import Experiment, Measure, MeasureTranslation
-from bascule.experiments.predictions import OF_ATTRIBUTES, is_evaluated
+from bascule.experiments.predictions import numbers_of
 from bascule.metrics.least import Sizes, too_few
 from bascule.metrics.measured import ON_HELD_OUT
+from bascule.metrics.measurement import Measurement
+from bascule.metrics.numbers import OF_ATTRIBUTES
 from bascule.training.gan import Recipe
 from bascule.training.recipe import AnyRecipe
 
@@ -91,7 +93,7 @@ def check_measurable(experiment: Experiment, sets: Mapping[Any, ImageSet]) -> No
     """Refuse an experiment of which a prediction is about what its images are too few for."""
     for prediction in (*experiment.predictions, *experiment.checks):
         told = {f.name: getattr(prediction, f.name) for f in fields(prediction)}  # type: ignore[arg-type]
-        scalars = [told[name] for name in ("scalar", "other", "start") if name in told]
+        scalars = list(numbers_of(prediction).values())
         for arm in (told[name] for name in ("arm", "than") if name in told):
             recipe = experiment.arms[arm]
             if recipe.data not in sets:
@@ -111,7 +113,7 @@ def check_search(images: ImageSet, fakes: int) -> None:
 
 
 def _never(
-    experiment: Experiment, recipe: AnyRecipe, images: ImageSet, scalars: Iterable[str]
+    experiment: Experiment, recipe: AnyRecipe, images: ImageSet, scalars: Iterable[Measurement]
 ) -> Iterable[tuple[str, str]]:
     """Those of ``scalars`` that no run of ``recipe`` will have, and why."""
     measure = experiment.measure
@@ -121,21 +123,20 @@ def _never(
         lost = will_be_left_out(recipe, images, fakes, measure.attributes)
     asked = _diagnosed(recipe, images)
     for scalar in scalars:
-        if is_evaluated(scalar):
+        if scalar.evaluated:
             if why := lost.get(_statistic(scalar)):
-                yield scalar.partition("[")[0], why
-        elif scalar in OF_HELD_OUT and asked < FEWEST:
-            yield scalar, f"needs {FEWEST} held-out images, diagnostics ask about {asked} here"
+                yield scalar.name, why
+        elif str(scalar) in OF_HELD_OUT and asked < FEWEST:
+            yield str(scalar), f"needs {FEWEST} held-out images, diagnostics ask about {asked} here"
 
 
-def _statistic(label: str) -> str:
-    """That of :data:`LEAST` on which the number called ``label`` depends."""
-    name = label.partition("[")[0]
-    if name in LEAST:
-        return name
-    if name in OF_ATTRIBUTES or name.startswith("TV of ") or label.endswith("[settled]"):
+def _statistic(scalar: Measurement) -> str:
+    """That of :data:`LEAST` on which a number depends."""
+    if scalar.name in LEAST:
+        return scalar.name
+    if scalar.quantity in OF_ATTRIBUTES and scalar.space != "decoded":
         return ATTRIBUTES
-    return name.partition(" of ")[0]  # "KID of copy", "KID of layer 1 at k_fb=2"
+    return scalar.quantity.name  # "KID of copy", "KID of layer 1 at k_fb=2"
 
 
 def _diagnosed(recipe: AnyRecipe, images: ImageSet) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -35,13 +35,15 @@ from bascule.experiments.experiment import (
 from bascule.features.extractor import Extractor
 from bascule.features.extractors import DEFAULT, extractor
 from bascule.metrics.measured import Measured
+from bascule.metrics.measurement import parse
+from bascule.metrics.metric import Metric
 from bascule.runs.coder import coder_of
 from bascule.runs.execute import check_data
 from bascule.runs.generate import generate, judged_by
+from bascule.runs.own import extractor_of
 from bascule.runs.store import Run
 from bascule.runs.translate import ways_of
 
-HIGHER = ("SSIM", "attributes read", "AUROC", "edited as told", "others kept")  # is better
 KINDS: Mapping[str, type] = {
     "fakes": Measure,
     "codes": MeasureCoding,
@@ -60,19 +62,30 @@ def silent(what: str) -> Iterator[Progress]:
 class Means:
     """With what a run is measured.
 
-    ``extractors``: names; translations are measured by the first alone. ``standing``: over how many
-    batches of latents G's BatchNorm takes statistics first. ``seed``: of the latents. ``counter``:
-    who is told how far it is.
+    ``extractors``: themselves, or their names; translations are measured by the first alone.
+    ``metrics``: of the user's. ``standing``: over how many batches of latents G's BatchNorm takes
+    statistics first. ``seed``: of the latents. ``counter``: who is told how far it is.
     """
 
-    extractors: tuple[str, ...] = (DEFAULT,)
+    extractors: tuple[str | Extractor, ...] = (DEFAULT,)
+    metrics: tuple[Metric, ...] = ()
     standing: int = 0
     seed: int = 0
     counter: Counter = silent
 
     @cached_property
     def spaces(self) -> list[Extractor]:
-        return [extractor(name) for name in dict.fromkeys(self.extractors)]
+        every = dict.fromkeys(self.extractors)
+        return [extractor(each) if isinstance(each, str) else each for each in every]
+
+    def also(self, measure: Measures) -> Means:
+        """With the metrics and features that ``measure`` asks for."""
+        if not isinstance(measure, Measure):
+            return self
+        features, extractors = measure.features, self.extractors
+        if features:
+            extractors = (features if isinstance(features, str) else extractor_of(features),)
+        return replace(self, extractors=extractors, metrics=(*self.metrics, *measure.metrics))
 
 
 def measure_run(
@@ -86,6 +99,7 @@ def measure_run(
     """
     check_measure(run, measure)
     check_data(run, images)
+    means = means.also(measure)
     if isinstance(measure, MeasureCoding):
         return _coding(run, images, measure, epoch, means), None
     if isinstance(measure, MeasureTranslation):
@@ -133,7 +147,8 @@ def measure_fakes(
     spaces = means.spaces  # what is refused is refused before a reader learns for minutes
     check_fakes(fakes, images)
     reader = classifier_of(images, means.counter) if attributes else None
-    return evaluate(fakes, images, spaces, means.counter, reader, subject, epoch, means.seed)
+    also, told = means.metrics, (subject, epoch, means.seed)
+    return evaluate(fakes, images, spaces, means.counter, reader, *told, also)
 
 
 def _coding(
@@ -157,10 +172,10 @@ def _coding(
 
 
 def _with_codes(evaluation: Evaluation, found: Found, images: ImageSet, seed: int) -> Evaluation:
-    """With numbers that dictionaries gave, on scales of their own."""
+    """With numbers that dictionaries gave, by label, on scales of their own."""
     space = f"SDPC codes, seed {seed}"
     values = [
-        value_of(label, space, images, measured, "higher" if label.startswith(HIGHER) else "lower")
+        value_of(label, space, images, measured, parse(label).quantity.better or "lower")
         for label, measured in found.items()
         if not isinstance(measured, str)
     ]
@@ -253,6 +268,7 @@ def _translation(
         run.id,
         ways.epoch,
         means.seed,
+        means.metrics,
     )
 
 

@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bascule.experiments.verdict import Interval, t_interval
+from bascule.experiments.interval import Interval
+from bascule.experiments.verdict import t_interval
 from bascule.runs import codec
 from bascule.runs.store import Run
 

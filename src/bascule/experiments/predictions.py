@@ -7,29 +7,32 @@ scalar is one of
 - the game's: ``loss_D``, ``loss_G``, ``D_x``, ``D_Gz``, ``r_t``, and ``lead`` = D_x - D_Gz;
 - what a rule reports, such as ``ResetD.0/resets``;
 - what diagnostics ask every few epochs (:mod:`bascule.diagnostics.probe`), such as ``mmd``;
-- what an evaluation measures, by its label, such as :data:`KID`. Without a window, that of the
-  last evaluated epoch counts.
+- what an evaluation measures, such as :data:`KID`, ``KID.at(layer=1, k_fb=4)``, or a metric of
+  one's own by its class or its name. Without a window, that of the last evaluated epoch counts;
+- what a probe of the experiment adds to an epoch's record, by its name.
+
+A scalar may be given as a label or as a :class:`~bascule.metrics.measurement.Measurement`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 from math import inf, isfinite, nan
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from bascule.errors import Refusal, unknown
 from bascule.experiments.digits import bracketed
 from bascule.experiments.digits import region as region_told
-from bascule.experiments.scalars import ANY, MEANING, POSITIVE, Limits, limits, of_difference, stem
+from bascule.experiments.interval import Interval
+from bascule.experiments.scalars import Scalar, limits, meaning, of_difference, stem
 from bascule.features.extractors import DEFAULT
-from bascule.metrics.measured import METRICS, ON_HELD_OUT
-
-if TYPE_CHECKING:
-    from bascule.experiments.verdict import Interval
+from bascule.metrics.measured import METRICS
+from bascule.metrics.measurement import HELD_OUT, Measurement, known_quantities, measurement
+from bascule.metrics.numbers import NUMBERS
+from bascule.metrics.quantity import ANY, POSITIVE, Limits
 
 Curve = Mapping[str, np.ndarray]  # scalar name -> (epochs,)
 Curves = Mapping[str, Mapping[int, Curve]]  # arm -> seed -> curve
@@ -42,39 +45,16 @@ ASKED = (
     *("mmd", "coverage", "vendi_ratio", "distance_ratio", "rank_ratio", "one_nn_fake", "C_T"),
     *("nearest_10", "nearest_50"),
 )
-KID = f"KID[{DEFAULT},128px]"
-COVERAGE = f"coverage[{DEFAULT},128px]"
-HELD_OUT_KID = f"KID on held-out[{DEFAULT},128px]"
-HELD_OUT_COVERAGE = f"coverage of held-out[{DEFAULT},128px]"
-OF_ATTRIBUTES = (
-    "mean TV",
-    "out of vocabulary",
-    "missing categories",
-    "joint coverage",
-    "joint coverage in vocabulary",
-    "combinations",
-)
-OF_CODES = ("cost", "iterations")
-OF_TRANSLATION = re.compile(
-    r"(KID|coverage|paired L1|paired SSIM|R@1|mean rank|attributes (kept|matched)|spread|"
-    r"(kept|matched|information on) \w+)( of (copy|random target|colour transfer))?|"
-    r"cycle L1( after (8 bits|JPEG|noise))?"
-)
-OF_DECODED = re.compile(
-    r"(KID|paired L1|SSIM|attributes read|out of vocabulary) of (layer [1-9]\d*|low-pass|split)"
-)
-OF_LAYER = re.compile(r"(error|active|SSIM) of layer [1-9]\d*")
-OF_SETTLED = re.compile(
-    r"(KID|mean TV|out of vocabulary|hole L1) of layer [1-9]\d* at k_fb=\d+(\.\d+)?"
-)
-OF_ABILITIES = re.compile(
-    r"AUROC of (shuffled|fractals|other style)|(edited as told|others kept) of \w+"
-)
+SPACE = f"{DEFAULT},128px"  # of the default extractor
+KID = Measurement(METRICS["KID"].quantity(), SPACE)
+COVERAGE = Measurement(METRICS["coverage"].quantity(), SPACE)
+HELD_OUT_KID = KID.at(split=HELD_OUT)
+HELD_OUT_COVERAGE = COVERAGE.at(split=HELD_OUT)
 
 
-def mean_tv(size: int = 64) -> str:
-    """The label of the mean total variation of attributes, of built-in faces of ``size`` pixels."""
-    return f"mean TV[micah,{size}px]"
+def mean_tv(size: int = 64) -> Measurement:
+    """The mean total variation of attributes, of built-in faces of ``size`` pixels."""
+    return Measurement(NUMBERS["mean TV"], f"micah,{size}px")
 
 
 class Prediction(Protocol):
@@ -111,16 +91,16 @@ class Prediction(Protocol):
         """What that is in plain words, such as "D is fooled more"; "" where nothing is clear."""
 
 
-def is_evaluated(scalar: str) -> bool:
-    """Whether ``scalar`` is the label of an evaluation's number, such as "KID[...]"."""
-    return scalar.endswith("]")
+def is_evaluated(scalar: Scalar) -> bool:
+    """Whether an evaluation measures ``scalar``, such as :data:`KID`."""
+    return measurement(scalar).evaluated
 
 
 def _mean(
-    curves: Curves, arm: str, seed: int, scalar: str, start: int = 0, end: int | None = None
+    curves: Curves, arm: str, seed: int, scalar: Scalar, start: int = 0, end: int | None = None
 ) -> float:
     """The mean of a scalar over its measured epochs in a window; NaN where there are none."""
-    whole = np.asarray(curves[arm][seed].get(scalar, ()), float)
+    whole = np.asarray(curves[arm][seed].get(str(measurement(scalar)), ()), float)
     window = whole[start:end]
     window = window[np.isfinite(window)]
     if is_evaluated(scalar) and not start and end is None:
@@ -129,13 +109,13 @@ def _mean(
 
 
 def _window(
-    curves: Curves, arm: str, seed: int, scalar: str, start: int, end: int | None
+    curves: Curves, arm: str, seed: int, scalar: Scalar, start: int, end: int | None
 ) -> np.ndarray:
     """The numbers of a scalar in a window; none where it was not measured."""
-    return np.asarray(curves[arm][seed].get(scalar, ()), float)[start:end]
+    return np.asarray(curves[arm][seed].get(str(measurement(scalar)), ()), float)[start:end]
 
 
-def _when(scalar: str, start: int, end: int | None) -> str:
+def _when(scalar: Scalar, start: int, end: int | None) -> str:
     return (
         "at the end" if is_evaluated(scalar) and not start and end is None else _epochs(start, end)
     )
@@ -169,10 +149,9 @@ def _change(shown: Interval, more: str, less: str) -> str:
     return f"{number} {more if side > 0 else less}{interval}"
 
 
-def _meaning(scalar: str, shown: Interval) -> str:
-    return (
-        MEANING[stem(scalar)][_side(shown) < 0] if stem(scalar) in MEANING and _side(shown) else ""
-    )
+def _meaning(scalar: Scalar, shown: Interval) -> str:
+    side = _side(shown)
+    return meaning(scalar, side > 0) if side else ""
 
 
 def _by(by: float) -> str:
@@ -182,11 +161,35 @@ def _by(by: float) -> str:
 class _Plain:
     """A prediction about any number, which says nothing but itself."""
 
+    def __post_init__(self) -> None:
+        for name, told in numbers_of(self).items():
+            object.__setattr__(self, name, told)
+
     def limits(self) -> Limits:
         return ANY
 
     def meaning(self, shown: Interval) -> str:
         return ""
+
+
+def numbers_of(prediction: Any) -> dict[str, Measurement]:
+    """What a prediction is about: its fields of those names, as measurements."""
+    names = ("scalar", "other", "start")
+    told = {name: getattr(prediction, name, None) for name in names}
+    return {name: measurement(value) for name, value in told.items() if value is not None}
+
+
+def about(prediction: Any, own: Mapping[str, Measurement]) -> Any:
+    """``prediction`` with what it calls by the name of a user's metric as that is measured.
+
+    ``own``: name -> measurement.
+    """
+    told = {
+        name: own[found.quantity.name]
+        for name, found in numbers_of(prediction).items()
+        if not found.evaluated and found.quantity.name in own
+    }
+    return replace(prediction, **told) if told else prediction
 
 
 class _Own(_Plain):
@@ -231,7 +234,7 @@ def worded(prediction: Any) -> Prediction:
 class Within(_Plain):
     """The mean of ``scalar`` in ``arm`` lies in [low, high]."""
 
-    scalar: str
+    scalar: Scalar
     arm: str
     low: float
     high: float
@@ -274,7 +277,7 @@ class Lower(_Plain):
     Compared seed by seed: both arms of a seed share every draw.
     """
 
-    scalar: str
+    scalar: Scalar
     arm: str
     than: str
     by: float = 0.0
@@ -343,6 +346,7 @@ class Alike(Lower):
     """The mean of ``scalar`` differs between the arms by at most ``by``, either way."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.by > 0:
             raise Refusal(f"Alike(by={self.by:g}): expected a largest difference > 0")
 
@@ -383,8 +387,8 @@ class Exceeds(_Plain):
     Compared seed by seed.
     """
 
-    scalar: str
-    other: str
+    scalar: Scalar
+    other: Scalar
     arm: str
     by: float = 0.0
     from_epoch: int = 0
@@ -432,7 +436,7 @@ class Exceeds(_Plain):
     def _names(self) -> tuple[str, str]:
         """Both scalars, with their brackets where they differ in nothing else."""
         ours, theirs = stem(self.scalar), stem(self.other)
-        return (self.scalar, self.other) if ours == theirs else (ours, theirs)
+        return (str(self.scalar), str(self.other)) if ours == theirs else (ours, theirs)
 
 
 @dataclass(frozen=True)
@@ -444,8 +448,8 @@ class Closes(_Plain):
     lower they are; no number where the bound is not below ``start``.
     """
 
-    scalar: str
-    start: str
+    scalar: Scalar
+    start: Scalar
     arm: str
     than: str
     part: float = 0.5
@@ -488,7 +492,7 @@ class Rises(_Plain):
     Windows are (from_epoch, to_epoch) pairs. By more than ``by``.
     """
 
-    scalar: str
+    scalar: Scalar
     arm: str
     earlier: tuple[int, int]
     later: tuple[int, int]
@@ -557,7 +561,7 @@ class Spike(_Plain):
     ``before`` epochs before, by the mean and standard deviation of their highest batches.
     """
 
-    scalar: str
+    scalar: Scalar
     arm: str
     at_epoch: int
     height: float = 5.0
@@ -606,7 +610,7 @@ class Settles(_Plain):
     deviation near 0 is settled, though its interval over seeds may reach below 0.
     """
 
-    scalar: str
+    scalar: Scalar
     arm: str
     within: float
     from_epoch: int
@@ -650,20 +654,21 @@ def check(
     arms: Mapping[str, int],
     scalars: Iterable[str] = SCALARS,
     measured: bool = True,
+    own: Collection[str] = (),
 ) -> None:
     """Refuse a prediction about an unknown arm or scalar, or epochs that never come.
 
-    ``arms``: the number of epochs of each arm. ``scalars``: what their steps measure. ``measured``:
-    whether runs are evaluated.
+    ``arms``: the number of epochs of each arm. ``scalars``: what their steps and probes measure.
+    ``measured``: whether runs are evaluated. ``own``: the names of the user's metrics.
     """
     told = {f.name: getattr(prediction, f.name) for f in fields(prediction)}  # type: ignore[arg-type]
     kind = type(prediction).__name__
     for name in ("arm", "than"):
         if name in told and told[name] not in arms:
             raise unknown(f"arm in {kind}", told[name], arms)
-    named = [told[name] for name in ("scalar", "other", "start") if name in told]
+    named = numbers_of(prediction).values()
     for scalar in named:
-        _check_scalar(kind, scalar, scalars)
+        _check_scalar(kind, scalar, scalars, own)
     if any(map(is_evaluated, named)) and not measured:
         raise Refusal(f"{prediction.claim()}: nothing is measured; give measure=Measure()")
     epochs = min(arms[told[name]] for name in ("arm", "than") if name in told)
@@ -691,15 +696,14 @@ def _windows(prediction: Prediction, told: Mapping[str, Any]) -> list[tuple[int,
     return [(start, told.get("to_epoch"))]
 
 
-def _check_scalar(kind: str, scalar: str, of_steps: Iterable[str]) -> None:
+def _check_scalar(
+    kind: str, scalar: Measurement, of_steps: Iterable[str], own: Collection[str]
+) -> None:
+    if scalar.evaluated:
+        measures = [name for name, found in known_quantities().items() if found.evaluated]
+        if not scalar.known and scalar.quantity.name not in own:
+            raise unknown(f"measure in {kind}", scalar.name, [*own, *measures])
+        return
     known = dict.fromkeys((*of_steps, *MORE_SCALARS, *ASKED))
-    if is_evaluated(scalar):
-        stem = scalar.partition("[")[0]
-        kinds = (OF_LAYER, OF_DECODED, OF_SETTLED, OF_ABILITIES, OF_TRANSLATION)
-        if any(kind.fullmatch(stem) for kind in kinds):
-            return
-        measures = (*METRICS, *ON_HELD_OUT, *OF_ATTRIBUTES, *OF_CODES, "support at least", "SWD")
-        if stem not in measures and not stem.startswith("TV of "):
-            raise unknown(f"measure in {kind}", stem, measures)
-    elif scalar not in known and "/" not in scalar:
-        raise unknown(f"scalar in {kind}", scalar, known)
+    if str(scalar) not in known and "/" not in str(scalar):
+        raise unknown(f"scalar in {kind}", str(scalar), [*own, *known])

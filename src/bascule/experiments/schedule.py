@@ -10,20 +10,21 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 
 from bascule import jobs as work
 from bascule.errors import unknown
-from bascule.experiments.experiment import Experiment, Measures
+from bascule.experiments.experiment import Experiment, Measure, Measures
 from bascule.experiments.launch import Cluster, Here, Process
 from bascule.experiments.predictions import Curves
 from bascule.experiments.verdict import Verdict, verdict
 from bascule.runs.evaluations import evaluations
 from bascule.runs.execute import stop_signals
 from bascule.runs.fork import fork
+from bascule.runs.own import words_for
 from bascule.runs.store import Run, Store
 from bascule.training.machine import cores, settle
 from bascule.training.recipe import AnyRecipe
@@ -76,9 +77,10 @@ class Results:
 
     @property
     def scalars(self) -> tuple[str, ...]:
-        """What the steps of the arms measure and notes show."""
-        arms = self.experiment.arms.values()
-        return tuple(dict.fromkeys(name for recipe in arms for name in recipe.scalars))
+        """What the steps of the arms and the probes measure, and notes show."""
+        arms, probes = self.experiment.arms.values(), self.experiment.probes
+        of_steps = [name for recipe in arms for name in recipe.scalars]
+        return tuple(dict.fromkeys([*of_steps, *(n for probe in probes for n in probe.adds)]))
 
 
 def plan(
@@ -281,8 +283,9 @@ def _start(
             continue
         job.state = "running"
         job.epoch = len(job.run.rows())
-        folder = job.run.folder.resolve()
-        told = work.TrainRun(str(store.root.resolve()), str(folder), tuple(sorted(job.branches)))
+        folder, root = job.run.folder.resolve(), str(store.root.resolve())
+        branches, probes = tuple(sorted(job.branches)), tuple(map(words_for, experiment.probes))
+        told = work.TrainRun(root, str(folder), branches, probes, experiment.tensorboard)
         threads = job.run.recipe.threads or cores()
         worker = _worker(told, folder / "train.json", threads, launcher, listen=True)
         threading.Thread(target=_listen, args=(job, worker), daemon=True).start()
@@ -334,6 +337,9 @@ def _start_measuring(
         assert job.run is not None and measure is not None
         folder, epochs = job.run.folder.resolve(), tuple(job.to_measure or ())
         told = work.MeasureRun(str(store.root.resolve()), str(folder), measure, epochs)
+        if isinstance(measure, Measure):
+            metrics, features = measure.own_words()
+            told = replace(told, measure=measure.plain(), metrics=metrics, features=features)
         measuring[place] = _worker(told, folder / "measure.json", 1, launcher)
     return bool(wanted)
 

@@ -36,6 +36,70 @@ class Extractor(Protocol):
     def __call__(self, images: np.ndarray, progress: Progress | None = None) -> np.ndarray: ...
 
 
+class FeatureExtractor:
+    """An extractor of one's own is a subclass::
+
+        class Colours(FeatureExtractor):
+            name = "colours"
+            dim = 6
+
+            def __call__(self, images):
+                x = images.reshape(len(images), 3, -1) / 255
+                return np.concatenate([x.mean(2), x.std(2)], 1)
+
+    name   what stands in brackets after a statistic.
+    dim    d, the number of features.
+    spec   what else its numbers depend on, such as the version of its weights. Its source counts
+           anyway. Features of an image set are kept, and computed again where these differ.
+
+    Called with uint8 images (N, 3, H, H), RGB, a few at a time, it returns finite numbers (N, d),
+    one row an image, which must not depend on the other images of the call.
+    """
+
+    name: str
+    dim: int
+    spec: str = ""
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+
+class OfUser:
+    """An :class:`Extractor` from a :class:`FeatureExtractor`, whose answers it checks.
+
+    ``code``: the digest of its source. Raises :class:`Refusal` for one without name or ``dim``.
+    """
+
+    def __init__(self, own: FeatureExtractor, code: str) -> None:
+        kind = type(own).__name__
+        name, dim = getattr(own, "name", None), getattr(own, "dim", None)
+        if not isinstance(name, str) or not name.strip() or set(name) & set("[]\n"):
+            raise Refusal(f"{kind}.name is {name!r}: expected a short text without brackets")
+        if not isinstance(dim, int) or dim < 1:
+            raise Refusal(f"{kind}.dim is {dim!r}: expected the number of its features")
+        self.own, self.name, self.dim = own, name, dim
+        self.spec = f"{name};{own.spec};code {code}"
+
+    def __call__(self, images: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+        return in_batches(self, images, self._of_batch, 64, progress)
+
+    def _of_batch(self, images: Tensor) -> Tensor:
+        try:
+            found = np.asarray(self.own(images.numpy()))
+        except Exception as error:
+            told = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise Refusal(f"the extractor {self.name!r} failed: {told}") from error
+        expected = (len(images), self.dim)
+        if found.shape != expected or found.dtype.kind not in "fiub":
+            raise Refusal(
+                f"the extractor {self.name!r} gave {found.dtype} {found.shape}: expected numbers "
+                f"{expected}, one row an image"
+            )
+        if not np.isfinite(found).all():
+            raise Refusal(f"the extractor {self.name!r} gave features that are not finite")
+        return torch.from_numpy(found.astype(np.float32))
+
+
 def label(statistic: str, extractor: Extractor) -> str:
     """``KID[efficientnet-lite0,128px]``.
 

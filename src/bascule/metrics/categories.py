@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bascule.errors import Refusal
-from bascule.metrics.measured import SUBSETS, Measured
+from bascule.metrics.metric import SUBSETS, Measured
 from bascule.now import address
 
 LEAST_SHARE = 0.005  # of the reals: a rarer category is not called missing

@@ -16,7 +16,9 @@ import numpy as np
 from scipy.linalg import qr, svdvals
 
 from bascule.errors import Refusal
+from bascule.metrics.metric import Metric, Reference, Sample
 from bascule.metrics.points import pair, points
+from bascule.metrics.quantity import POSITIVE
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,22 @@ class Normal:
         apart = ((self.mean - other.mean) ** 2).sum()
         shapes = (a * a).sum() + (b * b).sum() - 2 * svdvals(a @ b.T, overwrite_a=True).sum()
         return float(max(apart + shapes, 0.0))
+
+
+def _of_reals(reference: Reference) -> Normal:
+    return Normal.of(reference.train)
+
+
+class FD(Metric):
+    """The squared Fréchet distance; FID where the features are those of Inception."""
+
+    name = "FD"
+    limits = POSITIVE
+    ideal = 0.0
+    place = 10
+
+    def judge(self, sample: Sample) -> float:
+        return Normal.of(sample.x).distance(sample.reference.once(_of_reals))
 
 
 def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:

@@ -14,8 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from bascule.errors import Refusal
-from bascule.metrics.neighbours import TIE, radii, squared_blocks
+from bascule.metrics.metric import Metric, Sample
+from bascule.metrics.neighbours import TIE, K, radii, squared_blocks, to_neighbours
+from bascule.metrics.numbers import BASELINES
 from bascule.metrics.points import pair
+from bascule.metrics.quantity import POSITIVE, SHARE
+
+IN_BALLS = K + 2  # images in a sample: a ball has K others in it
+WITH_BALLS = 4 * K  # of fewer, a ball holds so much of the set that recall does not see blur
 
 
 @dataclass(frozen=True)
@@ -65,3 +71,58 @@ def expected_coverage(n_real: int, n_fake: int, k: int = 5) -> float:
         raise Refusal(f"coverage of {n_real} reals by {n_fake} fakes: expected more reals than {k}")
     j = np.arange(k)
     return float(1 - np.prod((n_real - 1 - j) / (n_real - 1 + n_fake - j)))
+
+
+def _balls(sample: Sample) -> Manifold:
+    reach = sample.reference.once(to_neighbours)[:, -1]
+    return manifold(sample.reference.train, sample.x, K, real_radii=reach)
+
+
+class Precision(Metric):
+    name = "precision"
+    better = "higher"
+    limits = SHARE
+    at_least = IN_BALLS
+    place = 40
+
+    def judge(self, sample: Sample) -> float:
+        return sample.once(_balls).precision
+
+
+class Recall(Metric):
+    name = "recall"
+    better = "higher"
+    limits = SHARE
+    at_least = WITH_BALLS
+    place = 50
+
+    def judge(self, sample: Sample) -> float:
+        return sample.once(_balls).recall
+
+
+class Density(Metric):
+    name = "density"
+    better = "floor"
+    limits = POSITIVE
+    ideal = 1.0
+    at_least = IN_BALLS
+    place = 60
+
+    def judge(self, sample: Sample) -> float:
+        return sample.once(_balls).density
+
+
+class Coverage(Metric):
+    name = "coverage"
+    better = "higher"
+    limits = SHARE
+    more = "fakes cover more of the real pictures"
+    less = "fakes cover less of the real pictures"
+    explained = "the share of real pictures that have a fake nearby: 1, all of them"
+    at_least = IN_BALLS
+    place = 70
+    takes = ("of", "split")
+    of = BASELINES
+
+    def judge(self, sample: Sample) -> float:
+        return sample.once(_balls).coverage

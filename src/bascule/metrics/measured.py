@@ -10,175 +10,48 @@ images): with fewer, it would say little, or the same of any fakes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterable, Mapping, Sequence
 from math import nan
-from typing import Literal
+from numbers import Real
 
 import numpy as np
 
+import bascule.metrics
 from bascule.errors import Refusal, unknown
 from bascule.metrics import mmd
-from bascule.metrics.frechet import Normal
 from bascule.metrics.least import Sizes, too_few
-from bascule.metrics.manifold import Manifold, manifold
-from bascule.metrics.memorisation import IN_CELL, Cells, authenticity, copying_in
-from bascule.metrics.neighbours import nearest_others, radii
+from bascule.metrics.manifold import IN_BALLS, manifold
+from bascule.metrics.metric import FEW, SUBSETS, Estimate, Measured, Metric, Reference, Sample
+from bascule.metrics.metric import order_of as _order
+from bascule.metrics.neighbours import K, radii
 from bascule.metrics.points import pair
-from bascule.metrics.sliced import sliced_wasserstein
-from bascule.metrics.spread import mean_pairwise_distance, ratio
-from bascule.metrics.two_sample import OneNN, one_nn
-from bascule.metrics.vendi import effective_rank, vendi_score
-from bascule.now import address
-
-K = 5  # neighbours of precision, recall, density and coverage
-# The fewest images in a sample. Tried with faces: held-out faces in the place of fakes, and blurred
-# and grey ones (docs/measuring.md).
-FEW = 5  # a standard error of fewer means little
-IN_BALLS = K + 2  # a ball has K others in it
-WITH_BALLS = 4 * K  # of fewer, a ball holds so much of the set that recall does not see blur
-SUBSETS = 10  # sets of fakes, at most
+from bascule.metrics.quantity import Better
 
 
-class Reference:
-    """The reals that samples are compared with, and what is computed from them once."""
-
-    def __init__(self, train: np.ndarray, test: np.ndarray, seed: int):
-        self.train, self.test, self.seed = train, test, seed
-        self._order = _order(train, "train", seed)
-
-    def alike(self, n: int) -> np.ndarray:
-        """``n`` training reals, the same ones for every sample of that size."""
-        return self.train[self._order[:n]]
-
-    @cached_property
-    def mean(self) -> np.ndarray:
-        return self.train.mean(0)
-
-    @cached_property
-    def normal(self) -> Normal:
-        return Normal.of(self.train)
-
-    @cached_property
-    def neighbours(self) -> np.ndarray:
-        return nearest_others(self.train, min(K, len(self.train) - 1))[0]
-
-    @cached_property
-    def spread(self) -> float:
-        return mean_pairwise_distance(self.train)
-
-    @cached_property
-    def cells(self) -> Cells:
-        return Cells.of(self.train, seed=self.seed)
-
-    @cached_property
-    def kernels(self) -> np.ndarray:
-        return mmd.within(self.train)
+def _found() -> dict[str, Metric]:
+    """Every metric of the package: each is a class in a module of this folder, found there."""
+    found: list[Metric] = []
+    for module in pkgutil.iter_modules(bascule.metrics.__path__, "bascule.metrics."):
+        if module.name == __name__ or module.name.endswith((".measurement", ".metric")):
+            continue
+        for value in vars(importlib.import_module(module.name)).values():
+            if inspect.isclass(value) and value.__module__ == module.name:
+                found += [value()] if issubclass(value, Metric) else []
+    return {m.name: m for m in sorted(found, key=lambda m: (m.place, m.name))}
 
 
-class Sample:
-    """Images to judge, against a reference; what several metrics need is computed once."""
-
-    def __init__(self, x: np.ndarray, reference: Reference):
-        self.x, self.reference = x, reference
-
-    @cached_property
-    def balls(self) -> Manifold:
-        reference = self.reference
-        return manifold(reference.train, self.x, K, real_radii=reference.neighbours[:, -1])
-
-    @cached_property
-    def one_nn(self) -> OneNN:
-        return one_nn(self.reference.alike(len(self.x)), self.x)
-
-    def frechet(self) -> float:
-        return Normal.of(self.x).distance(self.reference.normal)
-
-    def kernel(self) -> mmd.Estimate:
-        between = mmd.across(self.x, self.reference.train)
-        return mmd.from_means(mmd.within(self.x), self.reference.kernels, between)
-
-    def sliced(self) -> float:
-        rng = np.random.default_rng(address("directions", self.reference.seed))
-        return sliced_wasserstein(self.x, self.reference.alike(len(self.x)), rng).w1
-
-    def authenticity(self) -> float:
-        return authenticity(self.x, self.reference.train, self.reference.neighbours[:, 0])
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One number about a sample of images.
-
-    ``better``: in which direction, or "floor" when it should come near ``ideal``, not pass it.
-    ``cut``: "sets" of n = min(fakes, held-out); "whole", all at once, for a metric whose mean does
-    not depend on n and that has its own standard error; "halves" for one that needs held-out reals
-    beside the sample: these are then the second half of the held-out, the first half is the
-    floor's sample, and n = min(fakes, that half).
-    """
-
-    value: Callable[[Sample], float | mmd.Estimate]
-    ideal: float | Literal["the floor"]
-    better: Literal["lower", "higher", "floor"]
-    at_least: int  # images in a sample: the fewest that are worth telling of
-    cut: Literal["sets", "whole", "halves"] = "sets"
-
-
-FLOOR: Literal["the floor"] = "the floor"
-
-# fmt: off
-METRICS: dict[str, Metric] = {
-    "FD":             Metric(Sample.frechet, 0.0, "lower", FEW),
-    "KID":            Metric(Sample.kernel, 0.0, "lower", FEW, cut="whole"),
-    "sliced W1":      Metric(Sample.sliced, 0.0, "lower", FEW),
-    "precision":      Metric(lambda s: s.balls.precision, FLOOR, "higher", IN_BALLS),
-    "recall":         Metric(lambda s: s.balls.recall, FLOOR, "higher", WITH_BALLS),
-    "density":        Metric(lambda s: s.balls.density, 1.0, "floor", IN_BALLS),
-    "coverage":       Metric(lambda s: s.balls.coverage, FLOOR, "higher", IN_BALLS),
-    "Vendi":          Metric(lambda s: vendi_score(s.x, s.reference.mean), FLOOR, "floor", FEW),
-    "effective rank": Metric(lambda s: effective_rank(s.x), FLOOR, "floor", FEW),
-    "spread":         Metric(lambda s: ratio(s.x, s.reference.spread), 1.0, "floor", FEW),
-    "1-NN accuracy":  Metric(lambda s: s.one_nn.accuracy, 0.5, "floor", FEW),
-    "1-NN real half": Metric(lambda s: s.one_nn.real_half, 0.5, "floor", FEW),
-    "1-NN fake half": Metric(lambda s: s.one_nn.fake_half, 0.5, "floor", FEW),
-    "C_T":            Metric(lambda s: copying_in(s.reference.cells, s.x, s.reference.test),
-                             0.0, "floor", IN_CELL, cut="halves"),
-    "authenticity":   Metric(Sample.authenticity, FLOOR, "floor", FEW),
-}
-# fmt: on
-ON_HELD_OUT: dict[str, Literal["lower", "higher"]] = {
-    "KID on held-out": "lower",
-    "coverage of held-out": "higher",
+METRICS = _found()
+ON_HELD_OUT: dict[str, Better] = {
+    "KID on held-out": METRICS["KID"].better,
+    "coverage of held-out": METRICS["coverage"].better,
 }  # of against_held_out; which is better
 LEAST_ON_HELD_OUT = {
     "KID on held-out": FEW,
     "coverage of held-out": IN_BALLS,
 }  # images of each kind
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A metric's value and its floor, at the same ``n`` images against the same ``m`` reals.
-
-    ``value`` is the mean over ``repeats`` disjoint sets of fakes, at most 10, and ``se`` the
-    standard error of that mean, nan for a single set. It is conditional on the reals: other
-    training reals would move value and floor alike. ``floor`` and ``floor_se`` are the same for
-    held-out reals, which are often one set. When fakes are as good as reals a one-set floor
-    scatters as one set of fakes: by ``se * repeats**0.5``. Metrics that compare equal sizes (1-NN,
-    sliced W1) take ``n`` of the ``m`` reals, the same ones for every set.
-
-    KID takes all fakes and all held-out reals (``n`` is then the number of fakes), and its errors
-    count the sampling of both sides.
-    """
-
-    value: float
-    floor: float
-    se: float
-    floor_se: float
-    n: int
-    m: int
-    repeats: int
 
 
 def over_pictures(each: np.ndarray, floor: float) -> Measured:
@@ -192,15 +65,16 @@ def over_pictures(each: np.ndarray, floor: float) -> Measured:
     return Measured(float(each.mean()), float(floor), se, nan, n, n, 1)
 
 
-def least(name: str) -> Sizes:
-    """The fewest images of each kind that a metric of :data:`METRICS` or :data:`ON_HELD_OUT`
-    needs."""
-    if name in LEAST_ON_HELD_OUT:
-        n = LEAST_ON_HELD_OUT[name]
-        return Sizes(n, n, n)
-    metric = METRICS[name]
-    n = metric.at_least
-    return Sizes(n, 2 * n if metric.cut == "halves" else n, n)
+def least(of: str | Metric) -> Sizes:
+    """The fewest images of each kind that a metric, or one of :data:`METRICS` or
+    :data:`ON_HELD_OUT` by name, needs."""
+    if isinstance(of, str):
+        if of in LEAST_ON_HELD_OUT:
+            n = LEAST_ON_HELD_OUT[of]
+            return Sizes(n, n, n)
+        of = METRICS[of]
+    n = of.at_least
+    return Sizes(n, 2 * n if of.cut == "halves" else n, n)
 
 
 def measure(
@@ -223,16 +97,32 @@ def measure(
     for name in names:
         if name not in METRICS:
             raise unknown("metric", name, METRICS)
-    fake, train = pair(fake, train, ("fake", "train"))
-    held_out, train = pair(held_out, train, ("held_out", "train"))
-    _enough(names, Sizes(len(fake), len(held_out), len(train)))
+    return take([METRICS[name] for name in names], fake, train, held_out, seed)
+
+
+def take(
+    metrics: Sequence[Metric],
+    fake: np.ndarray,
+    train: np.ndarray,
+    held_out: np.ndarray,
+    seed: int = 0,
+) -> dict[str, Measured]:
+    """As :func:`measure`, by metrics themselves, which all see features or all see pixels.
+
+    Pixels are uint8 (n, 3, H, W). Raises Refusal too where a metric of the user's fails, or gives
+    no number. A number may be nan: it cannot be had of these images.
+    """
+    if all(metric.on == "features" for metric in metrics):
+        fake, train = pair(fake, train, ("fake", "train"))
+        held_out, train = pair(held_out, train, ("held_out", "train"))
+    _enough({metric.name: least(metric) for metric in metrics}, fake, held_out, train)
     found: dict[str, Measured] = {}
     held_out = held_out[_order(held_out, "held out", seed)]
     fake = fake[_order(fake, "fake", seed)]
     half = len(held_out) // 2
     reference = Reference(train, held_out[half:], seed)
     for cut, floor in (("sets", held_out), ("whole", held_out), ("halves", held_out[:half])):
-        asked = [name for name in names if METRICS[name].cut == cut]
+        asked = [metric for metric in metrics if metric.cut == cut]
         if not asked:
             continue
         n = min(len(fake), len(floor), len(train))
@@ -240,12 +130,14 @@ def measure(
             [Sample(part, reference) for part in ([x] if cut == "whole" else _sets(x, n))]
             for x in (fake, floor)
         )
-        for name in asked:
-            value, se = _over(METRICS[name], samples)
-            at_floor, floor_se = _over(METRICS[name], floors)
+        for metric in asked:
+            value, se = _over(metric, samples)
+            at_floor, floor_se = _over(metric, floors)
             size = len(samples[0].x)
-            found[name] = Measured(value, at_floor, se, floor_se, size, len(train), len(samples))
-    return {name: found[name] for name in names}
+            found[metric.name] = Measured(
+                value, at_floor, se, floor_se, size, len(train), len(samples)
+            )
+    return {metric.name: found[metric.name] for metric in metrics}
 
 
 def against_held_out(
@@ -265,7 +157,7 @@ def against_held_out(
     names = list(names)
     fake, held_out = pair(fake, held_out, ("fake", "held_out"))
     train, held_out = pair(train, held_out, ("train", "held_out"))
-    _enough(names, Sizes(len(fake), len(held_out), len(train)))
+    _enough({name: least(name) for name in names}, fake, held_out, train)
     found: dict[str, Measured] = {}
     m = len(held_out)
     if "KID on held-out" in names:
@@ -287,17 +179,15 @@ def against_held_out(
     return found
 
 
-def _order(x: np.ndarray, name: str, seed: int) -> np.ndarray:
-    return np.random.default_rng(address("sets", name, seed)).permutation(len(x))
-
-
 def _sets(x: np.ndarray, n: int) -> list[np.ndarray]:
     """Disjoint runs of ``n`` rows, at most :data:`SUBSETS`."""
     return [x[start : start + n] for start in range(0, len(x) - n + 1, n)][:SUBSETS]
 
 
-def _enough(names: Sequence[str], there: Sizes) -> None:
-    for name, why in too_few({name: least(name) for name in names}, there).items():
+def _enough(
+    least: Mapping[str, Sizes], fake: np.ndarray, held_out: np.ndarray, train: np.ndarray
+) -> None:
+    for name, why in too_few(least, Sizes(len(fake), len(held_out), len(train))).items():
         raise Refusal(f"{name} {why}; give more images")
 
 
@@ -305,11 +195,32 @@ def _over(metric: Metric, samples: Sequence[Sample]) -> tuple[float, float]:
     """The mean over samples and its standard error."""
     values = []
     for sample in samples:
-        value = metric.value(sample)
-        if isinstance(value, mmd.Estimate):
+        value = _judged(metric, sample)
+        if isinstance(value, Estimate):
             return value.value, value.se
         values.append(value)
     return float(np.mean(values)), _error(values)
+
+
+def _judged(metric: Metric, sample: Sample) -> float | Estimate:
+    """The number of a sample. Raises Refusal where a metric of the user's gives none."""
+    try:
+        value = metric.judge(sample)
+    except Refusal:
+        raise
+    except Exception as error:
+        if METRICS.get(metric.name) is metric:
+            raise
+        told = " ".join(str(error).split())
+        raise Refusal(
+            f"the metric {metric.name!r} failed: {type(error).__name__}: {told}"
+        ) from error
+    if isinstance(value, Estimate):
+        return value
+    if not isinstance(value, Real | np.generic):
+        given = f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else repr(value)
+        raise Refusal(f"the metric {metric.name!r} gave {given[:60]}: expected one number")
+    return float(value)
 
 
 def _error(values: Sequence[float]) -> float:

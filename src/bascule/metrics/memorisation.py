@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bascule.errors import Refusal
-from bascule.metrics.neighbours import nearest, radii
+from bascule.metrics.metric import Metric, Reference, Sample
+from bascule.metrics.neighbours import nearest, radii, to_neighbours
 from bascule.metrics.points import pair, points
+from bascule.metrics.quantity import SHARE
 from bascule.now import address
 
 COMPONENTS = 64
@@ -140,3 +142,33 @@ def _spread_out(x: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarr
             break
         chosen.append(int(rng.choice(len(x), p=weights / weights.sum())))
     return x[chosen]
+
+
+def _cells(reference: Reference) -> Cells:
+    return Cells.of(reference.train, seed=reference.seed)
+
+
+class Copying(Metric):
+    """C_T: the sample and as many held-out reals, ranked by their distance to training reals."""
+
+    name = "C_T"
+    better = "floor"
+    ideal = 0.0
+    at_least = IN_CELL
+    cut = "halves"
+    place = 140
+
+    def judge(self, sample: Sample) -> float:
+        reference = sample.reference
+        return copying_in(reference.once(_cells), sample.x, reference.test)
+
+
+class Authenticity(Metric):
+    name = "authenticity"
+    better = "floor"
+    limits = SHARE
+    place = 150
+
+    def judge(self, sample: Sample) -> float:
+        reference = sample.reference
+        return authenticity(sample.x, reference.train, reference.once(to_neighbours)[:, 0])

@@ -9,22 +9,15 @@ unbiased, so it may be negative, and a set with itself gives less than 0.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from bascule.errors import Refusal
+from bascule.metrics.metric import Estimate, Metric, Reference, Sample
+from bascule.metrics.numbers import BASELINES, WAYS
 from bascule.metrics.points import pair
 
 BLOCK = 2**20  # kernel values in memory at once: 8 MB
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number and its standard error."""
-
-    value: float
-    se: float
 
 
 def polynomial_mmd(x: np.ndarray, y: np.ndarray) -> Estimate:
@@ -76,6 +69,28 @@ def _blocks(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
         values += 1
         values *= values * values
         yield part, values
+
+
+def _within_reals(reference: Reference) -> np.ndarray:
+    return within(reference.train)
+
+
+class KID(Metric):
+    """MMD^2 of all fakes and all training reals, with its own standard error."""
+
+    name = "KID"
+    more = "fakes are further from real pictures"
+    less = "fakes are nearer to real pictures"
+    explained = "how far fakes are from real pictures, by features of a network: 0, alike"
+    ideal = 0.0
+    cut = "whole"
+    place = 20
+    takes = ("of", "layer", "k_fb", "split")
+    of = (*BASELINES, *WAYS)
+
+    def judge(self, sample: Sample) -> Estimate:
+        between = across(sample.x, sample.reference.train)
+        return from_means(within(sample.x), sample.reference.once(_within_reals), between)
 
 
 def permutation_p(

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from bascule.errors import Refusal
+from bascule.metrics.metric import Reference
 from bascule.metrics.points import pair, points
 
+K = 5  # neighbours of precision, recall, density and coverage
 BLOCK = 2**20  # distances in memory at once: 8 MB
 # Squared distances closer than this share of |x|^2 + |y|^2 are one distance: above the rounding
 # of the product at any usual d, far below any difference between two images.
@@ -65,6 +67,11 @@ def nearest_others(x: np.ndarray, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
 def radii(x: np.ndarray, k: int) -> np.ndarray:
     """The distance from each row to its ``k``-th nearest other row, (n,)."""
     return nearest_others(x, k)[0][:, -1]
+
+
+def to_neighbours(reference: Reference) -> np.ndarray:
+    """From each training real to its :data:`K` nearest others, (m, K), nearest first."""
+    return nearest_others(reference.train, min(K, len(reference.train) - 1))[0]
 
 
 def _nearest(x: np.ndarray, y: np.ndarray, k: int, alone: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bascule.errors import Refusal
+from bascule.metrics.metric import Metric, Sample
 from bascule.metrics.points import pair
+from bascule.metrics.quantity import POSITIVE
+from bascule.now import address
 
 BLOCK = 2**20  # projected values in memory at once: 8 MB
 
@@ -49,3 +52,17 @@ def sliced_wasserstein(
         second += np.vdot(apart, apart)
     count = directions * len(x)
     return Sliced(float(first / count), float(np.sqrt(second / count)))
+
+
+class SlicedW1(Metric):
+    """W1 along random directions, of as many training reals."""
+
+    name = "sliced W1"
+    limits = POSITIVE
+    ideal = 0.0
+    by_default = False
+    place = 30
+
+    def judge(self, sample: Sample) -> float:
+        rng = np.random.default_rng(address("directions", sample.reference.seed))
+        return sliced_wasserstein(sample.x, sample.reference.alike(len(sample.x)), rng).w1

@@ -8,8 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from bascule.errors import Refusal
+from bascule.metrics.metric import Metric, Reference, Sample
 from bascule.metrics.neighbours import squared_blocks
+from bascule.metrics.numbers import BASELINES
 from bascule.metrics.points import pair, points
+from bascule.metrics.quantity import POSITIVE
 
 
 def mean_pairwise_distance(x: np.ndarray) -> float:
@@ -39,3 +42,23 @@ def ratio(fake: np.ndarray, real_distance: float) -> float:
     if not real_distance > 0:
         raise Refusal("all real images have the same features: there is no spread to compare with")
     return mean_pairwise_distance(fake) / real_distance
+
+
+def _of_reals(reference: Reference) -> float:
+    return mean_pairwise_distance(reference.train)
+
+
+class Spread(Metric):
+    """The fakes' mean distance over that of the training reals."""
+
+    name = "spread"
+    better = "floor"
+    limits = POSITIVE
+    ideal = 1.0
+    by_default = False
+    place = 100
+    takes = ("of",)
+    of = BASELINES
+
+    def judge(self, sample: Sample) -> float:
+        return ratio(sample.x, sample.reference.once(_of_reals))

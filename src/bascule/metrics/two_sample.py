@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bascule.errors import Refusal
+from bascule.metrics.metric import Metric, Sample
 from bascule.metrics.neighbours import nearest, nearest_others
 from bascule.metrics.points import pair
+from bascule.metrics.quantity import SHARE
 
 TIE = 1e-9  # relative
 
@@ -51,3 +53,42 @@ def _half(own: np.ndarray, other: np.ndarray) -> float:
     near, far = nearest_others(own)[0][:, 0], nearest(own, other)[0][:, 0]
     tie = np.isclose(near, far, rtol=TIE, atol=0.0)
     return float(np.where(tie, 0.5, near < far).mean())
+
+
+def _test(sample: Sample) -> OneNN:
+    return one_nn(sample.reference.alike(len(sample.x)), sample.x)
+
+
+class Accuracy(Metric):
+    name = "1-NN accuracy"
+    better = "floor"
+    limits = SHARE
+    ideal = 0.5
+    place = 110
+
+    def judge(self, sample: Sample) -> float:
+        return sample.once(_test).accuracy
+
+
+class RealHalf(Metric):
+    name = "1-NN real half"
+    better = "floor"
+    limits = SHARE
+    ideal = 0.5
+    by_default = False
+    place = 120
+
+    def judge(self, sample: Sample) -> float:
+        return sample.once(_test).real_half
+
+
+class FakeHalf(Metric):
+    name = "1-NN fake half"
+    better = "floor"
+    limits = SHARE
+    ideal = 0.5
+    by_default = False
+    place = 130
+
+    def judge(self, sample: Sample) -> float:
+        return sample.once(_test).fake_half

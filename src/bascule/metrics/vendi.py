@@ -9,7 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from bascule.errors import Refusal
+from bascule.metrics.metric import Metric, Reference, Sample
 from bascule.metrics.points import points
+from bascule.metrics.quantity import POSITIVE
 
 
 def vendi_score(x: np.ndarray, centre: np.ndarray | None = None) -> float:
@@ -64,3 +66,30 @@ def _gram_eigenvalues(x: np.ndarray) -> np.ndarray:
 def _entropy(shares: np.ndarray) -> float:
     shares = shares[shares > 0]
     return float(-(shares * np.log(shares)).sum())
+
+
+def _mean(reference: Reference) -> np.ndarray:
+    return reference.train.mean(0)
+
+
+class Vendi(Metric):
+    """The Vendi score, seen from the mean of the training reals."""
+
+    name = "Vendi"
+    better = "floor"
+    limits = POSITIVE
+    place = 80
+
+    def judge(self, sample: Sample) -> float:
+        return vendi_score(sample.x, sample.reference.once(_mean))
+
+
+class EffectiveRank(Metric):
+    name = "effective rank"
+    better = "floor"
+    limits = POSITIVE
+    by_default = False
+    place = 90
+
+    def judge(self, sample: Sample) -> float:
+        return effective_rank(sample.x)

@@ -9,11 +9,12 @@ from bascule.experiments.experiment import Measure
 from bascule.experiments.scalars import limits
 from bascule.experiments.schedule import Results
 from bascule.metrics.measured import Measured
+from bascule.metrics.measurement import parse
 from bascule.reports import facts
 from bascule.reports.coding import by_label
 from bascule.reports.page import Block, Table
 
-EDITED = ("edited as told of ", "others kept of ")
+EDITED = ("edited as told", "others kept")
 Told = Sequence[Mapping[str, Measured]]  # by label, one a seed
 SEEDS = f"Mean over seeds ± half width of its 95 % interval. {facts.NUMBERS}"
 FOREIGN = (
@@ -42,20 +43,20 @@ def abilities(results: Results) -> list[Block]:
 
 
 def _foreign(told: Mapping[str, Told]) -> Table:
-    labels = _labels(told, "AUROC of ")
-    columns = [label.removeprefix("AUROC of ").replace("[", ", by ")[:-1] for label in labels]
-    rows = [(arm, *(_mean(seeds, label) for label in labels)) for arm, seeds in told.items()]
+    labels = _labels(told, "AUROC")
+    columns = [f"{parse(label).of}, by {parse(label).space}" for label in labels]
+    rows = [(arm, *(_mean(seeds, [label]) for label in labels)) for arm, seeds in told.items()]
     return Table(("arm", *columns), rows, f"{FOREIGN} {SEEDS}")
 
 
 def _holes(told: Mapping[str, Told]) -> Table:
-    labels = _labels(told, "hole L1 of ")
-    columns = [label.removeprefix("hole L1 of ").partition("[")[0] for label in labels]
+    labels = _labels(told, "hole L1")
+    columns = [parse(label).name.removeprefix("hole L1 of ") for label in labels]
     rows = {
         arm: [
             (
-                *(_mean(seeds, label, "floor") for label in labels[:1]),
-                *(_mean(seeds, label) for label in labels),
+                *(_mean(seeds, [label], "floor") for label in labels[:1]),
+                *(_mean(seeds, [label]) for label in labels),
             )
         ]
         for arm, seeds in told.items()
@@ -66,22 +67,28 @@ def _holes(told: Mapping[str, Told]) -> Table:
 
 def _edits(told: Mapping[str, Told]) -> Table:
     """Means over attributes, by codes and by pixels."""
-    kinds = [kind for kind in EDITED if _labels(told, kind)]
+    kinds = {kind: labels for kind in EDITED if (labels := _labels(told, kind))}
     rows = {
-        arm: [tuple(_mean(seeds, kind, side) for kind in kinds for side in ("value", "floor"))]
+        arm: [
+            tuple(
+                _mean(seeds, labels, side)
+                for labels in kinds.values()
+                for side in ("value", "floor")
+            )
+        ]
         for arm, seeds in told.items()
     }
-    columns = [f"{kind[:-4]}, by {means}" for kind in kinds for means in ("codes", "pixels")]
+    columns = [f"{kind}, by {means}" for kind in kinds for means in ("codes", "pixels")]
     return Table(("arm", *columns), facts.shared(rows), f"{EDITS} {SEEDS}")
 
 
-def _mean(seeds: Told, start: str, side: str = "value") -> str:
-    """Of each seed the mean over the labels that begin so, or over their floors."""
-    found = [[getattr(m, side) for name, m in s.items() if name.startswith(start)] for s in seeds]
-    return facts.plus_minus([fmean(values) for values in found if values], limits(start))
+def _mean(seeds: Told, labels: Sequence[str], side: str = "value") -> str:
+    """Of each seed the mean over these labels, which are of one quantity, or over their floors."""
+    found = [[getattr(s[label], side) for label in labels if label in s] for s in seeds]
+    return facts.plus_minus([fmean(values) for values in found if values], limits(labels[0]))
 
 
-def _labels(told: Mapping[str, Told], start: str) -> list[str]:
-    """Every label that begins so, in the order in which they were measured."""
+def _labels(told: Mapping[str, Told], quantity: str) -> list[str]:
+    """Every label of that quantity, in the order in which they were measured."""
     every = (label for seeds in told.values() for seed in seeds for label in seed)
-    return [label for label in dict.fromkeys(every) if label.startswith(start)]
+    return [name for name in dict.fromkeys(every) if parse(name).quantity.name == quantity]

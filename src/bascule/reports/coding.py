@@ -13,7 +13,6 @@ from torch import Tensor
 
 from bascule import atomic
 from bascule.coding.coder import Coder
-from bascule.coding.decoding import LOW_PASS, SPLIT
 from bascule.coding.measure import way
 from bascule.data.batches import as_uint8
 from bascule.evaluation.evaluation import Evaluation
@@ -21,6 +20,8 @@ from bascule.experiments.experiment import Measure, MeasureCoding
 from bascule.experiments.scalars import limits
 from bascule.experiments.schedule import Results
 from bascule.metrics.measured import Measured
+from bascule.metrics.measurement import parse
+from bascule.metrics.numbers import LOW_PASS, SPLIT
 from bascule.models.sdpc import Codes, Inference, energies, infer
 from bascule.reports import facts
 from bascule.reports.figures import COLOURS, INK, colours, new_figure, style
@@ -305,7 +306,7 @@ def by_label(runs: Mapping[int, Run]) -> list[Mapping[str, Measured]]:
 
 def by_name(runs: Mapping[int, Run]) -> list[Mapping[str, Measured]]:
     """The same by label without its brackets."""
-    return [{label.partition("[")[0]: m for label, m in t.items()} for t in by_label(runs)]
+    return [{parse(label).name: m for label, m in t.items()} for t in by_label(runs)]
 
 
 def layers_of(recipe: AnyRecipe) -> int:

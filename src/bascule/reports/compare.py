@@ -95,7 +95,8 @@ def curves_of(arms: Arms) -> Drawing:
     for epoch in set(branches.values()):
         marks[epoch] = f"branch: {marks[epoch]}" if marks.get(epoch) else "branch"
     changes = [Change(epoch, marks[epoch]) for epoch in sorted(marks)]
-    scalars = list(dict.fromkeys(name for recipe in recipes for name in recipe.scalars))
+    every = [run for runs in arms.values() for run in runs.values()]
+    scalars = list(dict.fromkeys(name for run in every for name in facts.scalars_of(run)))
     panels = panels_of(scalars, recipes)
     several = any(len(found) > 1 for found in curves.values())
     caption = (

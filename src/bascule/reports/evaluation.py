@@ -16,7 +16,7 @@ CAPTION = (
     "error, given these training images. Better: lower or higher, up to the floor; or the nearer "
     "to it. Reading: the value against its floor, at two standard errors."
 )
-OF_CODES = ("AUROC of ", "hole L1 of ", "edited as told of ", "others kept of ")
+OF_CODES = ("AUROC", "hole L1", "edited as told", "others kept")
 CODES = "; of what codes can do (AUROC, holes, edits), what needs no codes"
 
 
@@ -33,7 +33,7 @@ def evaluation_table(evaluation: Evaluation) -> Table:
         )
         for value in evaluation.values
     ]
-    codes = any(value.label.startswith(OF_CODES) for value in evaluation.values)
+    codes = any(value.measurement.quantity.name in OF_CODES for value in evaluation.values)
     return Table(COLUMNS, rows, CAPTION.format(codes=CODES if codes else ""))
 
 

@@ -13,10 +13,12 @@ import numpy as np
 from bascule.experiments.digits import ROUNDING, bracketed, rounded
 from bascule.experiments.digits import number as number
 from bascule.experiments.digits import region as region
+from bascule.experiments.interval import Interval
 from bascule.experiments.predictions import Curve
-from bascule.experiments.scalars import ANY, Limits, limits
-from bascule.experiments.verdict import Interval, t_interval
+from bascule.experiments.scalars import limits
+from bascule.experiments.verdict import t_interval
 from bascule.interventions import Intervention
+from bascule.metrics.quantity import ANY, Limits
 from bascule.reports.curves import Change
 from bascule.runs import codec
 from bascule.runs.store import Run
@@ -27,6 +29,8 @@ NUMBERS = (
     "where its number must end, as a share at 0 and 1; other numbers have 4 significant digits."
 )
 Row = tuple[str, ...]
+OF_LOOP = ("epoch", "step", "seconds", "images_per_s")  # in every row, beside scalars
+SUMMARIES = ("_std", "_min", "_max")  # of the batches of an epoch, after a scalar's name
 LAST_EPOCHS = 5
 LAST = f"mean over the last {LAST_EPOCHS} epochs"
 
@@ -91,6 +95,17 @@ def final(curve: Curve, scalar: str) -> float | None:
     values = np.asarray(curve.get(scalar, ()), float)
     tail = values[np.isfinite(values)][-LAST_EPOCHS:]
     return float(tail.mean()) if len(tail) else None
+
+
+def scalars_of(run: Run) -> list[str]:
+    """What the steps of a run measure, then what probes added.
+
+    Probes add one number an epoch: it has no lowest and highest batch beside it.
+    """
+    names = dict.fromkeys(name for row in run.rows() for name in row)
+    of_steps = [name for name in names if all(f"{name}{end}" in names for end in SUMMARIES)]
+    told = {*OF_LOOP, *(f"{name}{end}" for name in of_steps for end in ("", *SUMMARIES))}
+    return list(dict.fromkeys([*run.recipe.scalars, *(n for n in names if n not in told)]))
 
 
 def finals(

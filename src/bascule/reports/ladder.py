@@ -63,7 +63,7 @@ def _ladder(results: Results) -> list[Block]:
                 f"{KID} against minutes of training, one colour a recipe",
                 "Mean over seeds, each seed a thin line; lower is better.",
                 Data(
-                    ("recipe", "seed", "minutes", KID),
+                    ("recipe", "seed", "minutes", str(KID)),
                     [
                         (arm, seed, *point)
                         for arm, by_seed in results.runs.items()
@@ -81,7 +81,8 @@ def kid_by_minutes(run: Run) -> list[Point]:
     seconds = np.cumsum([row.get("seconds", 0.0) for row in run.rows()])
     points = []
     for evaluation in sorted(evaluations(run.folder), key=lambda e: e.epoch or 0):
-        kids = [v.measured.value for v in evaluation.values if v.label.startswith("KID[")]
+        told = [(v.measurement, v.measured.value) for v in evaluation.values]
+        kids = [value for of, value in told if of.plain and of.quantity == KID.quantity]
         epoch = evaluation.epoch or len(seconds)
         if kids and 0 < epoch <= len(seconds):
             points.append((float(seconds[epoch - 1]) / 60, kids[0]))
@@ -113,7 +114,7 @@ def ladder_figure(way: Mapping[str, Sequence[Sequence[Point]]], wide: bool = Tru
         logarithmic(ax, "x", [minutes for minutes, _ in every])
         logarithmic(ax, "y", [kid for _, kid in every])
         ax.set_xlabel("minutes of training")
-        ax.set_ylabel(KID)
+        ax.set_ylabel(str(KID))
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(which="both", color="#8A8F98", alpha=0.22, lw=0.6)
         figure.legend(

@@ -8,10 +8,11 @@ from math import inf, isfinite, nan
 import numpy as np
 
 from bascule.evaluation.evaluation import Evaluation, by_reason
-from bascule.experiments.experiment import MeasureTranslation
+from bascule.experiments.experiment import Measure, MeasureTranslation
 from bascule.experiments.scalars import limits
 from bascule.experiments.schedule import Results
 from bascule.metrics.measured import Measured
+from bascule.metrics.measurement import Measurement
 from bascule.reports import facts
 from bascule.reports.page import Block, Table, Text
 from bascule.runs.evaluations import evaluations
@@ -47,7 +48,8 @@ def measures(results: Results) -> list[Block]:
     """Tables of every arm in its order, and what was left out; nothing unless runs were measured
     at their end."""
     tables = measures_tables(results)
-    shown = tables if any(name in tables[0].columns for name in FIRST) else []
+    names = (*FIRST, *_own(results))
+    shown = tables if any(name in tables[0].columns for name in names) else []
     return [*shown, *left_out(results)]
 
 
@@ -69,7 +71,8 @@ def measures_tables(results: Results, first: str = "arm", by_kid: bool = False) 
     best = BEST if isinstance(results.experiment.measure, MeasureTranslation) else FLOOR
     order = " The lowest KID comes first." if by_kid else ""
     paces = {arm: _pace(list(results.runs[arm].values())) for arm in told}
-    columns, rows = _cells(told, FIRST)
+    own = _own(results)
+    columns, rows = _cells(told, (*FIRST, *own), own)
     main = Table(
         (first, "minutes", "epochs", "images/s", *columns),
         [(arm, *paces.get(arm, ("", "", "")), *cells) for arm, *cells in rows],
@@ -90,7 +93,9 @@ def _pace(runs: Sequence[Run]) -> tuple[str, str, str]:
 
 
 def _cells(
-    told: Mapping[str, Sequence[Last]], names: Sequence[str]
+    told: Mapping[str, Sequence[Last]],
+    names: Sequence[str],
+    own: Mapping[str, Measurement] | None = None,
 ) -> tuple[list[str], list[tuple[str, ...]]]:
     """Those of ``names`` that any arm has, and a row of them for each arm and for the floor."""
     every = [seed for seeds in told.values() for seed in seeds]
@@ -99,7 +104,9 @@ def _cells(
         (
             arm,
             *(
-                facts.plus_minus([s[name].value for s in seeds if name in s], limits(name))
+                facts.plus_minus(
+                    [s[name].value for s in seeds if name in s], limits((own or {}).get(name, name))
+                )
                 for name in shown
             ),
         )
@@ -107,6 +114,12 @@ def _cells(
     ]
     floors = [_floor([seed[name].floor for seed in every if name in seed]) for name in shown]
     return shown, [*rows, ("floor", *floors)]
+
+
+def _own(results: Results) -> dict[str, Measurement]:
+    """The user's metrics that the experiment names, by name."""
+    measure = results.experiment.measure
+    return measure.own() if isinstance(measure, Measure) else {}
 
 
 def _mean_kid(seeds: Sequence[Last]) -> float:
@@ -138,7 +151,7 @@ def _by_name(evaluation: Evaluation | None) -> dict[str, Measured]:
     """The first value of each name, which is that of the default features."""
     found: dict[str, Measured] = {}
     for value in evaluation.values if evaluation else ():
-        found.setdefault(value.label.partition("[")[0], value.measured)
+        found.setdefault(value.measurement.name, value.measured)
     return found
 
 

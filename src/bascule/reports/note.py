@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bascule.experiments.digits import rounded
+from bascule.experiments.predictions import numbers_of
 from bascule.experiments.scalars import explained
 from bascule.experiments.schedule import Results
 from bascule.experiments.verdict import Finding, holm
@@ -129,7 +130,7 @@ def _hero(results: Results) -> Block | None:
     arms = [getattr(claim, side, "") for claim in claims for side in ("than", "arm")]
     if drawn := hero(results, arms):
         return drawn
-    scalar = getattr(claims[0], "scalar", "")
+    scalar = str(numbers_of(claims[0]).get("scalar", ""))
     every = [curve for by_seed in results.curves.values() for curve in by_seed.values()]
     if not any(np.isfinite(curve.get(scalar, ())).any() for curve in every):
         return None
@@ -149,7 +150,8 @@ def _predictions(results: Results) -> list[Block]:
     verdict = results.verdict
     blocks: list[Block] = [_findings("prediction", verdict.findings, results.seeds)]
     claims = [f.prediction for f in (*verdict.findings, *verdict.checks)]
-    if lines := explained(s for claim in claims if (s := getattr(claim, "scalar", ""))):
+    told = [numbers_of(claim).get("scalar") for claim in claims]
+    if lines := explained(scalar for scalar in told if scalar):
         blocks.append(Table(("number", "what it is"), lines, plain=True))
     if (m := len(verdict.findings)) > 1:
         blocks.append(Text(SEVERAL.format(m=m, level=facts.number(100 - 5 / m))))

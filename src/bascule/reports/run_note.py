@@ -86,7 +86,8 @@ def _scalars(run: Run) -> Table | Text:
     rows = run.rows()
     if not rows:
         return Text("No epoch is complete yet.")
-    averages = facts.finals([curve(run)], run.recipe.scalars)
+    scalars = facts.scalars_of(run)
+    averages = facts.finals([curve(run)], scalars)
     last = {name: value for row in rows for name, value in row.items()}  # of its own stage
     cells = [
         (
@@ -97,7 +98,7 @@ def _scalars(run: Run) -> Table | Text:
                 for name in (scalar, f"{scalar}_std", f"{scalar}_min", f"{scalar}_max")
             ),
         )
-        for place, scalar in enumerate(run.recipe.scalars)
+        for place, scalar in enumerate(scalars)
     ]
     columns = ("scalar", facts.LAST, "last epoch", "its deviation", "lowest batch", "highest batch")
     return Table(columns, cells, facts.NUMBERS)

@@ -11,6 +11,7 @@ from bascule.experiments.experiment import Measure
 from bascule.experiments.scalars import limits
 from bascule.experiments.schedule import Results
 from bascule.metrics.measured import Measured
+from bascule.metrics.measurement import parse
 from bascule.reports import facts
 from bascule.reports.coding import by_name, layers_of
 from bascule.reports.figures import INK, colours, new_figure, style
@@ -61,7 +62,7 @@ def settling(results: Results) -> list[Block]:
                 for arm, seeds in told.items()
                 for place, seed in enumerate(seeds)
                 for label, measured in seed.items()
-                if label.startswith(tuple(shown))
+                if parse(label).quantity.name in shown
             ],
         ),
     )

@@ -29,6 +29,7 @@ OF_ATTRIBUTES = (
     "counterparts themselves. Kept or swapped: 90 % of the ceiling, as it is or after renaming; "
     "lost: less than a tenth of the information is left."
 )
+CYCLE = "cycle L1"
 OF_CYCLES = (
     "Mean absolute difference of held-out pictures and what comes of going there and back, a share "
     "of the range. What grows under 8 bits, JPEG or faint noise was hidden from the eye."
@@ -39,22 +40,19 @@ def translation_tables(evaluation: Evaluation) -> list[Table]:
     """The translator beside its baselines; attribute by attribute; the way back; the rest."""
     found = {_name(value): value for value in evaluation.values}
     tables = [_beside(found), _by_attribute(found), _cycles(found)]
-    told = {name for name in found if _is_told(name)}
-    rest = tuple(value for value in evaluation.values if _name(value) not in told)
+    rest = tuple(value for value in evaluation.values if not _is_told(value))
     last = Evaluation(evaluation.subject, evaluation.epoch, evaluation.fakes, "", rest)
     return [*(table for table in tables if table.rows), evaluation_table(last)]
 
 
 def _name(value: Value) -> str:
-    return value.label.partition("[")[0]
+    return value.measurement.name
 
 
-def _is_told(name: str) -> bool:
-    stem = name
-    for baseline in BASELINES:
-        stem = stem.removesuffix(f" of {baseline}")
-    kinds = ("kept ", "matched ", "information on ", "cycle L1")
-    return stem in MAIN or stem.startswith(kinds)
+def _is_told(value: Value) -> bool:
+    found = value.measurement
+    kinds = (*MAIN, "kept", "matched", "information", CYCLE)
+    return found.quantity.name in kinds and not found.split
 
 
 def _beside(found: dict[str, Value]) -> Table:
@@ -95,8 +93,12 @@ def _verdict(kept: float, matched: float, ceiling: float, told: float, most: flo
 
 
 def _cycles(found: dict[str, Value]) -> Table:
-    rows = [(name, _cell(value)) for name, value in found.items() if name.startswith("cycle L1")]
+    rows = [(name, _cell(value)) for name, value in found.items() if _is_cycle(value)]
     return Table(("way there and back", "error"), rows, OF_CYCLES)
+
+
+def _is_cycle(value: Value) -> bool:
+    return value.measurement.quantity.name == CYCLE
 
 
 def _cell(value: Value | None) -> str:

@@ -84,7 +84,7 @@ def _settings(tuning: Tuning, study: Study, preset: Path) -> list[Block]:
     return [Table(("field", "start", "best"), rows), told]
 
 
-LABELS = (HELD_OUT_KID, HELD_OUT_COVERAGE)
+LABELS = (str(HELD_OUT_KID), str(HELD_OUT_COVERAGE))
 
 
 def _afresh(results: Results | None, arm: str, label: str) -> str:

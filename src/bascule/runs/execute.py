@@ -19,7 +19,7 @@ from bascule.team import Team
 from bascule.training.gan import Recipe
 from bascule.training.loop import Probe, Record, Row, Stopped, train
 from bascule.training.machine import check_device, exactly
-from bascule.training.probes import SampleGrids, TensorBoard, tensorboard_is_installed
+from bascule.training.probes import SampleGrids, TensorBoard, check_tensorboard
 from bascule.training.recipe import AnyRecipe
 from bascule.training.state import State, begin
 
@@ -77,12 +77,14 @@ def execute(
     must_stop: Callable[[], bool] = lambda: False,
     branches: Iterable[int] = (),
     team: Team | None = None,
+    tensorboard: bool = False,
 ) -> str:
     """Train ``run`` to its last epoch; returns its state: "finished" or "interrupted".
 
     ``images``: those of its recipe, where they are open already. ``branches``: epochs whose
     checkpoint is kept for forks. A finished run is left alone. ``team``: the processes that play
-    it together; each of them calls this, and the first alone writes.
+    it together; each of them calls this, and the first alone writes. ``probes`` may add to an
+    epoch's record before it is kept. ``tensorboard``: write TensorBoard events too.
     SIGINT, SIGTERM and ``must_stop()`` end it between two steps with a checkpoint of that very
     step. Raises :class:`Refusal` on bad data, a full disk or a loss that is not finite; the last
     good checkpoint stays.
@@ -106,8 +108,9 @@ def execute(
         epochs_done = saved["epoch"] if saved else 0
         keeper.rows = [row for row in run.rows() if row["epoch"] < epochs_done]
         keeper.diagnosed = [row for row in run.diagnostics() if row["epoch"] < epochs_done]
-        watchers: list[Probe] = [keeper, SampleGrids(recipe, run.sample, run.shown), *probes]
-        if tensorboard_is_installed():
+        watchers: list[Probe] = [*probes, keeper, SampleGrids(recipe, run.sample, run.shown)]
+        if tensorboard:
+            check_tensorboard()
             watchers.append(TensorBoard(run.folder / "tb", epochs_done))
         run.set_status("running")
         try:

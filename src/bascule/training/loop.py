@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isfinite, nan
 from typing import Any
 
 import torch
@@ -27,9 +28,39 @@ class Record:
     row: Row
     trainer: Trainer[Any]
 
+    def add(self, name: str, value: float) -> None:
+        """Add a scalar to the epoch's row: it is kept, drawn in notes, and may be predicted.
+
+        Raises :class:`Refusal` for a name that is taken, and for what is no finite number.
+        """
+        if name in self.row:
+            raise Refusal(f"a probe adds {name!r}, which the record of an epoch has already")
+        try:
+            number = float(value)
+        except (TypeError, ValueError, RuntimeError):
+            number = nan
+        if not isfinite(number):
+            told = " ".join(str(value).split())[:60]
+            raise Refusal(f"a probe adds {name!r} = {told}: expected one finite number")
+        self.row[name] = number
+
 
 class Probe:
-    """Watches and changes nothing: a run with and without probes is bit-identical."""
+    """Watches and changes nothing: a run with and without probes is bit-identical.
+
+    One of one's own is a subclass::
+
+        class Norm(Probe):
+            adds = ("norm of D",)
+
+            def epoch_done(self, record):
+                parameters = record.trainer.game.D.parameters()
+                record.add("norm of D", sum(p.norm() for p in parameters))
+
+    adds  the names of what it adds to the record of an epoch, where it adds anything.
+    """
+
+    adds: tuple[str, ...] = ()
 
     def step_done(self, state: State, seconds: float) -> None:
         """After every step. ``seconds``: since this process began to train."""

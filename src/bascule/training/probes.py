@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bascule import atomic
+from bascule.errors import Refusal
 from bascule.training.loop import Probe, Record
 from bascule.training.recipe import AnyRecipe
 
@@ -50,6 +51,14 @@ class TensorBoard(Probe):
             if name not in ("epoch", "step"):
                 self.writer.add_scalar(name, value, record.epochs_done)
         self.writer.flush()
+
+
+def check_tensorboard() -> None:
+    """Raises :class:`Refusal` where TensorBoard is not installed."""
+    if not tensorboard_is_installed():
+        raise Refusal(
+            '--tensorboard: TensorBoard is not installed: pip install "bascule[tensorboard]"'
+        )
 
 
 def tensorboard_is_installed() -> bool:

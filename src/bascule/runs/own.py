@@ -1,0 +1,129 @@
+"""Metrics, extractors and probes of the user's own, by the words that name them.
+
+``my_metrics.py:Eyes`` is the class ``Eyes`` of that file, or ``my_metrics.py:Eyes(threshold=3)``
+where it has parameters. So they are named on the command line, and so a worker is told of them.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bascule.errors import Refusal, lacks_memory, unknown
+from bascule.features.extractor import FeatureExtractor, OfUser
+from bascule.metrics.measurement import check_own
+from bascule.metrics.metric import Metric
+from bascule.runs.brought import load_file
+from bascule.sources import code_of, file_of
+from bascule.training.loop import Probe, Record, Stopped
+from bascule.training.state import State
+
+Kind = TypeVar("Kind")
+
+
+def named(text: str, kind: type[Kind], option: str) -> Kind:
+    """What ``text`` names, an instance of ``kind``; ``option``: where it was said.
+
+    Raises :class:`Refusal` where the file does not load or defines no such thing.
+    """
+    path, colon, call = text.partition(".py:")
+    if not colon:
+        raise Refusal(f"{option} {text}: expected a file and a name, such as mine.py:Mine")
+    name, parameters = _called(call, f"{option} {text}")
+    module = load_file(Path(f"{path}.py"))
+    defined = {
+        key: value
+        for key, value in vars(module).items()
+        if isinstance(value, kind) or (isinstance(value, type) and issubclass(value, kind))
+    }
+    found = getattr(module, name, None)
+    if found is None:
+        raise unknown(f"{kind.__name__} in {path}.py", name, defined)
+    if isinstance(found, kind):
+        return found
+    if not (isinstance(found, type) and issubclass(found, kind)):
+        raise Refusal(f"{option} {text}: {name} is not a {kind.__name__}; derive its class from it")
+    try:
+        return found(**parameters)
+    except Refusal:
+        raise
+    except Exception as error:
+        raise Refusal(f"{option} {text}: {type(error).__name__}: {error}") from error
+
+
+def words_for(value: Any) -> str:
+    """What names ``value`` for :func:`named`, from any folder."""
+    cls = type(value)
+    told = ""
+    if is_dataclass(value):
+        given = {f.name: getattr(value, f.name) for f in fields(value) if f.init}
+        told = ", ".join(f"{name}={each!r}" for name, each in given.items())
+    words = f"{cls.__name__}({told})" if told else cls.__name__
+    _called(words, repr(value))
+    return f"{file_of(cls)}:{words}"
+
+
+def metric_named(text: str) -> Metric:
+    """A metric of the user's."""
+    found = named(text, Metric, "--metric")
+    check_own(found)
+    return found
+
+
+def extractor_of(own: FeatureExtractor) -> OfUser:
+    """An extractor of the user's as the package calls one."""
+    return OfUser(own, code_of(own))
+
+
+def extractor_named(text: str) -> OfUser:
+    """An extractor of the user's."""
+    return extractor_of(named(text, FeatureExtractor, "--features"))
+
+
+def probe_named(text: str) -> Guarded:
+    """A probe of the user's."""
+    return Guarded(named(text, Probe, "--probe"))
+
+
+class Guarded(Probe):
+    """A probe of the user's: what goes wrong in it becomes a :class:`Refusal`."""
+
+    def __init__(self, own: Probe) -> None:
+        self.own, self.adds = own, own.adds
+
+    def step_done(self, state: State, seconds: float) -> None:
+        self._call(self.own.step_done, state, seconds)
+
+    def working(self, what: str, done: int, of: int) -> None:
+        self._call(self.own.working, what, done, of)
+
+    def epoch_done(self, record: Record) -> None:
+        self._call(self.own.epoch_done, record)
+
+    def _call(self, method: Callable[..., None], *given: Any) -> None:
+        try:
+            method(*given)
+        except (Refusal, Stopped):
+            raise
+        except Exception as error:
+            if lacks_memory(error):
+                raise
+            told = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise Refusal(f"the probe {type(self.own).__name__} failed: {told}") from error
+
+
+def _called(text: str, told: str) -> tuple[str, dict[str, Any]]:
+    """``"Eyes(threshold=3)"`` as a name and its parameters."""
+    try:
+        call = ast.parse(text.strip(), mode="eval").body
+        if isinstance(call, ast.Name):
+            return call.id, {}
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and not call.args:
+            parameters = {k.arg: ast.literal_eval(k.value) for k in call.keywords if k.arg}
+            return call.func.id, parameters
+    except (SyntaxError, ValueError):
+        pass
+    raise Refusal(f"{told}: expected a name, such as Mine or Mine(width=3), with plain values")
