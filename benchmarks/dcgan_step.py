@@ -26,21 +26,21 @@ import torch
 from classic_dcgan import ClassicLoop, classic_nets, make_folder, w9_nets
 from torch.utils.flop_counter import FlopCounterMode
 
+from bascule.core.context import StepContext
 from bascule.data.imported import Imported, import_images
-from bascule.interventions import Together
+from bascule.gan.recipe import GANRecipe
+from bascule.gan.step import gan_step
+from bascule.interventions import Compose
 from bascule.models.dcgan import DCGAN, DCGANW9
-from bascule.now import Now
 from bascule.presets import dcgan64, dcgan_w9
-from bascule.steps.gan import gan_step
-from bascule.training.gan import Recipe
+from bascule.training.hardware import cores, describe, resolve_auto
 from bascule.training.loop import train
-from bascule.training.machine import cores, describe, settle
 from bascule.training.state import State, begin
 
 RIVALS = {"classic": classic_nets, "w9": w9_nets}
 OURS = {
-    "classic": dcgan64.but(model=DCGAN(), augment=()),
-    "w9": dcgan_w9.but(model=DCGANW9(), augment=()),
+    "classic": dcgan64.replace(model=DCGAN(), augment=()),
+    "w9": dcgan_w9.replace(model=DCGANW9(), augment=()),
 }
 
 
@@ -65,20 +65,20 @@ def roof(dtype: torch.dtype) -> float:
     return best
 
 
-def flop_per_image(recipe: Recipe) -> float:
+def flop_per_image(recipe: GANRecipe) -> float:
     """Floating-point operations that one step of bascule spends on one image."""
     state = begin(recipe)
     real = torch.zeros(8, 3, recipe.model.size, recipe.model.size)
     with FlopCounterMode(display=False) as counter:
-        gan_step(state.trainer.game, real, Now(0, 0, 0), Together(()))
+        gan_step(state.trainer.game, real, StepContext(0, 0, 0), Compose(()))
     return counter.get_total_flops() / 8
 
 
 class Ours:
     """bascule's own loop, an epoch at a time."""
 
-    def __init__(self, recipe: Recipe, images: torch.Tensor) -> None:
-        self.recipe, self.images = settle(recipe.but(epochs=10_000)), images
+    def __init__(self, recipe: GANRecipe, images: torch.Tensor) -> None:
+        self.recipe, self.images = resolve_auto(recipe.replace(epochs=10_000)), images
         self.state: State = begin(self.recipe)
 
     def epoch(self) -> int:
@@ -93,9 +93,9 @@ def race(name: str, n: int, rounds: int, epochs: int) -> None:
         folder = make_folder(Path(made) / "pictures", n)
         decode = timed(lambda: import_images(folder, "race"))
         pixels = torch.from_numpy(Imported("race").load().pixels.copy())
-        recipe = OURS[name].but(data=Imported("race"))
+        recipe = OURS[name].replace(data=Imported("race"))
         rival = ClassicLoop(folder, RIVALS[name](), batch=recipe.batch)
-        ours = {p: Ours(recipe.but(precision=p), pixels) for p in ("fp32", "bf16")}
+        ours = {p: Ours(recipe.replace(precision=p), pixels) for p in ("fp32", "bf16")}
         batches = n // recipe.batch
 
         def rival_epoch() -> None:

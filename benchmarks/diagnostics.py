@@ -22,21 +22,21 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from bascule.core.context import generator
 from bascule.data.batches import as_float
 from bascule.data.faces import Faces
-from bascule.diagnostics.probe import Diagnostics
+from bascule.diagnostics.callback import Diagnostics
 from bascule.diagnostics.rules import NAMES, diagnose
-from bascule.game import Game
+from bascule.gan.game import Game
+from bascule.gan.recipe import GANRecipe
 from bascule.models.dcgan import DCGAN
-from bascule.now import generator
 from bascule.presets import dcgan64_light
-from bascule.training.gan import Recipe
-from bascule.training.loop import Probe, Record, Row, train
-from bascule.training.machine import cores, settle
+from bascule.training.hardware import cores, resolve_auto
+from bascule.training.loop import Callback, Record, Row, train
 from bascule.training.state import State, begin
 
 # As quick as a GAN that still learns faces can be: 26 steps an epoch, 20 ms a step.
-BASE = Recipe(
+BASE = GANRecipe(
     data=Faces(n=4000, size=32),
     model=DCGAN(width=16, size=32, norm_D="spectral"),
     epochs=20,
@@ -47,7 +47,7 @@ BASE = Recipe(
     device="cpu",
     keep_every_epochs=4,
 )
-SMALL_D = BASE.but(model=DCGAN(width=8, size=32, norm_D="spectral"), epochs=8)
+SMALL_D = BASE.replace(model=DCGAN(width=8, size=32, norm_D="spectral"), epochs=8)
 TRAINED_ON = 840
 SHOWN = (
     *("auc_held_out", "auc_train_vs_held_out", "r_v", "mmd", "mmd_se", "mmd_floor", "coverage"),
@@ -114,23 +114,23 @@ class Brightness(nn.Module):
 
 
 def plays(
-    recipe: Recipe,
+    recipe: GANRecipe,
     pictures: Pictures,
     seed: int,
     change: Callable[[State], None] | None = None,
     pace_images: int = 1,
 ) -> list[Row]:
     """The rows of one game, whose players ``change`` may replace first; one an epoch, or fewer."""
-    recipe = settle(recipe.but(seed=seed))
+    recipe = resolve_auto(recipe.replace(seed=seed))
     torch.set_num_threads(1)
     state, rows = begin(recipe), list[Row]()
     if change:
         change(state)
     with tempfile.TemporaryDirectory() as folder:
-        probe = Diagnostics(
+        callback = Diagnostics(
             recipe, pictures.train, pictures.held_out, rows.append, Path(folder), pace_images
         )
-        train(state, pictures.train, [probe])
+        train(state, pictures.train, [callback])
     return rows
 
 
@@ -181,7 +181,7 @@ def constant_d(seed: int) -> list[Row]:
             torch.nn.init.zeros_(weight)
         still(state.trainer.game, "D")
 
-    return plays(SMALL_D.but(model=DCGAN(width=8, size=32)), Pictures.of(seed), seed, change)
+    return plays(SMALL_D.replace(model=DCGAN(width=8, size=32)), Pictures.of(seed), seed, change)
 
 
 def frozen_d(seed: int) -> list[Row]:
@@ -193,7 +193,7 @@ def frozen_g(seed: int) -> list[Row]:
 
 
 def slow_g(seed: int) -> list[Row]:
-    recipe = BASE.but(model=DCGAN(width=16, size=32), lr_G=1e-6)
+    recipe = BASE.replace(model=DCGAN(width=16, size=32), lr_G=1e-6)
     return plays(recipe, Pictures.of(seed), seed)
 
 
@@ -201,7 +201,7 @@ def few_images(seed: int) -> list[Row]:
     """64 training images, two steps an epoch, and a D with BatchNorm: it learns by heart."""
     pictures = Pictures.of(seed)
     few = Pictures(pictures.train[:64], pictures.held_out, pictures.fresh)
-    recipe = BASE.but(model=DCGAN(width=16, size=32), epochs=300, keep_every_epochs=60)
+    recipe = BASE.replace(model=DCGAN(width=16, size=32), epochs=300, keep_every_epochs=60)
     return plays(recipe, few, seed, pace_images=20 * len(few.train))
 
 
@@ -209,7 +209,7 @@ def few_against_ideal(seed: int) -> list[Row]:
     """The same number of images and a G as good as can be: all that D can learn is by heart."""
     pictures = Pictures.of(seed)
     few = Pictures(pictures.train[:64], pictures.held_out, pictures.fresh)
-    recipe = SMALL_D.but(epochs=240, keep_every_epochs=60)
+    recipe = SMALL_D.replace(epochs=240, keep_every_epochs=60)
     return plays(recipe, few, seed, shows(pictures.fresh), pace_images=30 * len(few.train))
 
 
@@ -225,7 +225,7 @@ def cycles(seed: int) -> list[Row]:
         game.opt_G = torch.optim.SGD(game.G.parameters(), lr=0.1)
         game.opt_D = torch.optim.SGD(game.D.parameters(), lr=0.1)
 
-    return plays(BASE.but(epochs=36), pictures, seed, change)
+    return plays(BASE.replace(epochs=36), pictures, seed, change)
 
 
 CASES: dict[str, tuple[Callable[[int], list[Row]], str]] = {
@@ -276,31 +276,31 @@ def confusion(seeds: list[int]) -> str:
 
 def overhead(epochs: int = 10) -> str:
     """The share of a run's time that the probe takes at its default pace."""
-    recipe = settle(dcgan64_light.but(epochs=epochs, threads=1, precision="fp32"))
+    recipe = resolve_auto(dcgan64_light.replace(epochs=epochs, threads=1, precision="fp32"))
     images = recipe.data.load()
     pixels = [torch.from_numpy(images.pixels[images.indices(s)]) for s in ("train", "held_out")]
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        probe = Timed(Diagnostics(recipe, *pixels, lambda row: None, Path(folder)))
+        callback = Timed(Diagnostics(recipe, *pixels, lambda row: None, Path(folder)))
         began = time.perf_counter()
-        train(begin(recipe), pixels[0], [probe])
+        train(begin(recipe), pixels[0], [callback])
         whole = time.perf_counter() - began
     return (
         f"dcgan64-light, {len(pixels[0])} images, {epochs} epochs, one thread, fp32: rows every "
-        f"{probe.probe.every} epochs, {probe.seconds:.1f} s of {whole:.1f} s, "
-        f"{probe.seconds / (whole - probe.seconds):.1%} of the training"
+        f"{callback.probe.every} epochs, {callback.seconds:.1f} s of {whole:.1f} s, "
+        f"{callback.seconds / (whole - callback.seconds):.1%} of the training"
     )
 
 
-class Timed(Probe):
+class Timed(Callback):
     """A probe, and the seconds that it took."""
 
-    def __init__(self, probe: Diagnostics) -> None:
-        self.probe, self.seconds = probe, 0.0
+    def __init__(self, callback: Diagnostics) -> None:
+        self.callback, self.seconds = callback, 0.0
 
-    def epoch_done(self, record: Record) -> None:
+    def on_epoch_end(self, record: Record) -> None:
         began = time.perf_counter()
-        self.probe.epoch_done(record)
+        self.callback.on_epoch_end(record)
         self.seconds += time.perf_counter() - began
 
 

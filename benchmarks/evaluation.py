@@ -27,7 +27,7 @@ from bascule.data.faces import Faces
 from bascule.evaluation.evaluate import evaluate
 from bascule.features.cache import features_of
 from bascule.features.extractors import extractor
-from bascule.training.machine import cores, describe
+from bascule.training.hardware import cores, describe
 
 
 def main() -> None:

@@ -20,10 +20,10 @@ import numpy as np
 from bascule.attributes.classifier import classifier
 from bascule.attributes.reading import AttributeClassifier, Reading
 from bascule.attributes.scores import joint_attributes
+from bascule.core.context import address
 from bascule.data.faces import Faces
-from bascule.experiments.verdict import t_interval
+from bascule.experiments.intervals import t_interval
 from bascule.metrics.categories import joint_coverage
-from bascule.now import address
 from bascule.runs.generate import generate
 from bascule.runs.store import Store
 

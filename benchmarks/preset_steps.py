@@ -28,18 +28,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bascule.core.context import StepContext, generator
+from bascule.core.schedules import value_at
 from bascule.data.augment import Flip
+from bascule.gan.penalties import R1, R2, GradientPenalty
+from bascule.gan.recipe import GANRecipe
 from bascule.interventions import DiffAugment
-from bascule.laws import draw
-from bascule.now import Now, generator
-from bascule.penalties import R1, R2, GradientPenalty
 from bascule.presets import PRESETS
-from bascule.training.gan import Recipe
-from bascule.training.machine import describe, settle
+from bascule.training.hardware import describe, resolve_auto
 from bascule.training.state import begin
 from bascule.training.trainer import Batch
 
-START = Now(0, 0, 0)
+START = StepContext(0, 0, 0)
 LOSSES = {  # of D for (real, fake) logits, of G for (fake, real)
     "non-saturating": (
         lambda r, f: F.softplus(-r).mean() + F.softplus(f).mean(),
@@ -79,15 +79,15 @@ def augmented(x: Tensor) -> Tensor:
 class Plain:
     """The loop one would write: two nets, two optimisers, nothing else."""
 
-    def __init__(self, recipe: Recipe, images: Tensor) -> None:
+    def __init__(self, recipe: GANRecipe, images: Tensor) -> None:
         layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
         self.recipe, self.images, self.step = recipe, images, 0
         self.G, self.D = recipe.model.players(generator(recipe.seed, "players"))
         for net in (self.G, self.D):
             net.to(recipe.device, memory_format=layout).train()
-        betas = (recipe.beta1, draw(recipe.beta2, START))
+        betas = (recipe.beta1, value_at(recipe.beta2, START))
         self.opt_G, self.opt_D = (
-            torch.optim.Adam(net.parameters(), draw(lr, START), betas, fused=True)
+            torch.optim.Adam(net.parameters(), value_at(lr, START), betas, fused=True)
             for net, lr in ((self.G, recipe.lr_G), (self.D, recipe.lr_D))
         )
         self.loss_D, self.loss_G = LOSSES[recipe.objective.kind]
@@ -95,7 +95,7 @@ class Plain:
         self.flips = any(isinstance(a, Flip) for a in recipe.augment)
         self.average = None
         if recipe.ema_half_life is not None:
-            decay = 0.5 ** (recipe.batch / max(draw(recipe.ema_half_life, START), 1.0))
+            decay = 0.5 ** (recipe.batch / max(value_at(recipe.ema_half_life, START), 1.0))
             ema = torch.optim.swa_utils.get_ema_multi_avg_fn(decay)
             self.average = torch.optim.swa_utils.AveragedModel(self.G, multi_avg_fn=ema)
 
@@ -143,7 +143,7 @@ class Plain:
         if isinstance(penalty, R1 | R2):
             logits, x = (on_real, real) if isinstance(penalty, R1) else (on_fake, fake)
             (slope,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
-            gamma = draw(penalty.gamma, START)
+            gamma = value_at(penalty.gamma, START)
             return penalty.every * gamma / 2 * slope.square().sum((1, 2, 3)).mean()
         assert isinstance(penalty, GradientPenalty)
         share = torch.rand(len(real), 1, 1, 1, device=real.device)
@@ -159,7 +159,7 @@ def _same(x: Tensor) -> Tensor:
 class Ours:
     """bascule's step, as its loop calls it."""
 
-    def __init__(self, recipe: Recipe, images: Tensor) -> None:
+    def __init__(self, recipe: GANRecipe, images: Tensor) -> None:
         self.recipe, self.images, self.state = recipe, images, begin(recipe)
 
     def play(self) -> None:
@@ -169,7 +169,7 @@ class Ours:
         self.state.step += 1
 
 
-def compare(name: str, recipe: Recipe, images: Tensor, rounds: int, seconds: float) -> None:
+def compare(name: str, recipe: GANRecipe, images: Tensor, rounds: int, seconds: float) -> None:
     torch.set_num_threads(recipe.threads)
     images = images.to(recipe.device)
     wait = torch.cuda.synchronize if images.is_cuda else lambda: None
@@ -244,13 +244,13 @@ def main() -> None:
     images = torch.randint(0, 256, (512, 3, 64, 64), generator=rng, dtype=torch.uint8)
     print("| preset | images/s | of a plain loop's time | over rounds |\n|---|---|---|---|")
     for name in args.preset:
-        recipe = PRESETS[name].but(
+        recipe = PRESETS[name].replace(
             batch=args.batch or PRESETS[name].batch,
             threads=args.threads,
             device=args.device,
             precision=args.precision,
         )
-        compare(name, settle(recipe), images, args.rounds, args.seconds)
+        compare(name, resolve_auto(recipe), images, args.rounds, args.seconds)
 
 
 if __name__ == "__main__":

@@ -24,14 +24,14 @@ import torch
 from skimage.restoration import denoise_nl_means, denoise_tv_chambolle, inpaint_biharmonic
 from torch import Tensor
 
-from bascule.coding.abilities import PICTURES, inpainted
-from bascule.coding.coder import AT_ONCE, Coder
-from bascule.coding.measure import noised
+from bascule.metrics.paired import pixel_error
 from bascule.metrics.ssim import ssim
-from bascule.metrics.translation import pixel_error
-from bascule.models.sdpc import Network, infer
-from bascule.runs.coder import coder_of
 from bascule.runs.store import Store
+from bascule.sdpc.abilities import PICTURES, inpainted
+from bascule.sdpc.coder import AT_ONCE, Coder
+from bascule.sdpc.load import coder_of
+from bascule.sdpc.measure import noised
+from bascule.sdpc.model import Network, infer
 
 SIGMAS = (0.5, 1.0, 2.0)
 CHOSEN_ON, JUDGED_ON = 16, 96
@@ -70,7 +70,7 @@ def by_codes(coder: Coder, k_fb: float, price: float) -> Rival:
     net = coder.network
     layers = [replace(one, threshold=price * one.threshold) for one in net.layers]
     dearer = Network(layers, list(net.dictionaries), list(net.gains))
-    how = coder.recipe.settle.but(k_fb=k_fb)
+    how = coder.recipe.settle.replace(k_fb=k_fb)
 
     def clean(y: Tensor, sigma: float) -> Tensor:
         found = []

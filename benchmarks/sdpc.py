@@ -31,11 +31,11 @@ from dcgan_step import roof, timed
 from torch import Tensor
 from torch.nn.functional import conv_transpose2d, relu
 
+from bascule.core.context import generator
 from bascule.data.faces import Faces
-from bascule.models.sdpc import SDPC, Inference, Layer, Network, energies, infer, joint_energy
-from bascule.now import generator
 from bascule.presets import sdpc
-from bascule.training.machine import cores, describe, fast_bf16
+from bascule.sdpc.model import SDPC, Inference, Layer, Network, energies, infer, joint_energy
+from bascule.training.hardware import cores, describe, fast_bf16
 
 GEOMETRIES = {  # layers, side, batch
     "64 px, batch 16 (the default)": (sdpc.model.layers, 64, 16),
@@ -87,7 +87,7 @@ def by_autograd(network: Network, x: Tensor, steps: tuple[float, ...]) -> list[T
 
 def pictures(n: int, side: int) -> Tensor:
     """Prepared faces, cut to ``side``."""
-    recipe = sdpc.but(data=Faces(n=256))
+    recipe = sdpc.replace(data=Faces(n=256))
     y, _ = recipe.prepared(torch.from_numpy(np.array(recipe.data.load().pixels[:n])))
     return y[..., :side, :side].contiguous()
 
@@ -134,7 +134,7 @@ def against_autograd(rounds: int) -> None:
         reference = by_autograd(network, x, steps)
         print(f"\n{name}: {ITERATIONS} iterations")
         for way, options in ways.items():
-            how = published.but(**options)
+            how = published.replace(**options)
             found, theirs, mine = ratio_of(
                 partial(by_autograd, network, x, steps), partial(infer, network, x, how), rounds
             )
@@ -148,7 +148,7 @@ def against_autograd(rounds: int) -> None:
             )
     network = sdpc.model.network(generator("benchmark"))
     x, how = pictures(16, 64), Inference(tolerance=1e-2)
-    exact, coarse = infer(network, x, how), infer(network, x, how.but(precision="bf16"))
+    exact, coarse = infer(network, x, how), infer(network, x, how.replace(precision="bf16"))
     E, F = (joint_energy(energies(network, x, c.maps, how), 1.0).sum() for c in (exact, coarse))
     print(
         "\nbf16 convolutions, settled (joint): codes differ by "

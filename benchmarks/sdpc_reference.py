@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bascule.models.sdpc import Inference, Layer, Network, infer
+from bascule.sdpc.model import Inference, Layer, Network, infer
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
             stop="batch",
             returns="extrapolated",
         )
-        codes, ours = infer(network, x, how), infer(network, x, how.but(stop="sample"))
+        codes, ours = infer(network, x, how), infer(network, x, how.replace(stop="sample"))
         print(
             f"k_fb={k}: iterations {int(codes.iterations[0])} (theirs, counted from 0: "
             f"{int(told[f'it_b{k}'])}; stopping each image: {ours.iterations.tolist()})"

@@ -24,6 +24,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter1d
 from scipy.stats import spearmanr
 
+from bascule.core.context import address
 from bascule.data.faces import Faces
 from bascule.data.images import ImageSet
 from bascule.features.extractors import extractor
@@ -33,7 +34,6 @@ from bascule.metrics.manifold import manifold
 from bascule.metrics.mmd import polynomial_mmd
 from bascule.metrics.sliced import sliced_wasserstein
 from bascule.metrics.vendi import vendi_score
-from bascule.now import address
 
 NOTE = Path(__file__).parent.parent / "notes" / "sensitivity.md"
 EXTRACTORS = ("efficientnet-lite0", "random-conv", "pixels")

@@ -23,14 +23,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import l1_loss, mse_loss
 
-from bascule.models.cyclegan import CycleGAN
-from bascule.models.translators import ToFew
-from bascule.now import generator
+from bascule.core.context import generator
 from bascule.presets import TRANSLATION_PRESETS
-from bascule.training.cycle import CycleRecipe
-from bascule.training.machine import describe, fast_bf16, settle
+from bascule.training.hardware import describe, fast_bf16, resolve_auto
 from bascule.training.state import begin
 from bascule.training.trainer import Batch
+from bascule.translation.cyclegan.model import CycleGAN
+from bascule.translation.cyclegan.recipe import CycleRecipe
+from bascule.translation.networks import ToFew
 
 
 class Ours:
@@ -116,18 +116,18 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     preset = TRANSLATION_PRESETS["cyclegan-light"]
     assert preset.evaluates == "translations"
-    light = settle(preset.but(threads=args.threads, device="cpu", precision="fp32"))
+    light = resolve_auto(preset.replace(threads=args.threads, device="cpu", precision="fp32"))
     images = light.data.load()
     pixels = torch.from_numpy(images.pixels[images.indices("train")])
     labels = light.labels_of(images)
-    reference = light.but(model=CycleGAN(size=64))
+    reference = light.replace(model=CycleGAN(size=64))
     players: dict[str, tuple[Ours | Plain, int]] = {
         "light": (Ours(light, pixels, labels), 8),
         "plain": (Plain(light, pixels, labels), 8),
         "reference": (Ours(reference, pixels, labels), 2),
     }
     if fast_bf16("cpu"):
-        players["light, bf16"] = (Ours(light.but(precision="bf16"), pixels, labels), 8)
+        players["light, bf16"] = (Ours(light.replace(precision="bf16"), pixels, labels), 8)
     for player, _ in players.values():
         player.step()
     rounds = [

@@ -3,14 +3,14 @@
 from bascule.data.faces import Faces
 from bascule.experiments import Alike, Experiment, Higher, Lower, Measure, mean_tv
 from bascule.experiments.predictions import HELD_OUT_COVERAGE, HELD_OUT_KID, Prediction
+from bascule.gan.recipe import GANRecipe
 from bascule.models.dcgan import DCGAN
 from bascule.presets import dcgan64_tiny, dcgan64_tuned
-from bascule.training.gan import Recipe
 
 
-def cool_down(plain: Recipe, measure: Measure, quick: Experiment | None = None) -> Experiment:
+def cool_down(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) -> Experiment:
     """The question at one size."""
-    cooled = plain.but(cool_down=0.25)
+    cooled = plain.replace(cool_down=0.25)
     predictions: list[Prediction] = [
         Lower(HELD_OUT_KID, "cooled", than="steady"),
         Higher(HELD_OUT_COVERAGE, "cooled", than="steady"),
@@ -37,7 +37,7 @@ def cool_down(plain: Recipe, measure: Measure, quick: Experiment | None = None) 
 
 
 quick = cool_down(
-    dcgan64_tiny.but(
+    dcgan64_tiny.replace(
         data=Faces(n=80, size=32, held_out=0.5),
         model=DCGAN(width=4, z_dim=8, size=32),
         epochs=8,
@@ -47,7 +47,7 @@ quick = cool_down(
     Measure(40, attributes=False),
 )
 experiment = cool_down(
-    dcgan64_tuned.but(data=Faces(n=2000), epochs=169, threads=1, cool_down=0.0),
+    dcgan64_tuned.replace(data=Faces(n=2000), epochs=169, threads=1, cool_down=0.0),
     Measure(1000),
     quick=quick,
 )

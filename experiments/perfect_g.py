@@ -1,9 +1,9 @@
 """What happens to D when G suddenly becomes almost perfect?"""
 
+from bascule.core.schedules import Uniform
 from bascule.data.faces import Faces
 from bascule.experiments import Experiment, Higher, Lower, Settles, Spike, Within
 from bascule.interventions import InstanceNoise, NoiseOnReals, PerfectG
-from bascule.laws import Uniform
 from bascule.presets import dcgan64_pretrained
 
 QUESTION = "What happens to D when G suddenly becomes almost perfect?"
@@ -14,14 +14,14 @@ FOOLED = (
 little, strong = Uniform(0.0, 0.1), 0.3  # standard deviations, of images in [-1, 1]
 
 # In minutes: G and D begin with weights that come with the package, so there are faces at once.
-plain = dcgan64_pretrained.but(data=Faces(n=600), epochs=10, sample_every_epochs=1)
+plain = dcgan64_pretrained.replace(data=Faces(n=600), epochs=10, sample_every_epochs=1)
 quick = Experiment(
     question=QUESTION,
     hypothesis=FOOLED,
     arms={
         "plain": plain,
-        "perfect G": plain.but(change=PerfectG(3, little)),
-        "perfect G, strong noise": plain.but(change=PerfectG(3, strong)),
+        "perfect G": plain.replace(change=PerfectG(3, little)),
+        "perfect G, strong noise": plain.replace(change=PerfectG(3, strong)),
     },
     predictions=[
         Higher("D_Gz", "perfect G", than="plain", from_epoch=3, to_epoch=4),
@@ -37,7 +37,7 @@ quick = Experiment(
 )
 
 # The same from noise: every seed is a game of its own.
-plain = plain.but(data=Faces(), start=None, epochs=40, sample_every_epochs=5)
+plain = plain.replace(data=Faces(), start=None, epochs=40, sample_every_epochs=5)
 at_epoch, late = 30, 35
 perfect = PerfectG(at_epoch, little)
 experiment = Experiment(
@@ -45,12 +45,12 @@ experiment = Experiment(
     hypothesis=f"{FOOLED} Noise on everything that D sees takes this sign away from it.",
     arms={
         "plain": plain,
-        "perfect G": plain.but(change=perfect),
-        "perfect G, strong noise": plain.but(change=PerfectG(at_epoch, strong)),
-        "perfect G, every input noised": plain.but(
+        "perfect G": plain.replace(change=perfect),
+        "perfect G, strong noise": plain.replace(change=PerfectG(at_epoch, strong)),
+        "perfect G, every input noised": plain.replace(
             change=[perfect, InstanceNoise(little, from_epoch=at_epoch)]
         ),
-        "perfect G, same noise on reals": plain.but(
+        "perfect G, same noise on reals": plain.replace(
             change=[perfect, NoiseOnReals(little, from_epoch=at_epoch)]
         ),
     },

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 
 from bascule.experiments.experiment import load
+from bascule.training.hardware import resolve_auto
 from bascule.training.loop import train
-from bascule.training.machine import settle
 from bascule.training.state import begin
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
@@ -24,7 +24,7 @@ def play_to_the_end(file: Path) -> None:
     assert list(whole.arms) == list(quick.arms)
     assert len(whole.seeds) >= 3
     for arm, recipe in quick.arms.items():
-        recipe = settle(recipe.but(device="cpu", threads=1))
+        recipe = resolve_auto(recipe.replace(device="cpu", threads=1))
         images = recipe.data.load()
         train_on, held_out = (
             torch.from_numpy(images.pixels[images.indices(split)])

@@ -8,17 +8,17 @@ import pytest
 import torch
 
 from bascule.cli import main
-from bascule.data.bands import Bands
 from bascule.data.faces import Faces
-from bascule.data.standard import Standardise
+from bascule.gan.recipe import GANRecipe
 from bascule.models.dcgan import DCGAN
-from bascule.models.hybrids import SDPCGAN
-from bascule.models.sdpc import SDPC, Layer
 from bascule.runs.store import Store
-from bascule.training.gan import Recipe
-from bascule.training.hybrid import HybridRecipe
-from bascule.training.recipe import AnyRecipe
-from bascule.training.sdpc import SDPCRecipe
+from bascule.sdpc.hybrid.model import SDPCGAN
+from bascule.sdpc.hybrid.recipe import HybridRecipe
+from bascule.sdpc.model import SDPC, Layer
+from bascule.sdpc.preprocess.bands import Bands
+from bascule.sdpc.preprocess.standard import Standardise
+from bascule.sdpc.recipe import SDPCRecipe
+from bascule.training.recipe import Recipe
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,9 +37,9 @@ def one_thread():
 
 
 @pytest.fixture
-def tiny() -> Recipe:
+def tiny() -> GANRecipe:
     """4 epochs of 4 steps at 32 px on CPU, one thread: about a second."""
-    return Recipe(
+    return GANRecipe(
         data=Faces(n=40, size=32),
         model=DCGAN(width=4, z_dim=8, size=32),
         epochs=4,
@@ -76,7 +76,7 @@ def tiny_hybrid(tiny_sdpc) -> HybridRecipe:
     return HybridRecipe(
         data=tiny_sdpc.data,
         model=SDPCGAN(width=2, z_dim=8, size=32),
-        coding=tiny_sdpc.but(epochs=1, preprocess=(Bands(4), Standardise())),
+        coding=tiny_sdpc.replace(epochs=1, preprocess=(Bands(4), Standardise())),
         code_epochs=1,
         epochs=4,
         batch=10,
@@ -96,7 +96,7 @@ def store(tmp_path) -> Store:
 def make_run(store):
     """``make_run(recipe)``: a new run folder in the store, not yet trained."""
 
-    def make(recipe: AnyRecipe, name: str = "run"):
+    def make(recipe: Recipe, name: str = "run"):
         return store.create(recipe, name, recipe.data.load().digest)
 
     return make
@@ -152,7 +152,7 @@ def bascule(tmp_path, monkeypatch, capsys):
     return call
 
 
-# A metric, an extractor and a probe as a user writes them.
+# A metric, an extractor and a callback as a user writes them.
 MINE = """
 from dataclasses import dataclass
 
@@ -160,7 +160,7 @@ import numpy as np
 
 from bascule.features import FeatureExtractor
 from bascule.metrics import Metric
-from bascule.training.loop import Probe
+from bascule.training.loop import Callback
 
 
 @dataclass(frozen=True)
@@ -193,16 +193,16 @@ class Colours(FeatureExtractor):
         return np.concatenate([x.mean(2), x.std(2)], 1)
 
 
-class Steps(Probe):
+class Steps(Callback):
     adds = ("steps",)
 
     def __init__(self):
         self.seen = 0
 
-    def step_done(self, state, seconds):
+    def on_step_end(self, state, seconds):
         self.seen += 1
 
-    def epoch_done(self, record):
+    def on_epoch_end(self, record):
         record.add("steps", self.seen)
 """
 

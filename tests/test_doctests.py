@@ -5,7 +5,10 @@ from importlib import import_module
 
 import pytest
 
-MODULES = ("cli.tune", "laws", "metrics.logits", "now", "runs.codec", "runs.store")
+MODULES = (
+    *("tuning.cli", "core.context", "core.schedules"),
+    *("metrics.logits", "runs.codec", "runs.store"),
+)
 
 
 @pytest.mark.parametrize("module", MODULES)

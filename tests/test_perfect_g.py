@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from bascule.core.context import generator
 from bascule.data.faces import Artist
 from bascule.experiments.experiment import load
 from bascule.experiments.schedule import plan
 from bascule.models.shipped import told
-from bascule.now import generator
 
 FILE = Path(__file__).parents[1] / "experiments" / "perfect_g.py"
 IMAGES_PER_S = 200  # two cores without bf16, measured: 110 each
@@ -33,7 +33,7 @@ def test_every_arm_begins_with_faces_that_differ(quick):
     artist = Artist("micah")
     real = np.stack([artist.draw(seed, 64)[0] for seed in range(150)])
     more = np.stack([artist.draw(seed, 64)[0] for seed in range(150, 214)])
-    recipe = quick.arms["plain"].but(device="cpu", precision="fp32", threads=1)
+    recipe = quick.arms["plain"].replace(device="cpu", precision="fp32", threads=1)
     z = torch.randn(64, recipe.z_dim, generator=generator("a test of the demo"))
     fake = recipe.build().sample(z).numpy()
     assert np.median(distances(fake, real).min(1)) < 1.2 * np.median(distances(more, real).min(1))

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bascule import jobs, worker
+from bascule.core.user_code import load_file
 from bascule.data.faces import Faces
-from bascule.experiments import Measure
-from bascule.jobs import MeasureRun, TrainRun
-from bascule.runs.brought import load_file
+from bascule.experiments import Measure, jobs, worker
+from bascule.experiments.jobs import MeasureRun, TrainRun
 from bascule.runs.codec import encode
 from bascule.runs.evaluations import evaluations
 from bascule.runs.execute import execute
@@ -63,7 +62,10 @@ def test_before_the_first_step_it_loads_only_what_a_step_needs(
 def test_without_the_compiler_steps_are_bit_for_bit_the_same(request, recipe, printed_elsewhere):
     """In a process of its own: PyTorch's optimisers stay as they are in this one."""
     recipe = request.getfixturevalue(recipe)
-    ways = ["", "from bascule.training import machine; machine.leave_compiler_unloaded()"]
+    ways = [
+        "",
+        "from bascule.training import hardware as machine; machine.leave_compiler_unloaded()",
+    ]
     one, other = (printed_elsewhere(TRAINED.format(way=way, recipe=encode(recipe))) for way in ways)
     assert one[1:] == other[1:] and (one[0], other[0]) == ("True", "False")
 
@@ -104,7 +106,7 @@ def test_it_measures_at_every_epoch_that_is_asked_for(make_run, store, tiny):
 
 
 def test_it_measures_with_metrics_and_features_of_the_users(make_run, store, tiny, mine):
-    run, own = make_run(tiny.but(data=Faces(n=60, size=32, held_out=0.5))), load_file(mine)
+    run, own = make_run(tiny.replace(data=Faces(n=60, size=32, held_out=0.5))), load_file(mine)
     execute(run, store)
     asked = Measure(
         12, attributes=False, metrics=(own.Bright(above=90), own.Apart), features=own.Colours()
@@ -127,13 +129,13 @@ def test_features_of_which_too_few_images_leave_no_number_are_not_measured_again
     assert not found.values and found.left_out and asked.is_done(found)
 
 
-def test_probes_of_the_users_watch_what_it_trains(make_run, store, tiny, mine, capsys):
-    run, broken = make_run(tiny.but(epochs=2)), make_run(tiny.but(epochs=3))
+def test_callbacks_of_the_users_watch_what_it_trains(make_run, store, tiny, mine, capsys):
+    run, broken = make_run(tiny.replace(epochs=2)), make_run(tiny.replace(epochs=3))
     assert worker.main([str(written(store, run, TrainRun, (), (f"{mine}:Steps",)))]) == 0
     assert all(row["steps"] > 0 for row in run.rows()) and len(run.rows()) == 2
     mine.write_text(mine.read_text("utf-8").replace("self.seen += 1", "1 / 0"), "utf-8")
     assert worker.main([str(written(store, broken, TrainRun, (), (f"{mine}:Steps",)))]) == 2
-    told = "bascule: the probe Steps failed: ZeroDivisionError: division by zero"
+    told = "bascule: the callback Steps failed: ZeroDivisionError: division by zero"
     assert capsys.readouterr().err.splitlines()[-1] == told
 
 
@@ -152,7 +154,7 @@ def test_what_no_run_of_its_kind_can_give_is_refused(make_run, store, tiny, caps
 
 
 def test_it_tells_how_far_it_is_and_saves_at_a_signal(make_run, store, tiny):
-    run = make_run(tiny.but(epochs=9000))
+    run = make_run(tiny.replace(epochs=9000))
     with subprocess.Popen(command(written(store, run)), stdout=subprocess.PIPE, text=True) as began:
         told = json.loads(began.stdout.readline())
         began.send_signal(signal.SIGTERM)
@@ -171,7 +173,7 @@ time.sleep(600)
 
 def test_it_stops_when_who_started_it_is_killed(make_run, store, tiny):
     """At a checkpoint, although nobody reads what it says any more."""
-    run = make_run(tiny.but(epochs=9000))
+    run = make_run(tiny.replace(epochs=9000))
     words = [sys.executable, "-c", PARENT, *command(written(store, run))]
     with subprocess.Popen(words) as parent:
         deadline = time.monotonic() + 120

@@ -6,7 +6,7 @@ from bascule.experiments.predictions import KID, Prediction
 from bascule.features.extractors import DEFAULT
 from bascule.models.dcgan import DCGAN
 from bascule.presets import sdpc_critic, sdpc_critic_tiny
-from bascule.training.hybrid import HybridRecipe
+from bascule.sdpc.hybrid.recipe import HybridRecipe
 
 K_FB = (0.0, 1.0, 2.0, 3.0, 4.0)
 
@@ -31,7 +31,7 @@ def probe(plain: HybridRecipe, fakes: int, quick: Experiment | None = None) -> E
             "helps without feedback already. Feedback pulls codes towards what layer 2 expects, "
             "which blurs what G has drawn well and badly alike: more of it is worse."
         ),
-        arms={"DCGAN": plain, "DCGAN, random dictionaries": plain.but(coding=random)},
+        arms={"DCGAN": plain, "DCGAN, random dictionaries": plain.replace(coding=random)},
         predictions=predictions,
         measure=Measure(fakes, attributes=quick is not None, k_fb=K_FB),
         quick=quick,
@@ -39,16 +39,16 @@ def probe(plain: HybridRecipe, fakes: int, quick: Experiment | None = None) -> E
 
 
 quick = probe(
-    sdpc_critic_tiny.but(
+    sdpc_critic_tiny.replace(
         data=Faces(n=128, size=32, held_out=0.5),
         model=DCGAN(width=4, z_dim=16, size=32, norm_D="spectral"),
-        coding=sdpc_critic_tiny.coding.but(epochs=1),
+        coding=sdpc_critic_tiny.coding.replace(epochs=1),
         epochs=4,
     ),
     fakes=100,
 )
 experiment = probe(
-    sdpc_critic.but(
+    sdpc_critic.replace(
         data=Faces(n=2000),
         model=DCGAN(width=32, norm_D="spectral"),
         epochs=34,

@@ -12,9 +12,9 @@ from bascule.data.imported import Imported
 from bascule.experiments import Exceeds, Experiment, Lower, Measure, Within
 from bascule.experiments.predictions import HELD_OUT_KID
 from bascule.models.dcgan import DCGAN
-from bascule.models.hybrids import SDPCGAN, SDPCCritic
 from bascule.presets import sdpc_critic, sdpc_critic_tiny
-from bascule.training.hybrid import HybridRecipe
+from bascule.sdpc.hybrid.model import SDPCGAN, SDPCCritic
+from bascule.sdpc.hybrid.recipe import HybridRecipe
 
 # Of 900 training faces, for eight minutes each at the pace of verdict.py.
 EPOCHS = {"dictionaries": 2, "DCGAN": 100, "sdpc-gan": 64, "sdpc-critic": 32}
@@ -25,11 +25,11 @@ def simpsons(
 ) -> Experiment:
     """The question at one size; ``epochs``: of the dictionaries and of each game."""
     how: dict[str, Any] = {name: getattr(plain.model, name) for name in ("width", "z_dim", "size")}
-    coding = plain.coding.but(epochs=epochs["dictionaries"])
-    random = coding.untaught().but(epochs=1)
+    coding = plain.coding.replace(epochs=epochs["dictionaries"])
+    random = coding.untaught().replace(epochs=1)
 
     def played(name: str, model: Any, coding: Any = coding) -> HybridRecipe:
-        return plain.but(model=model, coding=coding, epochs=coding.epochs + epochs[name])
+        return plain.replace(model=model, coding=coding, epochs=coding.epochs + epochs[name])
 
     last = coding.epochs + epochs["sdpc-gan"] - 1
     return Experiment(
@@ -64,7 +64,7 @@ quick = simpsons(
     Measure(40, attributes=False, k_fb=(0.0, 4.0), sigmas=(1.0,)),
 )
 experiment = simpsons(
-    sdpc_critic.but(data=Imported("simpsons"), threads=1),
+    sdpc_critic.replace(data=Imported("simpsons"), threads=1),
     EPOCHS,
     Measure(1000, attributes=False, k_fb=(0.0, 4.0), sigmas=(1.0,), decoded=True),
     quick=quick,

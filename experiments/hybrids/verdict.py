@@ -14,9 +14,9 @@ from bascule.data.faces import Faces
 from bascule.experiments import Exceeds, Experiment, Higher, Lower, Measure, Within
 from bascule.experiments.predictions import HELD_OUT_COVERAGE, HELD_OUT_KID, Prediction
 from bascule.models.dcgan import DCGAN
-from bascule.models.hybrids import SDPCGAN, SDPCCritic
 from bascule.presets import sdpc_critic, sdpc_critic_tiny
-from bascule.training.hybrid import HybridRecipe
+from bascule.sdpc.hybrid.model import SDPCGAN, SDPCCritic
+from bascule.sdpc.hybrid.recipe import HybridRecipe
 
 # Milliseconds an image on one core while the other was at work, measured before the runs: what
 # equal time is made of.
@@ -38,14 +38,14 @@ def arms(
     """The arms. ``epochs``: of each kind of game; ``few``: the most important ones alone, called
     after so many faces."""
     name = "" if few is None else f", {few} faces"
-    coding = plain.coding.but(epochs=epochs["dictionaries"])
-    random = coding.untaught().but(epochs=1)
+    coding = plain.coding.replace(epochs=epochs["dictionaries"])
+    random = coding.untaught().replace(epochs=1)
     width, z_dim, size = plain.model.width, plain.model.z_dim, plain.model.size
 
     def played(model: Any, kind: str, **differences: Any) -> HybridRecipe:
         of = differences.get("coding", coding)
         codes = epochs["codes"] if kind == "A, after codes" else 0
-        return plain.but(
+        return plain.replace(
             model=model,
             epochs=of.epochs + codes + epochs[kind],
             code_epochs=codes,
@@ -64,7 +64,7 @@ def arms(
     }
     if few:
         return found
-    no_feedback = coding.but(settle=coding.settle.but(k_fb=0.0))
+    no_feedback = coding.replace(settle=coding.settle.replace(k_fb=0.0))
     return found | {
         "DCGAN, as many weights": played(
             replace(dcgan, width=width * 9 // 8), "DCGAN, wide", coding=random
@@ -194,11 +194,11 @@ quick = verdict(
     (500, 200),
     replace(_measure, fakes=40, attributes=False, decoded=False),
 )
-_plain = sdpc_critic.but(threads=1)
+_plain = sdpc_critic.replace(threads=1)
 experiment = verdict(
-    arms(_plain.but(data=faces(2000)), timed(8, 2000))
-    | arms(_plain.but(data=faces(500)), timed(5, 500), few=500)
-    | arms(_plain.but(data=faces(200)), timed(5, 200), few=200),
+    arms(_plain.replace(data=faces(2000)), timed(8, 2000))
+    | arms(_plain.replace(data=faces(500)), timed(5, 500), few=500)
+    | arms(_plain.replace(data=faces(200)), timed(5, 200), few=200),
     (500, 200),
     _measure,
     quick=quick,

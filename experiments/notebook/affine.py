@@ -2,19 +2,19 @@
 
 from bascule.data.augment import Affine, Flip
 from bascule.experiments import KID, Experiment, Higher, Lower, Measure
+from bascule.gan.recipe import GANRecipe
 from bascule.interventions import AdaptiveAugment, DiffAugment
 from bascule.notebook import smooth_quick, smooth_small
-from bascule.training.gan import Recipe
 
 degrees, zoom = 10.0, (0.9, 1.1)
 
 
-def affine(plain: Recipe, measure: Measure, quick: Experiment | None = None) -> Experiment:
+def affine(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) -> Experiment:
     """The question at one size."""
     late = plain.epochs // 2
 
-    def moved(**motion) -> Recipe:
-        return plain.but(augment=[Flip(), Affine(**motion)])
+    def moved(**motion) -> GANRecipe:
+        return plain.replace(augment=[Flip(), Affine(**motion)])
 
     return Experiment(
         question=__doc__,
@@ -24,14 +24,16 @@ def affine(plain: Recipe, measure: Measure, quick: Experiment | None = None) -> 
             "sees (DiffAugment, ADA) does not leak, and draws better faces."
         ),
         arms={
-            "flips": plain.but(augment=Flip()),
+            "flips": plain.replace(augment=Flip()),
             "nothing": plain,
             "flips, rotation": moved(degrees=degrees),
             "flips, scale": moved(scale=zoom),
             "flips, both": moved(degrees=degrees, scale=zoom),
             "flips, both, black corners": moved(degrees=degrees, scale=zoom, fill="black"),
-            "flips, DiffAugment": plain.but(augment=Flip(), change=DiffAugment()),
-            "flips, ADA": plain.but(augment=Flip(), change=AdaptiveAugment(speed_images=50_000)),
+            "flips, DiffAugment": plain.replace(augment=Flip(), change=DiffAugment()),
+            "flips, ADA": plain.replace(
+                augment=Flip(), change=AdaptiveAugment(speed_images=50_000)
+            ),
         },
         predictions=[
             Higher(KID, "flips", than="nothing"),

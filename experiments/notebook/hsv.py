@@ -1,11 +1,11 @@
 """Does a GAN that plays in HSV draw better faces than one that plays in RGB?"""
 
 from bascule.experiments import KID, Experiment, Higher, Lower, Measure, mean_tv
+from bascule.gan.recipe import GANRecipe
 from bascule.notebook import smooth_quick, smooth_small
-from bascule.training.gan import Recipe
 
 
-def hsv(plain: Recipe, measure: Measure, quick: Experiment | None = None) -> Experiment:
+def hsv(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) -> Experiment:
     """The question at one size. Both arms are measured in RGB."""
     return Experiment(
         question=__doc__,
@@ -13,7 +13,7 @@ def hsv(plain: Recipe, measure: Measure, quick: Experiment | None = None) -> Exp
             "No. Hue is an angle, so like colours may be far apart, and at greys it means nothing: "
             "G draws worse pictures, and D, who sees the jumps, leads by more."
         ),
-        arms={"rgb": plain, "hsv": plain.but(space="hsv")},
+        arms={"rgb": plain, "hsv": plain.replace(space="hsv")},
         predictions=[
             Higher(KID, "hsv", than="rgb"),
             Lower("coverage", "hsv", than="rgb", from_epoch=plain.epochs // 2),

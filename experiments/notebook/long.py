@@ -1,15 +1,15 @@
 """What becomes of a GAN in 5000 epochs: when is it best, and why does it not stay so?"""
 
+from bascule.core.schedules import Uniform
 from bascule.data.augment import Flip
 from bascule.data.faces import Faces
 from bascule.experiments import KID, Experiment, Falls, Higher, Lower, Measure, Rises
+from bascule.gan.recipe import GANRecipe
 from bascule.interventions import DiffAugment, InstanceNoise
-from bascule.laws import Uniform
 from bascule.notebook import smooth_quick, smooth_small
-from bascule.training.gan import Recipe
 
 
-def long(plain: Recipe, measure: Measure, quick: Experiment | None = None) -> Experiment:
+def long(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) -> Experiment:
     """The question at one size, in tenths of the run."""
     tenth = plain.epochs // 10
     first, second, last = (0, tenth), (tenth, 2 * tenth), (9 * tenth, 10 * tenth)
@@ -22,7 +22,7 @@ def long(plain: Recipe, measure: Measure, quick: Experiment | None = None) -> Ex
         ),
         arms={
             "plain": plain,
-            "DiffAugment": plain.but(change=(*plain.change, DiffAugment())),
+            "DiffAugment": plain.replace(change=(*plain.change, DiffAugment())),
         },
         predictions=[
             Falls("mmd", "plain", earlier=first, later=second),
@@ -57,11 +57,11 @@ def long(plain: Recipe, measure: Measure, quick: Experiment | None = None) -> Ex
 
 changes = {"augment": Flip(), "change": InstanceNoise(Uniform(0.0, 0.1))}
 quick = long(
-    smooth_quick.but(**changes, epochs=20, keep_every_epochs=2),
+    smooth_quick.replace(**changes, epochs=20, keep_every_epochs=2),
     Measure(fakes=64, attributes=False, epochs=(4,)),
 )
 experiment = long(
-    smooth_small.but(
+    smooth_small.replace(
         **changes,
         data=Faces(n=256, size=32, held_out=0.5),
         epochs=5000,

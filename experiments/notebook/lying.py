@@ -1,6 +1,9 @@
 """What if we lie to D: who slows its lead, and does that buy quality, diversity or both?"""
 
+from bascule.core.schedules import Uniform
 from bascule.experiments import KID, Experiment, Higher, Lower, Measure, mean_tv
+from bascule.gan.objectives import TopK
+from bascule.gan.recipe import GANRecipe
 from bascule.interventions import (
     FakeHistory,
     FakesAmongReals,
@@ -9,16 +12,15 @@ from bascule.interventions import (
     PseudoAugmentation,
     RealsAmongFakes,
 )
-from bascule.laws import Uniform
 from bascule.notebook import smooth_quick, smooth_small
-from bascule.objectives import TopK
-from bascule.training.gan import Recipe
 
 sigma = Uniform(0.0, 0.1)
 noise = InstanceNoise(sigma)
 
 
-def lying(plain: Recipe, t: int, measure: Measure, quick: Experiment | None = None) -> Experiment:
+def lying(
+    plain: GANRecipe, t: int, measure: Measure, quick: Experiment | None = None
+) -> Experiment:
     """The question at one size; ``t`` pictures of a batch are lies."""
     late = plain.epochs // 2
     return Experiment(
@@ -31,17 +33,19 @@ def lying(plain: Recipe, t: int, measure: Measure, quick: Experiment | None = No
         ),
         arms={
             "plain": plain,
-            "negative": plain.but(change=RealsAmongFakes(t, sigma)),
-            "positive": plain.but(change=FakesAmongReals(t)),
-            "noise": plain.but(change=noise),
-            "negative as published": plain.but(
+            "negative": plain.replace(change=RealsAmongFakes(t, sigma)),
+            "positive": plain.replace(change=FakesAmongReals(t)),
+            "noise": plain.replace(change=noise),
+            "negative as published": plain.replace(
                 change=[RealsAmongFakes(t, sigma=0.0, G_sees=True), noise]
             ),
-            "positive, with noise": plain.but(change=[FakesAmongReals(t), noise]),
-            "pseudo augmentation (APA)": plain.but(change=PseudoAugmentation(speed_images=50_000)),
-            "negative augmentation (NDA)": plain.but(change=NegativeAugmentation()),
-            "top-k": plain.but(top_k=TopK(nu=0.5, gamma=0.98)),
-            "fake history": plain.but(change=FakeHistory()),
+            "positive, with noise": plain.replace(change=[FakesAmongReals(t), noise]),
+            "pseudo augmentation (APA)": plain.replace(
+                change=PseudoAugmentation(speed_images=50_000)
+            ),
+            "negative augmentation (NDA)": plain.replace(change=NegativeAugmentation()),
+            "top-k": plain.replace(top_k=TopK(nu=0.5, gamma=0.98)),
+            "fake history": plain.replace(change=FakeHistory()),
         },
         predictions=[
             # who slows D's lead

@@ -1,15 +1,15 @@
 """Does the negative lie help or harm over the notebook's 300 epochs of 2,000 faces?"""
 
+from bascule.core.schedules import Uniform
 from bascule.data.faces import Faces
 from bascule.experiments import KID, Alike, Experiment, Higher, Lower, Measure
+from bascule.gan.recipe import GANRecipe
 from bascule.interventions import RealsAmongFakes
-from bascule.laws import Uniform
 from bascule.notebook import smooth_quick, smooth_small
-from bascule.training.gan import Recipe
 
 
 def lying_long(
-    plain: Recipe, t: int, measure: Measure, quick: Experiment | None = None
+    plain: GANRecipe, t: int, measure: Measure, quick: Experiment | None = None
 ) -> Experiment:
     """The controlled pair of lying.py at one size."""
     late = plain.epochs // 2
@@ -21,7 +21,7 @@ def lying_long(
         ),
         arms={
             "plain": plain,
-            "negative": plain.but(change=RealsAmongFakes(t, Uniform(0.0, 0.1))),
+            "negative": plain.replace(change=RealsAmongFakes(t, Uniform(0.0, 0.1))),
         },
         predictions=[
             Lower("lead", "negative", than="plain", from_epoch=late),
@@ -35,7 +35,7 @@ def lying_long(
 
 quick = lying_long(smooth_quick, t=2, measure=Measure(fakes=64, attributes=False))
 experiment = lying_long(
-    smooth_small.but(data=Faces(n=2000, size=32), epochs=300),
+    smooth_small.replace(data=Faces(n=2000, size=32), epochs=300),
     t=6,
     measure=Measure(fakes=1000, epochs=(100, 200)),
     quick=quick,

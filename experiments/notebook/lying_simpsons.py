@@ -4,18 +4,18 @@ Needs the pictures: `bascule data import FOLDER --name simpsons --size 32`, or
 `bascule data fetch simpsons --size 32`.
 """
 
+from bascule.core.schedules import Uniform
 from bascule.data.imported import Imported
 from bascule.experiments import KID, Experiment, Higher, Lower, Measure
+from bascule.gan.recipe import GANRecipe
 from bascule.interventions import FakesAmongReals, PseudoAugmentation, RealsAmongFakes
-from bascule.laws import Uniform
 from bascule.notebook import smooth_quick, smooth_small
-from bascule.training.gan import Recipe
 
 sigma = Uniform(0.0, 0.1)
 
 
 def lying_simpsons(
-    plain: Recipe, t: int, measure: Measure, quick: Experiment | None = None
+    plain: GANRecipe, t: int, measure: Measure, quick: Experiment | None = None
 ) -> Experiment:
     """The controlled arms of lying.py at one size; ``t`` pictures of a batch are lies."""
     late = plain.epochs // 2
@@ -27,9 +27,11 @@ def lying_simpsons(
         ),
         arms={
             "plain": plain,
-            "negative": plain.but(change=RealsAmongFakes(t, sigma)),
-            "positive": plain.but(change=FakesAmongReals(t)),
-            "pseudo augmentation (APA)": plain.but(change=PseudoAugmentation(speed_images=50_000)),
+            "negative": plain.replace(change=RealsAmongFakes(t, sigma)),
+            "positive": plain.replace(change=FakesAmongReals(t)),
+            "pseudo augmentation (APA)": plain.replace(
+                change=PseudoAugmentation(speed_images=50_000)
+            ),
         },
         predictions=[
             Lower("lead", "negative", than="plain", from_epoch=late),
@@ -48,7 +50,7 @@ def lying_simpsons(
 
 quick = lying_simpsons(smooth_quick, t=2, measure=Measure(fakes=64, attributes=False))
 experiment = lying_simpsons(
-    smooth_small.but(data=Imported("simpsons", size=32), epochs=110),
+    smooth_small.replace(data=Imported("simpsons", size=32), epochs=110),
     t=6,
     measure=Measure(fakes=1000, attributes=False),
     quick=quick,

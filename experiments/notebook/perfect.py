@@ -1,17 +1,17 @@
 """What happens to D when G suddenly becomes almost perfect: early, late, and against controls?"""
 
+from bascule.core.schedules import Uniform
 from bascule.experiments import Alike, Experiment, Higher, Lower, NoiseBound, Within
+from bascule.gan.recipe import GANRecipe
 from bascule.interventions import InstanceNoise, NoiseOnReals, PerfectG, RealsAmongFakes
-from bascule.laws import Uniform
 from bascule.notebook import sharp, sharp_quick, smooth, smooth_quick
-from bascule.training.gan import Recipe
 
 sigma, wider = Uniform(0.0, 0.1), Uniform(0.0, 0.2)
 
 
 def perfect_g(
-    sharp: Recipe,
-    smooth: Recipe,
+    sharp: GANRecipe,
+    smooth: GANRecipe,
     early: int,
     early_end: int,
     late: int,
@@ -19,7 +19,7 @@ def perfect_g(
     quick: Experiment | None = None,
 ) -> Experiment:
     """The question at one size. ``sharp``: D with BatchNorm; ``smooth``: with spectral norm."""
-    plain, short = sharp.but(epochs=end), sharp.but(epochs=early_end)
+    plain, short = sharp.replace(epochs=end), sharp.replace(epochs=early_end)
     swap = PerfectG(early, sigma)
     settled = early + (early_end - early) // 2
     return Experiment(
@@ -31,18 +31,18 @@ def perfect_g(
         ),
         arms={
             "plain": plain,
-            "late": plain.but(change=PerfectG(late, sigma)),
-            "early": short.but(change=swap),
-            "early, every input noised": short.but(change=[swap, InstanceNoise(sigma, early)]),
-            "early, doses only": short.but(
+            "late": plain.replace(change=PerfectG(late, sigma)),
+            "early": short.replace(change=swap),
+            "early, every input noised": short.replace(change=[swap, InstanceNoise(sigma, early)]),
+            "early, doses only": short.replace(
                 change=RealsAmongFakes(16, sigma, from_epoch=early, every_steps=4)
             ),
-            "early, other reals": short.but(change=PerfectG(early, sigma, of="other")),
-            "early, held-out reals": short.but(change=PerfectG(early, sigma, of="held_out")),
-            "early, reals noised more": short.but(change=[swap, NoiseOnReals(wider, early)]),
-            "early, same noise on reals": short.but(change=[swap, NoiseOnReals(sigma, early)]),
-            "smooth D": smooth.but(epochs=early_end),
-            "smooth D, early": smooth.but(epochs=early_end, change=swap),
+            "early, other reals": short.replace(change=PerfectG(early, sigma, of="other")),
+            "early, held-out reals": short.replace(change=PerfectG(early, sigma, of="held_out")),
+            "early, reals noised more": short.replace(change=[swap, NoiseOnReals(wider, early)]),
+            "early, same noise on reals": short.replace(change=[swap, NoiseOnReals(sigma, early)]),
+            "smooth D": smooth.replace(epochs=early_end),
+            "smooth D, early": smooth.replace(epochs=early_end, change=swap),
         },
         predictions=[
             # fooled at the switch

@@ -3,21 +3,21 @@
 Needs the pictures: `bascule data import FOLDER --name simpsons`, or `bascule data fetch simpsons`.
 """
 
+from bascule.core.schedules import Uniform
 from bascule.data.imported import Imported
 from bascule.experiments import Alike, Experiment, Higher, Lower, NoiseBound, Within
+from bascule.gan.recipe import GANRecipe
 from bascule.interventions import InstanceNoise, NoiseOnReals, PerfectG
-from bascule.laws import Uniform
 from bascule.notebook import sharp, sharp_quick
-from bascule.training.gan import Recipe
 
 sigma = Uniform(0.0, 0.1)
 
 
 def perfect_simpsons(
-    base: Recipe, early: int, end: int, quick: Experiment | None = None
+    base: GANRecipe, early: int, end: int, quick: Experiment | None = None
 ) -> Experiment:
     """The early switch of perfect.py at one size."""
-    plain = base.but(epochs=end)
+    plain = base.replace(epochs=end)
     swap = PerfectG(early, sigma)
     settled = early + (end - early) // 2
     return Experiment(
@@ -29,11 +29,11 @@ def perfect_simpsons(
         ),
         arms={
             "plain": plain,
-            "early": plain.but(change=swap),
-            "early, every input noised": plain.but(change=[swap, InstanceNoise(sigma, early)]),
-            "early, other reals": plain.but(change=PerfectG(early, sigma, of="other")),
-            "early, held-out reals": plain.but(change=PerfectG(early, sigma, of="held_out")),
-            "early, same noise on reals": plain.but(change=[swap, NoiseOnReals(sigma, early)]),
+            "early": plain.replace(change=swap),
+            "early, every input noised": plain.replace(change=[swap, InstanceNoise(sigma, early)]),
+            "early, other reals": plain.replace(change=PerfectG(early, sigma, of="other")),
+            "early, held-out reals": plain.replace(change=PerfectG(early, sigma, of="held_out")),
+            "early, same noise on reals": plain.replace(change=[swap, NoiseOnReals(sigma, early)]),
         },
         predictions=[
             Higher("loss_D", "early", than="plain", by=0.1, from_epoch=early, to_epoch=early + 1),
@@ -58,4 +58,4 @@ def perfect_simpsons(
 
 
 quick = perfect_simpsons(sharp_quick, early=4, end=8)
-experiment = perfect_simpsons(sharp.but(data=Imported("simpsons")), 40, 64, quick=quick)
+experiment = perfect_simpsons(sharp.replace(data=Imported("simpsons")), 40, 64, quick=quick)

@@ -1,13 +1,13 @@
 """What if D begins again whenever it leads too far, and what if G then waits for it?"""
 
 from bascule.experiments import KID, Experiment, Higher, Lower, Measure
+from bascule.gan.recipe import GANRecipe
 from bascule.interventions import ResetD
 from bascule.notebook import sharp_quick, sharp_small
-from bascule.training.gan import Recipe
 
 
 def reset_d(
-    plain: Recipe, over_steps: int, measure: Measure, quick: Experiment | None = None
+    plain: GANRecipe, over_steps: int, measure: Measure, quick: Experiment | None = None
 ) -> Experiment:
     """The question at one size, for a D that wins when it is left alone."""
     late = plain.epochs // 2
@@ -23,8 +23,8 @@ def reset_d(
         ),
         arms={
             "plain": plain,
-            "reset": plain.but(change=reset),
-            "threshold": plain.but(change=threshold),
+            "reset": plain.replace(change=reset),
+            "threshold": plain.replace(change=threshold),
         },
         predictions=[
             Lower("lead", "reset", than="plain", from_epoch=late),

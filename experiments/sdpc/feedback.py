@@ -3,9 +3,9 @@
 from bascule.data.faces import Faces
 from bascule.experiments import Exceeds, Experiment, Higher, Lower, MeasureCoding
 from bascule.experiments.predictions import Prediction
-from bascule.models.sdpc import SDPC, Inference, Layer
 from bascule.presets import sdpc
-from bascule.training.sdpc import SDPCRecipe
+from bascule.sdpc.model import SDPC, Inference, Layer
+from bascule.sdpc.recipe import SDPCRecipe
 
 K_FB, SIGMAS = (0.0, 1.0, 2.0, 3.0, 4.0), (0.0, 0.5, 1.0, 2.0)
 
@@ -15,7 +15,7 @@ def feedback(plain: SDPCRecipe, pictures: int, quick: Experiment | None = None) 
     published = Inference("published", tolerance=5e-3)
 
     def settled(how: Inference, k_fb: float) -> SDPCRecipe:
-        return plain.but(settle=how.but(k_fb=k_fb))
+        return plain.replace(settle=how.replace(k_fb=k_fb))
 
     predictions: list[Prediction] = []
     for prefix in ("", "published, "):
@@ -62,8 +62,8 @@ def feedback(plain: SDPCRecipe, pictures: int, quick: Experiment | None = None) 
     )
 
 
-plain = sdpc.but(data=Faces(n=512, held_out=0.25), epochs=10, threads=1)
-seconds = plain.but(
+plain = sdpc.replace(data=Faces(n=512, held_out=0.25), epochs=10, threads=1)
+seconds = plain.replace(
     data=Faces(n=64, size=32, held_out=0.25),
     model=SDPC((Layer(8, 8, 4, 2, 0.5), Layer(12, 4, 2, 1, 0.5)), size=32),
     epochs=2,

@@ -6,9 +6,9 @@ Needs the pictures: `bascule data import FOLDER --name orl`.
 from bascule.data.faces import Faces
 from bascule.data.imported import Imported
 from bascule.experiments import Exceeds, Experiment, Higher, Lower, MeasureCoding
-from bascule.models.sdpc import SDPC, Layer
 from bascule.presets import sdpc_published
-from bascule.training.sdpc import SDPCRecipe
+from bascule.sdpc.model import SDPC, Layer
+from bascule.sdpc.recipe import SDPCRecipe
 
 K_FB, SIGMAS = (0.0, 1.0, 2.0, 3.0, 4.0), (0.0, 0.5, 1.0, 2.0)
 
@@ -24,8 +24,8 @@ def feedback_orl(plain: SDPCRecipe, pictures: int, quick: Experiment | None = No
             "noise is taken away better."
         ),
         arms={
-            "no feedback": plain.but(settle=plain.settle.but(k_fb=0.0)),
-            feedback: plain.but(settle=plain.settle.but(k_fb=1.0)),
+            "no feedback": plain.replace(settle=plain.settle.replace(k_fb=0.0)),
+            feedback: plain.replace(settle=plain.settle.replace(k_fb=1.0)),
         },
         predictions=[
             Lower("error of layer 2[own k_fb]", feedback, than="no feedback"),
@@ -50,8 +50,8 @@ def feedback_orl(plain: SDPCRecipe, pictures: int, quick: Experiment | None = No
     )
 
 
-plain = sdpc_published.but(data=Imported("orl"), epochs=20, threads=1)
-seconds = plain.but(
+plain = sdpc_published.replace(data=Imported("orl"), epochs=20, threads=1)
+seconds = plain.replace(
     data=Faces(n=64, size=32, held_out=0.25),
     model=SDPC((Layer(8, 8, 4, 2, 0.5), Layer(12, 4, 2, 1, 0.5)), channels=1, size=32),
     epochs=2,

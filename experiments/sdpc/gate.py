@@ -3,9 +3,9 @@
 from bascule.data.faces import Faces
 from bascule.experiments import Exceeds, Experiment, Higher, MeasureCoding, Within
 from bascule.features.extractors import DEFAULT
-from bascule.models.sdpc import SDPC, Layer
 from bascule.presets import sdpc
-from bascule.training.sdpc import SDPCRecipe
+from bascule.sdpc.model import SDPC, Layer
+from bascule.sdpc.recipe import SDPCRecipe
 
 
 def gate(
@@ -26,9 +26,9 @@ def gate(
         ),
         arms={
             "plain": plain,
-            **{name: plain.but(model=model) for name, model in arms.items()},
-            "no feedback": plain.but(settle=plain.settle.but(k_fb=0.0)),
-            "random dictionaries": plain.untaught().but(epochs=1),
+            **{name: plain.replace(model=model) for name, model in arms.items()},
+            "no feedback": plain.replace(settle=plain.settle.replace(k_fb=0.0)),
+            "random dictionaries": plain.untaught().replace(epochs=1),
         },
         predictions=[
             Within(read["layer 2"], "plain", 0.8, 1.0),
@@ -55,7 +55,7 @@ def _layers(atoms: int, price: float) -> tuple[Layer, Layer]:
 
 
 quick = gate(
-    sdpc.but(
+    sdpc.replace(
         data=Faces(n=120, size=32, held_out=0.5),
         model=SDPC((Layer(8, 8, 4, 2, 0.5), Layer(12, 4, 2, 1, 0.5)), size=32),
         epochs=2,
@@ -68,7 +68,7 @@ quick = gate(
     pictures=50,
 )
 experiment = gate(
-    sdpc.but(data=Faces(n=512, held_out=0.5), epochs=15, threads=1),
+    sdpc.replace(data=Faces(n=512, held_out=0.5), epochs=15, threads=1),
     {"more atoms": SDPC(_layers(256, 0.5)), "lower prices": SDPC(_layers(128, 0.2))},
     pictures=250,
     quick=quick,

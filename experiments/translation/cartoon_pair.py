@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-from bascule.data.pairs import CartoonPair
 from bascule.experiments import (
     Closes,
     Exceeds,
@@ -14,17 +13,18 @@ from bascule.experiments import (
     Within,
 )
 from bascule.experiments.predictions import Prediction
-from bascule.models.cut import CUT
-from bascule.models.cyclegan import CycleGAN
-from bascule.models.pix2pix import Pix2Pix
 from bascule.presets import cut_light, cyclegan_light, fastcut_light, pix2pix_light
-from bascule.training.recipe import AnyRecipe
+from bascule.training.recipe import Recipe
+from bascule.translation.cut.model import CUT
+from bascule.translation.cyclegan.model import CycleGAN
+from bascule.translation.pairs import CartoonPair
+from bascule.translation.pix2pix.model import Pix2Pix
 
 BASELINES = ("copy", "random target", "colour transfer")
 
 
 def cartoon_pair(
-    arms: dict[str, AnyRecipe],
+    arms: dict[str, Recipe],
     size: int,
     measure: MeasureTranslation,
     quick: Experiment | None = None,
@@ -75,16 +75,16 @@ def cartoon_pair(
 
 def _arms(
     data: CartoonPair, cycle: CycleGAN, cut: CUT, pix2pix: Pix2Pix, **same: Any
-) -> dict[str, AnyRecipe]:
+) -> dict[str, Recipe]:
     """The light presets on ``data`` with these nets, and with the fields ``same``."""
-    plain = cyclegan_light.but(data=data, model=cycle, **same)
+    plain = cyclegan_light.replace(data=data, model=cycle, **same)
     return {
         "CycleGAN": plain,
-        "CycleGAN, no identity": plain.but(identity=0.0),
-        "CycleGAN, uniform law": plain.but(data=replace(data, law="uniform")),
-        "CUT": cut_light.but(data=data, model=cut, **same),
-        "FastCUT": fastcut_light.but(data=data, model=cut, **same),
-        "pix2pix": pix2pix_light.but(data=replace(data, paired=True), model=pix2pix, **same),
+        "CycleGAN, no identity": plain.replace(identity=0.0),
+        "CycleGAN, uniform law": plain.replace(data=replace(data, law="uniform")),
+        "CUT": cut_light.replace(data=data, model=cut, **same),
+        "FastCUT": fastcut_light.replace(data=data, model=cut, **same),
+        "pix2pix": pix2pix_light.replace(data=replace(data, paired=True), model=pix2pix, **same),
     }
 
 

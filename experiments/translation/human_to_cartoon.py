@@ -3,15 +3,15 @@
 Needs pictures of faces: `bascule data import FOLDER --name humans`.
 """
 
-from bascule.data.domains import TwoSets
 from bascule.data.faces import Faces
 from bascule.data.imported import Imported
 from bascule.experiments import KID, Exceeds, Experiment, Higher, MeasureTranslation, Within
 from bascule.experiments.predictions import Prediction
 from bascule.features.extractors import DEFAULT
-from bascule.models.cyclegan import CycleGAN
 from bascule.presets import cyclegan_light
-from bascule.training.cycle import CycleRecipe
+from bascule.translation.cyclegan.model import CycleGAN
+from bascule.translation.cyclegan.recipe import CycleRecipe
+from bascule.translation.domains import TwoSets
 
 
 def human_to_cartoon(
@@ -26,7 +26,7 @@ def human_to_cartoon(
     def at(name: str) -> str:
         return f"{name}[translation,{size}px]"
 
-    arms = {"identity": plain, "no identity": plain.but(identity=0.0)}
+    arms = {"identity": plain, "no identity": plain.replace(identity=0.0)}
     predictions: list[Prediction] = []
     for arm in arms:
         predictions += [
@@ -67,7 +67,7 @@ _cartoons = TwoSets(
     Faces(n=120, size=32, style="adventurer", held_out=0.4), Faces(n=120, size=32, held_out=0.4)
 )
 quick = human_to_cartoon(
-    cyclegan_light.but(
+    cyclegan_light.replace(
         data=_cartoons,
         model=CycleGAN(4, 1, 32, width_D=4, halvings=2),
         epochs=2,
@@ -79,7 +79,7 @@ quick = human_to_cartoon(
     humans=False,
 )
 experiment = human_to_cartoon(
-    cyclegan_light.but(data=TwoSets(Imported("humans", 64), Faces(n=1000))),
+    cyclegan_light.replace(data=TwoSets(Imported("humans", 64), Faces(n=1000))),
     size=64,
     measure=MeasureTranslation(),
     quick=quick,

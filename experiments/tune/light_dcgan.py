@@ -1,9 +1,9 @@
 """Which rates, batch and augmentation should the light DCGAN have for half an hour of CPU?"""
 
 from bascule.data.faces import Faces
-from bascule.experiments.tuning import Among, Between, Choice, Tuning
 from bascule.models.dcgan import DCGAN
 from bascule.presets import dcgan64_hinge
+from bascule.tuning.search import Among, Between, Choice, Tuning
 
 space: dict[str, Choice] = {
     "lr_D": Between(2e-4, 2e-3, log=True),
@@ -20,7 +20,7 @@ remarks = (
 )
 quick = Tuning(
     question=__doc__,
-    start=dcgan64_hinge.but(
+    start=dcgan64_hinge.replace(
         data=Faces(n=128, size=32, held_out=0.5),
         model=DCGAN(width=4, size=32, norm_D="spectral"),
         epochs=2,
@@ -35,7 +35,7 @@ quick = Tuning(
 )
 tuning = Tuning(
     question=__doc__,
-    start=dcgan64_hinge.but(data=Faces(n=2000), epochs=28, threads=1),
+    start=dcgan64_hinge.replace(data=Faces(n=2000), epochs=28, threads=1),
     space=space,
     looks=3,
     trials=16,

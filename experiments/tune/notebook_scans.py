@@ -1,7 +1,7 @@
 """The scans of the 2019 notebook, as one search: which of its knobs was worth turning?"""
 
-from bascule.experiments.tuning import Among, Between, Choice, Tuning, Whole
 from bascule.notebook import sharp_quick, sharp_small
+from bascule.tuning.search import Among, Between, Choice, Tuning, Whole
 
 space: dict[str, Choice] = {
     "lr_D": Between(1e-5, 2e-3, log=True),
@@ -30,7 +30,7 @@ quick = Tuning(
 )
 tuning = Tuning(
     question=__doc__,
-    start=sharp_small.but(epochs=100),
+    start=sharp_small.replace(epochs=100),
     space=space,
     trials=40,
     remarks=remarks,

@@ -5,9 +5,9 @@ open whether they lose to it for want of a search of their own. This one is as l
 """
 
 from bascule.data.faces import Faces
-from bascule.experiments.tuning import Among, Between, Choice, Tuning
-from bascule.models.hybrids import SDPCGAN
 from bascule.presets import sdpc_critic_tiny, sdpc_gan
+from bascule.sdpc.hybrid.model import SDPCGAN
+from bascule.tuning.search import Among, Between, Choice, Tuning
 
 space: dict[str, Choice] = {
     "lr_D": Between(2e-4, 2e-3, log=True),
@@ -23,9 +23,9 @@ remarks = (
 )
 quick = Tuning(
     question=__doc__,
-    start=sdpc_critic_tiny.but(
+    start=sdpc_critic_tiny.replace(
         model=SDPCGAN(width=2, z_dim=8, size=32),
-        coding=sdpc_critic_tiny.coding.but(epochs=2),
+        coding=sdpc_critic_tiny.coding.replace(epochs=2),
         epochs=6,
     ),
     space=space,
@@ -38,9 +38,9 @@ quick = Tuning(
 )
 tuning = Tuning(
     question=__doc__,
-    start=sdpc_gan.but(
+    start=sdpc_gan.replace(
         data=Faces(n=2200, held_out=200 / 2200),
-        coding=sdpc_gan.coding.but(epochs=1),
+        coding=sdpc_gan.coding.replace(epochs=1),
         epochs=27,
         threads=1,
     ),

@@ -4,7 +4,7 @@ import os
 import sys
 
 from bascule.cli import main
-from bascule.processes import processes
+from bascule.core.processes import processes
 
 if __name__ == "__main__":
     code = main()

@@ -11,7 +11,7 @@ from bascule.models.dcgan import DCGAN
 from bascule.presets import dcgan64_light
 
 # A smooth D, kept so by spectral normalisation. Width 16 learns at rates too high for width 64.
-smooth = dcgan64_light.but(
+smooth = dcgan64_light.replace(
     data=Faces(n=1024, held_out=0.5),
     model=DCGAN(width=16, norm_D="spectral"),
     batch=64,
@@ -23,14 +23,16 @@ smooth = dcgan64_light.but(
     keep_every_epochs=50,
 )
 # The same with the notebook's kind of D, which is free to be as steep as it likes, and wins.
-sharp = smooth.but(model=DCGAN(width=16), lr_D=2e-4, lr_G=2e-4, beta1=0.5, beta2=0.999)
+sharp = smooth.replace(model=DCGAN(width=16), lr_D=2e-4, lr_G=2e-4, beta1=0.5, beta2=0.999)
 # The same two at 32 pixels: 1,600 steps, by which attributes and coverage tell pictures apart
 # (mean TV 0.1 and the probe's coverage 0.7 in a pilot; at 64 pixels 800 steps left them at their
 # ends).
 _small = dict(data=Faces(n=1024, size=32, held_out=0.5), epochs=200, sample_every_epochs=20)
-smooth_small = smooth.but(model=DCGAN(width=16, size=32, norm_D="spectral"), **_small)
-sharp_small = sharp.but(model=DCGAN(width=16, size=32), **_small)
+smooth_small = smooth.replace(model=DCGAN(width=16, size=32, norm_D="spectral"), **_small)
+sharp_small = sharp.replace(model=DCGAN(width=16, size=32), **_small)
 # Both in seconds, for trying an experiment out.
 _seconds = dict(data=Faces(n=128, size=32, held_out=0.5), batch=16, epochs=8, keep_every_epochs=4)
-smooth_quick = smooth.but(model=DCGAN(width=4, z_dim=16, size=32, norm_D="spectral"), **_seconds)
-sharp_quick = sharp.but(model=DCGAN(width=4, z_dim=16, size=32), **_seconds)
+smooth_quick = smooth.replace(
+    model=DCGAN(width=4, z_dim=16, size=32, norm_D="spectral"), **_seconds
+)
+sharp_quick = sharp.replace(model=DCGAN(width=4, z_dim=16, size=32), **_seconds)

@@ -12,43 +12,43 @@ an averaged G. They compute in bfloat16 where the machine multiplies it in hardw
 
 from math import log
 
+from bascule.aae.model import AAE
+from bascule.aae.recipe import AAERecipe
+from bascule.core.schedules import Anneal, Cosine
 from bascule.data.augment import Flip
-from bascule.data.bands import Bands
-from bascule.data.domains import TwoSets
 from bascule.data.faces import Faces
-from bascule.data.local_contrast import LocalContrast
-from bascule.data.pairs import CartoonPair
-from bascule.data.standard import Standardise
-from bascule.data.whitening import Whiten
-from bascule.data.window import Window
+from bascule.gan.objectives import GANLoss
+from bascule.gan.penalties import R1, R2, GradientPenalty
+from bascule.gan.recipe import GANRecipe
 from bascule.interventions import DiffAugment
-from bascule.laws import Anneal, Cosine
-from bascule.models.aae import AAE
 from bascule.models.biggan import BigGAN, BigGANDeep
-from bascule.models.cut import CUT
-from bascule.models.cyclegan import CycleGAN
 from bascule.models.dcgan import DCGAN, DCGANW9
-from bascule.models.hybrids import SDPCGAN, SDPCCritic
 from bascule.models.r3gan import R3GAN
 from bascule.models.sagan import SAGAN
-from bascule.models.sdpc import SDPC, Inference, Layer
 from bascule.models.sngan import SNGAN
 from bascule.models.wgan_gp import WGANGP
-from bascule.objectives import GANLoss
-from bascule.penalties import R1, R2, GradientPenalty
-from bascule.training.aae import AAERecipe
-from bascule.training.contrastive import ContrastiveRecipe
-from bascule.training.cycle import CycleRecipe
-from bascule.training.gan import Recipe
-from bascule.training.hybrid import HybridRecipe
-from bascule.training.paired import PairedRecipe
-from bascule.training.sdpc import SDPCRecipe
+from bascule.sdpc.hybrid.model import SDPCGAN, SDPCCritic
+from bascule.sdpc.hybrid.recipe import HybridRecipe
+from bascule.sdpc.model import SDPC, Inference, Layer
+from bascule.sdpc.preprocess.bands import Bands
+from bascule.sdpc.preprocess.local_contrast import LocalContrast
+from bascule.sdpc.preprocess.standard import Standardise
+from bascule.sdpc.preprocess.whitening import Whiten
+from bascule.sdpc.preprocess.window import Window
+from bascule.sdpc.recipe import SDPCRecipe
+from bascule.translation.cut.model import CUT
+from bascule.translation.cut.recipe import ContrastiveRecipe
+from bascule.translation.cyclegan.model import CycleGAN
+from bascule.translation.cyclegan.recipe import CycleRecipe
+from bascule.translation.domains import TwoSets
+from bascule.translation.pairs import CartoonPair
+from bascule.translation.pix2pix.recipe import PairedRecipe
 
 # Radford et al. 2015 at its published width and rates.
-dcgan64 = Recipe(model=DCGAN(width=64), augment=(Flip(),))
+dcgan64 = GANRecipe(model=DCGAN(width=64), augment=(Flip(),))
 
 # For CPUs: half and a quarter of the width, and a D that does not run away.
-dcgan64_light = dcgan64.but(
+dcgan64_light = dcgan64.replace(
     model=DCGAN(width=32, norm_D="spectral"),
     augment=(),
     batch=32,
@@ -58,15 +58,15 @@ dcgan64_light = dcgan64.but(
     beta2=0.99,
     precision="auto",
 )
-dcgan64_tiny = dcgan64_light.but(model=DCGAN(width=16, norm_D="spectral"), precision="fp32")
+dcgan64_tiny = dcgan64_light.replace(model=DCGAN(width=16, norm_D="spectral"), precision="fp32")
 
 # The 2019 internship notebook's variant, learning rates and all.
-dcgan_w9 = dcgan64.but(model=DCGANW9(), lr_D=4e-5, lr_G=4e-4)
-dcgan_w9_light = dcgan_w9.but(model=DCGANW9(width=24), precision="auto")
+dcgan_w9 = dcgan64.replace(model=DCGANW9(), lr_D=4e-5, lr_G=4e-4)
+dcgan_w9_light = dcgan_w9.replace(model=DCGANW9(width=24), precision="auto")
 
 # Miyato et al. 2018, section 4 and table 2 (row C): hinge loss, five turns of D for one of G, and
 # rates that fall to 0.
-sngan64 = dcgan64.but(
+sngan64 = dcgan64.replace(
     model=SNGAN(width=64),
     objective=GANLoss("hinge"),
     critic_steps=5,
@@ -77,20 +77,20 @@ sngan64 = dcgan64.but(
     epochs=500,
 )
 # Zhang et al. 2019, section 4: both nets normalised, two rates, one turn each.
-sagan64 = sngan64.but(model=SAGAN(width=64), critic_steps=1, lr_D=4e-4, lr_G=1e-4)
+sagan64 = sngan64.replace(model=SAGAN(width=64), critic_steps=1, lr_D=4e-4, lr_G=1e-4)
 # Gulrajani et al. 2017, algorithm 1 and the appendix for its ResNets.
-wgan_gp64 = sngan64.but(
+wgan_gp64 = sngan64.replace(
     model=WGANGP(width=64), objective=GANLoss("wasserstein"), penalties=(GradientPenalty(10.0),)
 )
 # Brock et al. 2019, appendix C, with a batch of 256 instead of 2048. The half-life is that of an
 # average which keeps 0.9999 at each step.
-biggan64 = sagan64.but(
+biggan64 = sagan64.replace(
     model=BigGAN(width=64), batch=256, beta2=0.999, ema_half_life=256 * log(0.5) / log(0.9999)
 )
-biggan_deep64 = biggan64.but(model=BigGANDeep(width=128))
+biggan_deep64 = biggan64.replace(model=BigGANDeep(width=128))
 # Huang et al. 2024, table of FFHQ-64, without its scheduled augmentation: 20 million images are
 # 2,000 epochs of 10,000.
-r3gan64 = sngan64.but(
+r3gan64 = sngan64.replace(
     model=R3GAN((768, 768, 768, 768, 384), blocks=2),
     objective=GANLoss("relativistic"),
     penalties=(R1(Cosine(2.0, 0.2, 2000)), R2(Cosine(2.0, 0.2, 2000))),
@@ -103,12 +103,12 @@ r3gan64 = sngan64.but(
     epochs=2000,
 )
 
-dcgan64_hinge = dcgan64_light.but(
+dcgan64_hinge = dcgan64_light.replace(
     objective=GANLoss("hinge"), augment=Flip(), change=DiffAugment(), ema_half_life=5000.0
 )
 # What a search over 40,000 images found (experiments/tune/light_dcgan.py), rounded; the rates fall
 # in the last quarter (experiments/cool_down.py).
-dcgan64_tuned = dcgan64_hinge.but(
+dcgan64_tuned = dcgan64_hinge.replace(
     objective=GANLoss(),
     augment=(),
     change=(),
@@ -119,12 +119,12 @@ dcgan64_tuned = dcgan64_hinge.but(
 )
 # A quarter of the width, from weights that come with the package (`make weights`): it draws faces
 # from its first epoch on, on faces that those weights never saw.
-dcgan64_pretrained = dcgan64_tuned.but(
+dcgan64_pretrained = dcgan64_tuned.replace(
     model=DCGAN(width=16, norm_D="spectral"), start="faces64", cool_down=0.0
 )
-sngan64_light = dcgan64_hinge.but(model=SNGAN(width=8))
-sagan64_light = dcgan64_hinge.but(model=SAGAN(width=8))
-wgan_gp64_light = dcgan64_hinge.but(
+sngan64_light = dcgan64_hinge.replace(model=SNGAN(width=8))
+sagan64_light = dcgan64_hinge.replace(model=SAGAN(width=8))
+wgan_gp64_light = dcgan64_hinge.replace(
     model=WGANGP(width=8),
     objective=GANLoss("wasserstein"),
     penalties=(GradientPenalty(10.0),),
@@ -132,9 +132,9 @@ wgan_gp64_light = dcgan64_hinge.but(
     lr_D=2e-4,
     lr_G=2e-4,
 )
-biggan64_light = dcgan64_hinge.but(model=BigGAN(width=8), lr_D=2e-4, lr_G=2e-4)
+biggan64_light = dcgan64_hinge.replace(model=BigGAN(width=8), lr_D=2e-4, lr_G=2e-4)
 # Lazy penalties depart from the paper, and so does DiffAugment.
-r3gan64_light = dcgan64_hinge.but(
+r3gan64_light = dcgan64_hinge.replace(
     model=R3GAN((64, 64, 64, 32, 16)),
     objective=GANLoss("relativistic"),
     penalties=(R1(1.0, every=4), R2(1.0, every=4)),
@@ -142,7 +142,7 @@ r3gan64_light = dcgan64_hinge.but(
     lr_G=2e-4,
 )
 
-PRESETS: dict[str, Recipe] = {
+PRESETS: dict[str, GANRecipe] = {
     "dcgan64": dcgan64,
     "dcgan64-light": dcgan64_light,
     "dcgan64-tiny": dcgan64_tiny,
@@ -166,7 +166,7 @@ PRESETS: dict[str, Recipe] = {
 
 # Makhzani et al. 2015 with DCGAN's convolutions, and lighter for CPUs.
 aae64 = AAERecipe(augment=(Flip(),))
-aae64_light = aae64.but(model=AAE(width=32, z_dim=32), batch=32, lr=1e-3, lr_D=5e-4, lr_E=5e-4)
+aae64_light = aae64.replace(model=AAE(width=32, z_dim=32), batch=32, lr=1e-3, lr_D=5e-4, lr_E=5e-4)
 
 AAE_PRESETS: dict[str, AAERecipe] = {"aae64": aae64, "aae64-light": aae64_light}
 
@@ -185,7 +185,7 @@ cut_256 = ContrastiveRecipe(
     lr=Anneal(2e-4, 0.0, until_epoch=400, from_epoch=200),
     epochs=400,
 )
-fastcut_256 = cut_256.but(
+fastcut_256 = cut_256.replace(
     contrast=10.0,
     identity=False,
     flips=True,
@@ -205,7 +205,7 @@ cyclegan_light = CycleRecipe(
 cut_light = ContrastiveRecipe(
     data=CartoonPair(), lr=cyclegan_light.lr, epochs=4, precision="auto", channels_last=False
 )
-fastcut_light = cut_light.but(contrast=10.0, identity=False, flips=True)
+fastcut_light = cut_light.replace(contrast=10.0, identity=False, flips=True)
 pix2pix_light = PairedRecipe(lr=cyclegan_light.lr, epochs=4, precision="auto", channels_last=False)
 
 TRANSLATION_PRESETS: dict[str, CycleRecipe | ContrastiveRecipe | PairedRecipe] = {
@@ -223,7 +223,7 @@ sdpc = SDPCRecipe()
 
 # The dynamics and preprocessing of Boutin et al. 2020 for grey faces, at 64 pixels and with a
 # geometry that a CPU settles quickly. Whitening is the correct filter (docs/sdpc.md).
-sdpc_published = sdpc.but(
+sdpc_published = sdpc.replace(
     model=SDPC((Layer(64, 8, 4, 2, 0.3), Layer(128, 4, 2, 1, 0.3)), channels=1),
     space="grey",
     preprocess=(LocalContrast(9), Whiten(0.5, 2.0), Standardise(), Window()),
@@ -248,13 +248,15 @@ sdpc_critic = HybridRecipe(
         )
     },
 )
-sdpc_gan = sdpc_critic.but(model=SDPCGAN())  # a game on codes first did not pay: hybrids/verdict
+sdpc_gan = sdpc_critic.replace(
+    model=SDPCGAN()
+)  # a game on codes first did not pay: hybrids/verdict
 
 # For the small versions of experiments: 40 faces of 32 pixels, seconds a run.
-sdpc_critic_tiny = sdpc_critic.but(
+sdpc_critic_tiny = sdpc_critic.replace(
     data=Faces(n=80, size=32, held_out=0.5),
     model=SDPCCritic(width=2, z_dim=8, size=32),
-    coding=sdpc.but(
+    coding=sdpc.replace(
         data=Faces(n=80, size=32, held_out=0.5),
         model=SDPC((Layer(8, 8, 4, 2, 0.5), Layer(12, 4, 2, 1, 0.5)), size=32),
         preprocess=(Bands(4), Standardise()),

@@ -1,4 +1,4 @@
-"""``python -m bascule.worker JOB.json``: do one job (:mod:`bascule.jobs`) in this process.
+"""``python -m bascule.worker JOB.json``: do one job in this process.
 
 Launchers start it on this machine or on a cluster. While it trains it prints a JSON line a few
 times a second: ``{"epoch": ..., "images_per_s": ..., "scalars": {...}}``. What goes wrong for a
@@ -17,13 +17,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bascule import jobs
-from bascule.errors import Refusal, lacks_memory, of_system
-from bascule.jobs import Job, MeasureRun, PlayTrials, TrainRun
+from bascule.core.errors import UserError, lacks_memory, of_system
+from bascule.experiments import jobs
+from bascule.experiments.jobs import Job, MeasureRun, PlayTrials, TrainRun
 from bascule.runs.store import Store
 
 if TYPE_CHECKING:
-    from bascule.training.loop import Probe
+    from bascule.training.loop import Callback
 
 INTERRUPTED = 130
 
@@ -35,23 +35,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("bascule: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except Refusal as refusal:
+    except UserError as refusal:
         return _refused(refusal)
     except OSError as error:
         return _refused(of_system(error))
     except (MemoryError, RuntimeError) as error:
         if not lacks_memory(error):
             raise
-        return _refused(Refusal(f"not enough memory ({error}): give smaller numbers"))
+        return _refused(UserError(f"not enough memory ({error}): give smaller numbers"))
 
 
 def _done(arguments: Sequence[str]) -> int:
     if len(arguments) != 1:
-        raise Refusal(f"{len(arguments)} arguments: expected `python -m bascule.worker JOB.json`")
+        raise UserError(f"{len(arguments)} arguments: expected `python -m bascule.worker JOB.json`")
     return do(jobs.read(Path(arguments[0])))
 
 
-def _refused(refusal: Refusal) -> int:
+def _refused(refusal: UserError) -> int:
     with suppress(OSError):  # standard error may be full or closed, too
         print(f"bascule: {' '.join(str(refusal).split())}", file=sys.stderr, flush=True)
     return 2
@@ -66,7 +66,7 @@ def do(job: Job) -> int:
 
 def _train(job: TrainRun) -> int:
     from bascule.runs.execute import execute
-    from bascule.training.machine import leave_compiler_unloaded
+    from bascule.training.hardware import leave_compiler_unloaded
     from bascule.training.pace import Lines
 
     parent = os.getppid()
@@ -79,7 +79,7 @@ def _train(job: TrainRun) -> int:
     state = execute(
         run,
         store,
-        (*_probes(job), lines),
+        (*_callbacks(job), lines),
         images,
         lambda: os.getppid() != parent,
         job.branches,
@@ -88,13 +88,13 @@ def _train(job: TrainRun) -> int:
     return INTERRUPTED if state == "interrupted" else 0
 
 
-def _probes(job: TrainRun) -> list[Probe]:
+def _callbacks(job: TrainRun) -> list[Callback]:
     """The user's."""
-    if not job.probes:
+    if not job.callbacks:
         return []  # most have none, and what reads their names takes seconds to load
-    from bascule.runs.own import probe_named
+    from bascule.runs.own import callback_named
 
-    return [probe_named(words) for words in job.probes]
+    return [callback_named(words) for words in job.callbacks]
 
 
 def _measure(job: MeasureRun) -> int:
@@ -121,9 +121,9 @@ def _end_with(parent: int) -> None:
 
 
 def _play_trials(job: PlayTrials) -> int:
-    from bascule.experiments.tuning import load, study_of, work
     from bascule.features.extractors import extractor
     from bascule.runs.execute import stop_signals
+    from bascule.tuning.search import load, study_of, work
 
     parent = os.getppid()
     tuning = load(Path(job.file), job.quick).with_settings(dict(job.settings), job.name)

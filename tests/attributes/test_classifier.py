@@ -8,10 +8,10 @@ import pytest
 from bascule.attributes import classifier as module
 from bascule.attributes.classifier import AttributeClassifier, Budget, classifier, style_of
 from bascule.attributes.reading import Reading
+from bascule.core.errors import UserError
 from bascule.data import cache
 from bascule.data.faces import Artist, Faces
 from bascule.data.images import ImageSet
-from bascule.errors import Refusal
 
 SIZE = 24
 BUDGET = Budget(renders=256, epochs=10, fresh=200)
@@ -126,7 +126,7 @@ def test_a_damaged_file_is_refused_with_what_to_do(
     place = module._place("dylan", SIZE, BUDGET)
     place.parent.mkdir()
     place.write_bytes(b"no weights")
-    with pytest.raises(Refusal, match="delete the file"):
+    with pytest.raises(UserError, match="delete the file"):
         classifier("dylan", SIZE, budget=BUDGET)
 
 
@@ -134,13 +134,13 @@ def test_a_cache_that_is_a_file_is_refused(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "attributes").write_text("")
     monkeypatch.setenv("BASCULE_DATA", str(tmp_path))
     monkeypatch.setattr(module, "_trained", lambda *_: None)
-    with pytest.raises(Refusal, match="BASCULE_DATA"):
+    with pytest.raises(UserError, match="BASCULE_DATA"):
         classifier("dylan", SIZE, budget=BUDGET)
 
 
 def test_where_nothing_can_be_read_there_is_no_classifier(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("BASCULE_DATA", str(tmp_path))
-    with pytest.raises(Refusal, match="no attribute of dylan at 8 px can be read"):
+    with pytest.raises(UserError, match="no attribute of dylan at 8 px can be read"):
         classifier("dylan", 8, budget=Budget(renders=50, epochs=1, fresh=50))
     assert not list(tmp_path.rglob("*.pt"))
 
@@ -150,7 +150,7 @@ def test_where_nothing_can_be_read_there_is_no_classifier(tmp_path: Path, monkey
     [("dillan", 64, "did you mean dylan"), ("dylan", 4, "8 to 1024"), ("dylan", 2000, "8 to 1024")],
 )
 def test_impossible_classifiers_are_refused(style: str, size: int, message: str) -> None:
-    with pytest.raises(Refusal, match=message):
+    with pytest.raises(UserError, match=message):
         classifier(style, size)
 
 
@@ -167,13 +167,13 @@ def test_impossible_classifiers_are_refused(style: str, size: int, message: str)
 def test_other_images_are_refused(
     dylan: AttributeClassifier, images: np.ndarray, message: str
 ) -> None:
-    with pytest.raises(Refusal, match=message):
+    with pytest.raises(UserError, match=message):
         dylan.read(images)
 
 
 @pytest.mark.parametrize("budget", [{"renders": 10}, {"fresh": 10}, {"epochs": 0}])
 def test_impossible_budgets_are_refused(budget: dict) -> None:
-    with pytest.raises(Refusal, match="at least 50 renders"):
+    with pytest.raises(UserError, match="at least 50 renders"):
         Budget(**budget)
 
 

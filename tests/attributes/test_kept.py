@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bascule.attributes.kept import kept
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 
 
 def opened(told):
@@ -28,19 +28,19 @@ def test_it_is_learnt_once(tmp_path):
 def test_a_damaged_file_is_refused_with_what_to_do(tmp_path, content):
     place = tmp_path / "reader.pt"
     place.write_bytes(content)
-    with pytest.raises(Refusal, match=r"damaged attribute reader .*reader.pt .* delete the file"):
+    with pytest.raises(UserError, match=r"damaged attribute reader .*reader.pt .* delete the file"):
         kept("attribute reader", place, lambda: pytest.fail("not asked for"), None, opened)
 
 
 def test_a_file_of_something_else_is_damaged_too(tmp_path):
     place = tmp_path / "reader.pt"
     torch.save({"other": torch.zeros(1)}, place)
-    with pytest.raises(Refusal, match=r"damaged .* \(KeyError\)"):
+    with pytest.raises(UserError, match=r"damaged .* \(KeyError\)"):
         kept("reader", place, lambda: None, None, opened)
 
 
 def test_a_cache_that_cannot_be_written_is_refused_before_minutes_of_learning(tmp_path):
     (tmp_path / "attributes").write_text("")
     place = tmp_path / "attributes" / "reader.pt"
-    with pytest.raises(Refusal, match=r"cannot keep the reader at .* BASCULE_DATA"):
+    with pytest.raises(UserError, match=r"cannot keep the reader at .* BASCULE_DATA"):
         kept("reader", place, lambda: pytest.fail("learnt in vain"), None, opened)

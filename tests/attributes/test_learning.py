@@ -7,7 +7,7 @@ import torch
 from bascule.attributes.learning import Accuracy, accuracies, encoded, learn, logits
 from bascule.attributes.network import Reader, seen
 from bascule.attributes.renders import Renders
-from bascule.now import generator
+from bascule.core.context import generator
 
 CATEGORIES = {"shade": ("dark", "light"), "side": ("left", "right")}
 

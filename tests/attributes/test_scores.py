@@ -6,8 +6,8 @@ import pytest
 from bascule.attributes.classifier import Budget, classifier
 from bascule.attributes.reading import Reading
 from bascule.attributes.scores import attribute_scores, joint_attributes
+from bascule.core.errors import UserError
 from bascule.data.faces import Artist
-from bascule.errors import Refusal
 
 HAIR = ("afro", "bald", "full", "turban")
 MOUTH = ("sad", "smile")
@@ -112,10 +112,10 @@ def test_drawn_faces_that_collapse_are_told_from_faces_that_do_not() -> None:
 
 
 def test_few_images_and_readings_of_other_classifiers_are_refused() -> None:
-    with pytest.raises(Refusal, match="49 fakes: attribute scores need at least 50"):
+    with pytest.raises(UserError, match="49 fakes: attribute scores need at least 50"):
         attribute_scores(reading(49, 0), reading(60, 1), reading(60, 2))
-    with pytest.raises(Refusal, match="20 held-out reals"):
+    with pytest.raises(UserError, match="20 held-out reals"):
         attribute_scores(reading(60, 0), reading(60, 1), reading(20, 2))
     other = Reading({"hairVariant": np.full(60, "afro")}, np.zeros(60, bool))
-    with pytest.raises(Refusal, match="one classifier"):
+    with pytest.raises(UserError, match="one classifier"):
         attribute_scores(other, reading(60, 1), reading(60, 2))

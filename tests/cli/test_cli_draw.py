@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bascule.core.context import generator
 from bascule.latents.paths import walk
-from bascule.now import generator
 
 TINY = (
     "--set", "model=R3GAN([8,8,8,8],z_dim=8,group=8)", "data=Faces(n=40,size=32)", "epochs=2",

@@ -14,16 +14,16 @@ from bascule.data.imported import Imported
 from bascule.experiments import KID, Experiment, Lower, Measure, Within
 from bascule.interventions import InstanceNoise, PerfectG
 from bascule.models.dcgan import DCGAN
-from bascule.training.gan import Recipe
+from bascule.gan.recipe import GANRecipe
 
-plain = Recipe(data=Faces(n=100, size=32, held_out=0.5), model=DCGAN(width=4, z_dim=8, size=32),
+plain = GANRecipe(data=Faces(n=100, size=32, held_out=0.5), model=DCGAN(width=4, z_dim=8, size=32),
                batch=8, epochs=2, device="cpu", threads=1)
 """
 MEASURED = (
     HEAD
     + """
 experiment = Experiment("Is noise good?", "It is.",
-                        {"plain": plain, "noise": plain.but(change=[InstanceNoise()])},
+                        {"plain": plain, "noise": plain.replace(change=[InstanceNoise()])},
                         [Lower(KID, "noise", than="plain")], seeds=(0,),
                         measure=Measure(fakes=40, attributes=False))
 """
@@ -32,7 +32,8 @@ SPOILT = (
     HEAD
     + """
 swap = PerfectG(at_epoch=1, of="held_out")
-experiment = Experiment("Is D fooled?", "It is.", {"plain": plain, "held": plain.but(change=swap)},
+held = plain.replace(change=swap)
+experiment = Experiment("Is D fooled?", "It is.", {"plain": plain, "held": held},
                         [Within("D_x", "held", 0, 1)], seeds=(0,),
                         measure=Measure(fakes=40, attributes=False))
 """
@@ -40,7 +41,8 @@ experiment = Experiment("Is D fooled?", "It is.", {"plain": plain, "held": plain
 ELSEWHERE = (
     HEAD
     + """
-experiment = Experiment("And there?", "As here.", {"plain": plain.but(data=Imported("gone", 32))},
+gone = plain.replace(data=Imported("gone", 32))
+experiment = Experiment("And there?", "As here.", {"plain": gone},
                         [Within("D_x", "plain", 0, 1)], seeds=(0,))
 """
 )
@@ -49,8 +51,9 @@ experiment = Experiment("And there?", "As here.", {"plain": plain.but(data=Impor
 OWN = (
     HEAD
     + """
-few = plain.but(epochs=1)
-quick = Experiment("Is D sure?", "It is.", {"plain": few, "noise": few.but(change=InstanceNoise())},
+few = plain.replace(epochs=1)
+noisy = few.replace(change=InstanceNoise())
+quick = Experiment("Is D sure?", "It is.", {"plain": few, "noise": noisy},
                    [Within("D_x", "plain", 0, 1), Within("D_Gz", "noise", 0, 1)], seeds=(0,))
 experiment = Experiment("Is D sure?", "It is.", {"plain": plain}, [Within("D_x", "plain", 0, 1)],
                         seeds=(0, 1), quick=quick)
@@ -238,9 +241,9 @@ ONE_ARM = """
 from bascule.data.faces import Faces
 from bascule.experiments import Experiment, Within
 from bascule.models.dcgan import DCGAN
-from bascule.training.gan import Recipe
+from bascule.gan.recipe import GANRecipe
 
-plain = Recipe(data=Faces(n=60, size=32), model=DCGAN(width=4, z_dim=8, size=32), batch=8,
+plain = GANRecipe(data=Faces(n=60, size=32), model=DCGAN(width=4, z_dim=8, size=32), batch=8,
                epochs=1, device="cpu", threads=1)
 experiment = Experiment("?", "!", {"plain": plain}, [Within("D_x", "plain", 0, 1)])
 """

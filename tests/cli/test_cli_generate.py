@@ -13,7 +13,7 @@ from bascule.runs.store import Store
 
 @pytest.fixture
 def mine(tiny, make_run, store):
-    run = make_run(tiny.but(epochs=2, keep_every_epochs=1), "mine")
+    run = make_run(tiny.replace(epochs=2, keep_every_epochs=1), "mine")
     assert execute(run, store) == "finished"
     return run
 
@@ -47,19 +47,19 @@ def test_a_folder_with_files_is_left_alone_unless_forced(bascule, mine):
 
 
 def test_an_image_set_that_is_not_here_costs_the_credit_alone(bascule, mine, monkeypatch):
-    from bascule.cli import play
-    from bascule.errors import Refusal
+    from bascule.cli import train
+    from bascule.core.errors import UserError
 
     def gone(data):
-        raise Refusal("no image set")
+        raise UserError("no image set")
 
-    monkeypatch.setattr(play, "load_images", gone)
+    monkeypatch.setattr(train, "load_images", gone)
     assert bascule("generate", "mine", "-n", "1", "-o", "a")[0] == 0
     assert "not on this machine" in Path("a/CREDIT.txt").read_text()
 
 
 def test_an_interrupt_leaves_whole_files(bascule, mine, monkeypatch):
-    from bascule import atomic
+    from bascule.core import atomic
 
     write = atomic.write_png
 

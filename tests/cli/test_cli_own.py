@@ -1,4 +1,4 @@
-"""A user's own metric, extractor and probe, from the command line and from an experiment."""
+"""A user's own metric, extractor and callback, from the command line and from an experiment."""
 
 import importlib.util
 import json
@@ -17,11 +17,11 @@ EXPERIMENT = """
 from bascule.data.faces import Faces
 from bascule.experiments import Experiment, Higher, Lower, Measure, Within
 from bascule.models.dcgan import DCGAN
-from bascule.training.gan import Recipe
+from bascule.gan.recipe import GANRecipe
 
 {mine}
 
-plain = Recipe(
+plain = GANRecipe(
     data=Faces(n=60, size=32, held_out=0.5),
     model=DCGAN(width=4, z_dim=8, size=32),
     epochs=2,
@@ -32,7 +32,7 @@ plain = Recipe(
 experiment = Experiment(
     question="Is it bright?",
     hypothesis="It is.",
-    arms={{"plain": plain, "slow": plain.but(lr_G=1e-5)}},
+    arms={{"plain": plain, "slow": plain.replace(lr_G=1e-5)}},
     predictions=[
         Lower("bright", "slow", than="plain"),
         Higher(Apart, "slow", than="plain"),
@@ -42,7 +42,7 @@ experiment = Experiment(
     measure=Measure(
         fakes=30, attributes=False, metrics=(Bright(above=90), Apart), features=Colours()
     ),
-    probes=(Steps(),),
+    callbacks=(Steps(),),
 )
 """
 
@@ -85,9 +85,9 @@ def test_what_is_no_metric_is_refused_in_one_line(bascule, mine, folder, words, 
     assert len(err.strip().splitlines()) == 1
 
 
-def test_what_a_probe_adds_reaches_scalars_and_the_note(bascule, mine, folder):
+def test_what_a_callback_adds_reaches_scalars_and_the_note(bascule, mine, folder):
     code, _, err = bascule(
-        "train", "dcgan64-tiny", "--name", "watched", *TINY, "--probe", "mine.py:Steps"
+        "train", "dcgan64-tiny", "--name", "watched", *TINY, "--callback", "mine.py:Steps"
     )
     assert code == 0, err
     run = Store(Path("runs")).find("watched")
@@ -102,25 +102,25 @@ def test_what_a_probe_adds_reaches_scalars_and_the_note(bascule, mine, folder):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('record.add("steps", float("nan"))', "a probe adds 'steps' = nan: expected one finite"),
-        ('record.add("loss_D", 1)', "a probe adds 'loss_D', which the record of an epoch has"),
-        ('record.add("steps", "many")', "a probe adds 'steps' = many: expected one finite"),
+        ('record.add("steps", float("nan"))', "a callback adds 'steps' = nan: expected one finite"),
+        ('record.add("loss_D", 1)', "a callback adds 'loss_D', which the record of an epoch has"),
+        ('record.add("steps", "many")', "a callback adds 'steps' = many: expected one finite"),
     ],
 )
-def test_a_probe_that_adds_no_number_is_refused(bascule, mine, folder, line, said):
+def test_a_callback_that_adds_no_number_is_refused(bascule, mine, folder, line, said):
     text = mine.read_text("utf-8")
     mine.write_text(text.replace('record.add("steps", self.seen)', line), "utf-8")
-    code, _, err = bascule("train", "dcgan64-tiny", *TINY, "--probe", "mine.py:Steps")
+    code, _, err = bascule("train", "dcgan64-tiny", *TINY, "--callback", "mine.py:Steps")
     assert code == 2 and said in err and "Traceback" not in err
 
 
 @pytest.mark.parametrize("method", ["step_done(self, state, seconds)", "epoch_done(self, record)"])
-def test_what_goes_wrong_in_a_probe_is_one_line(bascule, mine, folder, method):
+def test_what_goes_wrong_in_a_callback_is_one_line(bascule, mine, folder, method):
     mine.write_text(mine.read_text("utf-8") + f"\n    def {method}:\n        1 / 0\n", "utf-8")
-    code, _, err = bascule("train", "dcgan64-tiny", *TINY, "--probe", "mine.py:Steps")
+    code, _, err = bascule("train", "dcgan64-tiny", *TINY, "--callback", "mine.py:Steps")
     assert code == 2 and "Traceback" not in err
     assert err.splitlines()[-1].endswith(
-        "the probe Steps failed: ZeroDivisionError: division by zero"
+        "the callback Steps failed: ZeroDivisionError: division by zero"
     )
 
 
@@ -166,7 +166,11 @@ def test_an_experiment_names_them_and_its_workers_carry_them(bascule, mine, fold
         ),
         ("(Bright(above=90), Apart)", "(3,)", "3 is no Metric; derive it from one"),
         ("features=Colours()", "features='colors'", "unknown extractor 'colors'"),
-        ("probes=(Steps(),)", "probes=(3,)", "expected values of classes derived from Probe"),
+        (
+            "callbacks=(Steps(),)",
+            "callbacks=(3,)",
+            "expected values of classes derived from Callback",
+        ),
     ],
 )
 def test_an_experiment_with_something_else_is_refused(bascule, mine, folder, old, new, said):

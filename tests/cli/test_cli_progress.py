@@ -27,7 +27,7 @@ class Told(Pace):
 
 
 def stepped(pace, step, seconds, **partial):
-    pace.step_done(SimpleNamespace(step=step, partial=partial), seconds)
+    pace.on_step_end(SimpleNamespace(step=step, partial=partial), seconds)
 
 
 def test_the_pace_is_that_of_the_steps_between_two_ticks():
@@ -41,7 +41,7 @@ def test_scalars_are_those_of_the_last_epoch_and_before_it_of_the_last_steps():
     pace = Told()
     stepped(pace, 1, 0.5)
     stepped(pace, 2, 2.0, D_x=[torch.tensor(0.5), torch.tensor(0.7)], r_t=[torch.tensor(3.0)])
-    pace.epoch_done(Record(1, {"epoch": 0, "D_x": 0.9, "loss_D": 1.5, "D_x_std": 0.1}, None))
+    pace.on_epoch_end(Record(1, {"epoch": 0, "D_x": 0.9, "loss_D": 1.5, "D_x_std": 0.1}, None))
     stepped(pace, 5, 4.0, D_x=[torch.tensor(0.1)])
     assert pace.scored == [{"D_x": pytest.approx(0.6)}, {"loss_D": 1.5, "D_x": 0.9}]
 

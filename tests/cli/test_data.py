@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from bascule.cli.data import add
+from bascule.core.errors import UserError
 from bascule.data.faces import Faces
-from bascule.errors import Refusal
 
 
 def bascule(*words: object) -> int:
@@ -55,13 +55,13 @@ def test_import_then_list_then_show(
 
 def test_import_reports_what_it_left_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "bad.png").write_bytes(b"")
-    with pytest.raises(Refusal, match="--skip-corrupt"):
+    with pytest.raises(UserError, match="--skip-corrupt"):
         bascule("import", folder, "--name", "mine")
     assert bascule("import", folder, "--name", "mine", "--skip-corrupt") == 0
     out = capsys.readouterr().out
     assert "left out 1 of 11:" in out and "bad.png: not a picture" in out
     (folder / "1.png").unlink()
-    with pytest.raises(Refusal, match="--replace"):
+    with pytest.raises(UserError, match="--replace"):
         bascule("import", folder, "--name", "mine", "--skip-corrupt")
     assert bascule("import", folder, "--name", "mine", "--skip-corrupt", "--replace") == 0
     assert bascule("import", folder, "--name", "mine", "--skip-corrupt") == 0
@@ -93,14 +93,14 @@ def test_show_fractals_tells_the_range_of_each_label(
 
 
 def test_show_of_an_unknown_set_or_into_no_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match="no image set 'nobody'"):
+    with pytest.raises(UserError, match="no image set 'nobody'"):
         bascule("show", "nobody")
-    with pytest.raises(Refusal, match="cannot write the grid"):
+    with pytest.raises(UserError, match="cannot write the grid"):
         bascule("show", "faces", "--n", 8, "--size", 16, "-o", tmp_path / "no" / "grid.png")
 
 
 def test_fetch_needs_consent() -> None:
-    with pytest.raises(Refusal, match=r"copyright of its owners.*--accept-licence"):
+    with pytest.raises(UserError, match=r"copyright of its owners.*--accept-licence"):
         bascule("fetch", "simpsons")
 
 

@@ -15,7 +15,7 @@ def lines(bascule, verb: str) -> list[str]:
 
 
 def test_presets_say_their_size_net_and_objective(bascule):
-    from bascule.cli.play import trained
+    from bascule.cli.train import trained
 
     told = {line.split()[0]: line for line in lines(bascule, "presets")}
     assert set(told) == {*trained(), "sdpc", "sdpc-published"}

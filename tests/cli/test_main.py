@@ -57,20 +57,20 @@ from bascule.data.faces import Faces
 from bascule.experiments import Experiment, Within
 from bascule.interventions import Intervention, PerfectG
 from bascule.models.dcgan import DCGAN
-from bascule.training.gan import Recipe
+from bascule.gan.recipe import GANRecipe
 from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Shift(Intervention):
     by: float = 0.5
-    def view(self, x, now):
+    def augment(self, x, now):
         return x + self.by
 
-plain = Recipe(data=Faces(n=40, size=32), model=DCGAN(width=4, z_dim=8, size=32), batch=8,
+plain = GANRecipe(data=Faces(n=40, size=32), model=DCGAN(width=4, z_dim=8, size=32), batch=8,
                epochs=3, device="cpu", threads=1)
 experiment = Experiment("Où va D ?", "新しい仮説",
-                        {"plain": plain, "shifted": plain.but(change=Shift()),
-                        "perfect": plain.but(change=PerfectG(at_epoch=1))},
+                        {"plain": plain, "shifted": plain.replace(change=Shift()),
+                        "perfect": plain.replace(change=PerfectG(at_epoch=1))},
                         [Within("D_x", "plain", 0, 1)], seeds=(0, 1))
 """
 
@@ -100,7 +100,7 @@ def test_run_writes_a_note_with_a_verdict(bascule, tmp_path):
         (["train", "dcgan64", "--set", "width=3"], "did you mean model.width?"),
         (
             ["train", "dcgan64", "--set", "epochs=three"],
-            "epochs='three' in Recipe: Input should be",
+            "epochs='three' in GANRecipe: Input should be",
         ),
         (["train", "dcgan64", "--set", "epochs"], "expected FIELD=VALUE"),
         (["train", "dcgan64", "--set", "epochs=0"], "epochs=0: expected a whole number >= 1"),
@@ -136,20 +136,20 @@ from bascule.interventions import Intervention, PerfectG
 from bascule.experiments import Experiment, Within
 from bascule.data.faces import Faces
 from bascule.models.dcgan import DCGAN
-from bascule.training.gan import Recipe
+from bascule.gan.recipe import GANRecipe
 from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Shatter(Intervention):
     at_epoch: int
-    def acts_from(self):
+    def first_epoch(self):
         return self.at_epoch
-    def batches(self, real, fake, now):
+    def discriminator_batch(self, real, fake, now):
         return (real / 0 if now.epoch >= self.at_epoch else real), fake
 
-plain = Recipe(data=Faces(n=40, size=32), model=DCGAN(width=4, z_dim=8, size=32), batch=8,
+plain = GANRecipe(data=Faces(n=40, size=32), model=DCGAN(width=4, z_dim=8, size=32), batch=8,
                epochs=3, device="cpu", threads=1)
-experiment = Experiment("?", "!", {"plain": plain, "broken": plain.but(change=Shatter(2))},
+experiment = Experiment("?", "!", {"plain": plain, "broken": plain.replace(change=Shatter(2))},
                         [Within("D_x", "broken", 0, 1)], seeds=(0, 1))
 """)
     code, out, err = bascule("run", "shatter.py")

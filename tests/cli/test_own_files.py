@@ -38,9 +38,9 @@ from dataclasses import dataclass
 from bascule.data.faces import Faces
 from bascule.experiments import Experiment, Within
 from bascule.interventions import Intervention
-from bascule.objectives import Objective
-from bascule.penalties import Penalty
-from bascule.training.gan import Recipe
+from bascule.gan.objectives import Objective
+from bascule.gan.penalties import Penalty
+from bascule.gan.recipe import GANRecipe
 from my_nets import D, G
 
 @dataclass(frozen=True)
@@ -70,11 +70,12 @@ class SmallLogits(Penalty):
 class Dim(Intervention):
     factor: float = 0.5
 
-    def view(self, x, now):
+    def augment(self, x, now):
         return x * self.factor
 
-light = Recipe(data=Faces(n=40, size=32), model=Pair(), batch=8, epochs=2, device="cpu", threads=1)
-recipe = light.but(objective=Squares(), penalties=SmallLogits(), change=Dim(0.25))
+here = {"device": "cpu", "threads": 1}
+light = GANRecipe(data=Faces(n=40, size=32), model=Pair(), batch=8, epochs=2, **here)
+recipe = light.replace(objective=Squares(), penalties=SmallLogits(), change=Dim(0.25))
 experiment = Experiment("Is dim good?", "It is.", {"plain": light, "dim": recipe},
                         [Within("D_x", "dim", 0, 1)], seeds=(0,))
 """

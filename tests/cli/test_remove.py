@@ -15,8 +15,8 @@ def runs(tiny, store):
     digest = tiny.data.load().digest
     one = store.create(tiny, "one", digest)
     (one.folder / "samples" / "epoch-0001.png").write_bytes(bytes(2_000_000))
-    fork = store.create(tiny.but(epochs=5), "branch", digest, fork=Fork(one.id, 2))
-    other = store.create(tiny.but(epochs=6), "other", digest)
+    fork = store.create(tiny.replace(epochs=5), "branch", digest, fork=Fork(one.id, 2))
+    other = store.create(tiny.replace(epochs=6), "other", digest)
     return one, fork, other
 
 

@@ -8,8 +8,8 @@ from scipy import stats
 from torchvision.transforms import InterpolationMode, RandomAffine
 from torchvision.transforms import functional as TF
 
+from bascule.core.errors import UserError
 from bascule.data.augment import Affine, Flip, Motions, warp
-from bascule.errors import Refusal
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -172,5 +172,5 @@ def test_all_randomness_comes_from_the_generator(augment):
     ],
 )
 def test_refusals(make, said):
-    with pytest.raises(Refusal, match=said):
+    with pytest.raises(UserError, match=said):
         make()

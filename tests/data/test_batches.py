@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
+from bascule.core.errors import UserError
 from bascule.data.batches import AddressedSampler, as_float, as_uint8, epoch_order
-from bascule.errors import Refusal
 
 
 def test_an_epoch_shows_each_image_at_most_once_in_full_batches():
@@ -50,9 +50,9 @@ def test_a_dataloader_of_ones_own_gives_the_same_batches(workers):
 
 @pytest.mark.parametrize("make", [epoch_order, lambda n, batch, *_: AddressedSampler(n, batch, 0)])
 def test_refusals_say_both_numbers(make):
-    with pytest.raises(Refusal, match=r"batch=64.*40 images.*at most 40"):
+    with pytest.raises(UserError, match=r"batch=64.*40 images.*at most 40"):
         make(40, 64, 0, 0)
-    with pytest.raises(Refusal, match="batch=0"):
+    with pytest.raises(UserError, match="batch=0"):
         make(40, 0, 0, 0)
 
 

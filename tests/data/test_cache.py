@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bascule.core.errors import UserError
 from bascule.data import cache
-from bascule.errors import Refusal
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +120,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_nothing(
 
     monkeypatch.setattr(os, "fsync", full)
     entry = cache.made("noise", {})
-    with pytest.raises(Refusal, match=f"{os.strerror(code)}.*BASCULE_DATA") as refusal:
+    with pytest.raises(UserError, match=f"{os.strerror(code)}.*BASCULE_DATA") as refusal:
         build(entry, noise())
     assert "\n" not in str(refusal.value)
     assert list(entry.parent.iterdir()) == []
@@ -132,7 +132,7 @@ def test_a_write_that_really_fails_leaves_nothing(root: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # no file may grow beyond
     try:
-        with pytest.raises(Refusal, match="BASCULE_DATA"):
+        with pytest.raises(UserError, match="BASCULE_DATA"):
             build(entry, noise(n=5000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -146,7 +146,7 @@ def test_other_errors_of_the_system_pass_through(monkeypatch: pytest.MonkeyPatch
 
 def test_a_root_that_is_a_file_is_refused(root: Path) -> None:
     root.write_text("")
-    with pytest.raises(Refusal, match="BASCULE_DATA"):
+    with pytest.raises(UserError, match="BASCULE_DATA"):
         build(cache.made("noise", {}), noise())
 
 
@@ -196,6 +196,6 @@ def test_a_damaged_entry_says_what_to_delete(how: str) -> None:
     entry = cache.made("noise", {})
     build(entry, noise())
     damage(entry, how)
-    with pytest.raises(Refusal, match="Delete the folder") as refusal:
+    with pytest.raises(UserError, match="Delete the folder") as refusal:
         cache.open_entry(entry)
     assert str(entry) in str(refusal.value)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from skimage import color
 
+from bascule.core.errors import UserError
 from bascule.data.color import (
     from_space,
     hsv_to_rgb,
@@ -15,7 +16,6 @@ from bascule.data.color import (
     rgb_to_lab,
     to_space,
 )
-from bascule.errors import Refusal
 
 
 def as_image(pixels) -> torch.Tensor:
@@ -99,7 +99,7 @@ def test_spaces_by_name():
     assert torch.equal(to_space(x, "hsv"), rgb_to_hsv(x))
     assert torch.allclose(from_space(to_space(x, "hsv"), "hsv"), x, atol=1e-12)
     for of in (to_space, from_space):
-        with pytest.raises(Refusal, match=r"unknown colour space 'hsl'.*hsv, rgb"):
+        with pytest.raises(UserError, match=r"unknown colour space 'hsl'.*hsv, rgb"):
             of(x, "hsl")
 
 

@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 from torch.utils.data import Dataset
 
+from bascule.core.errors import UserError
 from bascule.data.dataset import FromDataset
-from bascule.errors import Refusal
 
 
 class Noise(Dataset):
@@ -58,6 +58,6 @@ def test_pictures_and_arrays_hold_the_same_pixels():
     ],
 )
 def test_what_makes_no_such_images_is_refused_in_one_line(of, said):
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(UserError) as refusal:
         FromDataset(of, 32).load()
     assert said in str(refusal.value) and "\n" not in str(refusal.value)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bascule.core.errors import UserError
 from bascule.data.faces import Artist, Faces
 from bascule.data.styles import OPTIONS, SOFT_BACKGROUNDS, YELLOW_SKINS
-from bascule.errors import Refusal
 from bascule.runs import codec
 
 
@@ -43,7 +43,7 @@ def test_first_skips_faces_and_keeps_the_names_of_older_sets(root: Path) -> None
     assert later.labels["hairVariant"].tolist() == many.labels["hairVariant"][5:].tolist()
     assert codec.digest(Faces(n=9, first=0)) == codec.digest(Faces(n=9))
     assert codec.digest(Faces(n=9, first=5)) != codec.digest(Faces(n=9))
-    with pytest.raises(Refusal, match=r"Faces\(first=-1\): expected a number from 0"):
+    with pytest.raises(UserError, match=r"Faces\(first=-1\): expected a number from 0"):
         Faces(first=-1)
 
 
@@ -138,7 +138,7 @@ def test_geometry_is_labelled_with_its_resolved_value() -> None:
     ],
 )
 def test_impossible_faces_are_refused(options: dict, message: str) -> None:
-    with pytest.raises(Refusal, match=message):
+    with pytest.raises(UserError, match=message):
         Faces(**options)
 
 
@@ -151,5 +151,5 @@ def test_a_larger_share_may_be_held_out():
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1])
 def test_a_share_is_between_nothing_and_all(share):
-    with pytest.raises(Refusal, match=r"expected a share between 0 and 1"):
+    with pytest.raises(UserError, match=r"expected a share between 0 and 1"):
         Faces(n=40, held_out=share)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bascule.core.errors import UserError
 from bascule.data.fetch import KAGGLE_SET, fetch_simpsons
 from bascule.data.imported import Imported
-from bascule.errors import Refusal
 
 
 @pytest.fixture(autouse=True)
@@ -23,13 +23,13 @@ def test_the_terms_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("downloaded without consent")
 
     monkeypatch.setitem(sys.modules, "kagglehub", SimpleNamespace(dataset_download=never))
-    with pytest.raises(Refusal, match=r"research only.*--accept-licence"):
+    with pytest.raises(UserError, match=r"research only.*--accept-licence"):
         fetch_simpsons(accept_licence=False)
 
 
 def test_without_kagglehub_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "kagglehub", None)  # importing it now fails
-    with pytest.raises(Refusal, match=r'pip install "bascule\[kaggle\]".*bascule data import'):
+    with pytest.raises(UserError, match=r'pip install "bascule\[kaggle\]".*bascule data import'):
         fetch_simpsons(accept_licence=True)
 
 
@@ -38,7 +38,7 @@ def test_offline_it_says_what_to_do_by_hand(monkeypatch: pytest.MonkeyPatch) -> 
         raise ConnectionError("no route\nto host")
 
     monkeypatch.setitem(sys.modules, "kagglehub", SimpleNamespace(dataset_download=offline))
-    with pytest.raises(Refusal, match=r"no route.*bascule data import") as refusal:
+    with pytest.raises(UserError, match=r"no route.*bascule data import") as refusal:
         fetch_simpsons(accept_licence=True)
     assert "\n" not in str(refusal.value)
 

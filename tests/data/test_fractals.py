@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bascule.core.errors import UserError
 from bascule.data.fractals import (
     COLOURS,
     LEAST_LIT_SHARE,
@@ -16,7 +17,6 @@ from bascule.data.fractals import (
     equalised,
     step,
 )
-from bascule.errors import Refusal
 
 
 @pytest.fixture(autouse=True)
@@ -124,5 +124,5 @@ def test_progress_ends_at_n_and_the_cache_answers_the_second_time() -> None:
 
 @pytest.mark.parametrize("options", [{"n": 1}, {"size": 7}, {"size": 513}])
 def test_impossible_sets_are_refused(options: dict) -> None:
-    with pytest.raises(Refusal, match="expected n >= 2 and size from 8 to 512"):
+    with pytest.raises(UserError, match="expected n >= 2 and size from 8 to 512"):
         Fractals(**options)

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, TensorDataset
 
+from bascule.core.errors import UserError
 from bascule.data.images import ImageSet, credits_of, digest_of, from_dataset, in_chunks
-from bascule.errors import Refusal
 
 
 def noise(n: int = 20, size: int = 16) -> np.ndarray:
@@ -38,7 +38,7 @@ def test_splits_partition_the_set() -> None:
     assert images.indices("held_out").tolist() == [3, 7]
     assert sorted([*images.indices("train"), 3, 7]) == images.indices("all").tolist()
     assert images.size == 16 and len(images) == 20
-    with pytest.raises(Refusal, match="unknown split 'test'"):
+    with pytest.raises(UserError, match="unknown split 'test'"):
         images.indices("test")  # type: ignore[arg-type]
 
 
@@ -69,14 +69,14 @@ def test_digest_is_sha256_of_bytes_then_shape_whatever_the_chunks() -> None:
     "pixels", [noise().astype(float), noise()[:, :1], noise()[0]], ids=["float", "grey", "one"]
 )
 def test_other_arrays_are_no_image_set(pixels: np.ndarray) -> None:
-    with pytest.raises(Refusal, match="expected uint8"):
+    with pytest.raises(UserError, match="expected uint8"):
         ImageSet("x", pixels, np.zeros(len(pixels), bool), {}, "", "")
 
 
 def test_labels_and_mask_must_be_as_long_as_the_set() -> None:
-    with pytest.raises(Refusal, match="wrong: hair"):
+    with pytest.raises(UserError, match="wrong: hair"):
         ImageSet("x", noise(), np.zeros(20, bool), {"hair": np.zeros(19)}, "", "")
-    with pytest.raises(Refusal, match="wrong: held_out"):
+    with pytest.raises(UserError, match="wrong: held_out"):
         ImageSet("x", noise(), np.zeros(19, bool), {}, "", "")
 
 
@@ -134,5 +134,5 @@ def test_grey_is_copied_and_labels_are_kept() -> None:
     ],
 )
 def test_from_dataset_refuses(items: list, message: str) -> None:
-    with pytest.raises(Refusal, match=message):
+    with pytest.raises(UserError, match=message):
         from_dataset("bad", Listed(items))

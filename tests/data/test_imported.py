@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bascule.core.errors import UserError
 from bascule.data import cache
 from bascule.data.imported import Imported, import_images, imported_sets, told
-from bascule.errors import Refusal
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,7 @@ def kept(root: Path) -> list[str]:
 
 def refused(root: Path, path: Path, message: str, name: str = "mine", **options: object) -> None:
     before = kept(root)
-    with pytest.raises(Refusal, match=message) as refusal:
+    with pytest.raises(UserError, match=message) as refusal:
         import_images(path, name, size=16, **options)  # type: ignore[arg-type]
     assert "\n" not in str(refusal.value)
     assert kept(root) == before
@@ -193,7 +193,7 @@ def test_names_of_built_in_sets_are_refused(folder: Path, root: Path, name: str)
 
 @pytest.mark.parametrize("size", [0, 7, 2000])
 def test_impossible_sizes_are_refused(folder: Path, size: int) -> None:
-    with pytest.raises(Refusal, match="expected 8 to 1024"):
+    with pytest.raises(UserError, match="expected 8 to 1024"):
         import_images(folder, "mine", size=size)
 
 
@@ -207,12 +207,12 @@ def test_an_interrupted_import_leaves_nothing(folder: Path, root: Path) -> None:
 
 
 def test_what_is_not_imported_says_what_is_and_how(folder: Path) -> None:
-    with pytest.raises(Refusal, match=r"imported: none yet.*bascule data import"):
+    with pytest.raises(UserError, match=r"imported: none yet.*bascule data import"):
         Imported("mine").load()
     import_images(folder, "mine", size=16)
-    with pytest.raises(Refusal, match=r"at size 16, not 64.*--size 64"):
+    with pytest.raises(UserError, match=r"at size 16, not 64.*--size 64"):
         Imported("mine").load()
-    with pytest.raises(Refusal, match="no image set 'yours'; imported: mine"):
+    with pytest.raises(UserError, match="no image set 'yours'; imported: mine"):
         Imported("yours").load()
 
 
@@ -220,5 +220,5 @@ def test_a_damaged_set_says_what_to_delete(folder: Path) -> None:
     import_images(folder, "mine", size=16)
     entry = cache.root() / "imported" / "mine" / "16"
     (entry / "images.npy").unlink()
-    with pytest.raises(Refusal, match="Delete the folder"):
+    with pytest.raises(UserError, match="Delete the folder"):
         Imported("mine", 16).load()

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from bascule.core.errors import UserError
 from bascule.data.near_duplicates import held_out_split, near_duplicate_groups, twins
-from bascule.errors import Refusal
 
 
 def noise(n: int, size: int = 32) -> np.ndarray:
@@ -72,11 +72,11 @@ def test_two_images_give_one_on_each_side() -> None:
 
 @pytest.mark.parametrize("groups", [[0], [0, 0, 0]])
 def test_one_group_cannot_be_split(groups: list[int]) -> None:
-    with pytest.raises(Refusal, match="at least two different images"):
+    with pytest.raises(UserError, match="at least two different images"):
         held_out_split(np.array(groups))
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1, float("nan")])
 def test_a_share_outside_0_1_is_refused(share: float) -> None:
-    with pytest.raises(Refusal, match="share"):
+    with pytest.raises(UserError, match="share"):
         held_out_split(np.arange(10), share)

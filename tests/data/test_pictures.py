@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bascule.core.errors import UserError
 from bascule.data.decoding import decode
 from bascule.data.pictures import read_pictures
-from bascule.errors import Refusal
 
 
 @pytest.fixture
@@ -27,11 +27,11 @@ def test_a_folder_gives_all_and_a_file_gives_itself(folder):
 
 def test_what_holds_no_picture_is_refused(folder, tmp_path):
     (folder / "broken.png").write_bytes(b"no picture")
-    with pytest.raises(Refusal, match=r"broken.png cannot be read: not a picture"):
+    with pytest.raises(UserError, match=r"broken.png cannot be read: not a picture"):
         read_pictures(folder, 16)
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(Refusal):
+    with pytest.raises(UserError):
         read_pictures(empty, 16)
-    with pytest.raises(Refusal):
+    with pytest.raises(UserError):
         read_pictures(tmp_path / "nowhere", 16)

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from bascule.core.context import generator
+from bascule.core.errors import UserError
 from bascule.diagnostics.quality import OF_HELD_OUT, Likeness, Quality
-from bascule.errors import Refusal
-from bascule.now import generator
 
 
 def blobs(n: int, name: str) -> torch.Tensor:
@@ -55,9 +55,9 @@ def test_other_pictures_are_far(quality):
 
 
 def test_too_few_images_are_refused():
-    with pytest.raises(Refusal, match="49 held-out and 80 training images"):
+    with pytest.raises(UserError, match="49 held-out and 80 training images"):
         Quality(blobs(80, "train"), blobs(49, "held out"))
-    with pytest.raises(Refusal, match="80 held-out and 60 training images"):
+    with pytest.raises(UserError, match="80 held-out and 60 training images"):
         Quality(blobs(60, "train"), blobs(80, "held out"))
 
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from bascule.core.errors import UserError
 from bascule.diagnostics.replay import Replay
-from bascule.errors import Refusal
 
 
 def test_fakes_come_back(tmp_path):
@@ -31,5 +31,5 @@ def test_ages_are_asked_at_growing_steps_and_never_from_the_future(tmp_path):
 def test_a_torn_file_is_named(tmp_path):
     Replay(tmp_path).keep(1, torch.zeros(1, 3, 2, 2, dtype=torch.uint8))
     (tmp_path / "epoch-0001.npy").write_bytes(b"torn")
-    with pytest.raises(Refusal, match=r"cannot read the old fakes .*epoch-0001\.npy"):
+    with pytest.raises(UserError, match=r"cannot read the old fakes .*epoch-0001\.npy"):
         Replay(tmp_path).fakes(1)

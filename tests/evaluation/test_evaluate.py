@@ -6,8 +6,8 @@ from math import isfinite
 import numpy as np
 import pytest
 
+from bascule.core.errors import UserError
 from bascule.data.images import ImageSet, digest_of
-from bascule.errors import Refusal
 from bascule.evaluation.evaluate import ATTRIBUTES, LEAST, evaluate, look
 from bascule.features.pixels import Pixels
 
@@ -73,5 +73,5 @@ def test_copies_of_one_picture_have_no_threshold_and_the_rest_is_measured():
 
 
 def test_fakes_of_another_size_are_refused():
-    with pytest.raises(Refusal, match="expected uint8"):
+    with pytest.raises(UserError, match="expected uint8"):
         evaluate(blobs(9, 1)[..., :8], image_set(100), [Pixels()], counter)

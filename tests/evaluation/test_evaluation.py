@@ -6,7 +6,7 @@ from math import isnan, nan
 
 import pytest
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.evaluation.evaluation import Evaluation, LeftOut, Scale, Value, by_reason, one_scale
 from bascule.metrics.measured import Measured
 
@@ -33,7 +33,7 @@ def test_every_other_scale_is_refused_with_what_differs(field):
         ("one run", Value(MEASURED, SCALE, "lower")),
         ("two run", Value(MEASURED, other, "lower")),
     ]
-    with pytest.raises(Refusal, match=f"one run and of two run.*{field} "):
+    with pytest.raises(UserError, match=f"one run and of two run.*{field} "):
         one_scale(SCALE.label, values)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.evaluation.folder import pictures_in
 
 
@@ -38,16 +38,16 @@ def test_other_pictures_are_refused_by_name(tmp_path, kind):
     settings, said = BAD[kind]
     save(tmp_path / "f", "a.png")
     save(tmp_path / "f", "odd.png", **settings)
-    with pytest.raises(Refusal, match=rf"odd\.png is .*{said}"):
+    with pytest.raises(UserError, match=rf"odd\.png is .*{said}"):
         pictures_in(tmp_path / "f")
 
 
 def test_an_empty_folder_and_a_broken_picture_are_refused(tmp_path):
     (tmp_path / "f").mkdir()
-    with pytest.raises(Refusal, match="holds no pictures"):
+    with pytest.raises(UserError, match="holds no pictures"):
         pictures_in(tmp_path / "f")
     (tmp_path / "f" / "a.png").write_bytes(b"no picture")
-    with pytest.raises(Refusal, match=r"a\.png is not a picture in a known"):
+    with pytest.raises(UserError, match=r"a\.png is not a picture in a known"):
         pictures_in(tmp_path / "f")
 
 
@@ -62,5 +62,5 @@ def test_what_is_no_picture_is_passed_over_and_postscript_starts_no_program(tmp_
     (tmp_path / "f" / "b.eps").write_bytes(eps)
     assert len(pictures_in(tmp_path / "f")) == 1
     (tmp_path / "f" / "c.png").write_bytes(eps)
-    with pytest.raises(Refusal, match=r"c\.png is not a picture but PostScript"):
+    with pytest.raises(UserError, match=r"c\.png is not a picture but PostScript"):
         pictures_in(tmp_path / "f")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.evaluation.evaluation import Evaluation, LeftOut, Scale, Value
 from bascule.experiments import (
     Experiment,
@@ -28,10 +28,10 @@ from bascule.presets import dcgan64_tiny
 @dataclass(frozen=True)
 class Darker(Intervention):
     by: float = 0.1
-    def view(self, x, now):
+    def augment(self, x, now):
         return x - self.by
 
-small = Experiment("Où ?", "新しい", {"a": dcgan64_tiny.but(epochs=2, change=Darker())},
+small = Experiment("Où ?", "新しい", {"a": dcgan64_tiny.replace(epochs=2, change=Darker())},
                    [Within("D_x", "a", 0, 1)])
 experiment = Experiment("Q", "H", {"a": dcgan64_tiny}, [Within("D_x", "a", 0, 1)], quick=small)
 """
@@ -60,7 +60,7 @@ def test_a_file_with_its_own_intervention(tmp_path):
 def test_files_that_are_no_experiments(tmp_path, text, told):
     path = tmp_path / "e.py"
     path.write_text(text)
-    with pytest.raises(Refusal, match=told):
+    with pytest.raises(UserError, match=told):
         load(path)
 
 
@@ -83,10 +83,10 @@ def test_names_are_found_here_and_then_among_those_that_ship(tmp_path, monkeypat
     Path("notebook/a_path.py").touch()
     assert find_files("notebook") == [Path("notebook/a_path.py")]
 
-    with pytest.raises(Refusal, match="did you mean perfect-g") as refusal:
+    with pytest.raises(UserError, match="did you mean perfect-g") as refusal:
         find_file("perfectg")
     assert "my-question" in str(refusal.value) and "notebook/lying" in str(refusal.value)
-    with pytest.raises(Refusal, match=r"no such experiment file: gone\.py"):
+    with pytest.raises(UserError, match=r"no such experiment file: gone\.py"):
         find_file("gone.py")
 
 
@@ -97,10 +97,10 @@ def test_in_a_checkout_its_own_folder_is_the_one_that_ships(monkeypatch):
 
 def test_settings_are_checked_against_the_whole_experiment(tiny):
     claim = Within("D_x", "swap", 0, 1)
-    found = Experiment("?", "!", {"swap": tiny.but(change=PerfectG(3))}, [claim])
-    with pytest.raises(Refusal, match=r"PerfectG\(at_epoch=3.* never acts: the run has 2 epochs"):
+    found = Experiment("?", "!", {"swap": tiny.replace(change=PerfectG(3))}, [claim])
+    with pytest.raises(UserError, match=r"PerfectG\(at_epoch=3.* never acts: the run has 2 epochs"):
         found.with_settings({"epochs": "2"})
-    with pytest.raises(Refusal, match="epoch 5 never comes"):
+    with pytest.raises(UserError, match="epoch 5 never comes"):
         Experiment("?", "!", found.arms, [Within("D_x", "swap", 0, 1, from_epoch=5)])
 
 
@@ -114,7 +114,7 @@ def test_settings_are_checked_against_the_whole_experiment(tiny):
 )
 def test_what_an_experiment_needs(tiny, change, told):
     values = {"arms": {"a": tiny}, "predictions": [Within("D_x", "a", 0, 1)]} | change
-    with pytest.raises(Refusal, match=told):
+    with pytest.raises(UserError, match=told):
         Experiment("?", "!", **values)
 
 
@@ -127,9 +127,9 @@ def test_what_an_experiment_needs(tiny, change, told):
     ],
 )
 def test_bounds_are_of_arms_and_epochs_that_there_are(tiny, bounds, told):
-    arms = {"swap": tiny.but(epochs=2), "together": tiny.but(epochs=2, concat=True)}
+    arms = {"swap": tiny.replace(epochs=2), "together": tiny.replace(epochs=2, concat=True)}
     assert Experiment("?", "!", arms, [Within("D_x", "swap", 0, 1)]).bounds == {}
-    with pytest.raises(Refusal, match=told):
+    with pytest.raises(UserError, match=told):
         Experiment("?", "!", arms, [Within("D_x", "swap", 0, 1)], bounds=bounds)
 
 

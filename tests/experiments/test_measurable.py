@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from bascule.core.errors import UserError
 from bascule.data.images import ImageSet
-from bascule.errors import Refusal
 from bascule.experiments import Experiment, Higher, Lower, Measure, Within
 from bascule.experiments.measurable import (
     announcement,
@@ -27,7 +27,7 @@ def images(n: int, held_out: int | None = None, name: str = "mine", labels=None)
 
 
 def test_a_small_set_is_told_in_one_line(tiny):
-    assert announcement(tiny.but(batch=32), images(2000)) == ""
+    assert announcement(tiny.replace(batch=32), images(2000)) == ""
     assert announcement(tiny, images(90)) == (
         "mine is a small set: these will be left out of evaluations: recall (needs 20 held-out "
         "images, this set holds out 9); C_T (needs 40 held-out images, this set holds out 9); "
@@ -59,18 +59,18 @@ def experiment(arms, *predictions, **more):
 
 
 def test_a_prediction_that_can_never_be_measured_is_refused(tiny):
-    arms = {"a": tiny, "b": tiny.but(lr_D=1e-3)}
+    arms = {"a": tiny, "b": tiny.replace(lr_D=1e-3)}
     for prediction, n, why in (
         (Higher(HELD_OUT_COVERAGE, "a", than="b"), 60, "coverage of held-out needs 7 held-out"),
         (Within(C_T, "b", -3, 3), 399, "C_T needs 40 held-out images, this set holds out 39"),
         (Lower("C_T", "a", than="b"), 399, "C_T needs 50 held-out images, diagnostics ask about"),
     ):
         found = experiment(arms, prediction)
-        with pytest.raises(Refusal, match=f"can never be measured on mine: {why}"):
+        with pytest.raises(UserError, match=f"can never be measured on mine: {why}"):
             check_measurable(found, {tiny.data: images(n)})
         check_measurable(found, {tiny.data: images(600)})
         check_measurable(found, {})  # an arm that is not run
-    with pytest.raises(Refusal, match="mean TV needs 50 training images"):
+    with pytest.raises(UserError, match="mean TV needs 50 training images"):
         faces = {tiny.data: images(50, name="faces-micah")}
         check_measurable(experiment(arms, Within(mean_tv(), "a", 0, 1)), faces)
     check_measurable(experiment(arms, Lower(KID, "a", than="b")), {tiny.data: images(50)})
@@ -78,12 +78,12 @@ def test_a_prediction_that_can_never_be_measured_is_refused(tiny):
 
 
 def test_arms_on_one_set_are_told_once(tiny):
-    found = experiment({"a": tiny, "b": tiny.but(lr_D=1e-3)}, Within("D_x", "a", 0, 1))
+    found = experiment({"a": tiny, "b": tiny.replace(lr_D=1e-3)}, Within("D_x", "a", 0, 1))
     assert len(announcements(found, {tiny.data: images(90)})) == 1
     assert announcements(found, {tiny.data: images(2000)}) == []
 
 
 def test_a_search_needs_images_to_rank_by():
     check_search(images(70), 100)
-    with pytest.raises(Refusal, match="a search needs coverage of held-out, which needs 7 held"):
+    with pytest.raises(UserError, match="a search needs coverage of held-out, which needs 7 held"):
         check_search(images(60), 100)

@@ -6,8 +6,8 @@ from math import inf, isnan
 import numpy as np
 import pytest
 
-from bascule.errors import Refusal
-from bascule.experiments.interval import Interval
+from bascule.core.errors import UserError
+from bascule.experiments.intervals import Interval
 from bascule.experiments.predictions import (
     KID,
     Alike,
@@ -77,7 +77,7 @@ def test_settles_is_the_spread_over_epochs():
     ],
 )
 def test_what_can_never_be_measured_is_refused(prediction, told):
-    with pytest.raises(Refusal, match=told):
+    with pytest.raises(UserError, match=told):
         check(prediction, {"a": 10, "plain": 10})
 
 
@@ -109,7 +109,7 @@ def test_alike_is_a_difference_with_two_sides():
     assert p.measure(curves(a=[1.0, 2.0], b=[1.0, 1.0]), 7) == 0.5
     assert p.region() == (-0.5, 0.5)
     assert p.claim() == "loss_D of “a” and “b” differs by at most 0.5 over the run"
-    with pytest.raises(Refusal, match="expected a largest difference > 0"):
+    with pytest.raises(UserError, match="expected a largest difference > 0"):
         Alike("loss_D", "a", than="b")
 
 
@@ -136,7 +136,7 @@ def test_rises_and_falls_compare_two_windows_of_one_arm():
     ],
 )
 def test_more_that_cannot_be_measured_is_refused(prediction, told):
-    with pytest.raises(Refusal, match=re.escape(told)):
+    with pytest.raises(UserError, match=re.escape(told)):
         check(prediction, {"a": 10})
 
 
@@ -153,22 +153,22 @@ def test_exceeds_compares_two_scalars_of_one_arm():
     assert prediction.measure(curves, 0) == 3
     assert prediction.region() == (0.5, np.inf)
     assert prediction.claim() == "x of “a” exceeds its y by more than 0.5 from epoch 1"
-    with pytest.raises(Refusal, match="unknown scalar in Exceeds 'y': known"):
+    with pytest.raises(UserError, match="unknown scalar in Exceeds 'y': known"):
         check(Exceeds("loss_D", "y", "a"), {"a": 10})
-    with pytest.raises(Refusal, match="unknown measure in Exceeds 'SSIM of layer 0'"):
+    with pytest.raises(UserError, match="unknown measure in Exceeds 'SSIM of layer 0'"):
         check(Exceeds("SSIM of layer 1[k_fb=1]", "SSIM of layer 0[k_fb=1]", "a"), {"a": 10})
-    with pytest.raises(Refusal, match="nothing is measured"):
+    with pytest.raises(UserError, match="nothing is measured"):
         check(Exceeds("cost[k_fb=1]", "cost[k_fb=0]", "a"), {"a": 10}, measured=False)
 
 
 def test_scalars_are_those_of_the_arms():
     check(Within("error_2", "a", 0, 1), {"a": 10}, ("cost", "error_1", "error_2"))
-    with pytest.raises(Refusal, match="unknown scalar in Within 'loss_D'"):
+    with pytest.raises(UserError, match="unknown scalar in Within 'loss_D'"):
         check(Within("loss_D", "a", 0, 1), {"a": 10}, ("cost", "error_1", "error_2"))
 
 
 def test_without_a_measure_nothing_can_be_said_of_an_evaluation():
-    with pytest.raises(Refusal, match="nothing is measured; give measure="):
+    with pytest.raises(UserError, match="nothing is measured; give measure="):
         check(Within(KID, "a", 0, 1), {"a": 10}, measured=False)
 
 
@@ -192,9 +192,9 @@ def test_measures_of_translation_are_known():
         check(Lower(f"{label}[translation,64px]", "a", than="b"), arms)
     check(Closes("paired L1[x]", "paired L1 of copy[x]", "a", than="b"), arms)
     for label in ("paired L2", "R@1 of nothing", "cycle L1 of copy"):
-        with pytest.raises(Refusal, match="unknown measure in Lower"):
+        with pytest.raises(UserError, match="unknown measure in Lower"):
             check(Lower(f"{label}[translation,64px]", "a", than="b"), arms)
-    with pytest.raises(Refusal, match="unknown arm in Closes"):
+    with pytest.raises(UserError, match="unknown arm in Closes"):
         check(Closes("paired L1[x]", "paired L1 of copy[x]", "a", than="c"), arms)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from bascule.experiments.predictions import COVERAGE, KID, mean_tv
 from bascule.experiments.scalars import limits, of_difference
-from bascule.objectives import GANLoss
+from bascule.gan.objectives import GANLoss
 from bascule.presets import dcgan64_light
 
 
@@ -26,7 +26,7 @@ def test_limits(scalar, low, high):
 
 def test_a_loss_ends_at_0_where_its_objective_does():
     def of(loss, *kinds):
-        return limits(loss, [dcgan64_light.but(objective=GANLoss(kind)) for kind in kinds])
+        return limits(loss, [dcgan64_light.replace(objective=GANLoss(kind)) for kind in kinds])
 
     assert of("loss_D", "non-saturating", "hinge") == (0, inf)
     assert of("loss_D", "non-saturating", "wasserstein") == (-inf, inf)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.experiments import Experiment, Within
 from bascule.experiments.schedule import (
     curve,
@@ -21,15 +21,15 @@ from bascule.runs.execute import execute
 
 @pytest.fixture
 def experiment(tiny):
-    tiny = tiny.but(keep_every_epochs=tiny.epochs)  # nothing on the way
+    tiny = tiny.replace(keep_every_epochs=tiny.epochs)  # nothing on the way
     swap = PerfectG(at_epoch=2)
     return Experiment(
         question="?",
         hypothesis="!",
         arms={
             "plain": tiny,
-            "swap": tiny.but(change=swap),
-            "noised": tiny.but(change=[swap, InstanceNoise()]),
+            "swap": tiny.replace(change=swap),
+            "noised": tiny.replace(change=[swap, InstanceNoise()]),
         },
         predictions=[Within("D_x", "plain", 0, 1)],
         seeds=(0, 1),
@@ -39,28 +39,28 @@ def experiment(tiny):
 
 def test_shared_epochs(tiny):
     swap, noise = PerfectG(at_epoch=3), NoiseOnReals(from_epoch=2)
-    changed = tiny.but(change=[swap, noise])
-    assert shared_epochs(tiny, tiny.but(change=swap)) == 3
+    changed = tiny.replace(change=[swap, noise])
+    assert shared_epochs(tiny, tiny.replace(change=swap)) == 3
     assert shared_epochs(tiny, changed) == 2
-    assert shared_epochs(tiny.but(change=swap), changed) == 2
-    assert shared_epochs(tiny.but(change=noise), changed) == 0  # not a mere addition
-    assert shared_epochs(tiny, tiny.but(change=InstanceNoise())) == 0  # acts at once
-    assert shared_epochs(tiny, tiny.but(change=swap, lr_D=1e-5)) == 0
-    assert shared_epochs(tiny.but(epochs=2), tiny.but(change=noise)) == 0  # ends too soon
+    assert shared_epochs(tiny.replace(change=swap), changed) == 2
+    assert shared_epochs(tiny.replace(change=noise), changed) == 0  # not a mere addition
+    assert shared_epochs(tiny, tiny.replace(change=InstanceNoise())) == 0  # acts at once
+    assert shared_epochs(tiny, tiny.replace(change=swap, lr_D=1e-5)) == 0
+    assert shared_epochs(tiny.replace(epochs=2), tiny.replace(change=noise)) == 0  # ends too soon
     assert shared_epochs(tiny, tiny) == 0
-    cooled = tiny.but(cool_down=0.5)
-    assert shared_epochs(cooled, cooled.but(change=swap)) == 3
-    assert shared_epochs(tiny.but(change=swap), cooled.but(change=swap)) == 3
+    cooled = tiny.replace(cool_down=0.5)
+    assert shared_epochs(cooled, cooled.replace(change=swap)) == 3
+    assert shared_epochs(tiny.replace(change=swap), cooled.replace(change=swap)) == 3
     assert shared_epochs(cooled, tiny) == 3  # from the third epoch on rates are lower
-    assert shared_epochs(tiny.but(epochs=8), cooled.but(epochs=8, change=swap)) == 3
-    assert shared_epochs(tiny.but(epochs=8), cooled.but(epochs=8)) == 5
-    assert shared_epochs(tiny, cooled.but(lr_D=1e-5)) == 0
+    assert shared_epochs(tiny.replace(epochs=8), cooled.replace(epochs=8, change=swap)) == 3
+    assert shared_epochs(tiny.replace(epochs=8), cooled.replace(epochs=8)) == 5
+    assert shared_epochs(tiny, cooled.replace(lr_D=1e-5)) == 0
 
 
 def test_recipes_that_cannot_have_each_other_s_length_share_nothing(tiny_hybrid):
-    short, long = tiny_hybrid.but(code_epochs=0, epochs=2), tiny_hybrid.but(cool_down=0.5)
+    short, long = tiny_hybrid.replace(code_epochs=0, epochs=2), tiny_hybrid.replace(cool_down=0.5)
     assert shared_epochs(short, long) == 0  # 2 epochs would leave `long` none for pixels
-    assert shared_epochs(tiny_hybrid, long) == long.cools_from
+    assert shared_epochs(tiny_hybrid, long) == long.decays_from
 
 
 def test_plan_matches_seeds_and_starts_with_trunks(experiment):
@@ -75,7 +75,7 @@ def test_plan_matches_seeds_and_starts_with_trunks(experiment):
     ]
     assert [j.shared_epochs for j in jobs] == [0, 0, 0, 0, 2, 2]
     assert plan(experiment, [3], ["swap"])[0].trunk is None
-    with pytest.raises(Refusal, match="unknown arm 'swop': did you mean swap"):
+    with pytest.raises(UserError, match="unknown arm 'swop': did you mean swap"):
         plan(experiment, [3], ["swop"])
 
 
@@ -92,7 +92,7 @@ def test_the_scheduled_runs_equal_lone_ones_and_are_reused(experiment, store, ma
     assert not results.failures
     assert results.verdict.word == "supported"
     for arm, recipe in experiment.arms.items():
-        lone = make_run(recipe.but(seed=1), f"lone {arm}")
+        lone = make_run(recipe.replace(seed=1), f"lone {arm}")
         execute(lone, store)
         assert same(lone.load_checkpoint(), results.runs[arm][1].load_checkpoint())
     assert results.runs["plain"][0].kept_epochs() == [2, 4]  # "swap" forks after 2
@@ -120,11 +120,11 @@ def test_a_failed_run_is_told_and_the_others_finish(experiment, store, make_run)
 
 
 def test_each_arm_shares_the_longest_past_of_any_arm_before_it(experiment, tiny):
-    other = tiny.but(lr_D=1e-5)
+    other = tiny.replace(lr_D=1e-5)
     arms = {
         **experiment.arms,
         "other": other,
-        "other, swapped": other.but(change=PerfectG(at_epoch=3), epochs=5),
+        "other, swapped": other.replace(change=PerfectG(at_epoch=3), epochs=5),
     }
     jobs = {job.arm: job for job in plan(replace(experiment, arms=arms), [0])}
     assert jobs["swap"].trunk is jobs["plain"]

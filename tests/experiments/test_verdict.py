@@ -7,16 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from bascule.experiments.intervals import Interval, t_interval
 from bascule.experiments.predictions import Higher, Lower, Settles, Within
-from bascule.experiments.verdict import (
-    Interval,
-    holm,
-    judge,
-    p_value,
-    ranked,
-    t_interval,
-    verdict,
-)
+from bascule.experiments.verdict import holm, judge, p_value, ranked, verdict
 
 
 def runs(by_seed, arm="a"):

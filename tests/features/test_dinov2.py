@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.features.dinov2 import DINOv2
 from bascule.features.resize import imagenet
 
@@ -83,16 +83,16 @@ def test_the_hugging_face_cache_is_searched(file, nowhere):
 
 
 def test_missing_and_foreign_weights_are_refused(nowhere):
-    with pytest.raises(Refusal, match=r"dinov2_vitb14_pretrain\.pth or .*BASCULE_WEIGHTS.*https"):
+    with pytest.raises(UserError, match=r"dinov2_vitb14_pretrain\.pth or .*BASCULE_WEIGHTS.*https"):
         DINOv2("b")
     torch.save({"w": torch.zeros(2)}, nowhere / "x.pth")
-    with pytest.raises(Refusal, match=r"does not hold the weights of dinov2-s"):
+    with pytest.raises(UserError, match=r"does not hold the weights of dinov2-s"):
         DINOv2("s", nowhere / "x.pth")
 
 
 def test_unknown_sizes_and_a_missing_package_are_refused(monkeypatch):
-    with pytest.raises(Refusal, match=r"size of DINOv2 'xl'"):
+    with pytest.raises(UserError, match=r"size of DINOv2 'xl'"):
         DINOv2("xl")  # type: ignore[arg-type]
     monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(Refusal, match=r"bascule\[pretrained\]"):
+    with pytest.raises(UserError, match=r"bascule\[pretrained\]"):
         DINOv2("s")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.features import efficientnet
 from bascule.features.efficientnet import EfficientNetLite0, classifier
 from bascule.features.resize import imagenet
@@ -73,5 +73,5 @@ def test_name_and_spec_tell_side_and_weights(net, tmp_path, monkeypatch):
 
 
 def test_an_odd_side_is_refused():
-    with pytest.raises(Refusal, match="multiple of 32"):
+    with pytest.raises(UserError, match="multiple of 32"):
         EfficientNetLite0(100)

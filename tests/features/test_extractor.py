@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.features.extractor import PUBLISHED, in_batches, label
 
 
@@ -48,13 +48,13 @@ def test_a_read_only_memory_map_is_fine(tmp_path):
     ],
 )
 def test_other_images_are_refused_in_one_line(wrong, word):
-    with pytest.raises(Refusal, match=word) as refusal:
+    with pytest.raises(UserError, match=word) as refusal:
         Mean()(wrong)
     assert "\n" not in str(refusal.value)
 
 
 def test_features_that_are_not_finite_are_refused():
-    with pytest.raises(Refusal, match=r"mean,8px are not all finite"):
+    with pytest.raises(UserError, match=r"mean,8px are not all finite"):
         in_batches(Mean(), pictures(), lambda x: torch.full((len(x), 2), torch.nan), 4)
 
 

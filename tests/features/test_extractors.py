@@ -2,7 +2,7 @@
 
 import pytest
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.features.extractors import EXTRACTORS, extractor
 
 
@@ -17,7 +17,7 @@ def test_the_offline_ones_by_name():
 
 
 def test_unknown_names_are_refused_with_the_nearest():
-    with pytest.raises(Refusal, match=r"unknown extractor 'inceptoin': did you mean inception"):
+    with pytest.raises(UserError, match=r"unknown extractor 'inceptoin': did you mean inception"):
         extractor("inceptoin")
 
 
@@ -27,6 +27,6 @@ def test_optional_ones_are_refused_in_one_line_where_they_cannot_be(name, tmp_pa
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path), raising=False)
     assert name in EXTRACTORS
-    with pytest.raises(Refusal, match=name.partition("-")[0]) as refusal:
+    with pytest.raises(UserError, match=name.partition("-")[0]) as refusal:
         extractor(name)
     assert "\n" not in str(refusal.value)

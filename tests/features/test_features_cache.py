@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bascule.core.errors import UserError
 from bascule.data.images import ImageSet, digest_of
-from bascule.errors import Refusal
 from bascule.features.cache import features_of, place_of
 
 
@@ -89,12 +89,12 @@ def test_what_is_damaged_is_made_again(damage):
     assert os.listdir(place.parent) == [place.name]  # nothing left beside it
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), Refusal("no space left")])
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), UserError("no space left")])
 def test_a_full_disk_does_not_lose_the_features(monkeypatch, error):
     def fail(path, content):
         raise error
 
-    monkeypatch.setattr("bascule.atomic.write", fail)
+    monkeypatch.setattr("bascule.core.atomic.write", fail)
     with pytest.warns(UserWarning, match="not kept"):
         features = features_of(image_set(), Counting())
     assert features.shape == (10, 8)

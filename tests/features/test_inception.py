@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.features import inception
 from bascule.features.extractor import label
 from bascule.features.inception import InceptionV3
@@ -68,18 +68,20 @@ def test_the_published_weights_give_the_published_names(file, monkeypatch):
 def test_missing_weights_are_refused_without_a_download(nowhere, monkeypatch):
     pytest.importorskip("torch_fidelity")
     monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *_, **__: pytest.fail("download"))
-    with pytest.raises(Refusal, match=r"6726825d\.pth.*BASCULE_WEIGHTS.*https://github\.com/tosh"):
+    with pytest.raises(
+        UserError, match=r"6726825d\.pth.*BASCULE_WEIGHTS.*https://github\.com/tosh"
+    ):
         InceptionV3()
 
 
 def test_foreign_weights_are_refused(tmp_path):
     pytest.importorskip("torch_fidelity")
     torch.save({"w": torch.zeros(2)}, tmp_path / "x.pth")
-    with pytest.raises(Refusal, match=r"x\.pth does not hold the weights of inception-v3"):
+    with pytest.raises(UserError, match=r"x\.pth does not hold the weights of inception-v3"):
         InceptionV3(tmp_path / "x.pth")
 
 
 def test_without_torch_fidelity_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch_fidelity.feature_extractor_inceptionv3", None)
-    with pytest.raises(Refusal, match=r"bascule\[pretrained\]"):
+    with pytest.raises(UserError, match=r"bascule\[pretrained\]"):
         InceptionV3()

@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy.ndimage import correlate1d
 
+from bascule.core.errors import UserError
 from bascule.data.batches import as_float
-from bascule.errors import Refusal
 from bascule.features.pyramid import descriptors, expand, normalised, pyramid, reduce
 
 
@@ -103,5 +103,5 @@ def test_a_constant_channel_is_no_division_by_zero():
 
 @pytest.mark.parametrize("side", [8, 48, 100])
 def test_sides_that_do_not_halve_to_16_are_refused(side):
-    with pytest.raises(Refusal, match=f"{side} px"):
+    with pytest.raises(UserError, match=f"{side} px"):
         descriptors(pictures(side=side), seed=0)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.features import weights
 
 
@@ -37,7 +37,7 @@ def test_places_are_searched_in_order(places, tmp_path):
 
 
 def test_missing_weights_are_one_line_that_says_what_to_do(places):
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(UserError) as refusal:
         find()
     told = str(refusal.value)
     for word in ("net", "a.pth or b.pth", str(places[0]), str(places[1]), "https://example.org"):
@@ -47,13 +47,13 @@ def test_missing_weights_are_one_line_that_says_what_to_do(places):
 
 def test_without_the_variable_the_hub_is_named(places, monkeypatch):
     monkeypatch.delenv("BASCULE_WEIGHTS")
-    with pytest.raises(Refusal, match="not set"):
+    with pytest.raises(UserError, match="not set"):
         find()
 
 
 def test_a_given_path_excludes_other_places(places, tmp_path):
     (places[0] / "a.pth").touch()
-    with pytest.raises(Refusal, match=r"no such file: .*given\.pth"):
+    with pytest.raises(UserError, match=r"no such file: .*given\.pth"):
         find(tmp_path / "given.pth")
 
 
@@ -85,7 +85,7 @@ def test_files_that_are_not_tensors_are_refused_and_run_nothing(tmp_path):
     torch.save({"w": torch.randn(100, 100)}, whole)
     (tmp_path / "cut.pth").write_bytes(whole.read_bytes()[:20_000])
     for path in sorted(set(tmp_path.iterdir()) - {whole}):
-        with pytest.raises(Refusal, match=path.name) as refusal:
+        with pytest.raises(UserError, match=path.name) as refusal:
             weights.read(path)
         assert "\n" not in str(refusal.value)
     assert not Trap.sprung
@@ -95,7 +95,9 @@ def test_load_matches_every_key_and_freezes(tmp_path):
     net = nn.Sequential(nn.Linear(2, 2), nn.Dropout())
     weights.load(net, net.state_dict(), "net", tmp_path / "x.pth")
     assert not net.training and not any(p.requires_grad for p in net.parameters())
-    with pytest.raises(Refusal, match=r"x\.pth does not hold the weights of net: .*0\.bias") as no:
+    with pytest.raises(
+        UserError, match=r"x\.pth does not hold the weights of net: .*0\.bias"
+    ) as no:
         weights.load(net, {"0.weight": torch.eye(2)}, "net", tmp_path / "x.pth")
     assert "\n" not in str(no.value)
 

@@ -1,9 +1,9 @@
 """The probability of the adaptive rules, against one reckoned by hand."""
 
 import pytest
-from moments import moment
 
 from bascule.interventions.adaptive import adapted
+from moments import moment
 
 
 def told(r_ts, target=0.6, pace=0.25, memory=None):

@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from moments import FAKE, FROM, REAL, moment
 from scipy import stats
 
-from bascule.errors import Refusal
+from bascule.core.context import StepContext
+from bascule.core.errors import UserError
 from bascule.interventions import AdaptiveAugment, DiffAugment
-from bascule.now import Now
+from moments import FAKE, FROM, REAL, moment
 
 RNG = torch.Generator().manual_seed(1)
 MANY = torch.rand(1500, 3, 8, 8, generator=RNG, dtype=torch.float64) * 2 - 1
@@ -20,13 +20,13 @@ def looks(law, values) -> bool:
     return stats.kstest(np.asarray(values), law.cdf).pvalue > 1e-3
 
 
-def assert_linear_adjoint(rule, now):
+def assert_linear_adjoint(rule, context):
     """The view of one moment is affine, and its gradient is the adjoint of its linear part."""
     x, dx, w = torch.randn(3, 16, 3, 24, 24, dtype=torch.float64, generator=FROM.rng("probe"))
     x.requires_grad_()
-    y = rule.view(x, now)
+    y = rule.augment(x, context)
     (gradient,) = torch.autograd.grad((w * y).sum(), x)
-    moved = rule.view(x.detach() + dx, now) - y.detach()
+    moved = rule.augment(x.detach() + dx, context) - y.detach()
     assert gradient.abs().max() > 0
     torch.testing.assert_close((gradient * dx).sum(), (w * moved).sum(), rtol=1e-9, atol=1e-7)
 
@@ -36,7 +36,7 @@ def assert_linear_adjoint(rule, now):
 
 def test_colour_is_brightness_saturation_and_contrast_each_uniform():
     """The three numbers of each image are found from it, and then explain every pixel."""
-    x, y = MANY, DiffAugment("colour").view(MANY, FROM)
+    x, y = MANY, DiffAugment("colour").augment(MANY, FROM)
     grey, grey_y = x.mean(1, keepdim=True), y.mean(1, keepdim=True)
     mean, mean_y = x.mean((1, 2, 3), keepdim=True), y.mean((1, 2, 3), keepdim=True)
 
@@ -56,7 +56,7 @@ def test_colour_is_brightness_saturation_and_contrast_each_uniform():
 
 def test_translation_is_a_pad_and_a_crop_by_an_eighth_of_the_side_at_most():
     x = torch.rand(600, 3, 24, 24, generator=RNG)
-    y = DiffAugment("translation").view(x, FROM).numpy()
+    y = DiffAugment("translation").augment(x, FROM).numpy()
     padded = np.pad(x.numpy(), ((0, 0), (0, 0), (3, 3), (3, 3)))
     moves = []
     for image, wide in zip(y, padded, strict=True):
@@ -76,7 +76,7 @@ def test_translation_is_a_pad_and_a_crop_by_an_eighth_of_the_side_at_most():
 
 def test_the_hole_of_cutout_is_where_a_square_with_its_centre_anywhere_falls():
     x, side = torch.ones(3000, 3, 24, 24), 24
-    y = DiffAugment("cutout").view(x, FROM)
+    y = DiffAugment("cutout").augment(x, FROM)
     assert set(y.unique().tolist()) == {0, 1}
     hole = (y == 0).numpy()
     assert (hole == hole[:, :1]).all()  # in every channel
@@ -95,7 +95,7 @@ def test_the_hole_of_cutout_is_where_a_square_with_its_centre_anywhere_falls():
 
 
 def test_cutout_leaves_the_rest_of_the_image_alone():
-    y = DiffAugment("cutout").view(REAL, FROM)
+    y = DiffAugment("cutout").augment(REAL, FROM)
     kept = y != 0
     assert 0.5 < kept.float().mean() < 0.95
     assert torch.equal(y[kept], REAL[kept])
@@ -105,10 +105,10 @@ def test_kinds_act_in_their_order():
     for kinds in (("colour", "cutout"), ("cutout", "colour"), ("colour", "translation", "cutout")):
         x = REAL
         for kind in kinds:
-            x = DiffAugment(kind).view(x, FROM)
-        assert torch.equal(DiffAugment(kinds).view(REAL, FROM), x)
-    cut_last = DiffAugment(("colour", "cutout")).view(REAL, FROM)
-    cut_first = DiffAugment(("cutout", "colour")).view(REAL, FROM)
+            x = DiffAugment(kind).augment(x, FROM)
+        assert torch.equal(DiffAugment(kinds).augment(REAL, FROM), x)
+    cut_last = DiffAugment(("colour", "cutout")).augment(REAL, FROM)
+    cut_first = DiffAugment(("cutout", "colour")).augment(REAL, FROM)
     assert (cut_last == 0).any() and not (cut_first == 0).any()  # a hole is coloured too
     assert DiffAugment() == DiffAugment(("colour", "translation", "cutout"))
 
@@ -120,33 +120,33 @@ def test_the_gradient_goes_through_diff_augment(kinds):
 
 def test_reals_and_fakes_are_augmented_by_other_draws_and_only_in_the_view():
     rule = DiffAugment()
-    real, fake = rule.batches(REAL, FAKE, FROM)
+    real, fake = rule.discriminator_batch(REAL, FAKE, FROM)
     assert real is REAL and fake is FAKE
-    views = [rule.view(REAL, FROM.within(f"view/{turn}")) for turn in ("D/real", "D/fake")]
+    views = [rule.augment(REAL, FROM.within(f"view/{turn}")) for turn in ("D/real", "D/fake")]
     assert not torch.equal(*views)
 
 
 # AdaptiveAugment
 
 
-def at(p: float, step: int = 200) -> Now:
+def at(p: float, step: int = 200) -> StepContext:
     return moment(step, memory={"rule/p": torch.tensor(p, dtype=torch.float64)})
 
 
 def test_without_a_probability_nothing_is_augmented():
-    assert AdaptiveAugment().view(REAL, at(0.0)) is REAL
-    assert AdaptiveAugment().view(REAL, moment()) is REAL  # nothing is remembered yet
+    assert AdaptiveAugment().augment(REAL, at(0.0)) is REAL
+    assert AdaptiveAugment().augment(REAL, moment()) is REAL  # nothing is remembered yet
 
 
 def test_p_rises_where_D_over_fits_and_falls_where_it_does_not():
     rule, memory, ps = AdaptiveAugment(target=0.5, speed_images=64), {}, []
     for step, r_t in enumerate((0.6, 0.6, 0.4, 0.6, 0.6, 0.6, 0.6)):
-        now = moment(step, memory=memory, r_t=r_t)
-        real, fake = rule.batches(REAL, FAKE, now)
+        context = moment(step, memory=memory, r_t=r_t)
+        real, fake = rule.discriminator_batch(REAL, FAKE, context)
         assert real is REAL and fake is FAKE
         ps.append(memory["rule/p"].item())
     assert ps == [0.25, 0.5, 0.25, 0.5, 0.75, 1, 1]  # 16 of 64 images a step
-    assert not torch.equal(rule.view(REAL, now), REAL)
+    assert not torch.equal(rule.augment(REAL, context), REAL)
     assert memory["rule/p"].item() == 1  # a view asks and does not count
 
 
@@ -154,21 +154,22 @@ def test_p_rises_where_D_over_fits_and_falls_where_it_does_not():
 def test_each_transform_happens_to_each_image_with_probability_p(p):
     """An image stays as it is when nothing happens, or a mirror or a move that does nothing."""
     x = torch.rand(3000, 3, 8, 8, generator=RNG, dtype=torch.float64)
-    y = AdaptiveAugment().view(x, at(p))
+    y = AdaptiveAugment().augment(x, at(p))
     same = ((x - y).abs().amax((1, 2, 3)) < 1e-5).double().mean().item()
     # A mirror is drawn half of the time; a move of U(-1, 1) pixels rounds to none by half, twice.
     expected = (1 - p / 2) * (1 - p * (1 - 0.5**2)) * (1 - p) ** 5
     assert abs(same - expected) < 4 * math.sqrt(expected * (1 - expected) / len(x))
 
 
-def colours(now: Now, n: int):
+def colours(context: StepContext, n: int):
     """Brightness, contrast and saturation of n images, found from flat ones; (n, 1, 1, 1) each."""
     shape = (n, 3, 4, 4)
     black, white = (
-        AdaptiveAugment().view(torch.full(shape, c, dtype=torch.float64), now) for c in (0.0, 1.0)
+        AdaptiveAugment().augment(torch.full(shape, c, dtype=torch.float64), context)
+        for c in (0.0, 1.0)
     )
     tint = torch.tensor([0.5, -0.5, 0.0], dtype=torch.float64).view(1, 3, 1, 1)
-    tinted = AdaptiveAugment().view(tint.expand(shape), now)
+    tinted = AdaptiveAugment().augment(tint.expand(shape), context)
     contrast = (white - black)[:, :1, :1, :1]
     saturation = ((tinted - tinted.mean(1, keepdim=True)) / tint)[:, :1, :1, :1] / contrast
     return black[:, :1, :1, :1] / contrast, contrast, saturation
@@ -183,12 +184,12 @@ def test_colours_have_the_papers_laws():
 
 def test_motions_have_the_papers_laws():
     """Images that show their own coordinates say where each pixel came from."""
-    n, side, now = 800, 64, at(1.0)
+    n, side, context = 800, 64, at(1.0)
     place = torch.arange(side, dtype=torch.float64) + 0.5 - side / 2
     down, right = torch.meshgrid(place, place, indexing="ij")
     x = torch.stack([right, down, 0 * right]).expand(n, 3, side, side)
-    y = AdaptiveAugment().view(x, now)
-    brightness, contrast, saturation = colours(now, n)
+    y = AdaptiveAugment().augment(x, context)
+    brightness, contrast, saturation = colours(context, n)
     grey = y.mean(1, keepdim=True)
     came = grey / contrast - brightness + (y - grey) / (contrast * saturation)  # colours undone
     came = came[:, :2, 31:33, 31:33]  # about the centre: nothing is reflected there
@@ -224,9 +225,9 @@ def test_the_gradient_goes_through_adaptive_augment(p):
 
 
 def test_another_step_is_another_draw():
-    views = [AdaptiveAugment().view(REAL, at(1.0, step)) for step in (200, 201)]
+    views = [AdaptiveAugment().augment(REAL, at(1.0, step)) for step in (200, 201)]
     assert not torch.equal(*views)
-    assert torch.equal(views[0], AdaptiveAugment().view(REAL, at(1.0)))
+    assert torch.equal(views[0], AdaptiveAugment().augment(REAL, at(1.0)))
 
 
 # refusals
@@ -243,6 +244,6 @@ def test_another_step_is_another_draw():
     ],
 )
 def test_bad_values_are_refused_in_one_line(make, said):
-    with pytest.raises(Refusal, match=said) as refusal:
+    with pytest.raises(UserError, match=said) as refusal:
         make()
     assert "\n" not in str(refusal.value)

@@ -5,23 +5,23 @@ from dataclasses import replace
 
 import pytest
 import torch
-from moments import linear_game, moment
 from scipy.signal import lfilter
 
-from bascule.errors import Refusal
+from bascule.core.context import StepContext, generator
+from bascule.core.errors import UserError
+from bascule.gan.step import gan_step
 from bascule.interventions import Intervention, ResetD
-from bascule.now import Now, generator
-from bascule.steps.gan import gan_step
 from bascule.training.state import begin
+from moments import linear_game, moment
 
 
 def played(rule, scores, game=None):
     """What the rule remembers after each step, where D_x and D_Gz of the step before were these."""
     memory, told = {}, []
     for step, (x, gz) in enumerate(scores):
-        now = moment(step, memory=memory, D_x=x, D_Gz=gz)
-        rule.prepare(game or linear_game(), now.within("prepare"))
-        learns = [rule.may_learn(player, now.within("may_learn")) for player in "DG"]
+        context = moment(step, memory=memory, D_x=x, D_Gz=gz)
+        rule.on_step_start(game or linear_game(), context.within("prepare"))
+        learns = [rule.should_update(player, context.within("may_learn")) for player in "DG"]
         row = {name.removeprefix("rule/"): value.item() for name, value in memory.items()}
         told.append(row | {"learns": learns})
     return told
@@ -55,7 +55,7 @@ def test_one_score_alone_is_no_lead(scores):
 
 def test_the_first_step_has_seen_nothing():
     memory = {}
-    ResetD(over_steps=1).prepare(linear_game(), moment(0, memory=memory))
+    ResetD(over_steps=1).on_step_start(linear_game(), moment(0, memory=memory))
     told = {name: value.item() for name, value in memory.items()}
     assert told == {"rule/D_x": 0.5, "rule/D_Gz": 0.5, "rule/resets": 0, "rule/waiting": 0}
 
@@ -65,18 +65,18 @@ def test_the_first_step_has_seen_nothing():
 
 @pytest.mark.parametrize("norm_D", ["batch", "spectral"])
 def test_a_new_D_is_drawn_as_the_first_was_and_its_optimiser_is_empty(tiny, same, norm_D):
-    recipe = tiny.but(model=replace(tiny.model, norm_D=norm_D))
+    recipe = tiny.replace(model=replace(tiny.model, norm_D=norm_D))
     game = begin(recipe).trainer.game
     first = copy.deepcopy(game.D.state_dict())
     real = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
     for step in range(3):
-        gan_step(game, real, Now(0, 0, step), Intervention())
+        gan_step(game, real, StepContext(0, 0, step), Intervention())
     kept = copy.deepcopy((game.G.state_dict(), game.opt_G.state_dict()))
     groups = copy.deepcopy(game.opt_D.state_dict()["param_groups"])
     weights = list(game.D.parameters())
     layouts = [w.stride() for w in weights]
-    now = moment(3, D_x=0.9, D_Gz=0.1)
-    ResetD(over_steps=1).prepare(game, now)
+    context = moment(3, D_x=0.9, D_Gz=0.1)
+    ResetD(over_steps=1).on_step_start(game, context)
 
     _, fresh = recipe.model.players(generator(0, "/rule/D", 3))
     assert same(dict(game.D.state_dict()), dict(fresh.state_dict()))
@@ -87,7 +87,7 @@ def test_a_new_D_is_drawn_as_the_first_was_and_its_optimiser_is_empty(tiny, same
     assert [w.stride() for w in weights] == layouts and game.D.training
     assert same(kept, (game.G.state_dict(), game.opt_G.state_dict()))
 
-    gan_step(game, real, Now(0, 0, 3), Intervention())
+    gan_step(game, real, StepContext(0, 0, 3), Intervention())
     steps = {int(moments["step"]) for moments in game.opt_D.state_dict()["state"].values()}
     assert steps == {1}  # it learns anew
     assert not same(dict(game.D.state_dict()), dict(fresh.state_dict()))
@@ -96,7 +96,7 @@ def test_a_new_D_is_drawn_as_the_first_was_and_its_optimiser_is_empty(tiny, same
 def test_two_resets_draw_two_Ds():
     game, drawn = linear_game(), []
     for step in range(2):
-        ResetD(over_steps=1).prepare(game, moment(step, D_x=0.9, D_Gz=0.1))
+        ResetD(over_steps=1).on_step_start(game, moment(step, D_x=0.9, D_Gz=0.1))
         drawn.append(game.D.weight.detach().clone())
     assert not torch.equal(*drawn)
 
@@ -104,7 +104,7 @@ def test_two_resets_draw_two_Ds():
 def test_a_D_that_does_not_lead_is_left_as_it_is(same):
     game = linear_game()
     before = copy.deepcopy(game.state_dict())
-    ResetD(over_steps=1).prepare(game, moment(0, D_x=0.69, D_Gz=0.1))
+    ResetD(over_steps=1).on_step_start(game, moment(0, D_x=0.69, D_Gz=0.1))
     assert same(game.state_dict(), before)
 
 
@@ -142,7 +142,7 @@ def test_a_D_that_leads_at_once_resets_again_and_G_goes_on_waiting():
     ],
 )
 def test_bad_values_are_refused_in_one_line(make, said):
-    with pytest.raises(Refusal, match=said) as refusal:
+    with pytest.raises(UserError, match=said) as refusal:
         make()
     assert "\n" not in str(refusal.value)
 

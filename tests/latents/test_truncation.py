@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy import stats
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.latents.truncation import truncated
 
 
@@ -22,5 +22,5 @@ def test_a_wide_threshold_is_the_normal_law():
 
 
 def test_a_threshold_that_lets_nothing_through_is_refused():
-    with pytest.raises(Refusal, match=r"threshold=0: expected a number > 0"):
+    with pytest.raises(UserError, match=r"threshold=0: expected a number > 0"):
         truncated(2, 2, 0.0, torch.Generator())

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics.categories import (
     beside_floor,
     joint_coverage,
@@ -123,15 +123,15 @@ def test_standard_error_of_a_share_is_the_binomial_one() -> None:
 )
 def test_what_are_no_labels_is_refused(fake: np.ndarray, real: np.ndarray, message: str) -> None:
     for measure in (total_variation, missing):
-        with pytest.raises(Refusal, match=message):
+        with pytest.raises(UserError, match=message):
             measure(fake, real)
 
 
 def test_joint_labels_of_other_widths_and_other_flags_are_refused() -> None:
-    with pytest.raises(Refusal, match="same attributes"):
+    with pytest.raises(UserError, match="same attributes"):
         joint_coverage(np.zeros((3, 2), int), np.zeros((3, 3), int))
-    with pytest.raises(Refusal, match=r"\(n, attributes\)"):
+    with pytest.raises(UserError, match=r"\(n, attributes\)"):
         joint_coverage(np.zeros(3, int), np.zeros(3, int))
     for flags in (np.zeros(3), np.zeros((3, 1), bool), np.zeros(0, bool)):
-        with pytest.raises(Refusal, match="flags"):
+        with pytest.raises(UserError, match="flags"):
             out_of_vocabulary(flags)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics.frechet import expected_floor, frechet_distance
 
 I8 = np.eye(8)
@@ -119,7 +119,7 @@ def test_floor_is_what_two_samples_of_one_law_score(n, m):
 
 def test_floor_refuses_what_is_no_spectrum():
     for values, n in (([-1.0], 10), ([[1.0]], 10), ([1.0], 1), ([np.nan], 10)):
-        with pytest.raises(Refusal):
+        with pytest.raises(UserError):
             expected_floor(np.array(values), n)
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics.logits import (
     accuracy,
     ada_rt,
@@ -54,7 +54,7 @@ def test_what_an_auc_of_few_images_shows():
         stats.binomtest(19, 20, alternative="greater").proportion_ci(0.95).low
     )
     assert auc_at_least(0.0, 9) == 0 and auc_at_least(0.5, 40) < 0.5
-    with pytest.raises(Refusal, match="of 0 images"):
+    with pytest.raises(UserError, match="of 0 images"):
         auc_at_least(1.0, 0)
 
 
@@ -142,5 +142,5 @@ def test_spread_by_hand():
 )
 def test_bad_logits_are_refused(logits, said):
     for function in (auc, accuracy, brier, calibration_error, jsd_bound):
-        with pytest.raises(Refusal, match=said):
+        with pytest.raises(UserError, match=said):
             function([1.0], logits)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics.manifold import Manifold, expected_coverage, manifold
 from bascule.metrics.neighbours import radii
 
@@ -119,7 +119,7 @@ def test_precision_of_one_law_falls_with_dimensions(d, n, expected):
 
 
 def test_sets_no_larger_than_k_are_refused():
-    with pytest.raises(Refusal, match="at least 6 rows"):
+    with pytest.raises(UserError, match="at least 6 rows"):
         manifold(np.zeros((5, 2)), np.zeros((9, 2)))
-    with pytest.raises(Refusal):
+    with pytest.raises(UserError):
         expected_coverage(5, 9, 5)

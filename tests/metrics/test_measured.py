@@ -5,7 +5,8 @@ from math import isnan
 import numpy as np
 import pytest
 
-from bascule.errors import Refusal
+from bascule.core.context import address
+from bascule.core.errors import UserError
 from bascule.metrics.frechet import frechet_distance
 from bascule.metrics.manifold import expected_coverage
 from bascule.metrics.measured import (
@@ -19,7 +20,6 @@ from bascule.metrics.measured import (
 from bascule.metrics.metric import Metric
 from bascule.metrics.mmd import polynomial_mmd
 from bascule.metrics.vendi import vendi_score
-from bascule.now import address
 
 D = 12
 TRAIN, HELD_OUT = (np.random.default_rng(s).normal(size=(n, D)) for s, n in ((0, 600), (1, 120)))
@@ -180,7 +180,7 @@ def test_bad_input_is_refused_in_one_line():
         "FD needs 5 training images, this set has 4": ("FD", fake, TRAIN[:4], HELD_OUT),
     }
     for said, (names, *sets) in wrong.items():
-        with pytest.raises(Refusal, match=said):
+        with pytest.raises(UserError, match=said):
             measure(names, *sets)
 
 
@@ -194,7 +194,7 @@ def test_the_fewest_images_that_a_metric_needs_give_a_number(name):
     assert np.isfinite([found.value, found.floor]).all()
     for place in range(3):
         fewer = [x[:-1] if k == place else x for k, x in enumerate(sets)]
-        with pytest.raises(Refusal, match=f"^{name} needs "):
+        with pytest.raises(UserError, match=f"^{name} needs "):
             of([name], *fewer)
 
 

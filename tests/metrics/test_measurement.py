@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.experiments.predictions import COVERAGE, HELD_OUT_COVERAGE, HELD_OUT_KID, KID, mean_tv
 from bascule.metrics.measured import METRICS
 from bascule.metrics.measurement import Measurement, measurement, parse
@@ -89,11 +89,11 @@ def test_at_tells_the_same_number_elsewhere():
     ],
 )
 def test_at_refuses_what_the_number_does_not_take(parameters, said):
-    with pytest.raises(Refusal, match=re.escape(said)):
+    with pytest.raises(UserError, match=re.escape(said)):
         KID.at(**parameters)
 
 
 def test_a_metric_names_its_number():
     assert measurement(MMD).quantity == KID.quantity == METRICS["KID"].quantity()
-    with pytest.raises(Refusal, match="3 names no number"):
+    with pytest.raises(UserError, match="3 names no number"):
         measurement(3)  # type: ignore[arg-type]

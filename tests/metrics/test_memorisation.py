@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu, norm
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics.memorisation import Cells, authenticity, copying, copying_in
 from bascule.metrics.neighbours import nearest, radii
 
@@ -103,9 +103,9 @@ def test_reals_of_fewer_kinds_than_cells():
 
 
 def test_too_few_for_a_rank_test_are_refused():
-    with pytest.raises(Refusal, match="held_out has 19 rows"):
+    with pytest.raises(UserError, match="held_out has 19 rows"):
         copying(draw(40, 0), draw(90, 1), draw(19, 2))
-    with pytest.raises(Refusal, match="0 cells"):
+    with pytest.raises(UserError, match="0 cells"):
         copying(draw(40, 0), draw(90, 1), draw(40, 2), cells=0)
 
 

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics import mmd
 from bascule.metrics.mmd import permutation_p, polynomial_mmd
 
@@ -134,7 +134,7 @@ def test_p_is_uniform_where_laws_are_equal_and_small_where_not():
 
 
 def test_no_permutations_are_refused():
-    with pytest.raises(Refusal, match="0 permutations"):
+    with pytest.raises(UserError, match="0 permutations"):
         permutation_p(X, Y, 0, np.random.default_rng(0))
 
 

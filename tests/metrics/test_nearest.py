@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics import neighbours
 from bascule.metrics.neighbours import nearest, nearest_others, radii
 
@@ -52,9 +52,9 @@ def test_a_near_copy_is_as_far_as_it_is():
 
 
 def test_more_neighbours_than_rows_are_refused():
-    with pytest.raises(Refusal, match="among 3 rows"):
+    with pytest.raises(UserError, match="among 3 rows"):
         nearest(np.zeros((2, 1)), np.zeros((3, 1)), 4)
-    with pytest.raises(Refusal, match="among 2 rows"):
+    with pytest.raises(UserError, match="among 2 rows"):
         radii(np.zeros((3, 1)), 3)
-    with pytest.raises(Refusal):
+    with pytest.raises(UserError):
         radii(np.zeros((3, 1)), 0)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics.oscillation import oscillation
 
 
@@ -69,5 +69,5 @@ def test_the_same_series_gets_the_same_p():
 
 @pytest.mark.parametrize("bad", [np.zeros((4, 9)), [1.0] * 20 + [np.nan]])
 def test_bad_series_are_refused(bad):
-    with pytest.raises(Refusal, match=r"expected \(N,\) finite numbers"):
+    with pytest.raises(UserError, match=r"expected \(N,\) finite numbers"):
         oscillation(bad)

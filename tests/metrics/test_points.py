@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics.frechet import frechet_distance
 from bascule.metrics.manifold import manifold
 from bascule.metrics.memorisation import authenticity, copying
@@ -67,14 +67,14 @@ def test_every_metric_refuses_bad_input_in_one_line(metric, bad):
     x, said = BAD[bad]
     calls = [(x,)] if metric in ONE else [(x, GOOD), (GOOD, x)]
     for call in calls:
-        with pytest.raises(Refusal, match=said) as refusal:
+        with pytest.raises(UserError, match=said) as refusal:
             (ONE | TWO)[metric](*call)
         assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("metric", TWO)
 def test_different_numbers_of_features_are_refused(metric):
-    with pytest.raises(Refusal, match="features"):
+    with pytest.raises(UserError, match="features"):
         TWO[metric](GOOD, np.zeros((30, 4)))
 
 
@@ -87,14 +87,14 @@ def test_too_few_rows_are_refused_and_enough_are_not(metric):
         least, other = 1, GOOD[:1]
     if metric in ONE:
         ONE[metric](GOOD[:least])
-        with pytest.raises(Refusal, match=r"\d rows"):
+        with pytest.raises(UserError, match=r"\d rows"):
             ONE[metric](GOOD[: least - 1])
     else:
         TWO[metric](GOOD[:least], other)
-        with pytest.raises(Refusal, match=r"\d rows"):
+        with pytest.raises(UserError, match=r"\d rows"):
             TWO[metric](GOOD[: least - 1], other)
 
 
 def test_a_refusal_names_the_set():
-    with pytest.raises(Refusal, match=r"^held_out has 1 rows"):
+    with pytest.raises(UserError, match=r"^held_out has 1 rows"):
         pair(GOOD[:1], GOOD, ("held_out", "train"), at_least=2)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import wasserstein_distance
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics import sliced
 from bascule.metrics.sliced import sliced_wasserstein
 
@@ -46,7 +46,7 @@ def test_order_and_blocks_change_nothing(monkeypatch, block):
 
 
 def test_unequal_sizes_are_refused():
-    with pytest.raises(Refusal, match="30 and 29 rows"):
+    with pytest.raises(UserError, match="30 and 29 rows"):
         sliced_wasserstein(np.zeros((30, 2)), np.zeros((29, 2)), rng())
-    with pytest.raises(Refusal, match="0 directions"):
+    with pytest.raises(UserError, match="0 directions"):
         sliced_wasserstein(np.zeros((30, 2)), np.zeros((30, 2)), rng(), directions=0)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics import neighbours
 from bascule.metrics.spread import mean_pairwise_distance, pairwise_ratio
 
@@ -32,5 +32,5 @@ def test_no_bias_at_small_n():
 def test_a_collapse_is_at_zero_and_equal_reals_are_refused():
     same = np.full((5, 2), 0.3)
     assert pairwise_ratio(same, TRIANGLE) == pytest.approx(0, abs=1e-12)
-    with pytest.raises(Refusal, match="no spread"):
+    with pytest.raises(UserError, match="no spread"):
         pairwise_ratio(TRIANGLE, np.ones((5, 2)))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics.ssim import ssim
 
 
@@ -37,5 +37,5 @@ def test_it_equals_scikit_image(channels):
     ],
 )
 def test_bad_images_are_refused(a, b, message):
-    with pytest.raises(Refusal, match=message):
+    with pytest.raises(UserError, match=message):
         ssim(a, b, 1.0)

@@ -5,7 +5,7 @@ from math import inf, log
 import numpy as np
 import pytest
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics import neighbours
 from bascule.metrics.support import birthday, near_duplicate_threshold
 
@@ -70,9 +70,9 @@ def test_threshold_is_a_quantile_of_reals_and_copies_do_not_count():
     assert near_duplicate_threshold(real, 0.5) == pytest.approx(51.0)
     copies = np.concatenate([real, real[:1], real[:1]])
     assert near_duplicate_threshold(copies, 0.5) == pytest.approx(51.5)
-    with pytest.raises(Refusal, match="exact copy"):
+    with pytest.raises(UserError, match="exact copy"):
         near_duplicate_threshold(np.concatenate([real, real]))
-    with pytest.raises(Refusal, match="quantile"):
+    with pytest.raises(UserError, match="quantile"):
         near_duplicate_threshold(real, 0.0)
 
 
@@ -84,5 +84,5 @@ def test_by_the_threshold_of_reals_one_in_a_hundred_reals_has_a_twin():
 
 def test_no_threshold_is_refused():
     for threshold, show in ((0.0, 20), (1.0, 0), (float("nan"), 20)):
-        with pytest.raises(Refusal):
+        with pytest.raises(UserError):
             birthday(np.eye(3), threshold, show)

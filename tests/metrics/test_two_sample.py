@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics.two_sample import OneNN, one_nn
 
 X = np.random.default_rng(0).normal(size=(40, 3))
@@ -54,5 +54,5 @@ def test_half_is_right_for_one_law_and_turning_moves_nothing():
 
 
 def test_unequal_sizes_are_refused():
-    with pytest.raises(Refusal, match="40 reals and 39 fakes"):
+    with pytest.raises(UserError, match="40 reals and 39 fakes"):
         one_nn(X, X[:39])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics.vendi import effective_rank, vendi_score
 
 
@@ -64,7 +64,7 @@ def test_rows_at_the_centre_are_one_kind():
 
 def test_a_centre_of_another_shape_is_refused():
     for centre in (np.zeros(3), np.zeros((1, 2)), np.array([0.0, np.nan])):
-        with pytest.raises(Refusal, match="centre"):
+        with pytest.raises(UserError, match="centre"):
             vendi_score(np.eye(2), centre)
 
 

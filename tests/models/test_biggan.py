@@ -2,14 +2,14 @@
 
 import pytest
 import torch
-from counting import attention, conv, count, residual, seeded
 from torch import nn
 from torch.nn.utils.parametrizations import _SpectralNorm
 from torch.nn.utils.parametrize import is_parametrized
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.models.biggan import BigGAN, BigGANDeep, DeepD, DeepG
 from bascule.models.layers import SelfAttention, norm_of_vectors
+from counting import attention, conv, count, residual, seeded
 
 
 def block(before: int, after: int) -> int:
@@ -204,5 +204,5 @@ def test_deep_blocks_of_d_add_channels_on_the_way_round():
     ],
 )
 def test_refusals(make, said):
-    with pytest.raises(Refusal, match=said):
+    with pytest.raises(UserError, match=said):
         make()

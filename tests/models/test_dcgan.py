@@ -5,12 +5,12 @@ import math
 
 import pytest
 import torch
-from counting import count, seeded
 from torch import nn
 
-from bascule.errors import Refusal
+from bascule.core.context import generator
+from bascule.core.errors import UserError
 from bascule.models.dcgan import DCGAN, DCGANW9
-from bascule.now import generator
+from counting import count, seeded
 
 
 def dcgan_counts(w: int, z: int, size: int) -> tuple[int, int]:
@@ -195,7 +195,7 @@ def test_d_does_not_flatten_the_wrong_size_into_more_logits():
     ],
 )
 def test_refusals(make, said):
-    with pytest.raises(Refusal, match=said):
+    with pytest.raises(UserError, match=said):
         make()
 
 
@@ -229,5 +229,5 @@ def test_spectral_players_come_from_the_generator_alone():
 
 
 def test_unknown_norm_is_refused():
-    with pytest.raises(Refusal, match=r"norm_D='spectre' in DCGAN: .* 'batch' or 'spectral'"):
+    with pytest.raises(UserError, match=r"norm_D='spectre' in DCGAN: .* 'batch' or 'spectral'"):
         DCGAN(norm_D="spectre")

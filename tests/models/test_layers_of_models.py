@@ -6,13 +6,12 @@ import math
 
 import pytest
 import torch
-from counting import seeded
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrize import is_parametrized
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.models.biggan import BigGAN, BigGANDeep
 from bascule.models.layers import (
     ConditionalBatchNorm,
@@ -31,6 +30,7 @@ from bascule.models.layers import (
 from bascule.models.sagan import SAGAN
 from bascule.models.sngan import SNGAN
 from bascule.models.wgan_gp import WGANGP
+from counting import seeded
 
 
 def noise(*shape: int, seed: int = 1) -> torch.Tensor:
@@ -189,9 +189,9 @@ def test_spectral_normalisation_of_embeddings_is_a_choice(embeddings):
 
 
 def test_refusals_of_shared_checks():
-    with pytest.raises(Refusal, match=r"Net\(size=48\): expected 32 or 64: resize the images"):
+    with pytest.raises(UserError, match=r"Net\(size=48\): expected 32 or 64: resize the images"):
         check_size("Net", 48, 32, 64)
-    with pytest.raises(Refusal, match=r"Net\(classes=-1\)"):
+    with pytest.raises(UserError, match=r"Net\(classes=-1\)"):
         check_classes("Net", -1)
 
 

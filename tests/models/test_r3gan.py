@@ -6,12 +6,12 @@ from itertools import pairwise
 
 import pytest
 import torch
-from counting import count, seeded
 from torch import Tensor, nn
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.models.r3gan import R3GAN, Block, Discriminator, Generator
 from bascule.models.resampling import Down, Up
+from counting import count, seeded
 
 PAPER = R3GAN((768, 768, 768, 768, 384), blocks=2)
 TINY = R3GAN((12, 12, 8), z_dim=5, group=4)
@@ -278,5 +278,5 @@ def test_d_does_not_take_images_of_another_size():
     ],
 )
 def test_refusals(make, said):
-    with pytest.raises(Refusal, match=said):
+    with pytest.raises(UserError, match=said):
         make()

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from counting import seeded
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -16,6 +15,7 @@ from bascule.models.resampling import (
     _raised,
     mirrored,
 )
+from counting import seeded
 
 UPS, DOWNS = [Up(), _raised], [Down(), _lowered]  # of the CPU, and of CUDA
 

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from counting import attention, conv, count, residual, seeded
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.models.layers import ConditionalBatchNorm, SelfAttention
 from bascule.models.sagan import SAGAN
+from counting import attention, conv, count, residual, seeded
 
 
 def block(before: int, after: int) -> int:
@@ -95,5 +95,5 @@ def test_labels_begin_alike_in_g_and_can_be_learned_apart():
     ],
 )
 def test_refusals(make, said):
-    with pytest.raises(Refusal, match=said):
+    with pytest.raises(UserError, match=said):
         make()

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from bascule.core.context import generator
+from bascule.core.errors import UserError
 from bascule.data.faces import Faces
-from bascule.errors import Refusal
+from bascule.gan.recipe import GANRecipe
 from bascule.models import shipped
 from bascule.models.dcgan import DCGAN
-from bascule.now import generator
-from bascule.training.gan import Recipe
 
 MODEL = DCGAN(width=4, size=32, norm_D="spectral")
-PLAIN = Recipe(data=Faces(n=40, size=32), model=MODEL, device="cpu", threads=1, batch=8)
+PLAIN = GANRecipe(data=Faces(n=40, size=32), model=MODEL, device="cpu", threads=1, batch=8)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_a_game_begins_with_the_weights_in_full_precision(small: str) -> None:
-    game = PLAIN.but(start=small, ema_half_life=100.0).build().game
+    game = PLAIN.replace(start=small, ema_half_life=100.0).build().game
     saved = shipped.read(small)
     for name, value in game.G.state_dict().items():
         assert (value == saved["G"][name].to(value.dtype)).all(), name
@@ -41,17 +41,17 @@ def test_a_game_begins_with_the_weights_in_full_precision(small: str) -> None:
 def test_it_begins_elsewhere_without_them_and_alike_on_every_seed(small: str) -> None:
     z = torch.randn(4, MODEL.z_dim, generator=generator(0))
 
-    def drawn(recipe: Recipe) -> torch.Tensor:
+    def drawn(recipe: GANRecipe) -> torch.Tensor:
         return recipe.build().sample(z)
 
-    started = PLAIN.but(start=small)
-    assert (drawn(started) == drawn(started.but(seed=3))).all()
-    assert (drawn(PLAIN) != drawn(PLAIN.but(seed=3))).any()
+    started = PLAIN.replace(start=small)
+    assert (drawn(started) == drawn(started.replace(seed=3))).all()
+    assert (drawn(PLAIN) != drawn(PLAIN.replace(seed=3))).any()
     assert (drawn(started) != drawn(PLAIN)).any()
 
 
 def test_refuses_another_net_and_an_unknown_name(small: str) -> None:
-    with pytest.raises(Refusal, match=r"expected model=DCGAN\(width=4.*got model=DCGAN\(width=8"):
-        PLAIN.but(start=small, model=DCGAN(width=8, size=32, norm_D="spectral"))
-    with pytest.raises(Refusal, match=r"unknown start 'smal': did you mean small\?"):
-        PLAIN.but(start="smal")
+    with pytest.raises(UserError, match=r"expected model=DCGAN\(width=4.*got model=DCGAN\(width=8"):
+        PLAIN.replace(start=small, model=DCGAN(width=8, size=32, norm_D="spectral"))
+    with pytest.raises(UserError, match=r"unknown start 'smal': did you mean small\?"):
+        PLAIN.replace(start="smal")

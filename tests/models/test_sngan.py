@@ -4,13 +4,13 @@ import math
 
 import pytest
 import torch
-from counting import conv, count, residual, seeded
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.models.layers import ConditionalBatchNorm, DownBlock, UpBlock
 from bascule.models.sngan import SNGAN
+from counting import conv, count, residual, seeded
 
 
 def up(before: int, after: int, labels: int) -> int:
@@ -110,5 +110,5 @@ def test_residual_convolutions_are_drawn_wider_than_the_others():
     ],
 )
 def test_refusals(make, said):
-    with pytest.raises(Refusal, match=said):
+    with pytest.raises(UserError, match=said):
         make()

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from counting import conv, count, residual, seeded
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.models.wgan_gp import WGANGP
+from counting import conv, count, residual, seeded
 
 
 def counts(w: int, z: int, size: int) -> tuple[int, int]:
@@ -80,5 +80,5 @@ def test_d_does_not_flatten_the_wrong_size_into_more_numbers():
     ],
 )
 def test_refusals(make, said):
-    with pytest.raises(Refusal, match=said):
+    with pytest.raises(UserError, match=said):
         make()

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from fakes import ARMS, SWITCH, fake_results, judged
 
 from bascule.experiments import Higher, Lower, Within
-from bascule.objectives import GANLoss
+from bascule.gan.objectives import GANLoss
 from bascule.reports.answer import answer, finding
+from fakes import ARMS, SWITCH, fake_results, judged
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_nothing_is_made_up_where_nothing_was_measured(results):
 
 
 def test_scores_that_are_no_probabilities_are_not_called_fooled(results):
-    critic = {arm: r.but(objective=GANLoss("wasserstein")) for arm, r in ARMS.items()}
+    critic = {arm: r.replace(objective=GANLoss("wasserstein")) for arm, r in ARMS.items()}
     assert finding(asked(results, HIGHER, arms=critic)).startswith("D_Gz is 0.3")
 
 

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import CREDIT, SWITCH, fake_results
 
+from bascule.core.schedules import Uniform
 from bascule.experiments import NoiseBound
-from bascule.laws import Uniform
 from bascule.reports.bounds import best_of, bounds_table
 from bascule.reports.note import write_experiment_note
 from bascule.theory.noise import known_image
+from fakes import CREDIT, SWITCH, fake_results
 
 U = Uniform(0.0, 0.1)
 BOUNDS = {

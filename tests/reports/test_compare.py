@@ -3,6 +3,12 @@
 import io
 
 import pytest
+from rich.console import Console
+
+from bascule.core.errors import UserError
+from bascule.experiments.paired import arms_of
+from bascule.reports.compare import comparison_tables, curves_of, write_comparison
+from bascule.reports.terminal import rich_table
 from fakes import (
     ARMS,
     CREDIT,
@@ -12,12 +18,6 @@ from fakes import (
     plain,
     write_fake,
 )
-from rich.console import Console
-
-from bascule.errors import Refusal
-from bascule.experiments.paired import arms_of
-from bascule.reports.compare import comparison_tables, curves_of, write_comparison
-from bascule.reports.terminal import rich_table
 
 
 def printed(runs, width=80) -> str:
@@ -30,14 +30,16 @@ def printed(runs, width=80) -> str:
 @pytest.fixture
 def twelve(tmp_path):
     """Four arms on three seeds; the second leaves the first at SWITCH."""
-    arms = {**ARMS, "small batches": plain.but(batch=8)}
+    arms = {**ARMS, "small batches": plain.replace(batch=8)}
     found = []
     for place, (arm, recipe) in enumerate(arms.items()):
         for seed in (0, 1, 2):
             fork = {"parent": f"run-0-{seed}", "epoch": SWITCH} if place == 1 else None
             rows = fake_rows(seed, place in (1, 2))
             folder = tmp_path / f"run-{place}-{seed}"
-            found.append(write_fake(folder, recipe.but(seed=seed), f"q {arm} s{seed}", rows, fork))
+            found.append(
+                write_fake(folder, recipe.replace(seed=seed), f"q {arm} s{seed}", rows, fork)
+            )
     return found
 
 
@@ -96,14 +98,16 @@ def test_the_terminal_shows_the_same(tmp_path):
 def test_one_run_or_one_twice_is_refused(tmp_path):
     parent, _ = fake_parent_and_fork(tmp_path)
     for runs in ([], [parent], [parent, parent]):
-        with pytest.raises(Refusal, match="at least two"):
+        with pytest.raises(UserError, match="at least two"):
             write_comparison(runs, tmp_path / "compare", CREDIT, "bascule compare")
-        with pytest.raises(Refusal, match="at least two"):
+        with pytest.raises(UserError, match="at least two"):
             comparison_tables(runs)
 
 
 def test_runs_without_rows_and_of_one_name_are_compared(tmp_path):
-    runs = [write_fake(tmp_path / f"id-{k}", plain.but(batch=8 + k), "twin", []) for k in (0, 1)]
+    runs = [
+        write_fake(tmp_path / f"id-{k}", plain.replace(batch=8 + k), "twin", []) for k in (0, 1)
+    ]
     page = write_comparison(runs, tmp_path / "compare", CREDIT, "bascule compare")
     text = page.with_suffix(".md").read_text("utf-8")
     assert "0/20" in text and "No sample grid yet" in text and "id-1" in text

@@ -3,11 +3,11 @@
 from math import inf, nan
 
 import numpy as np
-from fakes import ARMS, SWITCH
 
-from bascule.experiments.interval import Interval
+from bascule.experiments.intervals import Interval
 from bascule.reports import facts
 from bascule.reports.curves import Change
+from fakes import ARMS, SWITCH
 
 
 def test_numbers_regions_and_intervals():

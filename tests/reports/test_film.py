@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.reports.film import write_film
 
 
@@ -24,6 +24,6 @@ def test_a_film_shows_its_frames_in_order(tmp_path, name):
 
 
 def test_another_kind_of_file_is_refused(tmp_path):
-    with pytest.raises(Refusal, match=r"film.mp4: expected a name that ends in .webp or .gif"):
+    with pytest.raises(UserError, match=r"film.mp4: expected a name that ends in .webp or .gif"):
         write_film([Image.new("RGB", (8, 8))], tmp_path / "film.mp4", 4)
     assert list(tmp_path.iterdir()) == []

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from fakes import fake_ladder
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.reports.made import Made, found_made, keep_made, made_of, protect
+from fakes import fake_ladder
 
 HOW = "give --force"
 OLD = """# q
@@ -54,7 +54,9 @@ def test_less_never_replaces_more(tmp_path, there, now, after_training, kept):
     (tmp_path / "note.json").write_text(json.dumps(told))
     if not kept:
         return protect(tmp_path, "note", now, HOW, after_training)
-    with pytest.raises(Refusal, match=r"was made from 3 finished runs, 9 measurements; found now"):
+    with pytest.raises(
+        UserError, match=r"was made from 3 finished runs, 9 measurements; found now"
+    ):
         protect(tmp_path, "note", now, HOW, after_training)
 
 
@@ -64,7 +66,7 @@ def test_of_older_pages_the_runs_are_counted_in_what_they_say(tmp_path):
     (tmp_path / "note.md").unlink()
     (tmp_path / "note.html").write_text("?", "utf-8")
     assert found_made(tmp_path, "note") == Made(1)  # unknown: kept from one of nothing
-    with pytest.raises(Refusal, match="1 finished run; found now: 0 finished runs"):
+    with pytest.raises(UserError, match="1 finished run; found now: 0 finished runs"):
         protect(tmp_path, "note", Made(0), HOW)
 
 

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import CREDIT, EXTRACTOR, evaluated, fake_ladder, fake_results, measured
 
 from bascule.evaluation.evaluation import LeftOut
 from bascule.reports.measures import measures, measures_tables
 from bascule.reports.note import write_experiment_note
 from bascule.reports.page import Text
 from bascule.runs.evaluations import keep_evaluation, last_evaluation
+from fakes import CREDIT, EXTRACTOR, evaluated, fake_ladder, fake_results, measured
 
 OVERFIT = "auc_train_vs_held_out"
 

@@ -6,14 +6,15 @@ from dataclasses import replace
 from math import inf, nan
 
 import pytest
-from fakes import ARMS, CREDIT, EPOCHS, SWITCH, fake_results, judged
 
+from bascule.experiments.intervals import Interval
 from bascule.experiments.predictions import Within
-from bascule.experiments.verdict import Finding, Interval, holm
+from bascule.experiments.verdict import Finding, holm
 from bascule.reports import answer
 from bascule.reports.facts import probability
 from bascule.reports.note import _findings, experiment_page, write_experiment_note
 from bascule.reports.protocol import command, failures
+from fakes import ARMS, CREDIT, EPOCHS, SWITCH, fake_results, judged
 
 
 def texts(page):
@@ -175,7 +176,7 @@ def test_an_interval_that_ends_at_the_edge_touches_it_and_one_around_it_crosses_
 
 
 def test_without_pictures_the_first_view_is_the_curve_of_the_finding(results):
-    hidden = replace(results, experiment=replace(results.experiment, pictures=False))
+    hidden = replace(results, experiment=replace(results.experiment, sample_reals=False))
     drawn = experiment_page(hidden, CREDIT, "bascule run fake").hero
     assert drawn.kind == "drawing" and drawn.name == "hero"
     assert drawn.data.columns[3:] == ("loss_D", "loss_G")  # its spike is the strongest finding

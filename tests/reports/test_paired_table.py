@@ -5,7 +5,6 @@ from math import nan
 
 import numpy as np
 import pytest
-from fakes import CREDIT, fake_rows, plain, write_fake
 from scipy import stats
 
 from bascule.evaluation.evaluation import Evaluation, Scale, Value
@@ -13,6 +12,7 @@ from bascule.metrics.measured import Measured
 from bascule.reports.compare import write_comparison
 from bascule.reports.paired import numbers_table, paired_differences
 from bascule.runs.evaluations import keep_evaluation
+from fakes import CREDIT, fake_rows, plain, write_fake
 
 SCALE = Scale("KID[net]", "net v1", "digest", 200, 1800)
 
@@ -21,11 +21,11 @@ SCALE = Scale("KID[net]", "net v1", "digest", 200, 1800)
 def runs(tmp_path):
     """Two arms on three seeds; the second arm's KID is lower by 1, 2 and 3."""
     found = []
-    for arm, recipe in (("a", plain), ("b", plain.but(lr_D=1e-3))):
+    for arm, recipe in (("a", plain), ("b", plain.replace(lr_D=1e-3))):
         for seed in (0, 1, 2):
             rows = fake_rows(seed, fooled=arm == "b")
             folder = tmp_path / f"{arm}{seed}"
-            run = write_fake(folder, recipe.but(seed=seed), f"{arm} s{seed}", rows)
+            run = write_fake(folder, recipe.replace(seed=seed), f"{arm} s{seed}", rows)
             keep(run, 10.0 + seed - (1 + seed) * (arm == "b"))
             found.append(run)
     return found
@@ -55,7 +55,10 @@ def test_differences_are_within_seeds_with_students_interval(runs):
 def test_many_arms_are_rows_and_on_a_narrow_terminal_every_number_is(runs, tmp_path):
     more = [
         write_fake(
-            tmp_path / f"{k}{s}", plain.but(batch=8 + k, seed=s), f"c{k} s{s}", fake_rows(s, False)
+            tmp_path / f"{k}{s}",
+            plain.replace(batch=8 + k, seed=s),
+            f"c{k} s{s}",
+            fake_rows(s, False),
         )
         for k in range(3)
         for s in (0, 1)

@@ -2,13 +2,13 @@
 
 from math import nan
 
-from fakes import CREDIT, fake_parent_and_fork, fake_rows, plain, write_fake
 from PIL import Image
 
 from bascule.evaluation.evaluation import Evaluation, LeftOut, Scale, Value
 from bascule.metrics.measured import Measured
 from bascule.reports.run_note import write_run_note
 from bascule.runs.evaluations import keep_evaluation
+from fakes import CREDIT, fake_parent_and_fork, fake_rows, plain, write_fake
 
 
 def test_a_fork_is_told_with_its_parent(tmp_path):

@@ -4,10 +4,10 @@ import base64
 import io
 
 import numpy as np
-from fakes import fake_parent_and_fork
 from PIL import Image
 
 from bascule.reports import samples
+from fakes import fake_parent_and_fork
 
 
 def test_epochs_are_spread_evenly_from_first_to_last():

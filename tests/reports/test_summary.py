@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from fakes import ARMS, CREDIT, fake_results, judged
 from PIL import Image
 
 from bascule.presets import cyclegan_light
@@ -14,6 +13,7 @@ from bascule.reports.gallery import gallery, last_rows
 from bascule.reports.note import write_experiment_note
 from bascule.reports.summary import write_summary
 from bascule.training.grid import GAP, grid
+from fakes import ARMS, CREDIT, fake_results, judged
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_of_a_translator_it_shows_what_becomes_of_the_pictures_too(tmp_path):
 
 
 def test_pictures_that_may_not_be_published_are_nowhere(told, tmp_path):
-    hidden = replace(told[0], experiment=replace(told[0].experiment, pictures=False))
+    hidden = replace(told[0], experiment=replace(told[0].experiment, sample_reals=False))
     assert gallery(hidden) is None
     for page in (
         write_experiment_note(hidden, tmp_path, CREDIT),

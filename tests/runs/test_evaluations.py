@@ -2,7 +2,7 @@
 
 import pytest
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.evaluation.evaluation import Evaluation
 from bascule.runs.evaluations import FILE, evaluations, keep_evaluation, last_evaluation
 
@@ -22,5 +22,5 @@ def test_one_evaluation_an_epoch_is_kept_in_order(tmp_path):
 @pytest.mark.parametrize("text", ["", "{}", '{"evaluations": [1]}', '{"evaluations": [{}]}'])
 def test_a_damaged_file_is_refused(tmp_path, text):
     (tmp_path / FILE).write_text(text)
-    with pytest.raises(Refusal, match=r"metrics\.json.*delete it"):
+    with pytest.raises(UserError, match=r"metrics\.json.*delete it"):
         evaluations(tmp_path)

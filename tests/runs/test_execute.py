@@ -12,10 +12,12 @@ from functools import partial
 import pytest
 import torch
 
-from bascule import atomic
+from bascule.core import atomic
+from bascule.core.errors import UserError
 from bascule.data.faces import Faces
-from bascule.diagnostics.probe import Diagnostics
-from bascule.errors import Refusal
+from bascule.diagnostics.callback import Diagnostics
+from bascule.gan import recipe as gan
+from bascule.gan.objectives import TopK
 from bascule.interventions import (
     AdaptiveAugment,
     FakeHistory,
@@ -25,13 +27,11 @@ from bascule.interventions import (
     RealsAmongFakes,
     ResetD,
 )
-from bascule.objectives import TopK
 from bascule.runs import execute as executing
 from bascule.runs.execute import execute
 from bascule.runs.fork import fork
 from bascule.runs.store import Run
-from bascule.training import gan
-from bascule.training.loop import Probe
+from bascule.training.loop import Callback
 
 
 def final(run: Run):
@@ -59,7 +59,7 @@ def test_stop_and_resume_equals_no_stop(tiny, make_run, store, same, stop_after)
 def test_augmentation_and_noise_resume_exactly_too(tiny, make_run, store, same):
     from bascule.data.augment import Affine, Flip
 
-    recipe = tiny.but(
+    recipe = tiny.replace(
         augment=(Flip(), Affine(degrees=10)), space="hsv", change=InstanceNoise(), epochs=2
     )
     whole, stopped = make_run(recipe, "whole"), make_run(recipe, "stopped")
@@ -86,7 +86,7 @@ STATEFUL = (
 )
 def test_rules_that_remember_resume_exactly_too(tiny, make_run, store, same, rules):
     """Stopped within an epoch and again at the end of one."""
-    recipe = tiny.but(change=rules, lr_D=2e-3, top_k=TopK(nu=0.5, gamma=0.8), epochs=3)
+    recipe = tiny.replace(change=rules, lr_D=2e-3, top_k=TopK(nu=0.5, gamma=0.8), epochs=3)
     whole, stopped = make_run(recipe, "whole"), make_run(recipe, "stopped")
     execute(whole, store)
     for stop_after, step in ((6, 6), (2, 8)):
@@ -108,8 +108,8 @@ def test_rules_that_remember_resume_exactly_too(tiny, make_run, store, same, rul
 def test_a_fork_to_rules_that_remember_equals_the_run_that_had_them(
     tiny, make_run, store, same, at_epoch
 ):
-    plain = tiny.but(lr_D=2e-3)
-    recipe = plain.but(change=tuple(replace(rule, from_epoch=at_epoch) for rule in STATEFUL))
+    plain = tiny.replace(lr_D=2e-3)
+    recipe = plain.replace(change=tuple(replace(rule, from_epoch=at_epoch) for rule in STATEFUL))
     parent, scratch = make_run(plain, "parent"), make_run(recipe, "scratch")
     execute(parent, store)
     execute(scratch, store)
@@ -124,9 +124,9 @@ def test_a_fork_to_rules_that_remember_equals_the_run_that_had_them(
 
 def test_a_fork_of_a_run_whose_rule_remembers_goes_on_with_its_memory(tiny, make_run, store, same):
     history = FakeHistory(size=20)
-    parent = make_run(tiny.but(change=history), "parent")
+    parent = make_run(tiny.replace(change=history), "parent")
     execute(parent, store)
-    recipe = tiny.but(change=(history, RealsAmongFakes(t=2, from_epoch=3)))
+    recipe = tiny.replace(change=(history, RealsAmongFakes(t=2, from_epoch=3)))
     scratch = make_run(recipe, "scratch")
     execute(scratch, store)
     branch = fork(store, parent, 3, recipe, "branch")
@@ -139,7 +139,7 @@ def test_no_diagnostics_once_D_is_shown_what_is_held_out(tiny, make_run, store, 
     monkeypatch.setattr(executing, "Diagnostics", partial(Diagnostics, pace_images=1))
     runs = {}
     for of in ("other", "held_out"):
-        runs[of] = make_run(tiny.but(change=PerfectG(2, of=of)), of)
+        runs[of] = make_run(tiny.replace(change=PerfectG(2, of=of)), of)
         assert execute(runs[of], store) == "finished"
         assert len(runs[of].rows()) == 4
     assert [row["epoch"] for row in runs["other"].diagnostics()] == [0, 1, 2, 3]
@@ -155,7 +155,7 @@ def test_no_diagnostics_once_D_is_shown_what_is_held_out(tiny, make_run, store, 
 
 def test_perfect_g_resumes_exactly_whosever_pictures_it_shows(tiny, make_run, store, same):
     changes = (PerfectG(1, of="other"), PerfectG(2, of="held_out"))
-    recipe = tiny.but(change=changes)
+    recipe = tiny.replace(change=changes)
     whole, stopped = make_run(recipe, "whole"), make_run(recipe, "stopped")
     execute(whole, store)
     calls = iter(range(1, 1000))
@@ -168,30 +168,30 @@ def test_perfect_g_resumes_exactly_whosever_pictures_it_shows(tiny, make_run, st
 
 def test_a_run_of_a_device_that_is_not_here_is_refused(tiny, make_run, store, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    run = make_run(tiny.but(device="cuda"))
-    with pytest.raises(Refusal, match="no CUDA device; use device=cpu, with `bascule fork`"):
+    run = make_run(tiny.replace(device="cuda"))
+    with pytest.raises(UserError, match="no CUDA device; use device=cpu, with `bascule fork`"):
         execute(run, store)
     assert not run.rows()
 
 
 def test_a_finished_run_is_left_alone(tiny, make_run, store):
-    run = make_run(tiny.but(epochs=1))
+    run = make_run(tiny.replace(epochs=1))
     execute(run, store)
     before = {p: p.stat().st_mtime_ns for p in run.folder.rglob("*") if p.name != ".lock"}
     assert execute(run, store) == "finished"
     assert before == {p: p.stat().st_mtime_ns for p in run.folder.rglob("*") if p.name != ".lock"}
 
 
-def test_probes_change_nothing(tiny, make_run, store, same):
-    class Nosy(Probe):
-        def step_done(self, state, seconds):
+def test_callbacks_change_nothing(tiny, make_run, store, same):
+    class Nosy(Callback):
+        def on_step_end(self, state, seconds):
             state.trainer.game.D.training and state.partial["loss_D"][-1].item()
 
-        def epoch_done(self, record):
+        def on_epoch_end(self, record):
             record.trainer.game.G.state_dict()
 
-    watched = make_run(tiny.but(sample_every_epochs=1), "watched")
-    alone = make_run(tiny.but(sample_every_epochs=4), "alone")
+    watched = make_run(tiny.replace(sample_every_epochs=1), "watched")
+    alone = make_run(tiny.replace(sample_every_epochs=4), "alone")
     execute(watched, store, (Nosy(),))
     execute(alone, store)
     assert same(final(watched), final(alone))
@@ -199,7 +199,7 @@ def test_probes_change_nothing(tiny, make_run, store, same):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_signals_at_a_random_moment(tiny, make_run, store, same, number):
-    recipe = tiny.but(epochs=60, keep_every_epochs=1)
+    recipe = tiny.replace(epochs=60, keep_every_epochs=1)
     whole, hit = make_run(recipe, "whole"), make_run(recipe, "hit")
     execute(whole, store)
     command = [sys.executable, "-m", "bascule", "--runs", str(store.root), "resume", hit.id]
@@ -228,7 +228,7 @@ def test_a_loss_that_is_not_finite_is_refused_and_the_good_checkpoint_stays(
         return {"loss_D": real.mean() * float("nan")}
 
     monkeypatch.setattr(gan, "gan_step", broken)
-    with pytest.raises(Refusal, match=r"loss_D is not finite in epoch 1 .*checkpoint is kept"):
+    with pytest.raises(UserError, match=r"loss_D is not finite in epoch 1 .*checkpoint is kept"):
         execute(run, store)
     assert run.checkpoint().read_bytes() == good
     assert run.status["state"] == "failed"
@@ -246,7 +246,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(tiny, make_run, store, monke
 
     with monkeypatch.context() as patch:
         patch.setattr(atomic.os, "fsync", full)
-        with pytest.raises(Refusal, match="no space left"):
+        with pytest.raises(UserError, match="no space left"):
             execute(run, store)
     assert run.checkpoint().read_bytes() == good
     assert not list(run.folder.rglob("*.partial"))
@@ -274,7 +274,7 @@ def test_no_memory_left_names_batch_and_model(tiny, make_run, store, same, monke
 
     monkeypatch.setattr(gan, "gan_step", step)
     with pytest.raises(
-        Refusal, match=r"out of memory with batch=8 and model=DCGAN.width=4"
+        UserError, match=r"out of memory with batch=8 and model=DCGAN.width=4"
     ) as said:
         execute(run, store)
     assert "\n" not in str(said.value) and run.status["state"] == "failed"
@@ -288,31 +288,31 @@ def test_no_memory_left_names_batch_and_model(tiny, make_run, store, same, monke
 
 def test_two_processes_cannot_train_one_run(tiny, make_run, store):
     run = make_run(tiny)
-    with run.lock(), pytest.raises(Refusal, match="another process"):
+    with run.lock(), pytest.raises(UserError, match="another process"):
         execute(run, store)
 
 
 def test_other_images_than_at_the_start_are_refused(tiny, store):
     run = store.create(tiny, "run", "0" * 64)
-    with pytest.raises(Refusal, match="other images"):
+    with pytest.raises(UserError, match="other images"):
         execute(run, store)
 
 
 def test_a_broken_checkpoint_is_named(tiny, make_run, store):
     run = make_run(tiny)
     run.checkpoint().write_bytes(b"torn")
-    with pytest.raises(Refusal, match=r"cannot read the checkpoint .*last\.pt"):
+    with pytest.raises(UserError, match=r"cannot read the checkpoint .*last\.pt"):
         execute(run, store)
 
 
 def test_checkpoints_are_kept_where_a_change_acts(tiny, make_run, store):
-    run = make_run(tiny.but(change=PerfectG(at_epoch=3)))
+    run = make_run(tiny.replace(change=PerfectG(at_epoch=3)))
     execute(run, store)
     assert run.kept_epochs() == [2, 3, 4]
 
 
 def test_a_set_with_one_held_out_image_trains_without_diagnostics(tiny, make_run, store):
-    run = make_run(tiny.but(data=Faces(n=12, size=32), epochs=1))
+    run = make_run(tiny.replace(data=Faces(n=12, size=32), epochs=1))
     assert len(run.recipe.data.load().indices("held_out")) == 1
     assert execute(run, store) == "finished"
     assert run.diagnostics() == [] and len(run.rows()) == 1

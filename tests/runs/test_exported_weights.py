@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from bascule.cli import main
+from bascule.core.context import generator
 from bascule.models import shipped
 from bascule.models.dcgan import DCGAN
-from bascule.now import generator
 from bascule.runs.generate import generate
 from bascule.runs.store import Store
 

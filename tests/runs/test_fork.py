@@ -2,7 +2,7 @@
 
 import pytest
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.interventions import InstanceNoise, PerfectG
 from bascule.runs.execute import execute
 from bascule.runs.fork import fork
@@ -19,7 +19,7 @@ def test_a_fork_equals_the_run_that_had_the_rule_from_the_start(
 ):
     parent = make_run(tiny, "parent")
     execute(parent, store)
-    recipe = tiny.but(change=PerfectG(at_epoch))
+    recipe = tiny.replace(change=PerfectG(at_epoch))
     scratch = make_run(recipe, "scratch")
     execute(scratch, store)
     branch = fork(store, parent, at_epoch, recipe, "branch")
@@ -34,9 +34,9 @@ def test_a_fork_equals_the_run_that_had_the_rule_from_the_start(
 
 
 def test_a_fork_before_any_checkpoint_replays_its_parent(tiny, make_run, store, same):
-    parent = make_run(tiny.but(keep_every_epochs=4), "parent")
+    parent = make_run(tiny.replace(keep_every_epochs=4), "parent")
     execute(parent, store)
-    noise = parent.recipe.but(change=InstanceNoise())  # would act from the start, if it could
+    noise = parent.recipe.replace(change=InstanceNoise())  # would act from the start, if it could
     branch = fork(store, parent, 1, noise, "branch")
     execute(branch, store)
     assert branch.rows()[0]["loss_D"] == parent.rows()[0]["loss_D"]
@@ -44,12 +44,15 @@ def test_a_fork_before_any_checkpoint_replays_its_parent(tiny, make_run, store, 
 
 
 def test_a_replayed_past_has_its_parents_rates_and_arithmetic(tiny, make_run, store, same):
-    recipes = (tiny, tiny.but(keep_every_epochs=4))  # the second keeps no checkpoint to fork from
+    recipes = (
+        tiny,
+        tiny.replace(keep_every_epochs=4),
+    )  # the second keeps no checkpoint to fork from
     forks = []
     for name, recipe in zip(("kept", "replayed"), recipes, strict=True):
         parent = make_run(recipe, name)
         execute(parent, store)
-        changed = recipe.but(lr_D=1e-6, beta2=0.9, precision="bf16", fused_adam=False)
+        changed = recipe.replace(lr_D=1e-6, beta2=0.9, precision="bf16", fused_adam=False)
         branch = fork(store, parent, 2, changed, f"{name} branch")
         execute(branch, store)
         for ours, theirs in zip(branch.rows()[:2], parent.rows()[:2], strict=True):
@@ -62,10 +65,10 @@ def test_a_replayed_past_has_its_parents_rates_and_arithmetic(tiny, make_run, st
 def test_a_fork_may_last_longer_and_learn_at_another_rate(tiny, make_run, store):
     parent = make_run(tiny, "parent")
     execute(parent, store)
-    longer = fork(store, parent, 4, tiny.but(epochs=5), "longer")
+    longer = fork(store, parent, 4, tiny.replace(epochs=5), "longer")
     execute(longer, store)
     assert len(longer.rows()) == 5
-    slower = fork(store, parent, 2, tiny.but(lr_D=1e-6), "slower")
+    slower = fork(store, parent, 2, tiny.replace(lr_D=1e-6), "slower")
     execute(slower, store)
     assert slower.load_checkpoint()["game"]["opt_D"]["param_groups"][0]["lr"] == 1e-6
     assert slower.rows()[2]["loss_D"] != parent.rows()[2]["loss_D"]
@@ -75,9 +78,9 @@ def test_of_a_running_or_stopped_parent(tiny, make_run, store):
     parent = make_run(tiny, "parent")
     calls = iter(range(1, 1000))
     execute(parent, store, must_stop=lambda: next(calls) == 10)
-    fork(store, parent, 2, tiny.but(change=PerfectG(2)), "branch")
-    with pytest.raises(Refusal, match="has 2 complete epochs; expected 1 to 2"):
-        fork(store, parent, 3, tiny.but(change=PerfectG(3)), "branch")
+    fork(store, parent, 2, tiny.replace(change=PerfectG(2)), "branch")
+    with pytest.raises(UserError, match="has 2 complete epochs; expected 1 to 2"):
+        fork(store, parent, 3, tiny.replace(change=PerfectG(3)), "branch")
 
 
 @pytest.mark.parametrize(
@@ -91,15 +94,15 @@ def test_of_a_running_or_stopped_parent(tiny, make_run, store):
 def test_what_a_fork_cannot_change(tiny, make_run, store, change, told):
     parent = make_run(tiny, "parent")
     execute(parent, store)
-    with pytest.raises(Refusal, match=told):
-        fork(store, parent, 2, tiny.but(**change), "branch")
+    with pytest.raises(UserError, match=told):
+        fork(store, parent, 2, tiny.replace(**change), "branch")
 
 
 def test_a_fork_of_a_fork(tiny, make_run, store, same):
-    trunk = make_run(tiny.but(keep_every_epochs=4), "trunk")
+    trunk = make_run(tiny.replace(keep_every_epochs=4), "trunk")
     execute(trunk, store)
-    swapped = tiny.but(change=PerfectG(2), keep_every_epochs=4)
-    noised = swapped.but(change=[PerfectG(2), InstanceNoise(from_epoch=3)])
+    swapped = tiny.replace(change=PerfectG(2), keep_every_epochs=4)
+    noised = swapped.replace(change=[PerfectG(2), InstanceNoise(from_epoch=3)])
     first = fork(store, trunk, 2, swapped, "first")
     execute(first, store)
     second = fork(store, first, 3, noised, "second")
@@ -109,5 +112,5 @@ def test_a_fork_of_a_fork(tiny, make_run, store, same):
     assert second.fork == Fork(first.id, 3)
     assert same(weights(second), weights(scratch))
 
-    before = fork(store, first, 1, tiny.but(change=PerfectG(1)), "before its branch")
+    before = fork(store, first, 1, tiny.replace(change=PerfectG(1)), "before its branch")
     assert before.fork == Fork(trunk.id, 1)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from bascule.errors import Refusal
-from bascule.now import generator
+from bascule.core.context import generator
+from bascule.core.errors import UserError
 from bascule.runs import generate as module
 from bascule.runs.execute import execute
 from bascule.runs.generate import generate
@@ -32,7 +32,7 @@ def test_fakes_are_g_of_addressed_latents_and_a_sample_begins_with_a_smaller_one
 
 def test_a_run_of_another_machine_draws_on_the_cpu(run, tiny, make_run, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    theirs = make_run(tiny.but(device="cuda:1"), "theirs")
+    theirs = make_run(tiny.replace(device="cuda:1"), "theirs")
     theirs.save_checkpoint(run.load_checkpoint())
     assert np.array_equal(generate(theirs, 4)[0], generate(run, 4)[0])
 
@@ -44,7 +44,7 @@ def test_an_earlier_checkpoint_draws_otherwise(run):
 
 
 def test_what_was_not_kept_is_refused(run, tiny, make_run):
-    with pytest.raises(Refusal, match=r"no checkpoint of epoch 3; kept: 2, 4"):
+    with pytest.raises(UserError, match=r"no checkpoint of epoch 3; kept: 2, 4"):
         generate(run, 4, epoch=3)
-    with pytest.raises(Refusal, match="train it first"):
+    with pytest.raises(UserError, match="train it first"):
         generate(make_run(tiny, "new"), 4)

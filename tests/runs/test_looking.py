@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bascule.errors import Refusal
+from bascule.core import trust
+from bascule.core.context import StepContext
+from bascule.core.errors import UserError
 from bascule.interventions.foreign import Foreign, foreign
-from bascule.now import Now
-from bascule.runs import codec, trust
+from bascule.runs import codec
 from bascule.runs.store import Store
 
 QUESTION = """
@@ -18,23 +19,23 @@ from bascule.data.faces import Faces
 from bascule.experiments import Experiment, Within
 from bascule.interventions import Intervention
 from bascule.models.dcgan import DCGAN
-from bascule.training.gan import Recipe
+from bascule.gan.recipe import GANRecipe
 
 @dataclass(frozen=True)
 class Dim(Intervention):
     factor: float = 0.5
     at_epoch: int = 1
 
-    def acts_from(self):
+    def first_epoch(self):
         return self.at_epoch
 
-    def view(self, x, now):
+    def augment(self, x, now):
         return x * self.factor if now.epoch >= self.at_epoch else x
 
-plain = Recipe(data=Faces(n=40, size=32), model=DCGAN(width=4, z_dim=8, size=32), batch=8,
+plain = GANRecipe(data=Faces(n=40, size=32), model=DCGAN(width=4, z_dim=8, size=32), batch=8,
                epochs=2, device="cpu", threads=1)
 experiment = Experiment("Is dim good?", "It is.",
-                        {"plain": plain, "dim": plain.but(change=Dim(0.25))},
+                        {"plain": plain, "dim": plain.replace(change=Dim(0.25))},
                         [Within("D_x", "dim", 0, 1)], seeds=(0,))
 """
 
@@ -74,7 +75,7 @@ def test_no_copy_of_an_experiment_is_executed_to_look(bascule, tmp_path):
     assert "Dim(factor=0.25, at_epoch=1)" in (dim.folder / "note.md").read_text("utf-8")
     assert not (tmp_path / "marker").exists()
 
-    with pytest.raises(Refusal, match=r"question\.py would run for question\.py:Dim; read it"):
+    with pytest.raises(UserError, match=r"question\.py would run for question\.py:Dim; read it"):
         _ = dim.playable  # what trains, draws or measures would load it
     assert not (tmp_path / "marker").exists()
     trust.mark(*dim._own_files())
@@ -94,13 +95,13 @@ def test_a_placeholder_prints_compares_and_is_written_as_the_rule_itself():
     assert rule == codec.decode(plain, to_look=())
     assert rule != codec.decode(plain | {"factor": 0.5}, to_look=())
     assert codec.encode(rule)["is"] == "Dim" and codec.encode(rule)["factor"] == 0.25
-    assert rule.acts_from() == 3
-    assert foreign("Dim", {}).acts_from() == 0
-    with pytest.raises(Refusal, match="unknown class in a recipe 'Dim'"):
+    assert rule.first_epoch() == 3
+    assert foreign("Dim", {}).first_epoch() == 0
+    with pytest.raises(UserError, match="unknown class in a recipe 'Dim'"):
         codec.decode(plain)
 
 
 def test_no_game_is_played_with_a_placeholder():
     rule = foreign("Dim", {"factor": 0.25})
-    with pytest.raises(Refusal, match=r"this run uses Dim from its own code, which look"):
-        rule.prepare(None, Now(0, 0, 0))
+    with pytest.raises(UserError, match=r"this run uses Dim from its own code, which look"):
+        rule.on_step_start(None, StepContext(0, 0, 0))

@@ -4,19 +4,20 @@ import sys
 
 import pytest
 
+from bascule.core import class_names
+from bascule.core.errors import UserError
 from bascule.data.faces import Faces
-from bascule.errors import Refusal
+from bascule.gan.objectives import GANLoss
 from bascule.models.dcgan import DCGAN
-from bascule.objectives import GANLoss
-from bascule.runs import codec, names
+from bascule.runs import codec
 from bascule.runs.store import Run
 
 
-@pytest.mark.parametrize("word", names.ALIASES)
+@pytest.mark.parametrize("word", class_names.ALIASES)
 def test_every_old_word_names_a_class_and_stands_for_it_in_digests(word):
-    cls = names.find(word)
-    assert cls is not None and names.path_of(cls) == names.ALIASES[word]
-    assert names.word_of(cls) == word
+    cls = class_names.find(word)
+    assert cls is not None and class_names.path_of(cls) == class_names.ALIASES[word]
+    assert class_names.word_of(cls) == word
 
 
 def test_a_file_names_a_class_by_module_and_name_and_reads_old_words():
@@ -32,14 +33,14 @@ def test_a_class_is_found_after_its_module_has_moved():
 
 
 def test_a_class_of_the_package_needs_no_entry_in_a_table():
-    assert "GANLoss" not in names.ALIASES and names.find("GANLoss") is GANLoss
-    assert "FromDataset" not in names.ALIASES
-    assert names.word_of(names.find("FromDataset")) == "FromDataset"
+    assert "GANLoss" not in class_names.ALIASES and class_names.find("GANLoss") is GANLoss
+    assert "FromDataset" not in class_names.ALIASES
+    assert class_names.word_of(class_names.find("FromDataset")) == "FromDataset"
 
 
 def test_words_that_name_nothing():
     for word in ("Nobody", "os.path", "a b", "", "Game", "Store:Run"):
-        assert names.find(word) is None
+        assert class_names.find(word) is None
 
 
 PLUGIN = """
@@ -52,7 +53,7 @@ class Sharpen(Intervention):
     \"\"\"D sees everything sharper.\"\"\"
     factor: float = 0.5
 
-PRESETS = {"sharp64": dcgan64_tiny.but(change=Sharpen())}
+PRESETS = {"sharp64": dcgan64_tiny.replace(change=Sharpen())}
 """
 
 
@@ -66,7 +67,12 @@ def plugin(tmp_path, monkeypatch):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: sharp\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[bascule.plugins]\nsharp = sharp\n")
     monkeypatch.syspath_prepend(str(site))
-    caches = (names.plugins, names.plugin_classes, names._plugin_packages, names._in_module)
+    caches = (
+        class_names.plugins,
+        class_names.plugin_classes,
+        class_names._plugin_packages,
+        class_names._in_module,
+    )
     for cached in caches:
         cached.cache_clear()
     yield site / "sharp.py"
@@ -81,12 +87,12 @@ def test_a_plugin_brings_presets_and_classes_by_name(plugin, bascule, store, tin
     assert "Sharpen(factor=0.5)  D sees everything sharper." in bascule("interventions")[1]
     rule = codec.parse("Sharpen(0.25)")
     assert codec.encode(rule)["is"] == "sharp:Sharpen"
-    run = store.create(tiny.but(change=rule), "run", "0" * 64)
+    run = store.create(tiny.replace(change=rule), "run", "0" * 64)
     assert not (run.folder / "code").exists()
     assert Run(run.folder).recipe.change == Run(run.folder).playable.change == (rule,)
 
 
 def test_a_plugin_that_does_not_load_is_named(plugin):
     plugin.write_text("1 / 0")
-    with pytest.raises(Refusal, match=r"the plug-in sharp .* does not load: ZeroDivisionError"):
+    with pytest.raises(UserError, match=r"the plug-in sharp .* does not load: ZeroDivisionError"):
         codec.parse("Nobody(3)")

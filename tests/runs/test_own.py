@@ -1,18 +1,18 @@
-"""Metrics, extractors and probes of the user's own, by the words that name them."""
+"""Metrics, extractors and callbacks of the user's own, by the words that name them."""
 
 import re
 
 import numpy as np
 import pytest
 
+from bascule.core.errors import UserError
+from bascule.core.user_code import load_file
 from bascule.data.faces import Faces
-from bascule.errors import Refusal
 from bascule.evaluation.evaluate import evaluate
 from bascule.features.cache import features_of
 from bascule.metrics.metric import Metric
-from bascule.runs.brought import load_file
 from bascule.runs.own import extractor_named, metric_named, named, words_for
-from bascule.training.loop import Probe
+from bascule.training.loop import Callback
 
 
 def edit(mine, old, new):
@@ -39,7 +39,7 @@ def test_words_name_the_same_value_again(mine):
     again = metric_named(words)
     assert (again.above, again.name) == (7, "bright")
     assert metric_named(f"{mine}:Apart").name == "apart"
-    assert isinstance(named(f"{mine}:Steps", Probe, "--probe"), Probe)
+    assert isinstance(named(f"{mine}:Steps", Callback, "--callback"), Callback)
 
 
 def test_a_metric_is_measured_beside_its_floor_and_an_edit_is_another_scale(mine):
@@ -84,7 +84,7 @@ def test_features_of_a_users_extractor_are_kept_until_it_is_edited(mine):
     ],
 )
 def test_what_names_no_metric_is_refused(mine, text, said):
-    with pytest.raises(Refusal, match=re.escape(said)) as refusal:
+    with pytest.raises(UserError, match=re.escape(said)) as refusal:
         metric_named(text.format(mine=mine))
     assert "\n" not in str(refusal.value)
 
@@ -102,7 +102,7 @@ def test_what_names_no_metric_is_refused(mine, text, said):
 )
 def test_a_metric_that_says_nonsense_of_itself_is_refused(mine, old, new, said):
     edit(mine, old, new)
-    with pytest.raises(Refusal, match=re.escape(said)):
+    with pytest.raises(UserError, match=re.escape(said)):
         metric_named(f"{mine}:Apart")
 
 
@@ -119,7 +119,7 @@ def test_a_metric_that_gives_no_number_is_refused(mine, body, said):
     edit(mine, line, body)
     images = Faces(n=60, size=32, held_out=0.5).load()
     own, space = metric_named(f"{mine}:Apart"), extractor_named(f"{mine}:Colours")
-    with pytest.raises(Refusal, match=re.escape(said)):
+    with pytest.raises(UserError, match=re.escape(said)):
         evaluate(images.pixels[:20], images, [space], Quiet, own=[own])
 
 
@@ -147,7 +147,7 @@ def test_nan_and_too_few_images_leave_a_metric_out(mine):
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_wrong_extractor_is_refused(mine, old, new, said):
     edit(mine, old, new)
-    with pytest.raises(Refusal, match=re.escape(said)):
+    with pytest.raises(UserError, match=re.escape(said)):
         features_of(Faces(n=30, size=32).load(), extractor_named(f"{mine}:Colours"))
 
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from bascule.errors import Refusal
+from bascule.core.context import StepContext
+from bascule.core.errors import UserError
+from bascule.core.user_code import load_file, name_of, sources
 from bascule.interventions.foreign import Foreign
 from bascule.models.dcgan import DCGAN
-from bascule.now import Now
 from bascule.runs import codec
-from bascule.runs.brought import load_file, name_of, sources
 from bascule.runs.store import Run
 
 DATA = "0" * 64
-NOW = Now(0, 0, 0)
+NOW = StepContext(0, 0, 0)
 QUESTION = '''"""Does dimming help D less?"""
 from dataclasses import dataclass
 
@@ -35,14 +35,14 @@ class Dim(Intervention):
 
     power: int = 1
 
-    def view(self, x, now):
+    def augment(self, x, now):
         return helpers.times(x, STRENGTH**self.power)
 
 
 experiment = Experiment(
     question=__doc__,
     hypothesis="h",
-    arms={"plain": plain, "dim": plain.but(change=Dim())},
+    arms={"plain": plain, "dim": plain.replace(change=Dim())},
     predictions=[Lower("D_x", arm="dim", than="plain")],
 )
 '''
@@ -103,7 +103,7 @@ NO_EDITS = {
 
 def run_of(path: Path, store, tiny) -> Run:
     """A run of a rule that the file defines."""
-    return store.create(tiny.but(change=load_file(path).Dim()), "run", DATA)
+    return store.create(tiny.replace(change=load_file(path).Dim()), "run", DATA)
 
 
 @pytest.mark.parametrize("edit", EDITS)
@@ -140,7 +140,7 @@ def test_a_run_keeps_its_files_and_runs_from_them_alone(write, store, tiny, tmp_
     assert kept == [f"code/{n}.py" for n in ("helpers", "inner/deep", "inner/more", "question")]
     shutil.rmtree(path.parent)
     rule = Run(run.folder).playable.change[0]
-    assert torch.equal(rule.view(torch.ones(2), NOW), torch.full((2,), 0.9))
+    assert torch.equal(rule.augment(torch.ones(2), NOW), torch.full((2,), 0.9))
     assert not list(run.folder.rglob("*.pyc"))
     assert isinstance(Run(run.folder).recipe.change[0], Foreign)
 
@@ -149,7 +149,7 @@ def test_files_of_one_name_in_two_folders_are_not_mixed_up(write):
     one = load_file(write("one", more="OFFSET = 1.0\n")).Dim()
     two = load_file(write("two", more="OFFSET = 2.0\n")).Dim()
     x = torch.zeros(1)
-    assert [round(rule.view(x, NOW).item(), 4) for rule in (one, two)] == [0.9, 1.8]
+    assert [round(rule.augment(x, NOW).item(), 4) for rule in (one, two)] == [0.9, 1.8]
     assert "helpers" not in sys.modules and type(one) is not type(two)
     texts = [sources([type(rule)])["inner/more.py"] for rule in (one, two)]
     assert texts == [b"OFFSET = 1.0\n", b"OFFSET = 2.0\n"]
@@ -170,7 +170,7 @@ def test_a_subclass_of_the_packages_name_is_never_taken_for_it(tmp_path, store, 
     path = tmp_path / "nets.py"
     path.write_text(NETS)
     wide = load_file(path).DCGAN(width=4, z_dim=8, size=32)
-    run = store.create(tiny.but(model=wide), "run", DATA)
+    run = store.create(tiny.replace(model=wide), "run", DATA)
     plain = store.create(tiny, "run", DATA)
     assert run.id != plain.id
     model = Run(run.folder).playable.model
@@ -178,8 +178,8 @@ def test_a_subclass_of_the_packages_name_is_never_taken_for_it(tmp_path, store, 
     assert model.players(torch.Generator())[0](torch.zeros(2, 8)).shape == (2, 3, 32, 32)
     assert type(Run(plain.folder).playable.model) is DCGAN
     shown = Run(run.folder).recipe
-    assert isinstance(shown.model, Foreign) and shown.but(seed=3).z_dim == 8
-    with pytest.raises(Refusal, match="DCGAN names several classes: say"):
+    assert isinstance(shown.model, Foreign) and shown.replace(seed=3).z_dim == 8
+    with pytest.raises(UserError, match="DCGAN names several classes: say"):
         codec.parse("DCGAN(4)", [load_file(path).DCGAN])
     assert type(codec.parse(f"{path}:DCGAN(4)")) is load_file(path).DCGAN
     assert type(codec.parse("bascule.models.dcgan:DCGAN(4)")) is DCGAN
@@ -191,7 +191,7 @@ def test_a_renamed_class_is_another_run(tmp_path, store, tiny):
     for name in ("Wide", "Wider"):
         path.write_text(NETS.replace("class DCGAN", f"class {name}"))
         model = getattr(load_file(path), name)(width=4, z_dim=8, size=32)
-        ids.append(store.create(tiny.but(model=model), "run", DATA).id)
+        ids.append(store.create(tiny.replace(model=model), "run", DATA).id)
     assert ids[0] != ids[1]
 
 
@@ -216,21 +216,21 @@ def test_a_renamed_class_is_another_run(tmp_path, store, tiny):
             "        def players(self, rng): ...\n    return Mine()\nit = make()",
             "defined inside a function",
         ),
-        ("it = 3", "model=3 in Recipe: expected a Model, a value with size, z_dim, players"),
+        ("it = 3", "model=3 in GANRecipe: expected a Model, a value with size, z_dim, players"),
     ],
 )
 def test_a_model_that_cannot_be_kept_is_refused_in_one_line(text, said, tmp_path, store, tiny):
     path = tmp_path / "nets.py"
     path.write_text(text)
-    with pytest.raises(Refusal) as refusal:
-        store.create(tiny.but(model=load_file(path).it), "run", DATA)
+    with pytest.raises(UserError) as refusal:
+        store.create(tiny.replace(model=load_file(path).it), "run", DATA)
     assert said in str(refusal.value) and "\n" not in str(refusal.value)
 
 
 def test_two_different_files_of_one_path_cannot_be_kept_together(write):
     one = load_file(write("one", more="OFFSET = 1.0\n")).Dim
     two = load_file(write("two", more="OFFSET = 2.0\n")).Dim
-    with pytest.raises(Refusal, match="would be the same file in the run's copy of the code"):
+    with pytest.raises(UserError, match="would be the same file in the run's copy of the code"):
         sources([one, two])
 
 
@@ -239,11 +239,11 @@ def test_runs_from_before_files_had_names_are_found_again(tmp_path, store, tiny)
     text = (
         "from dataclasses import dataclass\nfrom bascule.interventions import Intervention\n"
         "S = 0.9\n@dataclass(frozen=True)\nclass Dim(Intervention):\n"
-        "    def view(self, x, now):\n        return S * x\n"
+        "    def augment(self, x, now):\n        return S * x\n"
     )
     path = tmp_path / "question.py"
     path.write_text(text)
-    recipe = tiny.but(change=load_file(path).Dim())
+    recipe = tiny.replace(change=load_file(path).Dim())
     run = store.create(recipe, "run", DATA)
     source = text[text.index("@dataclass") :]
     key = codec.digest((recipe, DATA, None, source), bare=True)
@@ -254,7 +254,7 @@ def test_runs_from_before_files_had_names_are_found_again(tmp_path, store, tiny)
     plain = (old / "recipe.json").read_text().replace("question.py:Dim", "Dim")
     (old / "recipe.json").write_text(plain)
     assert store.same(recipe, "run", DATA).id == old.name
-    with pytest.raises(Refusal, match=r"experiment\.py would run for Dim"):
+    with pytest.raises(UserError, match=r"experiment\.py would run for Dim"):
         _ = Run(old).playable
     path.write_text(text.replace("0.9", "0.5"))  # the class is the same, and the rule is not
-    assert store.same(tiny.but(change=load_file(path).Dim()), "run", DATA) is None
+    assert store.same(tiny.replace(change=load_file(path).Dim()), "run", DATA) is None

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.interventions import PerfectG
 from bascule.runs.execute import execute
 from bascule.runs.fork import fork
@@ -65,7 +65,7 @@ def test_a_fork_of_an_unpacked_run_replays_its_past(finished, store, tiny, tmp_p
     pack([finished], tmp_path / "runs.tar.xz")
     elsewhere = Store(tmp_path / "other")
     ((unpacked,), _) = unpack(tmp_path / "runs.tar.xz", elsewhere)
-    recipe = tiny.but(change=PerfectG(at_epoch=2))
+    recipe = tiny.replace(change=PerfectG(at_epoch=2))
     ours, theirs = fork(elsewhere, unpacked, 2, recipe, "f"), fork(store, finished, 2, recipe, "f")
     execute(ours, elsewhere)
     execute(theirs, store)
@@ -73,7 +73,7 @@ def test_a_fork_of_an_unpacked_run_replays_its_past(finished, store, tiny, tmp_p
 
 
 def test_only_finished_runs_are_packed(make_run, tiny, tmp_path):
-    with pytest.raises(Refusal, match="is not finished"):
+    with pytest.raises(UserError, match="is not finished"):
         pack([make_run(tiny)], tmp_path / "runs.tar.xz")
     assert not (tmp_path / "runs.tar.xz").exists()
 
@@ -102,7 +102,7 @@ def packed(names, kind=tarfile.REGTYPE) -> bytes:
 )
 def test_anything_else_is_refused_and_nothing_is_written(content, told, tmp_path):
     (tmp_path / "x.tar.xz").write_bytes(content)
-    with pytest.raises(Refusal, match="(?s)" + told.replace("[", "\\[")):
+    with pytest.raises(UserError, match="(?s)" + told.replace("[", "\\[")):
         unpack(tmp_path / "x.tar.xz", Store(tmp_path / "runs"))
     assert not (tmp_path / "runs").exists()
     assert [p.name for p in tmp_path.iterdir()] == ["x.tar.xz"]

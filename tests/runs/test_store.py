@@ -15,14 +15,15 @@ import pytest
 import torch
 
 import bascule
-from bascule.errors import Refusal
+from bascule.core import trust
+from bascule.core.context import StepContext
+from bascule.core.errors import UserError
+from bascule.core.schedules import Uniform
+from bascule.core.user_code import brought_classes
 from bascule.interventions import NoiseOnReals, PerfectG
 from bascule.interventions.foreign import Foreign
-from bascule.laws import Uniform
-from bascule.now import Now
-from bascule.runs import codec, trust
+from bascule.runs import codec
 from bascule.runs import store as store_module
-from bascule.runs.brought import brought_classes
 from bascule.runs.store import Fork, Run, Store, code_version, slug
 
 UNIX = pytest.mark.skipif(os.name == "nt", reason="needs fork and flock")
@@ -31,14 +32,14 @@ DATA = "d" * 64
 BROUGHT = '''
 from dataclasses import dataclass
 from bascule.interventions import Intervention
-from bascule.laws import Law, Uniform
+from bascule.core.schedules import Schedule, Uniform
 
 @dataclass(frozen=True)
 class Dim(Intervention):
     """D sees everything darker: été, 暗い."""
-    factor: Law = Uniform(0.25, 0.75)
+    factor: Schedule = Uniform(0.25, 0.75)
 
-    def view(self, x, now):
+    def augment(self, x, now):
         return x * FACTOR
 '''
 
@@ -48,7 +49,7 @@ def names(folder) -> set[str]:
 
 
 def refusal(call, *args) -> str:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(UserError) as caught:
         call(*args)
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -65,7 +66,7 @@ def experiment_file(tmp_path):
 
 
 def test_a_run_folder_holds_the_whole_recipe(tiny, store):
-    recipe = tiny.but(change=[PerfectG(2, Uniform(0.0, 0.5)), NoiseOnReals(0.25)])
+    recipe = tiny.replace(change=[PerfectG(2, Uniform(0.0, 0.5)), NoiseOnReals(0.25)])
     run = store.create(recipe, "run", DATA)
     assert json.loads((run.folder / "recipe.json").read_text("utf-8")) == codec.encode(recipe)
     assert Run(run.folder).recipe == recipe
@@ -95,7 +96,7 @@ def test_an_id_is_date_slug_and_digest(tiny, store):
 def test_the_same_run_is_created_once(tiny, store):
     first = store.create(tiny, "run", DATA)
     before = first.folder.stat().st_mtime_ns
-    again = store.create(tiny.but(), "run", DATA)
+    again = store.create(tiny.replace(), "run", DATA)
     assert again.folder == first.folder and names(store.root) == {first.id}
     assert first.folder.stat().st_mtime_ns == before
 
@@ -110,7 +111,7 @@ def test_the_same_run_is_found_again_on_another_day(tiny, store):
 def test_another_recipe_data_or_name_is_another_run(tiny, store):
     ids = [
         store.create(tiny, "run", DATA).id,
-        store.create(tiny.but(seed=1), "run", DATA).id,
+        store.create(tiny.replace(seed=1), "run", DATA).id,
         store.create(tiny, "run", "e" * 64).id,
         store.create(tiny, "run 2", DATA).id,
     ]
@@ -256,7 +257,7 @@ def test_an_ambiguous_part_is_refused_with_the_ids_that_it_names(three, store):
 
 def test_two_runs_of_one_name_are_ambiguous(tiny, store):
     for seed in (0, 1):
-        store.create(tiny.but(seed=seed), "run", DATA)
+        store.create(tiny.replace(seed=seed), "run", DATA)
     assert "names 2 runs" in refusal(store.find, "run")
 
 
@@ -271,7 +272,7 @@ def test_an_empty_store_has_no_runs(store):
 
 
 def test_runs_come_oldest_first_and_nothing_else_counts(tiny, store):
-    runs = [store.create(tiny.but(seed=seed), "run", DATA) for seed in range(3)]
+    runs = [store.create(tiny.replace(seed=seed), "run", DATA) for seed in range(3)]
     for run, created in zip(runs, ("2026-03-01T00", "2024-01-01T00", "2025-02-01T00"), strict=True):
         about = json.loads((run.folder / "run.json").read_text()) | {"created": created}
         (run.folder / "run.json").write_text(json.dumps(about))
@@ -326,7 +327,7 @@ def test_a_recipe_with_an_unknown_field_is_refused(tiny, store):
     plain = codec.encode(tiny) | {"epoch": 3}
     (run.folder / "recipe.json").write_text(json.dumps(plain))
     said = refusal(lambda: Run(run.folder).recipe)
-    assert "unknown field of Recipe 'epoch': did you mean epochs?" in said
+    assert "unknown field of GANRecipe 'epoch': did you mean epochs?" in said
 
 
 # scalars and checkpoints
@@ -406,7 +407,7 @@ def test_a_run_is_running_only_while_a_process_holds_it(tiny, store):
         assert run.status["state"] == "running"  # locked, and not yet said
         run.set_status("running")
         assert run.status["state"] == "running"
-        with pytest.raises(Refusal, match="is being trained by another process"), run.lock():
+        with pytest.raises(UserError, match="is being trained by another process"), run.lock():
             pass
     assert not run.is_locked()
     assert run.status["state"] == "interrupted"
@@ -427,7 +428,7 @@ def test_a_killed_run_is_interrupted_and_can_be_taken_up(tiny, store):
     while not (run.folder / "status.json").exists() and time.monotonic() < deadline:
         time.sleep(0.005)
     assert run.status["state"] == "running"
-    with pytest.raises(Refusal, match="another process"), run.lock():
+    with pytest.raises(UserError, match="another process"), run.lock():
         pass
     os.kill(worker.pid, signal.SIGKILL)
     worker.join()
@@ -447,7 +448,7 @@ def dim(file):
 
 def test_a_brought_rule_survives_in_the_folder_alone(tiny, store, experiment_file, tmp_path):
     rule = dim(experiment_file)(factor=0.125)
-    recipe = tiny.but(change=[PerfectG(2), rule])
+    recipe = tiny.replace(change=[PerfectG(2), rule])
     run = store.create(recipe, "run", DATA)
     kept = run.folder / "code" / "my_experiment.py"
     assert kept.read_bytes() == experiment_file.read_bytes()
@@ -458,7 +459,7 @@ def test_a_brought_rule_survives_in_the_folder_alone(tiny, store, experiment_fil
     assert codec.encode(again) == codec.encode(recipe)
     assert again.change[0] == PerfectG(2)
     x = torch.ones(1, 3, 2, 2)
-    assert torch.equal(again.change[1].view(x, Now(0, 0, 0)), x / 2)
+    assert torch.equal(again.change[1].augment(x, StepContext(0, 0, 0)), x / 2)
     assert again.change[1].__doc__ == "D sees everything darker: été, 暗い."
 
 
@@ -466,21 +467,24 @@ def test_two_runs_with_rules_of_one_name_keep_their_own(tiny, store, experiment_
     runs = []
     for factor in ("0.5", "3.0"):
         experiment_file.write_text(BROUGHT.replace("FACTOR", factor), "utf-8")
-        recipe = tiny.but(change=dim(experiment_file)())
+        recipe = tiny.replace(change=dim(experiment_file)())
         name = f"times {factor}"
         runs.append(store.create(recipe, name, DATA))
     x = torch.ones(1, 3, 2, 2)
     rules = [Run(run.folder).playable.change[0] for run in runs]
-    assert [rule.view(x, Now(0, 0, 0))[0, 0, 0, 0].item() for rule in rules] == [0.5, 3.0]
+    assert [rule.augment(x, StepContext(0, 0, 0))[0, 0, 0, 0].item() for rule in rules] == [
+        0.5,
+        3.0,
+    ]
 
 
 def test_the_file_is_kept_only_where_it_is_needed(tiny, store, experiment_file):
-    plain = store.create(tiny.but(change=PerfectG(2)), "a", DATA)
+    plain = store.create(tiny.replace(change=PerfectG(2)), "a", DATA)
     assert not (plain.folder / "code").exists()
 
 
 def test_a_broken_experiment_file_is_named(tiny, store, experiment_file):
-    recipe = tiny.but(change=dim(experiment_file)())
+    recipe = tiny.replace(change=dim(experiment_file)())
     run = store.create(recipe, "run", DATA)
     (run.folder / "code" / "my_experiment.py").write_text("1 / 0")
     trust.mark(*run._own_files())
@@ -494,7 +498,7 @@ def test_a_rule_that_was_edited_is_another_run(tiny, store, experiment_file):
     runs = []
     for factor in ("0.5", "3.0"):
         experiment_file.write_text(BROUGHT.replace("FACTOR", factor), "utf-8")
-        recipe = tiny.but(change=dim(experiment_file)())
+        recipe = tiny.replace(change=dim(experiment_file)())
         runs.append(store.create(recipe, "run", DATA))
     assert runs[0].id != runs[1].id
 
@@ -504,16 +508,16 @@ def test_a_brought_rule_may_bear_the_name_of_a_built_in_one(tiny, store, experim
     text = BROUGHT.replace("FACTOR", "0.5").replace("Dim", "InstanceNoise")
     experiment_file.write_text(text.replace("factor", "sigma"), "utf-8")
     rule = dim(experiment_file)(sigma=0.125)
-    run = store.create(tiny.but(change=rule), "run", DATA)
+    run = store.create(tiny.replace(change=rule), "run", DATA)
     x = torch.ones(1, 3, 2, 2)
     assert isinstance(Run(run.folder).recipe.change[0], Foreign)  # nor is that one shown
-    shown = Run(run.folder).playable.change[0].view(x, Now(0, 0, 0))
-    assert torch.equal(shown, rule.view(x, Now(0, 0, 0)))
+    shown = Run(run.folder).playable.change[0].augment(x, StepContext(0, 0, 0))
+    assert torch.equal(shown, rule.augment(x, StepContext(0, 0, 0)))
 
 
 def test_runs_that_share_a_brought_rule_do_not_differ_in_it(tiny, store, experiment_file):
-    recipe = tiny.but(change=dim(experiment_file)())
-    runs = [store.create(recipe.but(seed=seed), "run", DATA) for seed in (0, 1)]
+    recipe = tiny.replace(change=dim(experiment_file)())
+    runs = [store.create(recipe.replace(seed=seed), "run", DATA) for seed in (0, 1)]
     a, b = (Run(run.folder).recipe for run in runs)
     assert codec.differences(a, b) == {"seed": (0, 1)}
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bascule.errors import Refusal
-from bascule.runs import codec, trust
-from bascule.runs.brought import load_file
+from bascule.core import trust
+from bascule.core.errors import UserError
+from bascule.core.user_code import load_file
+from bascule.runs import codec
 from bascule.runs.store import Run, Store
 
 DATA = "0" * 64
@@ -29,7 +30,7 @@ def own(tmp_path, store, tiny) -> Run:
     """A run with a rule of the user's, made here."""
     path = tmp_path / "rules.py"
     path.write_text(RULE)
-    return store.create(tiny.but(change=load_file(path).Dim()), "own", DATA)
+    return store.create(tiny.replace(change=load_file(path).Dim()), "own", DATA)
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +53,7 @@ def test_what_was_changed_by_others_does_not_run(own, tmp_path):
     marker = trap(own, tmp_path)
     run = Run(own.folder)
     assert run.recipe.change[0].factor == 0.5
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(UserError) as refusal:
         _ = run.playable
     told = str(refusal.value)
     assert "rules.py would run for rules.py:Dim" in told and "--trust" in told and "\n" not in told
@@ -63,12 +64,12 @@ def test_a_file_that_is_added_or_a_mark_of_another_user_is_worth_nothing(
     own, monkeypatch, tmp_path
 ):
     (own.code_folder / "torch.py").write_text("1 / 0")
-    with pytest.raises(Refusal, match=r"rules.py, torch.py would run"):
+    with pytest.raises(UserError, match=r"rules.py, torch.py would run"):
         _ = Run(own.folder).playable
     (own.code_folder / "torch.py").unlink()
     _ = Run(own.folder).playable
     monkeypatch.setenv("BASCULE_STATE", str(tmp_path / "another user"))
-    with pytest.raises(Refusal, match="not made here"):
+    with pytest.raises(UserError, match="not made here"):
         _ = Run(own.folder).playable
     assert (tmp_path / "another user" / "trust.key").stat().st_mode & 0o77 == 0
 
@@ -84,9 +85,9 @@ def test_what_is_allowed_once_is_trusted_as_it_is(own, tmp_path):
 
 def test_the_users_own_experiment_trusts_a_copy_that_is_the_same(own, store, tiny, tmp_path):
     (own.code_folder / trust.MARK).unlink()
-    with pytest.raises(Refusal, match="not made here"):
+    with pytest.raises(UserError, match="not made here"):
         _ = Run(own.folder).playable
-    recipe = tiny.but(change=load_file(tmp_path / "rules.py").Dim())
+    recipe = tiny.replace(change=load_file(tmp_path / "rules.py").Dim())
     assert store.create(recipe, "own", DATA) == own
     _ = Run(own.folder).playable
 
@@ -122,22 +123,22 @@ def test_a_name_that_leads_out_of_the_folder_is_no_code(own, tmp_path):
         (own.folder / "recipe.json").read_text().replace("rules.py:Dim", "../../../outside.py:Dim")
     )
     (own.folder / "recipe.json").write_text(told)
-    with pytest.raises(Refusal, match="is not a Python file"):
+    with pytest.raises(UserError, match="is not a Python file"):
         _ = Run(own.folder).playable
     shutil.copy(outside, own.code_folder)
     (own.code_folder / "link.py").symlink_to(os.devnull)
     assert "link to a place outside" in str(_refusal(lambda: own.check()))
 
 
-def _refusal(call) -> Refusal:
-    with pytest.raises(Refusal) as caught:
+def _refusal(call) -> UserError:
+    with pytest.raises(UserError) as caught:
         call()
     return caught.value
 
 
 @pytest.mark.parametrize("name", ["os:system", "subprocess:Popen", "bascule.__main__:main", "a:b"])
 def test_a_recipe_names_no_class_but_values_of_the_package(name):
-    with pytest.raises(Refusal, match="unknown class in a recipe"):
+    with pytest.raises(UserError, match="unknown class in a recipe"):
         codec.decode({"is": name})
 
 
@@ -145,9 +146,9 @@ def test_a_run_whose_code_is_cut_off_is_listed_and_named(own, bascule, store):
     (own.code_folder / "rules.py").write_text("class Dim(")
     assert own.id in [run.id for run in store.runs()]
     shutil.rmtree(own.code_folder)
-    with pytest.raises(Refusal, match=r"needs rules.py:Dim, and its folder holds no code"):
+    with pytest.raises(UserError, match=r"needs rules.py:Dim, and its folder holds no code"):
         _ = Run(own.folder).playable
     told = json.loads((own.folder / "recipe.json").read_text())
     (own.folder / "recipe.json").write_text(json.dumps(told | {"change": [{"is": "gone:Rule"}]}))
-    with pytest.raises(Refusal, match=r"gone:Rule.*install the plug-in"):
+    with pytest.raises(UserError, match=r"gone:Rule.*install the plug-in"):
         _ = Run(own.folder).playable

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 
 ROW = '{"epoch": 0, "step": 4, "loss_D": 1.0}\n'
 
@@ -72,14 +72,14 @@ DAMAGES = {
 def test_one_unreadable_run_is_listed_with_its_reason_and_stops_nothing(
     damage, bascule, make_run, tiny, store
 ):
-    whole, broken = make_run(tiny, "whole"), make_run(tiny.but(seed=1), "broken")
+    whole, broken = make_run(tiny, "whole"), make_run(tiny.replace(seed=1), "broken")
     DAMAGES[damage](broken.folder)
     assert [run.id for run in store.runs()] == [whole.id]
     assert store.find("whole") == whole
     digest = whole.about["data_digest"]
     assert store.same(tiny, "whole", digest) == whole
-    assert store.same(tiny.but(seed=1), "broken", digest) is None
-    with pytest.raises(Refusal, match=f"^{broken.id} is unreadable: "):
+    assert store.same(tiny.replace(seed=1), "broken", digest) is None
+    with pytest.raises(UserError, match=f"^{broken.id} is unreadable: "):
         store.find(broken.id)
 
     code, out, err = bascule("list")
@@ -93,7 +93,7 @@ def test_one_unreadable_run_is_listed_with_its_reason_and_stops_nothing(
 
 def test_no_right_to_read_a_folder(bascule, make_run, tiny, store, monkeypatch):
     """Tests may run as root, who may read all."""
-    whole, hidden = make_run(tiny, "whole"), make_run(tiny.but(seed=1), "hidden")
+    whole, hidden = make_run(tiny, "whole"), make_run(tiny.replace(seed=1), "hidden")
     exists = Path.exists
 
     def refused(path: Path) -> bool:
@@ -129,7 +129,7 @@ def test_no_right_to_read_a_folder(bascule, make_run, tiny, store, monkeypatch):
         ({"is": "Recipe", "epochs": 3, "change": [{"is": "a b"}]}, "no class of a value: 'a b'"),
         ({"is": "Recipe", "epochs": 3, "change": [{"is": "A", "x y": 1}]}, "no class of a value"),
         (
-            {"is": "Recipe", "epochs": 3, "change": [{"is": "A", "acts_from": 1}]},
+            {"is": "Recipe", "epochs": 3, "change": [{"is": "A", "first_epoch": 1}]},
             "no class of a value",
         ),
     ],
@@ -139,7 +139,7 @@ def test_a_recipe_of_classes_that_nobody_knows_is_refused_when_it_is_asked_for(
 ):
     run = make_run(tiny)
     (run.folder / "recipe.json").write_text(json.dumps(recipe))
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(UserError) as refusal:
         _ = store.find(run.id).recipe
     assert f"cannot read {run.folder / 'recipe.json'}: " in str(refusal.value)
     assert told in str(refusal.value)

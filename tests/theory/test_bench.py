@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.theory import bench
 from bascule.theory.check import Budget
 from bascule.theory.mixtures import Schedule
@@ -28,7 +28,7 @@ def times(factor, tell):
 
 
 def fail(tell):
-    raise Refusal("no luck")
+    raise UserError("no luck")
 
 
 def die(tell):
@@ -72,9 +72,9 @@ def test_processes_return_what_the_jobs_return_by_name():
 
 
 def test_jobs_that_fail_end_the_bench():
-    with pytest.raises(Refusal, match="no luck"):
+    with pytest.raises(UserError, match="no luck"):
         bench.here({"bad": fail}, print)
-    with pytest.raises(Refusal, match="ended too soon"):
+    with pytest.raises(UserError, match="ended too soon"):
         bench.in_processes({"bad": die, "b": partial(times, 4)}, 1, lambda shares: None)
     assert not multiprocessing.active_children()
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import stats
 
-from bascule.objectives import loss_D
+from bascule.gan.objectives import loss_D
 from bascule.theory.gaussians import (
     best_logit,
     divergences,

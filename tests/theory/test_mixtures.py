@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bascule.now import generator
+from bascule.core.context import generator
 from bascule.theory import mixtures
 from bascule.theory.mixtures import PUBLISHED, Schedule, count, grid, play, players, ring
 

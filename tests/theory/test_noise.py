@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from bascule.errors import Refusal
-from bascule.laws import Anneal, Uniform
+from bascule.core.errors import UserError
+from bascule.core.schedules import Anneal, Uniform
 from bascule.theory.noise import (
     BLIND,
     CERTAIN,
@@ -220,6 +220,6 @@ def test_manifold_logits_far_below_the_distances_are_those_at_the_nearest_image(
     ],
 )
 def test_bad_input_is_refused(ask, told):
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(UserError) as refused:
         ask()
     assert told in str(refused.value)

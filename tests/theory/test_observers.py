@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from bascule.laws import Uniform
-from bascule.now import generator
+from bascule.core.context import generator
+from bascule.core.schedules import Uniform
 from bascule.theory.nets import filled, perceptron
 from bascule.theory.noise import known_image, two_images, two_levels
 from bascule.theory.observers import (

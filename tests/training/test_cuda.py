@@ -3,22 +3,22 @@
 import pytest
 import torch
 
-from bascule.data.domains import TwoSets
+from bascule.aae.model import AAE
+from bascule.aae.recipe import AAERecipe
 from bascule.data.faces import Faces
-from bascule.data.pairs import CartoonPair
-from bascule.models.aae import AAE
-from bascule.models.cut import CUT
-from bascule.models.cyclegan import CycleGAN
-from bascule.models.hybrids import SDPCCritic
-from bascule.models.pix2pix import Pix2Pix
 from bascule.runs.execute import execute
-from bascule.training.aae import AAERecipe
-from bascule.training.contrastive import ContrastiveRecipe
-from bascule.training.cycle import CycleRecipe
+from bascule.sdpc.hybrid.model import SDPCCritic
 from bascule.training.loop import Stopped, train
-from bascule.training.paired import PairedRecipe
 from bascule.training.state import begin
-from team_at_play import GAMES
+from bascule.translation.cut.model import CUT
+from bascule.translation.cut.recipe import ContrastiveRecipe
+from bascule.translation.cyclegan.model import CycleGAN
+from bascule.translation.cyclegan.recipe import CycleRecipe
+from bascule.translation.domains import TwoSets
+from bascule.translation.pairs import CartoonPair
+from bascule.translation.pix2pix.model import Pix2Pix
+from bascule.translation.pix2pix.recipe import PairedRecipe
+from games_on_processes import GAMES
 
 pytestmark = [
     pytest.mark.cuda,
@@ -51,10 +51,12 @@ NOISY = ("lies", "CycleGAN", "CUT", "pix2pix")  # noise is drawn where the image
 
 @pytest.fixture
 def recipe(request, tiny_sdpc, tiny_hybrid):
-    critic = tiny_hybrid.but(model=SDPCCritic(width=2, z_dim=8, size=32, steps=2), code_epochs=0)
+    critic = tiny_hybrid.replace(
+        model=SDPCCritic(width=2, z_dim=8, size=32, steps=2), code_epochs=0
+    )
     kinds = {"SDPC": tiny_sdpc, "sdpc-gan": tiny_hybrid, "sdpc-critic": critic}
     found = (GAMES | OTHERS | kinds)[request.param]
-    return found.but(device="cuda", threads=1, epochs=4)
+    return found.replace(device="cuda", threads=1, epochs=4)
 
 
 @pytest.fixture
@@ -75,7 +77,7 @@ def first_scalars(recipe) -> dict[str, float]:
 
 @pytest.mark.parametrize("recipe", KINDS, indirect=True)
 def test_cuda_plays_the_game_of_the_cpu(recipe, exact_products, request):
-    here, there = first_scalars(recipe.but(device="cpu")), first_scalars(recipe)
+    here, there = first_scalars(recipe.replace(device="cpu")), first_scalars(recipe)
     noisy = request.node.callspec.params["recipe"] in NOISY
     assert here.keys() == there.keys()
     for name, value in here.items():

@@ -6,46 +6,46 @@ import re
 
 import pytest
 
+from bascule.core.errors import UserError
+from bascule.core.schedules import Anneal
 from bascule.data.augment import Affine, Flip
 from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
-from bascule.errors import Refusal
+from bascule.gan.objectives import GANLoss, TopK
+from bascule.gan.penalties import R1
+from bascule.gan.recipe import GANRecipe
 from bascule.interventions import InstanceNoise, NoiseOnReals, PerfectG
-from bascule.laws import Anneal
 from bascule.models.dcgan import DCGAN, DCGANW9
-from bascule.objectives import GANLoss, TopK
-from bascule.penalties import R1
-from bascule.training.gan import Recipe
 
-PLAIN = Recipe()
+PLAIN = GANRecipe()
 
 
 def refused(said: str, **fields) -> None:
-    with pytest.raises(Refusal, match=said) as refusal:
-        PLAIN.but(**fields)
+    with pytest.raises(UserError, match=said) as refusal:
+        PLAIN.replace(**fields)
     assert "\n" not in str(refusal.value)
 
 
 def test_but_changes_what_it_names_and_nothing_else():
-    other = PLAIN.but(epochs=60, lr_D=1e-3)
-    told = {f.name: getattr(other, f.name) for f in dataclasses.fields(Recipe)}
-    expected = {f.name: getattr(PLAIN, f.name) for f in dataclasses.fields(Recipe)}
+    other = PLAIN.replace(epochs=60, lr_D=1e-3)
+    told = {f.name: getattr(other, f.name) for f in dataclasses.fields(GANRecipe)}
+    expected = {f.name: getattr(PLAIN, f.name) for f in dataclasses.fields(GANRecipe)}
     assert told == expected | {"epochs": 60, "lr_D": 1e-3}
-    assert Recipe() == PLAIN
+    assert GANRecipe() == PLAIN
 
 
 def test_but_with_nothing_is_the_same_recipe():
-    assert PLAIN.but() == PLAIN
+    assert PLAIN.replace() == PLAIN
 
 
 def test_an_unknown_field_is_refused_with_the_nearest_and_all_names():
-    with pytest.raises(Refusal) as refusal:
-        PLAIN.but(learning_rate_D=1)
+    with pytest.raises(UserError) as refusal:
+        PLAIN.replace(learning_rate_D=1)
     said = str(refusal.value)
     assert said.startswith("unknown recipe field 'learning_rate_D': ")
-    assert all(f.name in said for f in dataclasses.fields(Recipe))
-    with pytest.raises(Refusal, match=r"did you mean epochs\?"):
-        PLAIN.but(epoch=3)
+    assert all(f.name in said for f in dataclasses.fields(GANRecipe))
+    with pytest.raises(UserError, match=r"did you mean epochs\?"):
+        PLAIN.replace(epoch=3)
 
 
 def test_a_recipe_is_frozen():
@@ -55,8 +55,8 @@ def test_a_recipe_is_frozen():
 
 def test_equal_recipes_are_one_key():
     change = [PerfectG(3), NoiseOnReals(0.1)]
-    a = PLAIN.but(change=change, augment=[Flip(), Affine(degrees=10)])
-    b = PLAIN.but(change=tuple(change), augment=(Flip(), Affine(degrees=10)))
+    a = PLAIN.replace(change=change, augment=[Flip(), Affine(degrees=10)])
+    b = PLAIN.replace(change=tuple(change), augment=(Flip(), Affine(degrees=10)))
     assert a == b and len({a, b}) == 1
     assert a != PLAIN and len({a, PLAIN}) == 2
 
@@ -67,12 +67,12 @@ def test_equal_recipes_are_one_key():
     ids=["one", "list", "tuple", "iterator"],
 )
 def test_one_change_or_several_become_a_tuple(change):
-    assert PLAIN.but(change=change).change == (PerfectG(3),)
+    assert PLAIN.replace(change=change).change == (PerfectG(3),)
 
 
 def test_one_augmentation_becomes_a_tuple_too():
-    assert PLAIN.but(augment=Flip()).augment == (Flip(),)
-    assert PLAIN.but(augment=[]).augment == ()
+    assert PLAIN.replace(augment=Flip()).augment == (Flip(),)
+    assert PLAIN.replace(augment=[]).augment == ()
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_bad_numbers_are_refused_with_name_value_and_expectation(field, values, 
 @pytest.mark.parametrize("field", ["lr_D", "lr_G", "beta1", "beta2"])
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_numbers_are_finite(field, value):
-    refused(f"^{field}={value!r} in Recipe: Input should be a finite number", **{field: value})
+    refused(f"^{field}={value!r} in GANRecipe: Input should be a finite number", **{field: value})
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_sizes_that_do_not_match_are_refused_with_the_remedy(fields, said):
 
 
 def test_sizes_that_match_pass():
-    assert PLAIN.but(data=Faces(size=32), model=DCGAN(size=32)).model.size == 32
+    assert PLAIN.replace(data=Faces(size=32), model=DCGAN(size=32)).model.size == 32
 
 
 def test_a_change_beyond_the_end_is_refused():
@@ -153,10 +153,10 @@ def test_a_change_beyond_the_end_is_refused():
 
 
 def test_a_run_shortened_below_its_change_is_refused():
-    treated = PLAIN.but(change=PerfectG(at_epoch=60))
-    with pytest.raises(Refusal, match="never acts: the run has 60 epochs"):
-        treated.but(epochs=60)
-    assert treated.but(epochs=61).epochs == 61  # it acts in the last epoch
+    treated = PLAIN.replace(change=PerfectG(at_epoch=60))
+    with pytest.raises(UserError, match="never acts: the run has 60 epochs"):
+        treated.replace(epochs=60)
+    assert treated.replace(epochs=61).epochs == 61  # it acts in the last epoch
 
 
 def test_the_best_fakes_are_not_picked_from_pairs():

@@ -6,9 +6,9 @@ import io
 import pytest
 import torch
 
-from bascule.interventions import AdaptiveAugment, FakeHistory, Intervention, ResetD, Together
-from bascule.now import Lent, Now, generator
-from bascule.steps.gan import gan_step
+from bascule.core.context import Services, StepContext, generator
+from bascule.gan.step import gan_step
+from bascule.interventions import AdaptiveAugment, Compose, FakeHistory, Intervention, ResetD
 from bascule.training.state import State, begin
 
 
@@ -18,9 +18,9 @@ def real(step: int) -> torch.Tensor:
 
 def play(state: State, steps: int) -> None:
     for _ in range(steps):
-        now = Now(0, state.epoch, state.step)
+        context = StepContext(0, state.epoch, state.step)
         for name, value in gan_step(
-            state.trainer.game, real(state.step), now, Intervention()
+            state.trainer.game, real(state.step), context, Intervention()
         ).items():
             state.partial.setdefault(name, []).append(value)
         state.step += 1
@@ -43,9 +43,10 @@ def test_the_beginning_depends_on_the_seed_alone(tiny, same):
     torch.manual_seed(2)
     assert same(begin(tiny).state_dict(), first)
     assert same(
-        begin(tiny.but(epochs=9, lr_D=0.1, batch=4)).state_dict()["game"]["G"], first["game"]["G"]
+        begin(tiny.replace(epochs=9, lr_D=0.1, batch=4)).state_dict()["game"]["G"],
+        first["game"]["G"],
     )
-    assert not same(begin(tiny.but(seed=1)).state_dict(), first)
+    assert not same(begin(tiny.replace(seed=1)).state_dict(), first)
 
 
 def test_the_players_are_the_models_own_of_the_addressed_generator(tiny, same):
@@ -62,7 +63,7 @@ def test_beginning_leaves_the_global_generator_alone(tiny):
 
 
 def test_a_state_begins_at_zero_and_ready_to_learn(tiny):
-    state = begin(tiny.but(precision="bf16"))
+    state = begin(tiny.replace(precision="bf16"))
     assert (state.epoch, state.step, state.partial) == (0, 0, {})
     assert state.trainer.game.G.training and state.trainer.game.D.training
     assert (state.trainer.game.z_dim, state.trainer.game.precision) == (8, "bf16")
@@ -70,7 +71,7 @@ def test_a_state_begins_at_zero_and_ready_to_learn(tiny):
 
 
 def test_each_player_gets_its_own_learning_rate_and_the_betas(tiny):
-    game = begin(tiny.but(lr_D=4e-5, lr_G=4e-4, beta1=0.4, beta2=0.99)).trainer.game
+    game = begin(tiny.replace(lr_D=4e-5, lr_G=4e-4, beta1=0.4, beta2=0.99)).trainer.game
     for optimizer, net, lr in ((game.opt_D, game.D, 4e-5), (game.opt_G, game.G, 4e-4)):
         (group,) = optimizer.param_groups
         assert isinstance(optimizer, torch.optim.Adam)
@@ -80,7 +81,7 @@ def test_each_player_gets_its_own_learning_rate_and_the_betas(tiny):
 
 @pytest.mark.parametrize("fast", [True, False])
 def test_the_arithmetic_of_the_recipe_is_used(tiny, fast):
-    game = begin(tiny.but(channels_last=fast, fused_adam=fast)).trainer.game
+    game = begin(tiny.replace(channels_last=fast, fused_adam=fast)).trainer.game
     weight = game.D.layers[2].weight
     assert weight.is_contiguous(memory_format=torch.channels_last) == fast
     assert weight.is_contiguous() != fast
@@ -95,7 +96,7 @@ def test_a_state_goes_through_a_file_bit_for_bit(tiny, same):
     play(state, 3)
     state.epoch = 2
     saved = copy.deepcopy(state.state_dict())
-    other = begin(tiny.but(seed=5))
+    other = begin(tiny.replace(seed=5))
     other.load_state_dict(through_a_file(state.state_dict()))
     assert (other.epoch, other.step) == (2, 3)
     assert same(other.state_dict(), saved)
@@ -116,7 +117,7 @@ def test_the_scalars_of_an_unfinished_epoch_come_back_one_by_one(tiny):
         assert all(v.shape == () for v in other.partial[name])
 
 
-RULES = Together(
+RULES = Compose(
     (
         FakeHistory(size=16),
         AdaptiveAugment(target=-1.0, speed_images=50),
@@ -128,10 +129,10 @@ RULES = Together(
 def play_by_rules(state: State, steps: int) -> None:
     """As the loop: what is remembered and seen stands in the game."""
     for _ in range(steps):
-        lent = Lent(state.trainer.game.memory, state.trainer.game.seen)
-        now = Now(0, state.epoch, state.step, lent=lent)
-        scalars = gan_step(state.trainer.game, real(state.step), now, RULES)
-        state.trainer.game.seen = dict(scalars)
+        services = Services(state.trainer.game.memory, state.trainer.game.last_metrics)
+        context = StepContext(0, state.epoch, state.step, services=services)
+        scalars = gan_step(state.trainer.game, real(state.step), context, RULES)
+        state.trainer.game.last_metrics = dict(scalars)
         memory = {name: v for name, v in state.trainer.game.memory.items() if v.ndim == 0}
         for name, value in (scalars | memory).items():
             state.partial.setdefault(name, []).append(value)
@@ -140,8 +141,8 @@ def play_by_rules(state: State, steps: int) -> None:
 
 @pytest.mark.parametrize("steps", [1, 2, 5])
 def test_what_rules_remember_and_see_goes_through_a_file_bit_for_bit(tiny, same, steps):
-    recipe = tiny.but(lr_D=2e-3)
-    state, other = begin(recipe), begin(recipe.but(seed=5))
+    recipe = tiny.replace(lr_D=2e-3)
+    state, other = begin(recipe), begin(recipe.replace(seed=5))
     play_by_rules(state, steps)
     assert {name: tuple(v.shape) for name, v in state.trainer.game.memory.items()} == {
         "FakeHistory.0/pool": (min(8 * steps, 16), 3, 32, 32),
@@ -167,7 +168,7 @@ def test_what_rules_remember_and_see_goes_through_a_file_bit_for_bit(tiny, same,
 
 def test_a_new_game_remembers_and_has_seen_nothing(tiny, same):
     game = begin(tiny).trainer.game
-    assert game.memory == {} and game.seen == {}
+    assert game.memory == {} and game.last_metrics == {}
     G, D = game.fresh(generator(tiny.seed, "players"))
     assert same(dict(G.state_dict()), dict(game.G.state_dict()))
     assert same(dict(D.state_dict()), dict(game.D.state_dict()))
@@ -184,7 +185,7 @@ def test_a_checkpoint_does_not_bring_its_learning_rates(tiny, same):
     state = begin(tiny)
     play(state, 2)
     saved = through_a_file(state.state_dict())
-    other = begin(tiny.but(lr_D=1e-3, lr_G=2e-3, beta1=0.9, fused_adam=False))
+    other = begin(tiny.replace(lr_D=1e-3, lr_G=2e-3, beta1=0.9, fused_adam=False))
     other.load_state_dict(saved)
     for optimizer, lr in ((other.trainer.game.opt_D, 1e-3), (other.trainer.game.opt_G, 2e-3)):
         (group,) = optimizer.param_groups
@@ -197,7 +198,7 @@ def test_a_checkpoint_does_not_bring_its_learning_rates(tiny, same):
 
 def test_another_model_than_the_checkpoints_is_an_error(tiny):
     saved = begin(tiny).state_dict()
-    other = begin(tiny.but(model=type(tiny.model)(width=8, z_dim=8, size=32)))
+    other = begin(tiny.replace(model=type(tiny.model)(width=8, z_dim=8, size=32)))
     with pytest.raises(RuntimeError, match="size mismatch"):
         other.load_state_dict(saved)
 
@@ -207,12 +208,12 @@ def test_another_model_than_the_checkpoints_is_an_error(tiny):
 
 def test_the_average_is_the_recursion_written_by_hand(tiny, same):
     """p <- d p + (1 - d) G, BatchNorm statistics too; counts are copied, and G plays on as ever."""
-    game, quiet = begin(tiny.but(ema_half_life=20.0)).trainer.game, begin(tiny).trainer.game
+    game, quiet = begin(tiny.replace(ema_half_life=20.0)).trainer.game, begin(tiny).trainer.game
     expected = {k: v.clone() for k, v in game.G.state_dict().items()}
     for step in range(3):
-        gan_step(game, real(step), Now(0, 0, step), Intervention())
-        gan_step(quiet, real(step), Now(0, 0, step), Intervention())
-        game.follow(0.75)
+        gan_step(game, real(step), StepContext(0, 0, step), Intervention())
+        gan_step(quiet, real(step), StepContext(0, 0, step), Intervention())
+        game.update_ema(0.75)
         for name, value in game.G.state_dict().items():
             whole = name.endswith("num_batches_tracked")
             expected[name] = value.clone() if whole else 0.75 * expected[name] + 0.25 * value
@@ -223,21 +224,21 @@ def test_the_average_is_the_recursion_written_by_hand(tiny, same):
 
 
 def test_what_spectral_normalisation_remembers_is_copied(tiny):
-    game = begin(tiny.but(ema_half_life=20.0)).trainer.game
+    game = begin(tiny.replace(ema_half_life=20.0)).trainer.game
     game.average, game.G = copy.deepcopy(game.D), copy.deepcopy(game.D)
     torch.nn.utils.parametrizations.spectral_norm(game.average.layers[0])
     torch.nn.utils.parametrizations.spectral_norm(game.G.layers[0])
     game.G(real(0))
-    game.follow(0.5)
+    game.update_ema(0.5)
     for name, buffer in game.average.layers[0].named_buffers():
         assert torch.equal(buffer, game.G.layers[0].get_buffer(name))
 
 
 def test_an_average_goes_through_a_file_and_an_older_checkpoint_gives_G(tiny, same):
-    recipe = tiny.but(ema_half_life=20.0)
-    state, other, old = begin(recipe), begin(recipe.but(seed=5)), begin(tiny)
+    recipe = tiny.replace(ema_half_life=20.0)
+    state, other, old = begin(recipe), begin(recipe.replace(seed=5)), begin(tiny)
     play(state, 2)
-    state.trainer.game.follow(0.5)
+    state.trainer.game.update_ema(0.5)
     other.load_state_dict(through_a_file(state.state_dict()))
     assert same(other.trainer.game.average.state_dict(), state.trainer.game.average.state_dict())
     play(old, 1)

@@ -7,17 +7,17 @@ import pytest
 import torch
 from torch import nn
 
+from bascule.core.errors import UserError
 from bascule.data.faces import Faces
-from bascule.errors import Refusal
-from bascule.training.gan import Recipe
-from bascule.training.loop import Probe, train
-from bascule.training.recipe import AnyRecipe, as_recipe
+from bascule.gan.recipe import GANRecipe
+from bascule.training.loop import Callback, train
+from bascule.training.recipe import Recipe, as_recipe
 from bascule.training.state import begin
 from bascule.training.trainer import Batch, Trainer
 
 
 @dataclass(frozen=True)
-class MeanRecipe(AnyRecipe):
+class MeanRecipe(Recipe):
     """A network learns the mean picture."""
 
     data: Faces = Faces(n=20, size=32)
@@ -51,11 +51,11 @@ class MeanTrainer(Trainer[MeanRecipe]):
 IMAGES = torch.full((16, 3, 32, 32), 51, dtype=torch.uint8)
 
 
-class Rows(Probe):
+class Rows(Callback):
     def __init__(self) -> None:
         self.errors: list[float] = []
 
-    def epoch_done(self, record) -> None:
+    def on_epoch_end(self, record) -> None:
         self.errors.append(record.row["error"])
 
 
@@ -81,14 +81,14 @@ def test_what_a_kind_cannot_do_is_refused_in_one_line():
     trainer = recipe.build()
     assert not recipe.is_diagnosable and recipe.gan_objective is None and not recipe.code_layers
     assert trainer.generator is None and trainer.preview_judged() is None
-    with pytest.raises(Refusal, match="MeanRecipe draws from no latents"):
+    with pytest.raises(UserError, match="MeanRecipe draws from no latents"):
         trainer.sample(torch.zeros(1, 4))
-    with pytest.raises(Refusal, match="torchrun with a MeanRecipe"):
+    with pytest.raises(UserError, match="torchrun with a MeanRecipe"):
         recipe.check_processes(2)
     recipe.check_processes(1)
 
 
 def test_only_a_recipe_is_one():
-    assert as_recipe(Recipe(), "no") == Recipe()
-    with pytest.raises(Refusal, match="no recipe here"):
+    assert as_recipe(GANRecipe(), "no") == GANRecipe()
+    with pytest.raises(UserError, match="no recipe here"):
         as_recipe({"epochs": 3}, "no recipe here")

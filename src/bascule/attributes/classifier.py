@@ -32,12 +32,12 @@ from bascule.attributes.learning import (
 from bascule.attributes.network import Reader
 from bascule.attributes.reading import VERSION, AttributeClassifier, Reading, doubts, reading_of
 from bascule.attributes.renders import FRESH, LEARNT_FROM, draw
+from bascule.core.context import generator
+from bascule.core.errors import UserError, unknown
+from bascule.core.fields import check_fields
 from bascule.data import cache
 from bascule.data.images import ImageSet, Progress
 from bascule.data.styles import OPTIONS
-from bascule.errors import Refusal, unknown
-from bascule.now import generator
-from bascule.typed import check_fields
 
 TRUSTED = 0.95  # accuracy, plain and balanced, that an attribute needs to be used
 REFUSED = 0.05  # share of fresh renders, half of them damaged, that are out of vocabulary
@@ -58,7 +58,7 @@ class Budget:
     def __post_init__(self) -> None:
         check_fields(self)
         if min(self.renders, self.fresh) < 50 or self.epochs < 1:
-            raise Refusal(f"{self}: expected at least 50 renders, 50 fresh ones and 1 epoch")
+            raise UserError(f"{self}: expected at least 50 renders, 50 fresh ones and 1 epoch")
 
 
 def classifier(
@@ -66,14 +66,14 @@ def classifier(
 ) -> AttributeClassifier:
     """The classifier of ``style`` at ``size`` px: from the cache, or trained and kept there.
 
-    ``progress`` is told (images drawn and learnt from so far, in all). Raises Refusal for an
+    ``progress`` is told (images drawn and learnt from so far, in all). Raises UserError for an
     unknown style, a size that faces cannot have, a damaged file, a cache that cannot be written,
     and where no attribute can be read.
     """
     if style not in OPTIONS:
         raise unknown("style of faces", style, OPTIONS)
     if not 8 <= size <= 1024:
-        raise Refusal(f"a classifier of faces of {size} px: expected a size from 8 to 1024")
+        raise UserError(f"a classifier of faces of {size} px: expected a size from 8 to 1024")
     rules = budget or Budget()
     return kept(
         "attribute classifier",
@@ -107,7 +107,7 @@ def _trained(
     used = tuple(n for n, a in accuracy.items() if min(a.accuracy, a.balanced) >= TRUSTED)
     if not used:
         best = max(accuracy, key=lambda name: accuracy[name].balanced)
-        raise Refusal(
+        raise UserError(
             f"no attribute of {style} at {size} px can be read after {budget.renders} renders; the "
             f"best, {best}, is read right in {accuracy[best].balanced:.0%}: choose larger images"
         )

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import torch
 
-from bascule import atomic
-from bascule.errors import Refusal
+from bascule.core import atomic
+from bascule.core.errors import UserError
 
 T = TypeVar("T")
 
@@ -23,14 +23,14 @@ def kept(
 ) -> T:
     """What the file ``place`` holds; where there is none, what ``make()`` takes minutes to learn.
 
-    ``plain``: as tensors and plain values; ``opened``: back again. Raises :class:`Refusal` for a
+    ``plain``: as tensors and plain values; ``opened``: back again. Raises :class:`UserError` for a
     damaged file, and before anything is learnt where the cache cannot be written.
     """
     if place.exists():
         try:
             return opened(torch.load(place, weights_only=True))
         except Exception as error:  # pickle, zipfile and PyTorch raise many kinds
-            raise Refusal(
+            raise UserError(
                 f"damaged {what} {place} ({type(error).__name__}): delete the file, and it is "
                 "trained again"
             ) from None
@@ -46,8 +46,8 @@ def kept(
     return made
 
 
-def _unwritable(what: str, place: Path, error: OSError) -> Refusal:
-    return Refusal(
+def _unwritable(what: str, place: Path, error: OSError) -> UserError:
+    return UserError(
         f"cannot keep the {what} at {place}: {error.strerror}. Free some space there, or point "
         "BASCULE_DATA to another folder"
     )

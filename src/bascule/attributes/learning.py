@@ -13,9 +13,9 @@ from torch.nn import functional as F
 from bascule.attributes.damage import imperfect
 from bascule.attributes.network import Reader, seen
 from bascule.attributes.renders import Renders
+from bascule.core.context import generator
 from bascule.data.batches import epoch_order
 from bascule.data.images import Progress
-from bascule.now import generator
 
 BATCH = 64
 TOP_RATE = 4e-3

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bascule.attributes.learning import Accuracy, logits
 from bascule.attributes.network import Reader, digest_of
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 
 VERSION = 1  # of the code of classifiers: raised when one would come out different
 
@@ -69,12 +69,12 @@ class AttributeClassifier:
         """
         expected = (3, self.size, self.size)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != expected:
-            raise Refusal(
+            raise UserError(
                 f"images are {images.dtype} {images.shape}: this classifier reads uint8 "
                 f"(N, 3, {self.size}, {self.size})"
             )
         if not len(images):
-            raise Refusal("no images to read: give at least one")
+            raise UserError("no images to read: give at least one")
         told = dict(zip(self.categories, logits(self.reader, images), strict=True))
         return reading_of({name: told[name] for name in self.used}, self.categories, self.threshold)
 

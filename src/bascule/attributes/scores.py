@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bascule.attributes.reading import Reading
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics.categories import (
     Missing,
     beside_floor,
@@ -66,18 +66,18 @@ def attribute_scores(
     n = min(fakes, held-out); larger readings are cut into disjoint sets of n, and means over them
     are told (:func:`~bascule.metrics.categories.beside_floor`). ``missing`` names what is absent
     from all fakes together. All three readings are by one classifier; ``seed`` settles which image
-    goes into which set. Raises Refusal for fewer than 50 images or readings of other attributes.
+    goes into which set. Raises UserError for fewer than 50 images or readings of other attributes.
     """
     readings = {"fakes": fake, "training reals": train, "held-out reals": held_out}
     names = tuple(train.labels)
     for what, reading in readings.items():
         if len(reading) < LEAST_IMAGES:
-            raise Refusal(
+            raise UserError(
                 f"{len(reading)} {what}: attribute scores need at least {LEAST_IMAGES} images of "
                 "each kind; give more"
             )
         if tuple(reading.labels) != names:
-            raise Refusal(
+            raise UserError(
                 f"the {what} were read for {', '.join(reading.labels)}, the training reals for "
                 f"{', '.join(names)}: read all with one classifier"
             )

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bascule import __version__
-from bascule.errors import Refusal, lacks_memory, of_system
-from bascule.processes import processes, rank
+from bascule.core.errors import UserError, lacks_memory, of_system
+from bascule.core.processes import processes, rank
 
 TRUSTING = (  # verbs that may execute code of a run or a recipe
     *("run", "tune", "train", "resume", "fork", "ladder"),
@@ -56,19 +56,19 @@ def parser() -> argparse.ArgumentParser:
     from bascule.cli import (
         data,
         draw,
+        evaluate,
         experiment,
         generate,
-        ladder,
+        inspect,
         lists,
-        look,
-        measure,
-        play,
         remove,
-        sdpc,
-        theorise,
-        translate,
-        tune,
+        train,
     )
+    from bascule.ladder import cli as ladder
+    from bascule.sdpc import cli as sdpc
+    from bascule.theory import cli as theorise
+    from bascule.translation import cli as translate
+    from bascule.tuning import cli as tune
 
     top = _Parser(
         prog="bascule",
@@ -86,10 +86,10 @@ def parser() -> argparse.ArgumentParser:
     experiment.add(verbs)
     ladder.add(verbs)
     tune.add(verbs)
-    play.add(verbs)
-    look.add(verbs)
+    train.add(verbs)
+    inspect.add(verbs)
     remove.add(verbs)
-    measure.add(verbs)
+    evaluate.add(verbs)
     generate.add(verbs)
     translate.add(verbs)
     draw.add(verbs)
@@ -124,7 +124,7 @@ def main(arguments: list[str] | None = None) -> int:
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()  # what cannot be written is seen here, not after the end
-    except Refusal as refusal:
+    except UserError as refusal:
         if rank() > 0:  # the first process says the same, and torchrun ends all when one ends
             time.sleep(5)
             return 2
@@ -138,21 +138,21 @@ def main(arguments: list[str] | None = None) -> int:
     except (MemoryError, RuntimeError) as error:
         if not lacks_memory(error):
             raise
-        return _refused(Refusal(f"not enough memory ({error}): give smaller numbers"))
+        return _refused(UserError(f"not enough memory ({error}): give smaller numbers"))
 
 
 def _done(arguments: list[str] | None) -> int:
     args = parser().parse_args(arguments)
     if getattr(args, "trust", False):
-        from bascule.runs import trust
+        from bascule.core import trust
 
         trust.allow()
     if processes() > 1 and args.verb not in SHARED:
-        raise Refusal(f"torchrun with `bascule {args.verb}`: expected {', '.join(SHARED)}")
+        raise UserError(f"torchrun with `bascule {args.verb}`: expected {', '.join(SHARED)}")
     return args.do(args)
 
 
-def _refused(refusal: Refusal) -> int:
+def _refused(refusal: UserError) -> int:
     with suppress(OSError):  # standard error may be full or closed, too
         print(f"bascule: {' '.join(str(refusal).split())}", file=sys.stderr, flush=True)
     return 2

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bascule.cli.numbers import whole
+from bascule.core.errors import UserError
 from bascule.data.places import imported_sets, place
 from bascule.data.styles import OPTIONS
-from bascule.errors import Refusal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -153,7 +153,7 @@ def _show(args: argparse.Namespace) -> int:
             output.parent.mkdir(parents=True, exist_ok=True)
         _write_grid(images, output)
     except (OSError, ValueError) as error:
-        raise Refusal(f"cannot write the grid {output}: {error}") from None
+        raise UserError(f"cannot write the grid {output}: {error}") from None
     print(
         f"{images.name}: {len(images):,} images of {images.size} x {images.size} px, "
         f"{int(images.held_out.sum()):,} held out"

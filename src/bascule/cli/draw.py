@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bascule import atomic
 from bascule.cli.numbers import a_seed, an_epoch, real, whole
-from bascule.errors import Refusal
+from bascule.core import atomic
+from bascule.core.errors import UserError
 from bascule.runs.store import Run, Store
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def do_film(args: argparse.Namespace) -> int:
     _expect("--fps", args.fps, args.fps > 0, "a number > 0")
     epochs = sampled_epochs(run)
     if not epochs:
-        raise Refusal(f"{run.id} has no sample grids yet: train it first")
+        raise UserError(f"{run.id} has no sample grids yet: train it first")
     frames = [_titled(opened(run.sample(epoch)), f"epoch {epoch}") for epoch in epochs]
     last = [frames[-1]] * max(1, round(args.fps))  # rest a second on the end
     write_film([*frames, *last[1:]], path, args.fps)
@@ -99,8 +99,8 @@ def do_film(args: argparse.Namespace) -> int:
 def do_walk(args: argparse.Namespace) -> int:
     import torch
 
+    from bascule.core.context import generator
     from bascule.latents.paths import walk
-    from bascule.now import generator
     from bascule.reports.film import check_film, write_film
     from bascule.training.grid import grid
 
@@ -124,8 +124,8 @@ def do_walk(args: argparse.Namespace) -> int:
 def do_truncated(args: argparse.Namespace) -> int:
     import torch
 
+    from bascule.core.context import generator
     from bascule.latents.truncation import truncated
-    from bascule.now import generator
     from bascule.training.grid import grid
 
     run, path = _run_and_path(args)
@@ -145,11 +145,11 @@ def do_invert(args: argparse.Namespace) -> int:
     import torch
 
     from bascule.cli.progress import counter
+    from bascule.core.context import generator
     from bascule.data.batches import as_float, as_uint8
     from bascule.data.color import from_space, to_space
     from bascule.data.pictures import read_pictures
     from bascule.latents.inversion import invert
-    from bascule.now import generator
     from bascule.runs.generate import restored
     from bascule.training.grid import grid
 
@@ -157,7 +157,7 @@ def do_invert(args: argparse.Namespace) -> int:
     _expect("--steps", args.steps, args.steps >= 1, "a whole number >= 1")
     recipe, state = restored(run, args.epoch)
     if recipe.gan_objective is None or recipe.z_dim is None or state.trainer.generator is None:
-        raise Refusal(f"{run.id} is a run of {type(recipe).__name__}: expected one of a GAN")
+        raise UserError(f"{run.id} is a run of {type(recipe).__name__}: expected one of a GAN")
     names, pictures = read_pictures(args.images, recipe.data.size)
     given = torch.from_numpy(pictures)
     G = state.trainer.generator.eval().requires_grad_(False)
@@ -186,7 +186,7 @@ def _run_and_path(args: argparse.Namespace) -> tuple[Run, Path]:
     run = Store(args.runs).find(args.run)
     path = args.output or run.folder / args.file
     if not path.parent.is_dir():
-        raise Refusal(f"-o {path}: there is no folder {path.parent}")
+        raise UserError(f"-o {path}: there is no folder {path.parent}")
     return run, path
 
 
@@ -216,7 +216,7 @@ def _titled(picture: Image.Image, text: str) -> Image.Image:
 
 def _expect(name: str, value: float, holds: bool, expected: str) -> None:
     if not holds:
-        raise Refusal(f"{name} {value:g}: expected {expected}")
+        raise UserError(f"{name} {value:g}: expected {expected}")
 
 
 def _said(path: Path, more: str) -> int:

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bascule.cli.numbers import a_seed, whole
-from bascule.cli.play import add_settings, add_tensorboard, load, settings
-from bascule.errors import Refusal
+from bascule.cli.train import add_settings, add_tensorboard, load, settings
+from bascule.core.errors import UserError
 from bascule.runs.store import Run, Store, slug
 
 if TYPE_CHECKING:
     from bascule.data.images import ImageSet
     from bascule.data.source import Data
     from bascule.experiments.experiment import Experiment
-    from bascule.experiments.launch import Cluster, Here
+    from bascule.experiments.launchers import LocalLauncher, SubmititLauncher
     from bascule.experiments.schedule import Job, Results
 
 DESKTOPS = ("DISPLAY", "WAYLAND_DISPLAY")  # without one, a browser would take the terminal
@@ -98,17 +98,17 @@ def add_jobs(verb: argparse.ArgumentParser, told: str) -> None:
     verb.add_argument("--jobs", type=whole(10_000), metavar="N", help=told)
 
 
-def launcher_of(args: argparse.Namespace) -> Here | Cluster:
+def launcher_of(args: argparse.Namespace) -> LocalLauncher | SubmititLauncher:
     """Where the runs are trained."""
-    from bascule.experiments.launch import Cluster, Here
+    from bascule.experiments.launchers import LocalLauncher, SubmititLauncher
 
     if not args.cluster:
         if args.job_set:
-            raise Refusal(f"--job-set {args.job_set[0]} without --cluster: give --cluster slurm")
-        return Here(args.jobs)
+            raise UserError(f"--job-set {args.job_set[0]} without --cluster: give --cluster slurm")
+        return LocalLauncher(args.jobs)
     folder = (args.runs / "jobs").resolve()
     at_once = 8 if args.jobs is None else args.jobs
-    return Cluster(args.cluster, folder, at_once, settings(args.job_set, "--job-set"))
+    return SubmititLauncher(args.cluster, folder, at_once, settings(args.job_set, "--job-set"))
 
 
 def do_run(args: argparse.Namespace) -> int:
@@ -135,7 +135,7 @@ def do_pack(args: argparse.Namespace) -> int:
             shown += [run for run, seed in finished.items() if seed == min(finished.values())]
         print(f"{found.name}: {len(finished)} of {len(jobs)} runs are finished")
     if not runs:
-        raise Refusal(f"no run of {args.experiment} is finished: there is nothing to pack")
+        raise UserError(f"no run of {args.experiment} is finished: there is nothing to pack")
     args.output.parent.mkdir(parents=True, exist_ok=True)
     pack(runs, args.output, shown)
     print(f"pack: {args.output}, {args.output.stat().st_size / 1e6:.1f} MB")
@@ -157,8 +157,8 @@ def do_unpack(args: argparse.Namespace) -> int:
 
 def _known(args: argparse.Namespace) -> list[Experiment]:
     """The experiments that are asked for; refused before any of them runs."""
+    from bascule.core.user_code import said
     from bascule.experiments import experiment as experiments
-    from bascule.runs.brought import said
 
     check_seeds(args.seeds or ())
     paths = experiments.find_files(args.experiment)
@@ -167,7 +167,7 @@ def _known(args: argparse.Namespace) -> list[Experiment]:
         args.set = [f"data={said(_data_of(args.data, known))}", *args.set]
         args.data = None
     if tensorboard := getattr(args, "tensorboard", False):
-        from bascule.training.probes import check_tensorboard
+        from bascule.training.callbacks import check_tensorboard
 
         check_tensorboard()
     found = [each.with_settings(settings(args.set)) for each in known]
@@ -176,7 +176,7 @@ def _known(args: argparse.Namespace) -> list[Experiment]:
 
 def _data_of(name: str, known: Sequence[Experiment]) -> Data:
     """What ``--data`` names, for the arms of these experiments."""
-    from bascule.cli.play import named_data, named_sets
+    from bascule.cli.train import named_data, named_sets
 
     recipes = [recipe for found in known for recipe in found.arms.values()]
     sizes, kinds = (
@@ -184,7 +184,7 @@ def _data_of(name: str, known: Sequence[Experiment]) -> Data:
         {recipe.image_sets for recipe in recipes},
     )
     if len(sizes) > 1 or len(kinds) > 1:
-        raise Refusal(
+        raise UserError(
             f"--data {name}: the arms differ in size or kind of image sets; "
             "run one experiment, or say --set data=..."
         )
@@ -215,12 +215,12 @@ def _digests(sets: dict[object, ImageSet]) -> dict[object, str]:
 def _each(args: argparse.Namespace, train: bool) -> int:
     """One experiment, or all of a folder one after the other and then their summary."""
     from bascule.data.images import credits_of
-    from bascule.experiments.launch import Here
+    from bascule.experiments.launchers import LocalLauncher
     from bascule.experiments.measurable import check_measurable
     from bascule.experiments.schedule import find_runs, gather
 
     known = _known(args)
-    launcher = launcher_of(args) if train else Here()
+    launcher = launcher_of(args) if train else LocalLauncher()
     top = Path(args.experiment).name if len(known) > 1 else ""
     folder = args.note or args.runs / "notes" / _note_name(top or known[0].name, known[0], args)
     emptier = False
@@ -233,7 +233,7 @@ def _each(args: argparse.Namespace, train: bool) -> int:
             sets = images_of(jobs)
             if train:
                 check_measurable(found, sets)
-        except Refusal as refusal:
+        except UserError as refusal:
             if not top:
                 raise
             print(f"{found.name} is left out: {refusal}", file=sys.stderr)
@@ -293,7 +293,7 @@ def may_replace(
     now = made_of(run for results in told for run in results.every_run)
     try:
         protect(folder, stem, now, how, only_from_nothing=train)
-    except Refusal as refusal:
+    except UserError as refusal:
         if train and stem == "note":
             for results in told:
                 _say_failures(results)
@@ -305,7 +305,7 @@ def may_replace(
 def check_seeds(seeds: Sequence[int]) -> None:
     """Refuse a seed that is given twice."""
     if len(set(seeds)) < len(seeds):
-        raise Refusal(f"--seeds {' '.join(map(str, seeds))}: expected different seeds")
+        raise UserError(f"--seeds {' '.join(map(str, seeds))}: expected different seeds")
 
 
 def interrupted() -> int:
@@ -319,7 +319,7 @@ def train_all(
     jobs: list[Job],
     sets: dict[object, ImageSet],
     store: Store,
-    launcher: Here | Cluster | None = None,
+    launcher: LocalLauncher | SubmititLauncher | None = None,
 ) -> bool:
     """Train and measure what is missing, and say before what cannot be measured; False when
     interrupted."""

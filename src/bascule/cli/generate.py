@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bascule import atomic
 from bascule.cli.numbers import a_seed, an_epoch, whole
-from bascule.errors import Refusal
+from bascule.core import atomic
+from bascule.core.errors import UserError
 from bascule.runs.store import Store
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ def do_generate(args: argparse.Namespace) -> int:
     from bascule.runs.generate import drawn_in_parts, restored
 
     if args.n < 1:
-        raise Refusal(f"-n {args.n}: expected at least 1 picture")
+        raise UserError(f"-n {args.n}: expected at least 1 picture")
     folder = args.output
     if folder.is_dir() and not args.force and any(folder.iterdir()):
-        raise Refusal(f"-o {folder} holds files already: give another folder, or --force")
+        raise UserError(f"-o {folder} holds files already: give another folder, or --force")
     run = Store(args.runs).find(args.run)
     _, state = restored(run, args.epoch)
     credit = _credit(run, state.epoch, args)
@@ -67,12 +67,12 @@ def do_generate(args: argparse.Namespace) -> int:
 
 def _credit(run: Run, epoch: int, args: argparse.Namespace) -> str:
     """Where the pictures come from, and the credit that the images which were learnt from ask."""
-    from bascule.cli.play import load_images
+    from bascule.cli.train import load_images
 
     try:
         images = load_images(run.playable.data)
         credit = images.credit or f"no credit is recorded for the image set {images.name}"
-    except Refusal:  # the pictures can be drawn without it
+    except UserError:  # the pictures can be drawn without it
         credit = f"unknown: the image set {run.recipe.data} is not on this machine"
     return (
         f"Drawn by G of the run {run.id} after {epoch} epochs, seed {args.seed}, with bascule.\n"

@@ -27,7 +27,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
 
 def do_presets(args: argparse.Namespace) -> int:
-    from bascule.cli.play import trained
+    from bascule.cli.train import trained
     from bascule.presets import SDPC_PRESETS
 
     recipes = trained() | SDPC_PRESETS  # the latter are learnt by `sdpc fit`
@@ -65,8 +65,8 @@ def do_experiments(args: argparse.Namespace) -> int:
 
 
 def do_interventions(args: argparse.Namespace) -> int:
+    from bascule.core.class_names import plugin_classes
     from bascule.interventions import INTERVENTIONS, Intervention
-    from bascule.runs.names import plugin_classes
 
     more = (kind for kind in plugin_classes().values() if issubclass(kind, Intervention))
     return _tell_classes((*INTERVENTIONS, *more))

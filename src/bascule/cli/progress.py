@@ -31,7 +31,7 @@ from bascule.training.pace import Pace
 
 if TYPE_CHECKING:
     from bascule.experiments.schedule import Job
-    from bascule.training.recipe import AnyRecipe
+    from bascule.training.recipe import Recipe
 
 FIRST_S, EVERY_S = 5.0, 60.0  # of the plain lines
 WIDE = 110  # columns of a terminal on which all is shown
@@ -96,7 +96,7 @@ def about(task: Task) -> str:
 class Bar(Pace):
     """A bar over the epochs of one run; plain lines where there is no terminal."""
 
-    def __init__(self, recipe: AnyRecipe, steps: int, progress: Progress, task: TaskID) -> None:
+    def __init__(self, recipe: Recipe, steps: int, progress: Progress, task: TaskID) -> None:
         super().__init__(recipe, steps)
         self.progress, self.id = progress, task
         self.task = next(each for each in progress.tasks if each.id == task)
@@ -111,8 +111,8 @@ class Bar(Pace):
         self.progress.update(self.id, completed=epoch, speed=speed, scores=told)
         self._line(f"epoch {epoch:.1f} of {self.recipe.epochs}", speed, told, about(self.task))
 
-    def working(self, what: str, done: int, of: int) -> None:
-        super().working(what, done, of)
+    def on_progress(self, what: str, done: int, of: int) -> None:
+        super().on_progress(what, done, of)
         told = f"{what}: {done} of {of}"
         self.progress.update(self.id, speed=told)
         self._line(told)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.runs.store import Run, Store
 
 
@@ -27,12 +27,12 @@ def do_remove(args: argparse.Namespace) -> int:
     runs = list({run.id: run for text in args.run for run in [_found(store, text)]}.values())
     for run in runs:
         if run.is_locked():
-            raise Refusal(f"{run.id} is being trained: stop it first")
+            raise UserError(f"{run.id} is being trained: stop it first")
     _check_forks(store, runs)
     told = [f"{run.id} ({_size(run.folder) / 1e6:.1f} MB)" for run in runs]
     if not args.yes:
         if not sys.stdin.isatty():
-            raise Refusal(f"rm {', '.join(told)}: give --yes to delete without being asked")
+            raise UserError(f"rm {', '.join(told)}: give --yes to delete without being asked")
         print("\n".join(told), file=sys.stderr)
         print(f"delete {_count(runs)}? [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
@@ -54,7 +54,7 @@ def _found(store: Store, text: str) -> Run:
         run = store.find(text)
     place = store.root / run.id
     if place.is_symlink() or run.folder.resolve() != place.resolve() or not place.is_dir():
-        raise Refusal(f"{run.folder} is no folder in {store.root}: delete it yourself")
+        raise UserError(f"{run.folder} is no folder in {store.root}: delete it yourself")
     return Run(place)
 
 
@@ -64,10 +64,10 @@ def _check_forks(store: Store, runs: Sequence[Run]) -> None:
     for other in store.runs():
         try:
             parent = other.fork.parent if other.fork else ""
-        except Refusal:  # it cannot be read, so nothing needs its parent
+        except UserError:  # it cannot be read, so nothing needs its parent
             continue
         if parent in going and other.id not in going:
-            raise Refusal(f"{other.id} is a fork of {parent}: delete it first, or name both")
+            raise UserError(f"{other.id} is a fork of {parent}: delete it first, or name both")
 
 
 def _remove(run: Run) -> None:

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bascule.errors import Refusal, unknown
-from bascule.typed import Open, check_fields
+from bascule.core.errors import UserError, unknown
+from bascule.core.fields import Open, check_fields
 
 
 class Augmentation(Open):
@@ -38,7 +38,7 @@ class Flip(Augmentation):
     def __post_init__(self) -> None:
         check_fields(self)
         if not 0 <= self.p <= 1:
-            raise Refusal(f"Flip(p={self.p}): expected a probability in [0, 1]")
+            raise UserError(f"Flip(p={self.p}): expected a probability in [0, 1]")
 
     def __call__(self, x: Tensor, rng: torch.Generator) -> Tensor:
         flipped = _uniform((len(x), 1, 1, 1), rng).to(x.device) < self.p
@@ -80,15 +80,17 @@ class Affine(Augmentation):
     def __post_init__(self) -> None:
         check_fields(self)
         if not 0 <= self.degrees <= 180:
-            raise Refusal(f"Affine(degrees={self.degrees}): expected a largest angle in [0, 180]")
+            raise UserError(f"Affine(degrees={self.degrees}): expected a largest angle in [0, 180]")
         if not 0 <= self.translate <= 1:
-            raise Refusal(
+            raise UserError(
                 f"Affine(translate={self.translate}): expected a fraction of the side, in [0, 1]"
             )
         if len(self.scale) != 2 or not 0 < self.scale[0] <= self.scale[1] < math.inf:
-            raise Refusal(f"Affine(scale={self.scale}): expected (low, high) with 0 < low <= high")
+            raise UserError(
+                f"Affine(scale={self.scale}): expected (low, high) with 0 < low <= high"
+            )
         if not 0 <= self.shear < 90:
-            raise Refusal(f"Affine(shear={self.shear}): expected a largest angle in [0, 90)")
+            raise UserError(f"Affine(shear={self.shear}): expected a largest angle in [0, 90)")
         _check_fill(self.fill)
 
     def __call__(self, x: Tensor, rng: torch.Generator) -> Tensor:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
-from bascule.errors import Refusal
-from bascule.now import generator
+from bascule.core.context import generator
+from bascule.core.errors import UserError
 
 
 def epoch_order(n: int, batch: int, seed: int, epoch: int) -> Tensor:
@@ -64,9 +64,9 @@ def as_uint8(x: Tensor) -> Tensor:
 
 def _check(n: int, batch: int) -> None:
     if batch < 1:
-        raise Refusal(f"batch={batch}: expected at least 1 image per batch")
+        raise UserError(f"batch={batch}: expected at least 1 image per batch")
     if n < batch:
-        raise Refusal(
+        raise UserError(
             f"batch={batch} does not fit a set of {n} images: "
             f"choose a batch of at most {n}, or add images"
         )

@@ -22,12 +22,12 @@ from typing import Any
 
 import numpy as np
 
-from bascule import atomic
+from bascule.core import atomic
+from bascule.core.errors import UserError
+from bascule.core.reading import read_json
 from bascule.data.images import ImageSet, digest_of, in_chunks
 from bascule.data.near_duplicates import HELD_OUT, held_out_split, near_duplicate_groups, twins
 from bascule.data.places import root
-from bascule.errors import Refusal
-from bascule.reading import read_json
 
 FORMAT = 1
 HEADER_BYTES = 128
@@ -47,7 +47,7 @@ def made(name: str, rules: Mapping[str, Any]) -> Path:
 
 
 def about(entry: Path) -> dict[str, Any]:
-    """What ``about.json`` of ``entry`` says. Raises Refusal when it is missing or damaged."""
+    """What ``about.json`` of ``entry`` says. Raises UserError when it is missing or damaged."""
     try:
         facts = read_json(entry / "about.json", most=2**30)  # it lists near duplicates
         facts["name"], facts["credit"], facts["digest"]
@@ -62,8 +62,8 @@ def about(entry: Path) -> dict[str, Any]:
 def open_entry(entry: Path) -> ImageSet:
     """The image set kept in ``entry``, pixels memory-mapped read-only.
 
-    Pixels are compared with their digest (about 0.1 s per 10,000 images of 64 px). Raises Refusal,
-    saying what to delete, when anything is missing or differs.
+    Pixels are compared with their digest (about 0.1 s per 10,000 images of 64 px). Raises
+    UserError, saying what to delete, when anything is missing or differs.
     """
     facts = about(entry)
     try:
@@ -79,12 +79,12 @@ def open_entry(entry: Path) -> ImageSet:
         raise _damaged(entry, "images.npy differs from its digest")
     try:
         return ImageSet(facts["name"], pixels, held_out, labels, facts["digest"], facts["credit"])
-    except Refusal as error:
+    except UserError as error:
         raise _damaged(entry, str(error)) from None
 
 
-def _damaged(entry: Path, why: str) -> Refusal:
-    return Refusal(f"damaged image set: {why}. Delete the folder {entry} and make it again")
+def _damaged(entry: Path, why: str) -> UserError:
+    return UserError(f"damaged image set: {why}. Delete the folder {entry} and make it again")
 
 
 class Draft:
@@ -167,7 +167,7 @@ def draft(entry: Path, size: int, replace: bool = False) -> Iterator[Draft]:
     """A draft that takes the place of ``entry`` once finished, and vanishes otherwise.
 
     It vanishes when the block raises, or ends without :meth:`Draft.finish`. When another process
-    was first, its entry stays and this draft is dropped, unless ``replace``. Raises Refusal when
+    was first, its entry stays and this draft is dropped, unless ``replace``. Raises UserError when
     the disk is full or the cache cannot be written.
     """
     sketch: Draft | None = None
@@ -183,7 +183,7 @@ def draft(entry: Path, size: int, replace: bool = False) -> Iterator[Draft]:
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
-        raise Refusal(
+        raise UserError(
             f"cannot write the image cache {root()}: {error.strerror}. "
             "Free some space there, or point BASCULE_DATA to another folder"
         ) from None

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from bascule.errors import unknown
+from bascule.core.errors import unknown
 
 # Linear sRGB to CIE XYZ, and the white point D65 (IEC 61966-2-1).
 _XYZ = torch.tensor(

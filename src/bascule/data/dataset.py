@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from bascule.core.errors import UserError
+from bascule.core.fields import check_fields
 from bascule.data.images import ImageSet, Progress, from_dataset
 from bascule.data.source import DataSource
-from bascule.errors import Refusal
-from bascule.typed import check_fields
 
 
 @dataclass(frozen=True)
@@ -28,21 +28,21 @@ class FromDataset(DataSource):
         check_fields(self)
 
     def load(self, progress: Progress | None = None) -> ImageSet:
-        """The images, in memory. Raises Refusal where ``of`` makes no dataset of such images."""
+        """The images, in memory. Raises UserError where ``of`` makes no dataset of such images."""
         name = getattr(self.of, "__name__", type(self.of).__name__)
         dataset = self.of
         if not hasattr(dataset, "__getitem__") or isinstance(dataset, type):
             try:
                 dataset = dataset()
             except TypeError as error:
-                raise Refusal(
+                raise UserError(
                     f"{name} makes no dataset: {error}; give a function without arguments that does"
                 ) from error
         if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
-            raise Refusal(f"{name} makes no dataset: expected one with a length and items")
+            raise UserError(f"{name} makes no dataset: expected one with a length and items")
         images = from_dataset(name, dataset)
         if images.size != self.size:
-            raise Refusal(
+            raise UserError(
                 f"the images of {name} are {images.size} px, not {self.size} px: resize them in "
                 f"the dataset, or set data.size={images.size} and model.size={images.size}"
             )

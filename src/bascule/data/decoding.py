@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 
 FORMATS = (
     *("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM", "JPEG2000"),
@@ -82,14 +82,14 @@ def decode_whole(stored: bytes | np.ndarray, size: int) -> np.ndarray:
 def opened(stored: bytes | Path) -> Image.Image:
     """The picture in file bytes, or in a file of ours, by an allowed format; not yet decoded.
 
-    Raises :class:`NotAPicture` for bytes in no such format, Refusal for such a file, and what
+    Raises :class:`NotAPicture` for bytes in no such format, UserError for such a file, and what
     Pillow raises for a broken header.
     """
     if isinstance(stored, Path):
         try:
             return Image.open(stored, formats=_formats())
         except UnidentifiedImageError:
-            raise Refusal(f"{stored} is not a picture in a known format") from None
+            raise UserError(f"{stored} is not a picture in a known format") from None
     try:
         return Image.open(io.BytesIO(stored), formats=_formats())
     except UnidentifiedImageError:

@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from bascule.core.errors import UserError, unknown
+from bascule.core.fields import added_field, check_fields
 from bascule.data import cache
 from bascule.data.images import ImageSet, Progress
 from bascule.data.near_duplicates import HELD_OUT
 from bascule.data.source import DataSource
 from bascule.data.styles import OPTIONS
-from bascule.errors import Refusal, unknown
-from bascule.typed import check_fields, later
 
 GEOMETRY = ("scale", "rotate", "translateX", "translateY")
 DRAWN_AT_ONCE = 250
@@ -45,26 +45,26 @@ class Faces(DataSource):
     size: int = 64
     style: str = "micah"
     held_out: float = HELD_OUT
-    first: int = later(0)
+    first: int = added_field(0)
 
     def __post_init__(self) -> None:
         check_fields(self)
         if self.style not in OPTIONS:
             raise unknown("style of faces", self.style, OPTIONS)
         if not 2 <= self.n <= cache.MOST_MADE or not 8 <= self.size <= 1024:
-            raise Refusal(
+            raise UserError(
                 f"Faces(n={self.n}, size={self.size}): expected n >= 2 and size from 8 to 1024; "
                 f"n is at most {cache.MOST_MADE:,}"
             )
         if not 0 < self.held_out < 1:
-            raise Refusal(f"Faces(held_out={self.held_out}): expected a share between 0 and 1")
+            raise UserError(f"Faces(held_out={self.held_out}): expected a share between 0 and 1")
         if not 0 <= self.first <= MOST:
-            raise Refusal(f"Faces(first={self.first}): expected a number from 0 to {MOST}")
+            raise UserError(f"Faces(first={self.first}): expected a number from 0 to {MOST}")
 
     def load(self, progress: Progress | None = None) -> ImageSet:
         """The set from the cache; drawn first if needed, 2 to 6 ms an image at 64 px.
 
-        ``progress`` is told (images done, images in all). Raises Refusal when the cache is
+        ``progress`` is told (images done, images in all). Raises UserError when the cache is
         damaged or cannot be written.
         """
         rules: dict[str, Any] = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bascule.core.errors import UserError
 from bascule.data.imported import Progress, Report, import_images
-from bascule.errors import Refusal
 
 KAGGLE_SET = "kostastokis/simpsons-faces"
 LICENCE = (
@@ -28,22 +28,22 @@ def fetch_simpsons(
 ) -> Report:
     """Download the set through ``kagglehub`` (optional) and import it as ``name``.
 
-    Raises Refusal, saying what to do, when the terms are not accepted, kagglehub is missing, or
+    Raises UserError, saying what to do, when the terms are not accepted, kagglehub is missing, or
     the download fails; and for whatever :func:`import_images` refuses.
     """
     if not accept_licence:
-        raise Refusal(f"{LICENCE} If you agree, run again with --accept-licence")
+        raise UserError(f"{LICENCE} If you agree, run again with --accept-licence")
     try:
         import kagglehub
     except ImportError:
-        raise Refusal(
+        raise UserError(
             f'kagglehub is not installed: pip install "bascule[kaggle]", {_hand()}'
         ) from None
     try:
         folder = kagglehub.dataset_download(KAGGLE_SET)
     except Exception as error:  # kagglehub's own errors, and those of the network below it
         first_line = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise Refusal(
+        raise UserError(
             f"the download from Kaggle failed ({first_line}): try again, {_hand()}"
         ) from None
     return import_images(

@@ -22,12 +22,12 @@ from typing import Any
 
 import numpy as np
 
+from bascule.core.context import address
+from bascule.core.errors import UserError
+from bascule.core.fields import check_fields
 from bascule.data import cache
 from bascule.data.images import ImageSet, Progress
 from bascule.data.source import DataSource
-from bascule.errors import Refusal
-from bascule.now import address
-from bascule.typed import check_fields
 
 # Where parameters are drawn, uniformly: (low, high) of a, b, c, d.
 RANGES = ((0.0, 3.0), (-3.0, 3.0), (-0.5, 1.5), (-0.5, 1.5))
@@ -58,7 +58,7 @@ class Fractals(DataSource):
     def __post_init__(self) -> None:
         check_fields(self)
         if not 2 <= self.n <= cache.MOST_MADE or not 8 <= self.size <= 512:
-            raise Refusal(
+            raise UserError(
                 f"Fractals(n={self.n}, size={self.size}): expected n >= 2 and size from 8 to 512; "
                 f"n is at most {cache.MOST_MADE:,}"
             )
@@ -66,7 +66,7 @@ class Fractals(DataSource):
     def load(self, progress: Progress | None = None) -> ImageSet:
         """The set from the cache; computed first if needed.
 
-        ``progress`` is told (images done, images in all). Raises Refusal when the cache is
+        ``progress`` is told (images done, images in all). Raises UserError when the cache is
         damaged or cannot be written.
         """
         rules = {

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from bascule.core.errors import UserError, unknown
 from bascule.data.batches import as_float
 from bascule.data.near_duplicates import held_out_split, near_duplicate_groups
-from bascule.errors import Refusal, unknown
 
 Split = Literal["train", "held_out", "all"]
 Progress = Callable[[int, int], None]  # told (images done, images in all)
@@ -42,13 +42,13 @@ class ImageSet:
     def __post_init__(self) -> None:
         shape, n = self.pixels.shape, len(self.pixels)
         if self.pixels.dtype != np.uint8 or len(shape) != 4 or shape[1] != 3:
-            raise Refusal(
+            raise UserError(
                 f"images of {self.name!r}: expected uint8 (N, 3, H, W), "
                 f"got {self.pixels.dtype} {shape}"
             )
         wrong = [name for name, values in self.labels.items() if values.shape != (n,)]
         if self.held_out.shape != (n,) or self.held_out.dtype != np.bool_ or wrong:
-            raise Refusal(
+            raise UserError(
                 f"image set {self.name!r}: the held-out mask (bool) and every label must have "
                 f"shape ({n},); wrong: {', '.join(wrong) or 'held_out'}"
             )
@@ -116,7 +116,7 @@ def from_dataset(name: str, dataset: Any, credit: str = "") -> ImageSet:
     """
     n = len(dataset)
     if n < 2:
-        raise Refusal(f"dataset {name!r} has {n} images: at least 2 are needed")
+        raise UserError(f"dataset {name!r} has {n} images: at least 2 are needed")
     pictures: list[np.ndarray] = []
     labels: list[Any] = []
     for position in range(n):
@@ -126,13 +126,13 @@ def from_dataset(name: str, dataset: Any, credit: str = "") -> ImageSet:
             labels += rest[:1]
         pictures.append(_picture(name, position, item))
         if pictures[-1].shape != pictures[0].shape or pictures[-1].dtype != pictures[0].dtype:
-            raise Refusal(
+            raise UserError(
                 f"dataset {name!r}: image {position} is {_told(pictures[-1])} but image 0 is "
                 f"{_told(pictures[0])}; resize them to one square first"
             )
     pixels = _as_uint8(name, np.stack(pictures))
     if labels and len(labels) != n:
-        raise Refusal(f"dataset {name!r}: {len(labels)} of {n} items have a label: all or none")
+        raise UserError(f"dataset {name!r}: {len(labels)} of {n} items have a label: all or none")
     return ImageSet(
         name=name,
         pixels=pixels,
@@ -154,21 +154,21 @@ def _picture(name: str, position: int, item: Any) -> np.ndarray:
         try:
             item = torch.from_numpy(np.array(as_rgb(item))).permute(2, 0, 1)
         except AttributeError:
-            raise Refusal(
+            raise UserError(
                 f"dataset {name!r}: item {position} is a {type(item).__name__}; expected a "
                 "tensor, a PIL picture, or a tuple (image, label)"
             ) from None
         except ValueError as error:
-            raise Refusal(f"dataset {name!r}: the picture of item {position}: {error}") from None
+            raise UserError(f"dataset {name!r}: the picture of item {position}: {error}") from None
     if item.dim() == 2:
         item = item[None]
     if item.dim() != 3 or item.shape[0] not in (1, 3) or item.shape[1] != item.shape[2]:
-        raise Refusal(
+        raise UserError(
             f"dataset {name!r}: image {position} has shape {tuple(item.shape)}; expected a square "
             "(3, H, H), (1, H, H) or (H, H)"
         )
     if item.dtype != torch.uint8 and not item.is_floating_point():
-        raise Refusal(f"dataset {name!r}: image {position} is {item.dtype}; use uint8 or float")
+        raise UserError(f"dataset {name!r}: image {position} is {item.dtype}; use uint8 or float")
     item = item if item.dtype == torch.uint8 else item.float()
     return item.detach().cpu().expand(3, -1, -1).numpy()
 
@@ -178,7 +178,7 @@ def _as_uint8(name: str, pictures: np.ndarray) -> np.ndarray:
         return pictures
     low, high = float(pictures.min()), float(pictures.max())
     if not (low >= -1.0 and high <= 1.0):  # so put, NaN is refused too
-        raise Refusal(
+        raise UserError(
             f"dataset {name!r}: float values span [{low:g}, {high:g}]; expected [0, 1] or [-1, 1] "
             "(uint8 tensors may use [0, 255])"
         )

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
+from bascule.core.errors import UserError
 from bascule.data import cache
 from bascule.data.decoding import NotAPicture, decode
 from bascule.data.images import ImageSet, Progress
 from bascule.data.places import imported_sets, place
 from bascule.data.source import DataSource
 from bascule.data.sources import Found, open_source
-from bascule.errors import Refusal
 
 RESERVED = ("faces", "fractals")
 SIZES = range(8, 1025)
@@ -37,7 +37,7 @@ class Imported(DataSource):
     def load(self, progress: Progress | None = None) -> ImageSet:
         """The set from the cache; ``progress`` is never called, since nothing is computed.
 
-        Raises Refusal when there is no such set or size, or when the entry is damaged.
+        Raises UserError when there is no such set or size, or when the entry is damaged.
         """
         entry = place(self.name, self.size)
         if entry.exists():
@@ -46,11 +46,11 @@ class Imported(DataSource):
         how = f"bascule data import FOLDER --name {self.name} --size {self.size}"
         if self.name in sets:
             sizes = ", ".join(map(str, sets[self.name]))
-            raise Refusal(
+            raise UserError(
                 f"image set {self.name!r} was imported at size {sizes}, not {self.size}; "
                 f"use one of these or run: {how}"
             )
-        raise Refusal(
+        raise UserError(
             f"no image set {self.name!r}; imported: {', '.join(sets) or 'none yet'}. "
             f"To import one: {how}"
         )
@@ -94,24 +94,24 @@ def import_images(
     whole groups at a time. Files that are no pictures, neither by name nor by content, are left out
     and counted by kind.
 
-    Raises Refusal when there are fewer than two images; when some cannot be read, are smaller than
-    8 x 8 or larger than 50 million pixels (``skip_corrupt`` leaves these out); when ``name`` is
-    taken by other content (``replace`` overwrites it); and for what :func:`open_source` refuses.
+    Raises UserError when there are fewer than two images; when some cannot be read, are smaller
+    than 8 x 8 or larger than 50 million pixels (``skip_corrupt`` leaves these out); when ``name``
+    is taken by other content (``replace`` overwrites it); and for what :func:`open_source` refuses.
     """
     started = time.monotonic()
     entry = place(name, size)
     if name.lower() in RESERVED:
-        raise Refusal(f"the name {name!r} is that of a built-in set: choose another")
+        raise UserError(f"the name {name!r} is that of a built-in set: choose another")
     if size not in SIZES:
-        raise Refusal(f"size {size}: expected {SIZES[0]} to {SIZES[-1]} pixels")
+        raise UserError(f"size {size}: expected {SIZES[0]} to {SIZES[-1]} pixels")
     path = Path(path).expanduser()
     with open_source(path) as found, cache.draft(entry, size, replace=replace) as draft:
         source_digest, corrupt, left_out = _prepare(found, draft, progress)
         images = draft.n + len(corrupt)
         if not images:
-            raise Refusal(f"no images in {path}: {told(left_out) or 'it is empty'}")
+            raise UserError(f"no images in {path}: {told(left_out) or 'it is empty'}")
         if images == 1:
-            raise Refusal(f"only one image in {path}: at least 2 are needed")
+            raise UserError(f"only one image in {path}: at least 2 are needed")
         _check_corrupt(path, draft.n, corrupt, skip_corrupt)
         reused = not _is_new(name, entry, source_digest, replace)
         if not reused:
@@ -197,20 +197,20 @@ def _check_corrupt(
     few = "; ".join(f"{name}: {reason}" for name, reason in corrupt[:3])
     few += f"; and {len(corrupt) - 3} more" if len(corrupt) > 3 else ""
     if corrupt and not skip_corrupt:
-        raise Refusal(
+        raise UserError(
             f"{len(corrupt)} of {good + len(corrupt)} images in {path} cannot be used: {few}. "
             "To leave them out: --skip-corrupt"
         )
     if good < 2:
-        raise Refusal(f"{good} usable images in {path} ({few}): at least 2 are needed")
+        raise UserError(f"{good} usable images in {path} ({few}): at least 2 are needed")
 
 
 def _is_new(name: str, entry: Path, source_digest: str, replace: bool) -> bool:
-    """Whether to write ``entry``. Raises Refusal when the name stands for other content."""
+    """Whether to write ``entry``. Raises UserError when the name stands for other content."""
     for size in imported_sets().get(name, []):
         other = cache.about(place(name, size))
         if other.get("source_digest") != source_digest and not replace:
-            raise Refusal(
+            raise UserError(
                 f"the name {name!r} is taken by other content ({other['n']} images at size "
                 f"{size}, from {other.get('source')!r}): choose another name, or use --replace"
             )

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from bascule.errors import Refusal
-from bascule.now import address
+from bascule.core.context import address
+from bascule.core.errors import UserError
 
 THUMBNAIL = 16  # pixels a side
 HELD_OUT = 0.1  # of the images, unless a set says otherwise
@@ -83,13 +83,13 @@ def held_out_split(groups: np.ndarray, share: float = HELD_OUT) -> np.ndarray:
     Groups are visited in the order of their address and taken while they fit. At least one group
     is held out and one kept for training.
 
-    Raises Refusal when ``share`` is not within (0, 1) or all images form a single group.
+    Raises UserError when ``share`` is not within (0, 1) or all images form a single group.
     """
     if not 0.0 < share < 1.0:
-        raise Refusal(f"held-out share {share}: expected a number between 0 and 1")
+        raise UserError(f"held-out share {share}: expected a number between 0 and 1")
     names, sizes = np.unique(groups, return_counts=True)
     if len(names) < 2:
-        raise Refusal(
+        raise UserError(
             f"all {len(groups)} images are near duplicates of one another (or there is only one): "
             "nothing can be held out; at least two different images are needed"
         )

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
+from bascule.core.errors import UserError
 from bascule.data.decoding import NotAPicture, decode
 from bascule.data.sources import open_source
-from bascule.errors import Refusal
 
 
 def read_pictures(path: Path, size: int) -> tuple[list[str], np.ndarray]:
     """Names and pixels, uint8 (N, 3, size, size), prepared as images of a set are.
 
-    Files that are no pictures, by name and content, are passed over. Raises :class:`Refusal` where
-    there is no picture, or one that cannot be read.
+    Files that are no pictures, by name and content, are passed over. Raises :class:`UserError`
+    where there is no picture, or one that cannot be read.
     """
     names, pictures = [], []
     with open_source(path, single=True) as found:
@@ -25,8 +25,8 @@ def read_pictures(path: Path, size: int) -> tuple[list[str], np.ndarray]:
             except NotAPicture:
                 continue
             except ValueError as error:
-                raise Refusal(f"{path}: {picture.name} cannot be read: {error}") from None
+                raise UserError(f"{path}: {picture.name} cannot be read: {error}") from None
             names.append(picture.name)
     if not pictures:
-        raise Refusal(f"{path} holds no pictures: expected PNG, JPEG or WebP files")
+        raise UserError(f"{path} holds no pictures: expected PNG, JPEG or WebP files")
     return names, np.stack(pictures)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 
 
 def root() -> Path:
@@ -22,9 +22,9 @@ def root() -> Path:
 
 
 def place(name: str, size: int) -> Path:
-    """The folder of an imported set. Raises Refusal for a name that is no plain slug."""
+    """The folder of an imported set. Raises UserError for a name that is no plain slug."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
-        raise Refusal(
+        raise UserError(
             f"image set name {name!r}: expected letters, digits, '-' and '_', e.g. my-faces"
         )
     return root() / "imported" / name / str(size)

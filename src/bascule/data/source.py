@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from bascule.core.fields import Open
 from bascule.data.images import ImageSet, Progress
-from bascule.typed import Open
 
 
 class DataSource(Open):

@@ -18,9 +18,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from bascule.core.errors import UserError
+from bascule.core.reading import open_regular, read_bytes
 from bascule.data.decoding import HEAD_BYTES, NotAPicture, check_format
-from bascule.errors import Refusal
-from bascule.reading import open_regular, read_bytes
 
 SUFFIXES = {
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif"),
@@ -80,16 +80,16 @@ def open_source(path: Path, single: bool = False) -> Iterator[list[Found]]:
 
     ``path`` is a folder, searched to any depth; a ``.zip``; or an ``.npz`` with a uint8 array
     (N, H, W) or (N, H, W, 1 | 3 | 4) called ``images``, or with a single array. ``single``: or one
-    picture. Raises Refusal for a missing path, an unknown kind of file, and archives that are
+    picture. Raises UserError for a missing path, an unknown kind of file, and archives that are
     broken, encrypted, that climb out of their folder, or that claim too much.
     """
     if not os.path.exists(path):  # unlike Path.exists, never raises
-        raise Refusal(f"no such file or folder: {path}")
+        raise UserError(f"no such file or folder: {path}")
     if path.is_dir():
         yield _in_folder(path)
         return
     if not path.is_file():
-        raise Refusal(f"{path} is not a regular file but a pipe or a device")
+        raise UserError(f"{path} is not a regular file but a pipe or a device")
     if path.suffix.lower() == ".zip":
         with _opened_zip(path) as archive:
             yield _in_zip(path, archive)
@@ -98,9 +98,9 @@ def open_source(path: Path, single: bool = False) -> Iterator[list[Found]]:
     elif single:
         yield [Found(path.name, lambda: _read(path))]
     elif named_as_picture(path.name):
-        raise Refusal(f"{path} is a single image: give a folder, a .zip or an .npz of many")
+        raise UserError(f"{path} is a single image: give a folder, a .zip or an .npz of many")
     else:
-        raise Refusal(f"{path}: expected a folder of images, a .zip or an .npz")
+        raise UserError(f"{path}: expected a folder of images, a .zip or an .npz")
 
 
 def _hidden(parts: Iterable[str]) -> bool:
@@ -124,7 +124,7 @@ def _in_folder(top: Path) -> list[Found]:
 
 
 def _unreadable(error: OSError) -> None:
-    raise Refusal(f"cannot read the folder {error.filename}: {error.strerror}")
+    raise UserError(f"cannot read the folder {error.filename}: {error.strerror}")
 
 
 def _read(file: Path) -> bytes:
@@ -138,19 +138,19 @@ def _opened_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise Refusal(f"{path}: not a readable archive: {error}") from None
+        raise UserError(f"{path}: not a readable archive: {error}") from None
 
 
 def _in_zip(path: Path, archive: zipfile.ZipFile) -> list[Found]:
     entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     if len(entries) > MOST_ENTRIES:
-        raise Refusal(f"{path}: {len(entries):,} files in it; at most {MOST_ENTRIES:,} read")
+        raise UserError(f"{path}: {len(entries):,} files in it; at most {MOST_ENTRIES:,} read")
     for entry in entries:
         _check_entry(path, entry)
     pictures = [e for e in entries if not _hidden(PurePosixPath(e.filename).parts)]
     total = sum(entry.file_size for entry in pictures)
     if total > MOST_TOTAL_BYTES:
-        raise Refusal(f"{path}: unpacks to {total:,} bytes; at most {MOST_TOTAL_BYTES:,} read")
+        raise UserError(f"{path}: unpacks to {total:,} bytes; at most {MOST_TOTAL_BYTES:,} read")
     return sorted(
         (Found(e.filename, lambda e=e: _read_entry(archive, e)) for e in pictures),  # type: ignore[misc]
         key=lambda picture: picture.name,
@@ -162,12 +162,12 @@ def _check_entry(path: Path, entry: zipfile.ZipInfo) -> None:
     name = entry.orig_filename
     windows = PureWindowsPath(name)
     if windows.drive or windows.root or ".." in windows.parts:
-        raise Refusal(f"{path}: the entry {name!r} points outside the archive; not imported")
+        raise UserError(f"{path}: the entry {name!r} points outside the archive; not imported")
     if entry.flag_bits & 1:
-        raise Refusal(f"{path} is encrypted: unpack it first and import the folder")
+        raise UserError(f"{path} is encrypted: unpack it first and import the folder")
     ratio = entry.file_size / max(entry.compress_size, 1)
     if entry.file_size > MOST_FILE_BYTES or (entry.file_size >= MANY_BYTES and ratio > MOST_RATIO):
-        raise Refusal(
+        raise UserError(
             f"{path}: the entry {name!r} unpacks from {entry.compress_size:,} to "
             f"{entry.file_size:,} bytes: this looks like a zip bomb; not imported"
         )
@@ -193,7 +193,7 @@ def _in_arrays(path: Path) -> list[Found]:
         }
         key = "images" if "images" in arrays else next(iter(arrays), "")
         if key != "images" and len(arrays) != 1:
-            raise Refusal(
+            raise UserError(
                 f"{path}: expected an array called 'images', or a single array; "
                 f"it holds: {', '.join(sorted(arrays)) or 'none'}"
             )
@@ -202,7 +202,7 @@ def _in_arrays(path: Path) -> list[Found]:
         with np.load(path, allow_pickle=False) as kept:
             images = kept[key]
     except Exception as error:  # NumPy, zipfile and zlib each have their own kinds
-        raise Refusal(f"{path}: the array {key!r} cannot be read: {error}") from None
+        raise UserError(f"{path}: the array {key!r} cannot be read: {error}") from None
     width = len(str(len(images)))
     found = [
         Found(f"{key}[{i:0{width}d}]", lambda image=image: image)  # type: ignore[misc]
@@ -226,16 +226,16 @@ def _check_array(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -
             }[major]
             shape, _, dtype = read(file)
     except Exception as error:  # KeyError, ValueError, RuntimeError (encrypted), zlib.error
-        raise Refusal(f"{path}: {entry.filename} is not a readable array: {error}") from None
+        raise UserError(f"{path}: {entry.filename} is not a readable array: {error}") from None
     known = len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3, 4))
     if dtype != np.uint8 or not known:
-        raise Refusal(
+        raise UserError(
             f"{path}: {entry.filename} is {dtype} {shape}; expected uint8 (N, H, W) or "
             "(N, H, W, 1 | 3 | 4)"
         )
     declared = int(np.prod(shape, dtype=object))
     if declared > min(MOST_ARRAY_BYTES, entry.file_size):
-        raise Refusal(
+        raise UserError(
             f"{path}: {entry.filename} declares {declared:,} bytes; the file holds "
             f"{entry.file_size:,} and at most {MOST_ARRAY_BYTES:,} are read"
         )

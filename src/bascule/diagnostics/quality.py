@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.features.random_conv import RandomConv
 from bascule.metrics.manifold import manifold
 from bascule.metrics.memorisation import Cells, copying_in
@@ -36,7 +36,7 @@ class Quality:
     def __init__(self, train: Tensor, held_out: Tensor) -> None:
         n = len(held_out)
         if not FEWEST <= n <= len(train):
-            raise Refusal(
+            raise UserError(
                 f"quality against {n} held-out and {len(train)} training images: expected at "
                 f"least {FEWEST} held out, and as many to train on"
             )

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bascule import atomic
-from bascule.errors import Refusal
+from bascule.core import atomic
+from bascule.core.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Replay:
         try:
             return torch.from_numpy(np.load(path, allow_pickle=False))
         except (OSError, ValueError) as error:
-            raise Refusal(
+            raise UserError(
                 f"cannot read the old fakes {path} ({type(error).__name__}): delete the file, "
                 "and D is no longer asked about that epoch"
             ) from error

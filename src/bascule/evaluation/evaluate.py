@@ -13,8 +13,9 @@ from PIL import Image
 from bascule.attributes import scores as attributes
 from bascule.attributes.classifier import AttributeClassifier
 from bascule.attributes.scores import AttributeScores, attribute_scores
+from bascule.core.errors import UserError
+from bascule.core.user_code import code_of
 from bascule.data.images import ImageSet, Progress
-from bascule.errors import Refusal
 from bascule.evaluation import patches
 from bascule.evaluation.evaluation import Evaluation, LeftOut, Scale, Value
 from bascule.evaluation.neighbours import ROWS, neighbour_grid
@@ -35,7 +36,6 @@ from bascule.metrics.measured import (
 from bascule.metrics.metric import Metric
 from bascule.metrics.quantity import Better
 from bascule.metrics.support import birthday, near_duplicate_threshold
-from bascule.sources import code_of
 
 STATISTICS = tuple(name for name, metric in METRICS.items() if metric.by_default)
 SUPPORT, ATTRIBUTES, PATCHES = "support at least", "attributes", "SWD"
@@ -54,7 +54,7 @@ def check_fakes(fakes: np.ndarray, images: ImageSet) -> None:
     """Refuse fakes that cannot stand beside ``images``."""
     expected = (3, images.size, images.size)
     if fakes.dtype != np.uint8 or fakes.ndim != 4 or fakes.shape[1:] != expected:
-        raise Refusal(
+        raise UserError(
             f"fakes are {fakes.dtype} {fakes.shape}: expected uint8 (N, 3, {images.size}, "
             f"{images.size}), quantised as the images of {images.name!r} were"
         )
@@ -100,7 +100,7 @@ def evaluate(
     pixels are taken once. A statistic that needs more images than there are (:data:`LEAST`) is left
     out with its reason, and nothing else is lost. ``counter(what)`` gives a context with a
     :data:`Progress` to tell. Returns the evaluation, and the fakes beside their nearest training
-    images (by the first extractor). Raises :class:`Refusal` for fakes of another size.
+    images (by the first extractor). Raises :class:`UserError` for fakes of another size.
     """
     check_fakes(fakes, images)
     train, held_out = images.indices("train"), images.indices("held_out")
@@ -225,7 +225,7 @@ def _support(fake: np.ndarray, train: np.ndarray) -> tuple[Measured | str, np.nd
     if not why:
         try:
             threshold = near_duplicate_threshold(train)
-        except Refusal as refusal:
+        except UserError as refusal:
             why = str(refusal)
     if n < 2:
         return why, np.empty((0, 2), np.int64)

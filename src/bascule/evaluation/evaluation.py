@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from math import isfinite, nan
 from typing import Any
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics.measured import Measured
 from bascule.metrics.measurement import Measurement, parse
 from bascule.metrics.quantity import Better
@@ -150,7 +150,7 @@ def _none(x: float) -> float | None:
 def one_scale(label: str, values: Sequence[tuple[str, Value]]) -> Scale:
     """The scale that all ``values``, (whose, value) pairs, share.
 
-    Raises :class:`Refusal` where two differ, naming both and in what.
+    Raises :class:`UserError` where two differ, naming both and in what.
     """
     (first, one), *others = values
     for name, other in others:
@@ -158,7 +158,7 @@ def one_scale(label: str, values: Sequence[tuple[str, Value]]) -> Scale:
         differ = [f for f in ours if ours[f] != theirs[f]]
         if differ:
             told = ", ".join(f"{f} {_short(ours[f])} and {_short(theirs[f])}" for f in differ)
-            raise Refusal(
+            raise UserError(
                 f"{label} of {first} and of {name} cannot be compared: {told}; evaluate both with "
                 "the same images, extractor and number of fakes"
             )

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from bascule.core.errors import UserError
 from bascule.data.decoding import NotAPicture, opened
 from bascule.data.images import Progress
 from bascule.data.sources import open_source
-from bascule.errors import Refusal
 
 
 def pictures_in(path: Path, progress: Progress | None = None) -> np.ndarray:
@@ -17,7 +17,7 @@ def pictures_in(path: Path, progress: Progress | None = None) -> np.ndarray:
 
     Nothing is resized, cropped or converted, because each of these changes the metrics more than
     a better G would. Files that are no pictures, by name and content, are passed over. Raises
-    :class:`Refusal` for a folder without pictures, pictures of different sizes, and pictures that
+    :class:`UserError` for a folder without pictures, pictures of different sizes, and pictures that
     are not square or not 8-bit RGB.
     """
     pictures: list[np.ndarray] = []
@@ -31,7 +31,7 @@ def pictures_in(path: Path, progress: Progress | None = None) -> np.ndarray:
             except NotAPicture:
                 continue
             except ValueError as error:
-                raise Refusal(
+                raise UserError(
                     f"{path}: {picture.name} is {error}; expected square RGB pictures of one size, "
                     "prepared as those of the data set were"
                 ) from None
@@ -40,7 +40,7 @@ def pictures_in(path: Path, progress: Progress | None = None) -> np.ndarray:
             if progress:
                 progress(done, len(found))
     if not pictures:
-        raise Refusal(f"{path} holds no pictures: expected square RGB pictures, e.g. PNG")
+        raise UserError(f"{path} holds no pictures: expected square RGB pictures, e.g. PNG")
     return np.stack(pictures)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from bascule.core.context import address
 from bascule.metrics.neighbours import nearest
-from bascule.now import address
 
 ROWS = 12
 BESIDE = 4

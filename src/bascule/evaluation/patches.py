@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from bascule.core.context import address
+from bascule.core.errors import UserError
 from bascule.data.images import ImageSet
-from bascule.errors import Refusal
 from bascule.features.pyramid import COARSEST, Descriptors, descriptors, normalised
 from bascule.metrics.least import Sizes
 from bascule.metrics.measured import FEW, Measured
 from bascule.metrics.sliced import sliced_wasserstein
-from bascule.now import address
 
 PATCHES = 64  # an image
 DIRECTIONS = 128
@@ -30,11 +30,11 @@ def patch_distances(fakes: np.ndarray, images: ImageSet, seed: int = 0) -> dict[
     """ "SWD[laplacian,64px]" and so on -> distance x 1000 from training images (W1).
 
     Sets of n = min(fakes, held-out, 500) images, each against the same n training images; the
-    floor is that of n held-out images. Raises :class:`Refusal` for fewer than :data:`LEAST`.
+    floor is that of n held-out images. Raises :class:`UserError` for fewer than :data:`LEAST`.
     """
     train, held_out = images.indices("train"), images.indices("held_out")
     if why := LEAST.lacks(Sizes(len(fakes), len(held_out), len(train))):
-        raise Refusal(f"SWD {why}; give more images")
+        raise UserError(f"SWD {why}; give more images")
     n = min(len(fakes), len(train), len(held_out), AT_MOST)
     reals = _described(images.pixels[_some(train, n, "train", seed)], seed)
     beside = normalised(reals, reals)

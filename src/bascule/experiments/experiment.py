@@ -8,23 +8,22 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import bascule
-from bascule.coding.measure import K_FB, SIGMAS, way
-from bascule.errors import Refusal, unknown
+from bascule.core.errors import UserError, unknown
+from bascule.core.user_code import classes_of, code_in, code_of, load_file, sources
 from bascule.evaluation.evaluate import PIXELS
 from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.bounds import NoiseBound, check_bounds
 from bascule.experiments.predictions import SPACE, Prediction, about, check, numbers_of
 from bascule.features.extractor import FeatureExtractor
 from bascule.features.extractors import EXTRACTORS, extractor
+from bascule.gan.recipe import GANRecipe
 from bascule.metrics import Metric
 from bascule.metrics.measurement import Measurement, check_own, parse
 from bascule.runs import codec
-from bascule.runs.brought import classes_of, code_in, load_file, sources
 from bascule.runs.own import extractor_of, metric_named, named, words_for
-from bascule.sources import code_of
-from bascule.training.gan import Recipe
-from bascule.training.loop import Probe
-from bascule.training.recipe import AnyRecipe
+from bascule.sdpc.measure import K_FB, SIGMAS, way
+from bascule.training.loop import Callback
+from bascule.training.recipe import Recipe
 
 FOLDER = Path("experiments")
 Defined = TypeVar("Defined")
@@ -44,10 +43,10 @@ class Measure:
     number says so: ``KID.at(extractor=Mine())``.
 
     Of hybrids of GAN and SDPC alone: at each ``k_fb`` what fakes become when they settle, unless
-    ``settled_fakes`` is False (:func:`bascule.coding.settling.measure_settled`, which takes longer
+    ``settled_fakes`` is False (:func:`bascule.sdpc.settling.measure_settled`, which takes longer
     than all the rest), and what codes make of noise of each of ``sigmas``; where ``decoded``, how
     well held-out pictures come back from codes; and the ``abilities`` of codes
-    (:mod:`bascule.coding.abilities`).
+    (:mod:`bascule.sdpc.abilities`).
     """
 
     fakes: int = 1000
@@ -67,7 +66,9 @@ class Measure:
         object.__setattr__(self, "metrics", metrics)
         for metric in metrics:
             if not isinstance(metric, Metric):
-                raise Refusal(f"Measure(metrics=...): {metric!r} is no Metric; derive it from one")
+                raise UserError(
+                    f"Measure(metrics=...): {metric!r} is no Metric; derive it from one"
+                )
             check_own(metric)
         if isinstance(self.features, str):
             if self.features and self.features not in EXTRACTORS:
@@ -75,7 +76,7 @@ class Measure:
         elif isinstance(self.features, FeatureExtractor):
             extractor_of(self.features)  # refuses one without a name
         else:
-            raise Refusal(
+            raise UserError(
                 f"Measure(features={self.features!r}): expected a FeatureExtractor, or a name of "
                 f"{', '.join(EXTRACTORS)}"
             )
@@ -101,13 +102,13 @@ class Measure:
             if scalar.space == SPACE and (space := self._space()) != SPACE:
                 told = self.features if isinstance(self.features, str) else ""
                 told = repr(told) if told else f"{type(self.features).__name__}()"
-                raise Refusal(
+                raise UserError(
                     f"“{prediction.claim()}” can never be measured: Measure(features={told}) takes "
                     f"its numbers in the space {space}; "
                     f"give {scalar.quantity.name}.at(extractor={space!r})"
                 )
 
-    def when(self, recipe: AnyRecipe) -> set[int]:
+    def when(self, recipe: Recipe) -> set[int]:
         """After how many epochs done a run of ``recipe`` is measured."""
         found = _within(self.epochs, recipe)
         every = recipe.keep_every_epochs
@@ -162,14 +163,14 @@ class Measure:
 class MeasureTranslation:
     """What is measured of every finished run of translation, on at most ``pictures`` held-out ones.
 
-    :func:`bascule.evaluation.translation.evaluate_translation`. ``epochs``: as in Measure.
+    :func:`bascule.translation.evaluation.evaluate_translation`. ``epochs``: as in Measure.
     """
 
     pictures: int = 300
     attributes: bool = True
     epochs: tuple[int, ...] = ()
 
-    def when(self, recipe: AnyRecipe) -> set[int]:
+    def when(self, recipe: Recipe) -> set[int]:
         """After how many epochs done a run of ``recipe`` is measured."""
         return _within(self.epochs, recipe)
 
@@ -183,8 +184,8 @@ class MeasureCoding:
     """What is measured of every finished run of SDPC, on ``pictures`` held-out ones.
 
     Costs and sparsity at each ``k_fb``, and what each layer makes of noise of each of ``sigmas``:
-    :func:`bascule.coding.measure.measure_coding`. ``decoded``: how well the pictures come back from
-    their codes, too (:func:`bascule.coding.decoding.measure_decoding`). ``abilities``: as in
+    :func:`bascule.sdpc.measure.measure_coding`. ``decoded``: how well the pictures come back from
+    their codes, too (:func:`bascule.sdpc.decoding.measure_decoding`). ``abilities``: as in
     Measure.
     """
 
@@ -196,7 +197,7 @@ class MeasureCoding:
     attributes: bool = False  # of what is decoded, where it is built-in faces
     abilities: bool = False
 
-    def when(self, recipe: AnyRecipe) -> set[int]:
+    def when(self, recipe: Recipe) -> set[int]:
         """After how many epochs done a run of ``recipe`` is measured."""
         return _within(self.epochs, recipe)
 
@@ -225,7 +226,7 @@ Measures = Measure | MeasureTranslation | MeasureCoding
 MEASURES: tuple[type, ...] = (Measure, MeasureTranslation, MeasureCoding)  # of files of jobs
 
 
-def _within(epochs: Sequence[int], recipe: AnyRecipe) -> set[int]:
+def _within(epochs: Sequence[int], recipe: Recipe) -> set[int]:
     """Those of ``epochs`` that a run of ``recipe`` reaches, and its end."""
     return {epoch for epoch in epochs if epoch <= recipe.epochs} | {recipe.epochs}
 
@@ -238,7 +239,7 @@ class Experiment:
     ``predictions`` decide the verdict; ``checks`` are predictions that must hold if the program
     is right. ``measure``: what is measured of the runs' fakes, None for nothing. ``pictures``:
     whether notes show them (not where the images may not be published). ``bounds``: what no D of
-    an arm can beat, drawn beside its curves. ``probes`` watch every run, and what they add to an
+    an arm can beat, drawn beside its curves. ``callbacks`` watch every run, and what they add to an
     epoch's record is drawn, and may be predicted; they are no part of what a run is, so a run that
     was finished without them is not trained again. ``tensorboard``: runs write TensorBoard events,
     too. ``quick`` is the same question at a size for a laptop.
@@ -246,14 +247,14 @@ class Experiment:
 
     question: str
     hypothesis: str
-    arms: Mapping[str, AnyRecipe]
+    arms: Mapping[str, Recipe]
     predictions: Sequence[Prediction]
     checks: Sequence[Prediction] = ()
     seeds: Sequence[int] = (0, 1, 2)
     measure: Measures | None = None
     pictures: bool = True
     bounds: Mapping[str, NoiseBound] = field(default_factory=dict)
-    probes: Sequence[Probe] = ()
+    callbacks: Sequence[Callback] = ()
     tensorboard: bool = False
     remarks: str = ""
     quick: Experiment | None = None
@@ -263,17 +264,19 @@ class Experiment:
 
     def __post_init__(self) -> None:
         if not self.arms:
-            raise Refusal("an experiment needs at least one arm")
+            raise UserError("an experiment needs at least one arm")
         if len(set(self.seeds)) != len(self.seeds) or not self.seeds:
-            raise Refusal(f"seeds={list(self.seeds)}: expected different whole numbers")
+            raise UserError(f"seeds={list(self.seeds)}: expected different whole numbers")
         if not self.predictions:
-            raise Refusal("an experiment needs at least one prediction")
+            raise UserError("an experiment needs at least one prediction")
         epochs = {name: recipe.epochs for name, recipe in self.arms.items()}
         scalars = {name for recipe in self.arms.values() for name in recipe.scalars}
-        for probe in self.probes:
-            if not isinstance(probe, Probe):
-                raise Refusal(f"probes={probe!r}: expected values of classes derived from Probe")
-            scalars.update(probe.adds)
+        for callback in self.callbacks:
+            if not isinstance(callback, Callback):
+                raise UserError(
+                    f"callbacks={callback!r}: expected values of classes derived from Callback"
+                )
+            scalars.update(callback.adds)
         own = self.measure.own() if isinstance(self.measure, Measure) else {}
         for name in ("predictions", "checks"):
             told = tuple(about(prediction, own) for prediction in getattr(self, name))
@@ -283,7 +286,7 @@ class Experiment:
             if isinstance(self.measure, Measure):
                 self.measure.check_features(prediction)
         games = {arm: recipe for arm, recipe in self.arms.items() if recipe.gan_objective}
-        check_bounds(self.bounds, cast(dict[str, Recipe], games))
+        check_bounds(self.bounds, cast(dict[str, GANRecipe], games))
 
     @property
     def title(self) -> str:
@@ -318,12 +321,12 @@ def loaded(
     module = load_file(path)
     found = getattr(module, word, None)
     if not isinstance(found, kind):
-        raise Refusal(f"{path} defines no {word}: expected `{word} = {kind.__name__}(...)`")
+        raise UserError(f"{path} defines no {word}: expected `{word} = {kind.__name__}(...)`")
     name = path.stem.replace("_", "-")
     if quick:
         found, name = getattr(found, "quick", None), f"{name}-quick"
         if not isinstance(found, kind):
-            raise Refusal(f"{path} has no quick version: give its {kind.__name__} a `quick=`")
+            raise UserError(f"{path} has no quick version: give its {kind.__name__} a `quick=`")
     return found, name, classes_of(module)
 
 
@@ -348,7 +351,7 @@ def find_files(text: str) -> list[Path]:
         if found := sorted(p for p in each.glob("*.py") if not p.name.startswith("_")):
             return found
     if folders:
-        raise Refusal(f"no experiment in the folder {folders[0]}: expected .py files")
+        raise UserError(f"no experiment in the folder {folders[0]}: expected .py files")
     return [find_file(text)]
 
 
@@ -368,7 +371,7 @@ def find_file(text: str) -> Path:
     if text.endswith(".py"):
         path = Path(text)
         if not path.exists():
-            raise Refusal(f"no such experiment file: {text}")
+            raise UserError(f"no such experiment file: {text}")
         return path
     for place in places():
         path = place / f"{text.replace('-', '_')}.py"

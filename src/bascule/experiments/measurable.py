@@ -7,29 +7,29 @@ from dataclasses import fields
 from typing import Any, cast
 
 from bascule.attributes.classifier import style_of
-from bascule.data.domains import TwoSets
+from bascule.core.errors import UserError
 from bascule.data.faces import Faces
 from bascule.data.images import DOMAIN, ImageSet
-from bascule.diagnostics.probe import asked_of
+from bascule.diagnostics.callback import asked_of
 from bascule.diagnostics.quality import FEWEST, OF_HELD_OUT
-from bascule.errors import Refusal
 from bascule.evaluation.evaluate import ATTRIBUTES, LEAST, PATCHES, sizes_of
 from bascule.evaluation.evaluation import by_reason
 from bascule.evaluation.patches import has_patches
 from bascule.experiments.experiment import Experiment, Measure, MeasureTranslation
 from bascule.experiments.predictions import numbers_of
+from bascule.gan.recipe import GANRecipe
 from bascule.metrics.least import Sizes, too_few
 from bascule.metrics.measured import ON_HELD_OUT
 from bascule.metrics.measurement import Measurement
 from bascule.metrics.numbers import OF_ATTRIBUTES
-from bascule.training.gan import Recipe
-from bascule.training.recipe import AnyRecipe
+from bascule.training.recipe import Recipe
+from bascule.translation.domains import TwoSets
 
 PLENTY = 5000  # fakes, as `bascule evaluate` draws them unless told otherwise
 
 
 def will_be_left_out(
-    recipe: AnyRecipe, images: ImageSet, fakes: int, attributes: bool = True
+    recipe: Recipe, images: ImageSet, fakes: int, attributes: bool = True
 ) -> dict[str, str]:
     """Statistic (of :data:`bascule.evaluation.evaluate.LEAST`) -> why an evaluation of a run of
     ``recipe`` on ``images`` will leave it out.
@@ -37,7 +37,7 @@ def will_be_left_out(
     ``fakes``: how many it will be asked for. Nothing of networks of SDPC, whose numbers are means
     over pictures.
     """
-    if recipe.evaluates == "codes" or recipe.shows_held_out():
+    if recipe.evaluates == "codes" or recipe.uses_held_out():
         return {}
     reads = attributes and _has_attributes(recipe, images)
     asked = {
@@ -48,7 +48,7 @@ def will_be_left_out(
     return too_few(asked, _sizes(recipe, images, fakes))
 
 
-def _sizes(recipe: AnyRecipe, images: ImageSet, fakes: int) -> Sizes:
+def _sizes(recipe: Recipe, images: ImageSet, fakes: int) -> Sizes:
     """Of a translation those of the second kind; it draws one fake of each held-out picture."""
     if recipe.evaluates != "translations":
         return sizes_of(images, fakes)
@@ -58,14 +58,14 @@ def _sizes(recipe: AnyRecipe, images: ImageSet, fakes: int) -> Sizes:
     return Sizes(min(fakes, given), held_out, int((~first).sum()) - held_out)
 
 
-def _has_attributes(recipe: AnyRecipe, images: ImageSet) -> bool:
+def _has_attributes(recipe: Recipe, images: ImageSet) -> bool:
     if isinstance(recipe.data, TwoSets):
         return isinstance(recipe.data.b, Faces)
     return style_of(images) is not None
 
 
 def announcement(
-    recipe: AnyRecipe, images: ImageSet, fakes: int = PLENTY, attributes: bool = True
+    recipe: Recipe, images: ImageSet, fakes: int = PLENTY, attributes: bool = True
 ) -> str:
     """One line of what a small image set takes from the measurements of a run; "" if nothing."""
     found = by_reason(will_be_left_out(recipe, images, fakes, attributes))
@@ -99,7 +99,7 @@ def check_measurable(experiment: Experiment, sets: Mapping[Any, ImageSet]) -> No
             if recipe.data not in sets:
                 continue
             for scalar, why in _never(experiment, recipe, sets[recipe.data], scalars):
-                raise Refusal(
+                raise UserError(
                     f"“{prediction.claim()}” can never be measured on {sets[recipe.data].name}: "
                     f"{scalar} {why}; give more images, or leave this prediction out"
                 )
@@ -109,11 +109,11 @@ def check_search(images: ImageSet, fakes: int) -> None:
     """Refuse images that are too few for a search to rank its trials by."""
     lost = too_few({name: LEAST[name] for name in ON_HELD_OUT}, sizes_of(images, fakes))
     for name, why in lost.items():
-        raise Refusal(f"a search needs {name}, which {why} of {images.name}; give more images")
+        raise UserError(f"a search needs {name}, which {why} of {images.name}; give more images")
 
 
 def _never(
-    experiment: Experiment, recipe: AnyRecipe, images: ImageSet, scalars: Iterable[Measurement]
+    experiment: Experiment, recipe: Recipe, images: ImageSet, scalars: Iterable[Measurement]
 ) -> Iterable[tuple[str, str]]:
     """Those of ``scalars`` that no run of ``recipe`` will have, and why."""
     measure = experiment.measure
@@ -139,9 +139,9 @@ def _statistic(scalar: Measurement) -> str:
     return scalar.quantity.name  # "KID of copy", "KID of layer 1 at k_fb=2"
 
 
-def _diagnosed(recipe: AnyRecipe, images: ImageSet) -> int:
+def _diagnosed(recipe: Recipe, images: ImageSet) -> int:
     """How many held-out images diagnostics ask about; as many as one wants where they do not."""
     if not recipe.is_diagnosable:
         return FEWEST
     there = sizes_of(images, 0)
-    return asked_of(cast(Recipe, recipe), there.train, there.held_out)
+    return asked_of(cast(GANRecipe, recipe), there.train, there.held_out)

@@ -11,21 +11,12 @@ import numpy as np
 from PIL import Image
 
 from bascule.attributes.classifier import classifier, style_of
-from bascule.attributes.pair import PairReader, pair_reader
 from bascule.attributes.reading import AttributeClassifier
-from bascule.coding import abilities
-from bascule.coding.coder import Coder
-from bascule.coding.decoding import measure_decoding
-from bascule.coding.measure import K_FB, measure_coding
-from bascule.coding.settling import measure_settled
-from bascule.data.domains import TwoSets
+from bascule.core.errors import UserError
 from bascule.data.faces import Faces
 from bascule.data.images import ImageSet, Progress
-from bascule.data.pairs import CartoonPair
-from bascule.errors import Refusal
 from bascule.evaluation.evaluate import Counter, check_fakes, evaluate, value_of
 from bascule.evaluation.evaluation import Evaluation, LeftOut
-from bascule.evaluation.translation import Kinds, evaluate_translation
 from bascule.experiments.experiment import (
     Measure,
     MeasureCoding,
@@ -37,12 +28,21 @@ from bascule.features.extractors import DEFAULT, extractor
 from bascule.metrics.measured import Measured
 from bascule.metrics.measurement import parse
 from bascule.metrics.metric import Metric
-from bascule.runs.coder import coder_of
 from bascule.runs.execute import check_data
 from bascule.runs.generate import generate, judged_by
 from bascule.runs.own import extractor_of
 from bascule.runs.store import Run
-from bascule.runs.translate import ways_of
+from bascule.sdpc import abilities
+from bascule.sdpc.coder import Coder
+from bascule.sdpc.decoding import measure_decoding
+from bascule.sdpc.load import coder_of
+from bascule.sdpc.measure import K_FB, measure_coding
+from bascule.sdpc.settling import measure_settled
+from bascule.translation.attributes import PairReader, pair_reader
+from bascule.translation.domains import TwoSets
+from bascule.translation.evaluation import Kinds, evaluate_translation
+from bascule.translation.pairs import CartoonPair
+from bascule.translation.translate import ways_of
 
 KINDS: Mapping[str, type] = {
     "fakes": Measure,
@@ -94,7 +94,7 @@ def measure_run(
     """What ``measure`` asks for of a run on ``images``, those of its recipe.
 
     ``epoch``: a kept checkpoint; None: the newest. Returns the evaluation, and a picture of fakes
-    by their neighbours or of translations, where there is one. Raises :class:`Refusal` where the
+    by their neighbours or of translations, where there is one. Raises :class:`UserError` where the
     run shows D the held-out images, or is of another kind than ``measure`` is for.
     """
     check_measure(run, measure)
@@ -120,16 +120,16 @@ def of_codes(measure: Measure) -> bool:
 
 def check_measure(run: Run, measure: Measures) -> None:
     """Refuse to measure a run that this is not for."""
-    if run.playable.shows_held_out():
-        raise Refusal(f"{run.id} shows D the held-out images: none is left to measure with")
+    if run.playable.uses_held_out():
+        raise UserError(f"{run.id} shows D the held-out images: none is left to measure with")
     recipe = run.recipe
     if isinstance(measure, Measure) and of_codes(measure) and not recipe.code_layers:
-        raise Refusal(
+        raise UserError(
             f"--k-fb, --sigma, --decoded and --abilities are for SDPC, and {run.id} is no run of it"
         )
     kind = KINDS[recipe.evaluates]
     if type(measure) is not kind:
-        raise Refusal(
+        raise UserError(
             f"{run.id} is a run of {type(recipe).__name__}: expected {kind.__name__}(...), "
             f"not {type(measure).__name__}(...)"
         )

@@ -10,8 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bascule.experiments.interval import Interval
-from bascule.experiments.verdict import t_interval
+from bascule.experiments.intervals import Interval, t_interval
 from bascule.runs import codec
 from bascule.runs.store import Run
 
@@ -37,7 +36,7 @@ def arms_of(runs: Sequence[Run]) -> dict[str, dict[int, Run]]:
     found: dict[str, dict[int, Run]] = {}
     names: dict[str, str] = {}
     for run in runs:
-        key = codec.digest((run.recipe.but(seed=0), run.about["data_digest"]))
+        key = codec.digest((run.recipe.replace(seed=0), run.about["data_digest"]))
         if key in names and run.recipe.seed in found[names[key]]:
             key += run.id
         if key not in names:

@@ -6,10 +6,10 @@ scalar is one of
 
 - the game's: ``loss_D``, ``loss_G``, ``D_x``, ``D_Gz``, ``r_t``, and ``lead`` = D_x - D_Gz;
 - what a rule reports, such as ``ResetD.0/resets``;
-- what diagnostics ask every few epochs (:mod:`bascule.diagnostics.probe`), such as ``mmd``;
+- what diagnostics ask every few epochs (:mod:`bascule.diagnostics.callback`), such as ``mmd``;
 - what an evaluation measures, such as :data:`KID`, ``KID.at(layer=1, k_fb=4)``, or a metric of
   one's own by its class or its name. Without a window, that of the last evaluated epoch counts;
-- what a probe of the experiment adds to an epoch's record, by its name.
+- what a callback of the experiment adds to an epoch's record, by its name.
 
 A scalar may be given as a label or as a :class:`~bascule.metrics.measurement.Measurement`.
 """
@@ -23,10 +23,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from bascule.errors import Refusal, unknown
+from bascule.core.errors import UserError, unknown
 from bascule.experiments.digits import bracketed
 from bascule.experiments.digits import region as region_told
-from bascule.experiments.interval import Interval
+from bascule.experiments.intervals import Interval
 from bascule.experiments.scalars import Scalar, limits, meaning, of_difference, stem
 from bascule.features.extractors import DEFAULT
 from bascule.metrics.measured import METRICS
@@ -348,7 +348,7 @@ class Alike(Lower):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.by > 0:
-            raise Refusal(f"Alike(by={self.by:g}): expected a largest difference > 0")
+            raise UserError(f"Alike(by={self.by:g}): expected a largest difference > 0")
 
     def claim(self) -> str:
         when = _when(self.scalar, self.from_epoch, self.to_epoch)
@@ -658,7 +658,7 @@ def check(
 ) -> None:
     """Refuse a prediction about an unknown arm or scalar, or epochs that never come.
 
-    ``arms``: the number of epochs of each arm. ``scalars``: what their steps and probes measure.
+    ``arms``: the number of epochs of each arm. ``scalars``: what their steps and callbacks measure.
     ``measured``: whether runs are evaluated. ``own``: the names of the user's metrics.
     """
     told = {f.name: getattr(prediction, f.name) for f in fields(prediction)}  # type: ignore[arg-type]
@@ -670,23 +670,23 @@ def check(
     for scalar in named:
         _check_scalar(kind, scalar, scalars, own)
     if any(map(is_evaluated, named)) and not measured:
-        raise Refusal(f"{prediction.claim()}: nothing is measured; give measure=Measure()")
+        raise UserError(f"{prediction.claim()}: nothing is measured; give measure=Measure()")
     epochs = min(arms[told[name]] for name in ("arm", "than") if name in told)
     for start, end in _windows(prediction, told):
         if start + 1 > epochs or (end is not None and not start < end <= epochs):
             window = f"epochs {start} to {end}" if end is not None else f"epoch {start}"
-            raise Refusal(
+            raise UserError(
                 f"{prediction.claim()}: {window} never comes, the run has {epochs} epochs"
             )
     if isinstance(prediction, Spike) and prediction.at_epoch < 2:
-        raise Refusal(f"{prediction.claim()}: needs at least 2 epochs before it")
+        raise UserError(f"{prediction.claim()}: needs at least 2 epochs before it")
     if isinstance(prediction, Settles):
         start, end = prediction.from_epoch, prediction.to_epoch or epochs
         if end - start < 2:
-            raise Refusal(f"{prediction.claim()}: needs at least 2 epochs")
+            raise UserError(f"{prediction.claim()}: needs at least 2 epochs")
     low, high = prediction.region()
     if not low <= high:
-        raise Refusal(f"{prediction.claim()}: the region [{low:g}, {high:g}] is empty")
+        raise UserError(f"{prediction.claim()}: the region [{low:g}, {high:g}] is empty")
 
 
 def _windows(prediction: Prediction, told: Mapping[str, Any]) -> list[tuple[int, int | None]]:

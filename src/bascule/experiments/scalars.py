@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from bascule.metrics.measurement import Measurement, measurement
 from bascule.metrics.metric import Metric
 from bascule.metrics.quantity import POSITIVE, Limits
-from bascule.training.recipe import AnyRecipe
+from bascule.training.recipe import Recipe
 
 Scalar = Measurement | Metric | type[Metric] | str  # a number of a run: itself, or its label
 LOSSES_FROM_0 = {  # under which objectives a loss is never below 0
@@ -41,7 +41,7 @@ def meaning(scalar: Scalar, more: bool) -> str:
     return found.quantity.more if more else found.quantity.less
 
 
-def limits(scalar: Scalar, recipes: Iterable[AnyRecipe] = ()) -> Limits:
+def limits(scalar: Scalar, recipes: Iterable[Recipe] = ()) -> Limits:
     """Between which numbers a scalar always lies; a side may be infinite.
 
     ``recipes``: of the runs that measured it, which limit losses.

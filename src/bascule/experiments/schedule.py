@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bascule import jobs as work
-from bascule.errors import unknown
+from bascule.core.errors import unknown
+from bascule.experiments import jobs as work
 from bascule.experiments.experiment import Experiment, Measure, Measures
-from bascule.experiments.launch import Cluster, Here, Process
+from bascule.experiments.launchers import LocalLauncher, Process, SubmititLauncher
 from bascule.experiments.predictions import Curves
 from bascule.experiments.verdict import Verdict, verdict
 from bascule.runs.evaluations import evaluations
@@ -26,8 +26,8 @@ from bascule.runs.execute import stop_signals
 from bascule.runs.fork import fork
 from bascule.runs.own import words_for
 from bascule.runs.store import Run, Store
-from bascule.training.machine import cores, settle
-from bascule.training.recipe import AnyRecipe
+from bascule.training.hardware import cores, resolve_auto
+from bascule.training.recipe import Recipe
 
 Workers = dict[int, Process]  # by the place of their job
 
@@ -37,7 +37,7 @@ class Job:
     """One arm on one seed. ``trunk`` and ``shared_epochs``: whose past it shares, how long."""
 
     arm: str
-    recipe: AnyRecipe
+    recipe: Recipe
     trunk: Job | None = None
     shared_epochs: int = 0
     branches: set[int] = field(default_factory=set)  # epochs where other jobs fork from this one
@@ -77,10 +77,12 @@ class Results:
 
     @property
     def scalars(self) -> tuple[str, ...]:
-        """What the steps of the arms and the probes measure, and notes show."""
-        arms, probes = self.experiment.arms.values(), self.experiment.probes
+        """What the steps of the arms and the callbacks measure, and notes show."""
+        arms, callbacks = self.experiment.arms.values(), self.experiment.callbacks
         of_steps = [name for recipe in arms for name in recipe.scalars]
-        return tuple(dict.fromkeys([*of_steps, *(n for probe in probes for n in probe.adds)]))
+        return tuple(
+            dict.fromkeys([*of_steps, *(n for callback in callbacks for n in callback.adds)])
+        )
 
 
 def plan(
@@ -100,7 +102,7 @@ def plan(
             if only and arm not in only:
                 continue
             threads = recipe.threads or (max(1, cores() // len(seeds)) if here else 1)
-            job = Job(arm, settle(recipe.but(seed=seed, threads=threads), here))
+            job = Job(arm, resolve_auto(recipe.replace(seed=seed, threads=threads), here))
             for trunk in trunks:
                 shared = shared_epochs(trunk.recipe, job.recipe)
                 if shared > job.shared_epochs:
@@ -113,15 +115,15 @@ def plan(
     return sorted(jobs, key=lambda job: job.trunk is not None)
 
 
-def shared_epochs(trunk: AnyRecipe, other: AnyRecipe) -> int:
+def shared_epochs(trunk: Recipe, other: Recipe) -> int:
     """For how many epochs the two recipes play the same game, bit for bit.
 
     Nothing but added changes, the length and cooling down may differ; an intervention promises to
-    change nothing before its ``acts_from()``. Both must last longer than that.
+    change nothing before its ``first_epoch()``. Both must last longer than that.
     """
     n = len(trunk.change)
     free = {"change", "epochs"}
-    starts = [change.acts_from() for change in other.change[n:]]
+    starts = [change.first_epoch() for change in other.change[n:]]
     same = type(trunk) is type(other)
     if same:
         free |= {*trunk.length_fields}
@@ -145,7 +147,7 @@ def run_all(
     store: Store,
     data_digests: Mapping[object, str],
     watch: Callable[[list[Job]], None],
-    launcher: Here | Cluster | None = None,
+    launcher: LocalLauncher | SubmititLauncher | None = None,
 ) -> str:
     """Run every job; returns "finished" or "interrupted". ``watch`` is called a few times a second.
     ``data_digests``: of the images of each ``recipe.data``. ``launcher``: where they run.
@@ -157,7 +159,7 @@ def run_all(
         if job.trunk is None:
             name = run_name(experiment, job)
             job.run = store.create(job.recipe, name, data_digests[job.recipe.data])
-    launcher = launcher or Here()
+    launcher = launcher or LocalLauncher()
     workers: Workers = {}
     measuring: Workers = {}
     with stop_signals() as stopped:
@@ -253,7 +255,7 @@ def _start(
     also_busy: int,
     experiment: Experiment,
     store: Store,
-    launcher: Here | Cluster,
+    launcher: LocalLauncher | SubmititLauncher,
 ) -> None:
     """Start as many waiting jobs as the machine has room for; ``also_busy``: cores in use."""
     for place, job in enumerate(jobs):
@@ -284,8 +286,11 @@ def _start(
         job.state = "running"
         job.epoch = len(job.run.rows())
         folder, root = job.run.folder.resolve(), str(store.root.resolve())
-        branches, probes = tuple(sorted(job.branches)), tuple(map(words_for, experiment.probes))
-        told = work.TrainRun(root, str(folder), branches, probes, experiment.tensorboard)
+        branches, callbacks = (
+            tuple(sorted(job.branches)),
+            tuple(map(words_for, experiment.callbacks)),
+        )
+        told = work.TrainRun(root, str(folder), branches, callbacks, experiment.tensorboard)
         threads = job.run.recipe.threads or cores()
         worker = _worker(told, folder / "train.json", threads, launcher, listen=True)
         threading.Thread(target=_listen, args=(job, worker), daemon=True).start()
@@ -293,7 +298,7 @@ def _start(
 
 
 def _has_room(
-    jobs: Sequence[Job], also_busy: int, recipe: AnyRecipe, launcher: Here | Cluster
+    jobs: Sequence[Job], also_busy: int, recipe: Recipe, launcher: LocalLauncher | SubmititLauncher
 ) -> bool:
     if launcher.at_once:
         return sum(j.state == "running" for j in jobs) + also_busy < launcher.at_once
@@ -312,7 +317,7 @@ def _to_measure(job: Job, measure: Measures | None) -> list[int]:
         return []
     if job.to_measure is None:
         done = {e.epoch for e in evaluations(job.run.folder) if measure.is_done(e)}
-        spoilt = job.recipe.shows_held_out()
+        spoilt = job.recipe.uses_held_out()
         job.to_measure = [] if spoilt else sorted(measure.when(job.recipe) - done)
     return job.to_measure
 
@@ -322,7 +327,7 @@ def _start_measuring(
     measuring: Workers,
     measure: Measures | None,
     store: Store,
-    launcher: Here | Cluster,
+    launcher: LocalLauncher | SubmititLauncher,
 ) -> bool:
     """Measure the fakes of finished jobs, a core each, where no training waits for it.
 
@@ -365,7 +370,11 @@ def _said(run: Run) -> str:
 
 
 def _worker(
-    job: work.Job, path: Path, threads: int, launcher: Here | Cluster, listen: bool = False
+    job: work.Job,
+    path: Path,
+    threads: int,
+    launcher: LocalLauncher | SubmititLauncher,
+    listen: bool = False,
 ) -> Process:
     """A process of its own for one job, written to ``path``; its complaints go beside it."""
     work.write(job, path)

@@ -21,21 +21,10 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from bascule.experiments.interval import Interval
+from bascule.experiments.intervals import Interval, t_interval
 from bascule.experiments.predictions import Curves, Prediction, worded
 
 Word = Literal["supported", "refuted", "inconclusive", "not measured"]
-
-
-def t_interval(values: Sequence[float], level: float = 0.95) -> Interval:
-    """Student's t interval of the mean of ``values``."""
-    x = np.asarray(values, float)
-    if len(x) == 0:
-        return Interval(nan, -inf, inf)
-    if len(x) == 1 or not np.isfinite(x).all():
-        return Interval(float(x.mean()), -inf, inf)
-    half = stats.t.ppf((1 + level) / 2, len(x) - 1) * x.std(ddof=1) / len(x) ** 0.5
-    return Interval(float(x.mean()), float(x.mean() - half), float(x.mean() + half))
 
 
 def judge(interval: Interval, region: tuple[float, float]) -> Word:

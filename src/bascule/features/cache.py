@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bascule import atomic
+from bascule.core import atomic
+from bascule.core.errors import UserError
 from bascule.data import cache
 from bascule.data.images import ImageSet, Progress
-from bascule.errors import Refusal
 from bascule.features.extractor import Extractor
 
 
@@ -36,7 +36,7 @@ def features_of(
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         atomic.write(place, lambda path: _save(path, features))
-    except (Refusal, OSError) as error:
+    except (UserError, OSError) as error:
         warnings.warn(f"features are not kept for the next time: {error}", stacklevel=2)
     return features
 

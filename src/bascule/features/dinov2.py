@@ -15,8 +15,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from torch import Tensor
 
+from bascule.core.errors import UserError, unknown
 from bascule.data.images import Progress
-from bascule.errors import Refusal, unknown
 from bascule.features import resize, weights
 from bascule.features.extractor import in_batches
 
@@ -32,7 +32,7 @@ class DINOv2:
 
     About 7 (s) and 2 (b) images/s on a core. ``weights_path`` is a file, timm's safetensors or
     Meta's ``.pth``; without it, ``$BASCULE_WEIGHTS`` and the caches of torch hub and Hugging Face
-    are searched. Raises Refusal when timm or the file is missing.
+    are searched. Raises UserError when timm or the file is missing.
     """
 
     def __init__(self, size: Size = "s", weights_path: Path | str | None = None) -> None:
@@ -69,7 +69,7 @@ def _timm() -> tuple[Any, Any]:
             "timm.models.vision_transformer"
         )
     except ImportError:
-        raise Refusal(
+        raise UserError(
             'the extractor "dinov2" needs timm: pip install "bascule[pretrained]"'
         ) from None
 

@@ -21,8 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from bascule.core.errors import UserError
 from bascule.data.images import Progress
-from bascule.errors import Refusal
 from bascule.features import resize, weights
 from bascule.features.extractor import in_batches
 
@@ -46,7 +46,7 @@ class EfficientNetLite0:
 
     def __init__(self, side: int = 128) -> None:
         if side < 32 or side % 32:
-            raise Refusal(f"EfficientNetLite0(side={side}): expected a multiple of 32")
+            raise UserError(f"EfficientNetLite0(side={side}): expected a multiple of 32")
         self.side = side
         path = _weights_path()
         self.net: Any = _faster(classifier(side, path))

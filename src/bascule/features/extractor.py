@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bascule.core.errors import UserError
 from bascule.data.images import Progress
-from bascule.errors import Refusal
 
 PUBLISHED = "inception-v3,299px"
 PUBLISHED_NAMES = {"FD": "FID", "FID": "FID", "KID": "KID"}
@@ -67,16 +67,16 @@ class FeatureExtractor:
 class OfUser:
     """An :class:`Extractor` from a :class:`FeatureExtractor`, whose answers it checks.
 
-    ``code``: the digest of its source. Raises :class:`Refusal` for one without name or ``dim``.
+    ``code``: the digest of its source. Raises :class:`UserError` for one without name or ``dim``.
     """
 
     def __init__(self, own: FeatureExtractor, code: str) -> None:
         kind = type(own).__name__
         name, dim = getattr(own, "name", None), getattr(own, "dim", None)
         if not isinstance(name, str) or not name.strip() or set(name) & set("[]\n"):
-            raise Refusal(f"{kind}.name is {name!r}: expected a short text without brackets")
+            raise UserError(f"{kind}.name is {name!r}: expected a short text without brackets")
         if not isinstance(dim, int) or dim < 1:
-            raise Refusal(f"{kind}.dim is {dim!r}: expected the number of its features")
+            raise UserError(f"{kind}.dim is {dim!r}: expected the number of its features")
         self.own, self.name, self.dim = own, name, dim
         self.spec = f"{name};{own.spec};code {code}"
 
@@ -88,15 +88,15 @@ class OfUser:
             found = np.asarray(self.own(images.numpy()))
         except Exception as error:
             told = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            raise Refusal(f"the extractor {self.name!r} failed: {told}") from error
+            raise UserError(f"the extractor {self.name!r} failed: {told}") from error
         expected = (len(images), self.dim)
         if found.shape != expected or found.dtype.kind not in "fiub":
-            raise Refusal(
+            raise UserError(
                 f"the extractor {self.name!r} gave {found.dtype} {found.shape}: expected numbers "
                 f"{expected}, one row an image"
             )
         if not np.isfinite(found).all():
-            raise Refusal(f"the extractor {self.name!r} gave features that are not finite")
+            raise UserError(f"the extractor {self.name!r} gave features that are not finite")
         return torch.from_numpy(found.astype(np.float32))
 
 
@@ -111,15 +111,15 @@ def label(statistic: str, extractor: Extractor) -> str:
 
 
 def check_images(images: np.ndarray) -> None:
-    """Raise Refusal unless ``images`` is uint8 (N, 3, H, H) with N >= 1."""
+    """Raise UserError unless ``images`` is uint8 (N, 3, H, H) with N >= 1."""
     shape = images.shape
     if images.dtype != np.uint8:
-        raise Refusal(
+        raise UserError(
             f"images to extract features from are {images.dtype}; expected uint8: quantise with "
             "data.batches.as_uint8, as reals were"
         )
     if len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3] or 0 in shape:
-        raise Refusal(
+        raise UserError(
             f"images to extract features from have shape {shape}; expected (N, 3, H, H), N >= 1"
         )
 
@@ -133,7 +133,7 @@ def in_batches(
 ) -> np.ndarray:
     """The features (N, d), float32, of checked ``images``, ``batch`` of them at a time.
 
-    ``of_batch`` takes uint8 (B, 3, H, H) and returns (B, d); no gradient is kept. Raises Refusal
+    ``of_batch`` takes uint8 (B, 3, H, H) and returns (B, d); no gradient is kept. Raises UserError
     when a feature is not finite, which damaged weights would cause.
     """
     check_images(images)
@@ -147,7 +147,7 @@ def in_batches(
                 progress(min(start + batch, len(images)), len(images))
     features = np.concatenate(parts)
     if not np.isfinite(features).all():
-        raise Refusal(
+        raise UserError(
             f"features of {extractor.name} are not all finite: its weights are damaged or foreign; "
             "fetch them again"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bascule.errors import unknown
+from bascule.core.errors import unknown
 from bascule.features.dinov2 import DINOv2
 from bascule.features.efficientnet import EfficientNetLite0
 from bascule.features.extractor import Extractor
@@ -27,7 +27,7 @@ EXTRACTORS: dict[str, Callable[[], Extractor]] = {
 def extractor(name: str = DEFAULT) -> Extractor:
     """The extractor called ``name``.
 
-    Raises Refusal for an unknown name, and when the optional network's package or weights are
+    Raises UserError for an unknown name, and when the optional network's package or weights are
     missing.
     """
     if name not in EXTRACTORS:

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bascule.core.errors import UserError
 from bascule.data.images import Progress
-from bascule.errors import Refusal
 from bascule.features import weights
 from bascule.features.extractor import PUBLISHED, in_batches
 
@@ -36,7 +36,7 @@ class InceptionV3:
 
     ``weights_path`` is a file; without it, ``$BASCULE_WEIGHTS`` and torch hub's cache are
     searched. Weights other than the published ones get their hash into the name, so nothing
-    computed with them is called FID. Raises Refusal when torch-fidelity or the file is missing.
+    computed with them is called FID. Raises UserError when torch-fidelity or the file is missing.
     """
 
     def __init__(self, weights_path: Path | str | None = None) -> None:
@@ -68,6 +68,6 @@ def _torch_fidelity() -> Any:
     try:
         return importlib.import_module("torch_fidelity.feature_extractor_inceptionv3")
     except ImportError:
-        raise Refusal(
+        raise UserError(
             'the extractor "inception" needs torch-fidelity: pip install "bascule[pretrained]"'
         ) from None

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bascule.core.context import address
+from bascule.core.errors import UserError
 from bascule.data.batches import as_float
-from bascule.errors import Refusal
 from bascule.features.extractor import check_images
-from bascule.now import address
 
 PATCH = 7
 COARSEST = 16  # px
@@ -35,7 +35,7 @@ def descriptors(images: np.ndarray, seed: int, patches: int = 128) -> Descriptor
     check_images(images)
     side = images.shape[-1]
     if side < COARSEST or side & (side - 1):
-        raise Refusal(f"a pyramid of images of {side} px: expected 16, 32, 64, 128 ... px")
+        raise UserError(f"a pyramid of images of {side} px: expected 16, 32, 64, 128 ... px")
     levels = [side >> step for step in range((side // COARSEST).bit_length())]
     found = {
         level: np.empty((len(images), patches, 3, PATCH, PATCH), np.float32) for level in levels

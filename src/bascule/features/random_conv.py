@@ -21,10 +21,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bascule.core.context import generator
 from bascule.data.images import Progress
 from bascule.features import resize
 from bascule.features.extractor import in_batches
-from bascule.now import generator
 
 VERSION = 1
 SIDE = 64

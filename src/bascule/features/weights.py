@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 
 
 def find(
@@ -25,7 +25,7 @@ def find(
     url: str,
     elsewhere: Sequence[Path] = (),
 ) -> Path:
-    """The weights file of ``network``, or Refusal.
+    """The weights file of ``network``, or UserError.
 
     ``given`` is a file and excludes every other place. Otherwise, in this order: any of ``names``
     in the folder ``$BASCULE_WEIGHTS``, any in torch hub's cache, and the files ``elsewhere``.
@@ -33,7 +33,7 @@ def find(
     if given is not None:
         path = Path(given).expanduser()
         if not path.is_file():
-            raise Refusal(f"weights of {network}: no such file: {path}")
+            raise UserError(f"weights of {network}: no such file: {path}")
         return path
     own = os.environ.get("BASCULE_WEIGHTS")
     folders = [Path(own).expanduser()] if own else []
@@ -41,7 +41,7 @@ def find(
     for path in [*(folder / name for folder in folders for name in names), *elsewhere]:
         if path.is_file():
             return path
-    raise Refusal(
+    raise UserError(
         f"no weights for {network}: put {' or '.join(names)} into the folder that BASCULE_WEIGHTS "
         f"names ({own or 'not set'}) or into {folders[-1]}; where there is a network: "
         f"curl -fL --create-dirs -o {folders[0] / names[0]} {url}"
@@ -51,7 +51,7 @@ def find(
 def read(path: Path) -> dict[str, Tensor]:
     """The state dict kept in ``path``: safetensors, or PyTorch's format with tensors alone.
 
-    Raises Refusal for a file that is damaged, or that would run code when loaded.
+    Raises UserError for a file that is damaged, or that would run code when loaded.
     """
     try:
         if path.suffix == ".safetensors":
@@ -77,10 +77,10 @@ def load(net: nn.Module, state: dict[str, Tensor], network: str, path: Path) -> 
     net.requires_grad_(False).eval()
 
 
-def foreign(network: str, path: Path, error: Exception) -> Refusal:
+def foreign(network: str, path: Path, error: Exception) -> UserError:
     """The refusal of a file that holds other weights than those of ``network``."""
     told = " ".join(str(error).split())
-    return Refusal(f"{path} does not hold the weights of {network}: {told[:200]}")
+    return UserError(f"{path} does not hold the weights of {network}: {told[:200]}")
 
 
 def fingerprint(path: Path) -> str:
@@ -89,5 +89,5 @@ def fingerprint(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _unreadable(path: Path, why: str) -> Refusal:
-    return Refusal(f"cannot read the weights {path}: {why}. Fetch the file again")
+def _unreadable(path: Path, why: str) -> UserError:
+    return UserError(f"cannot read the weights {path}: {why}. Fetch the file again")

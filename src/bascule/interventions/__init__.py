@@ -1,7 +1,8 @@
-"""Interventions: one changed rule of the game each, through the seams of the step."""
+"""Interventions: one changed rule of the game each, through the hooks of the step."""
 
 from bascule.interventions.augmentation import AdaptiveAugment, DiffAugment
-from bascule.interventions.lying import (
+from bascule.interventions.hooks import Compose, Intervention, Player
+from bascule.interventions.label_corruption import (
     FakeHistory,
     FakesAmongReals,
     NegativeAugmentation,
@@ -10,18 +11,18 @@ from bascule.interventions.lying import (
 )
 from bascule.interventions.noise import InstanceNoise, NoiseOnReals, PerfectG, add_noise
 from bascule.interventions.resets import ResetD
-from bascule.interventions.seams import Intervention, Player, Together
 
 INTERVENTIONS: tuple[type[Intervention], ...] = (
     *(PerfectG, NoiseOnReals, InstanceNoise),
     *(RealsAmongFakes, FakesAmongReals, PseudoAugmentation, NegativeAugmentation, FakeHistory),
     *(DiffAugment, AdaptiveAugment),
-    *(ResetD, Together),
+    *(ResetD, Compose),
 )
 
 __all__ = [
     "INTERVENTIONS",
     "AdaptiveAugment",
+    "Compose",
     "DiffAugment",
     "FakeHistory",
     "FakesAmongReals",
@@ -34,6 +35,5 @@ __all__ = [
     "PseudoAugmentation",
     "RealsAmongFakes",
     "ResetD",
-    "Together",
     "add_noise",
 ]

@@ -1,6 +1,6 @@
 """Augmentation of everything that D sees, differentiable, so that G is taught through it.
 
-Unlike an augmentation of the reals alone (``Recipe.augment``), it cannot leak into what G draws,
+Unlike an augmentation of the reals alone (``GANRecipe.augment``), it cannot leak into what G draws,
 as long as D can still see what is natural (Karras et al. 2020, section 2.2).
 """
 
@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bascule.core.context import StepContext
+from bascule.core.errors import UserError
+from bascule.core.fields import check_fields
 from bascule.data.augment import Motions, warp
-from bascule.errors import Refusal
 from bascule.interventions.adaptive import adapted, check_adaptive
-from bascule.interventions.seams import Intervention, check_epoch
-from bascule.now import Now
-from bascule.typed import check_fields
+from bascule.interventions.hooks import Intervention, check_epoch
 
 Kind = Literal["colour", "translation", "cutout"]
 
@@ -38,35 +38,37 @@ class DiffAugment(Intervention):
     def __post_init__(self) -> None:
         check_fields(self)
         if not self.kinds or len(set(self.kinds)) < len(self.kinds):
-            raise Refusal(
+            raise UserError(
                 f"DiffAugment(kinds={self.kinds}): expected different kinds, at least one"
             )
         check_epoch("DiffAugment", "from_epoch", self.from_epoch)
 
-    def acts_from(self) -> int:
+    def first_epoch(self) -> int:
         return self.from_epoch
 
-    def view(self, x: Tensor, now: Now) -> Tensor:
-        if now.epoch < self.from_epoch:
+    def augment(self, x: Tensor, context: StepContext) -> Tensor:
+        if context.epoch < self.from_epoch:
             return x
         for kind in self.kinds:
-            x = KINDS[kind](x, now)
+            x = KINDS[kind](x, context)
         return x
 
 
-def _uniform(now: Now, name: str, n: int, low: float, high: float, device: torch.device) -> Tensor:
+def _uniform(
+    context: StepContext, name: str, n: int, low: float, high: float, device: torch.device
+) -> Tensor:
     """(n, 1, 1, 1) draws of U(low, high)."""
-    u = torch.rand((n, 1, 1, 1), generator=now.rng(name))
+    u = torch.rand((n, 1, 1, 1), generator=context.rng(name))
     return (low + (high - low) * u).to(device)
 
 
-def colour(x: Tensor, now: Now) -> Tensor:
+def colour(x: Tensor, context: StepContext) -> Tensor:
     """Brightness, saturation and contrast of each image; values may leave [-1, 1]."""
     n = len(x)
-    x = x + _uniform(now, "brightness", n, -0.5, 0.5, x.device)
-    x = _stretched(x, x.mean(1, keepdim=True), _uniform(now, "saturation", n, 0, 2, x.device))
+    x = x + _uniform(context, "brightness", n, -0.5, 0.5, x.device)
+    x = _stretched(x, x.mean(1, keepdim=True), _uniform(context, "saturation", n, 0, 2, x.device))
     return _stretched(
-        x, x.mean((1, 2, 3), keepdim=True), _uniform(now, "contrast", n, 0.5, 1.5, x.device)
+        x, x.mean((1, 2, 3), keepdim=True), _uniform(context, "contrast", n, 0.5, 1.5, x.device)
     )
 
 
@@ -74,11 +76,13 @@ def _stretched(x: Tensor, centre: Tensor, factor: Tensor) -> Tensor:
     return centre + (x - centre) * factor
 
 
-def translation(x: Tensor, now: Now, share: float = 1 / 8) -> Tensor:
+def translation(x: Tensor, context: StepContext, share: float = 1 / 8) -> Tensor:
     """Each image moved by whole pixels, up to ``share`` of the side either way; 0 comes in."""
     b, _, h, w = x.shape
     most = round(h * share)
-    moves = torch.randint(-most, most + 1, (2, b), generator=now.rng("translation")).to(x.device)
+    moves = torch.randint(-most, most + 1, (2, b), generator=context.rng("translation")).to(
+        x.device
+    )
     padded = F.pad(x, (most, most, most, most))
     rows = torch.arange(h, device=x.device)[None] + most - moves[0][:, None]
     columns = torch.arange(w, device=x.device)[None] + most - moves[1][:, None]
@@ -87,11 +91,11 @@ def translation(x: Tensor, now: Now, share: float = 1 / 8) -> Tensor:
     return moved.permute(0, 3, 1, 2)
 
 
-def cutout(x: Tensor, now: Now, share: float = 1 / 2) -> Tensor:
+def cutout(x: Tensor, context: StepContext, share: float = 1 / 2) -> Tensor:
     """In each image a square of ``share`` of the side, its centre anywhere, becomes 0."""
     b, _, h, w = x.shape
     half = round(h * share) / 2
-    centre = torch.rand((2, b), generator=now.rng("cutout")).to(x.device)
+    centre = torch.rand((2, b), generator=context.rng("cutout")).to(x.device)
     rows = torch.arange(h, device=x.device) + 0.5
     columns = torch.arange(w, device=x.device) + 0.5
     tall = (rows[None] - (centre[0] * h)[:, None]).abs() < half
@@ -125,33 +129,35 @@ class AdaptiveAugment(Intervention):
         check_adaptive("AdaptiveAugment", self.target, self.speed_images)
         check_epoch("AdaptiveAugment", "from_epoch", self.from_epoch)
 
-    def acts_from(self) -> int:
+    def first_epoch(self) -> int:
         return self.from_epoch
 
-    def batches(self, real: Tensor, fake: Tensor, now: Now) -> tuple[Tensor, Tensor]:
-        if now.epoch >= self.from_epoch:
-            adapted(now, self.target, len(real) / self.speed_images)
+    def discriminator_batch(
+        self, real: Tensor, fake: Tensor, context: StepContext
+    ) -> tuple[Tensor, Tensor]:
+        if context.epoch >= self.from_epoch:
+            adapted(context, self.target, len(real) / self.speed_images)
         return real, fake
 
-    def view(self, x: Tensor, now: Now) -> Tensor:
-        p = now.recall("p").item() if now.epoch >= self.from_epoch else 0.0
-        return augmented(x, p, now) if p > 0 else x
+    def augment(self, x: Tensor, context: StepContext) -> Tensor:
+        p = context.recall("p").item() if context.epoch >= self.from_epoch else 0.0
+        return augmented(x, p, context) if p > 0 else x
 
 
-def augmented(x: Tensor, p: float, now: Now) -> Tensor:
+def augmented(x: Tensor, p: float, context: StepContext) -> Tensor:
     """ADA's transforms, each on each image with probability ``p``."""
     n, _, h, w = x.shape
 
     def often(name: str, chance: float = p) -> Tensor:
-        return torch.rand(n, generator=now.rng(f"{name}?")) < chance
+        return torch.rand(n, generator=context.rng(f"{name}?")) < chance
 
     def drawn(name: str, std: float) -> Tensor:
-        return torch.randn(n, generator=now.rng(name)) * std * often(name)
+        return torch.randn(n, generator=context.rng(name)) * std * often(name)
 
-    mirror = (often("mirror") & (torch.rand(n, generator=now.rng("mirror")) < 0.5)).to(x.device)
+    mirror = (often("mirror") & (torch.rand(n, generator=context.rng("mirror")) < 0.5)).to(x.device)
     x = torch.where(mirror[:, None, None, None], x.flip(-1), x)
-    shift = (2 * torch.rand((2, n), generator=now.rng("move")) - 1) / 8 * often("move")
-    turn = 180 * (2 * torch.rand(n, generator=now.rng("turn")) - 1)
+    shift = (2 * torch.rand((2, n), generator=context.rng("move")) - 1) / 8 * often("move")
+    turn = 180 * (2 * torch.rand(n, generator=context.rng("turn")) - 1)
     motions = Motions(
         angle=turn * often("turn"),
         dx=(shift[0] * w).round(),

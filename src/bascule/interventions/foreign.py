@@ -7,11 +7,11 @@ from dataclasses import make_dataclass
 from functools import cache
 from typing import Any, ClassVar
 
-from bascule.errors import Refusal
-from bascule.game import Game
-from bascule.interventions.seams import Intervention
-from bascule.now import Now
-from bascule.typed import Placeholder
+from bascule.core.context import StepContext
+from bascule.core.errors import UserError
+from bascule.core.fields import Placeholder
+from bascule.gan.game import Game
+from bascule.interventions.hooks import Intervention
 
 
 class Foreign(Placeholder, Intervention):
@@ -25,24 +25,24 @@ class Foreign(Placeholder, Intervention):
     written: ClassVar[str]
     facts: ClassVar[Mapping[str, Any]] = {}
 
-    def acts_from(self) -> int:
+    def first_epoch(self) -> int:
         """What was told, else what its field ``at_epoch`` or ``from_epoch`` says, else 0."""
-        told = (self.facts.get("acts_from"), getattr(self, "at_epoch", None))
+        told = (self.facts.get("first_epoch"), getattr(self, "at_epoch", None))
         for epoch in (*told, getattr(self, "from_epoch", None)):
             if isinstance(epoch, int) and epoch >= 0:
                 return epoch
         return 0
 
-    def shows_held_out(self) -> bool:
-        return bool(self.facts.get("shows_held_out", False))
+    def uses_held_out(self) -> bool:
+        return bool(self.facts.get("uses_held_out", False))
 
     def __getattr__(self, name: str) -> Any:
         if name in type(self).facts:
             return type(self).facts[name]
         raise AttributeError(f"{type(self).__name__} is not loaded: it tells no {name}")
 
-    def prepare(self, game: Game, now: Now) -> None:
-        raise Refusal(
+    def on_step_start(self, game: Game, context: StepContext) -> None:
+        raise UserError(
             f"this run uses {type(self).__name__} from its own code, which looking never executes"
         )
 
@@ -50,13 +50,13 @@ class Foreign(Placeholder, Intervention):
 def foreign(written: str, fields: Mapping[str, Any], facts: Mapping[str, Any] = {}) -> Foreign:
     """The placeholder of a value. ``written``: its class, ``"my_nets.py:G"`` or ``"G"``.
 
-    Raises :class:`Refusal` for what is no class.
+    Raises :class:`UserError` for what is no class.
     """
     try:
         told = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in facts.items())
         return _class(written, tuple(fields), told)(**fields)
     except (TypeError, ValueError) as error:
-        raise Refusal(f"no class of a value: {str(written)[:80]!r} ({error})") from None
+        raise UserError(f"no class of a value: {str(written)[:80]!r} ({error})") from None
 
 
 @cache

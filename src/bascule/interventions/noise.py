@@ -11,16 +11,16 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from bascule.interventions.seams import Intervention, Player, check_epoch
-from bascule.laws import Law, Uniform, check_strength, draw
-from bascule.now import Now
-from bascule.typed import check_fields
+from bascule.core.context import StepContext
+from bascule.core.fields import check_fields
+from bascule.core.schedules import Schedule, Uniform, check_strength, value_at
+from bascule.interventions.hooks import Intervention, Player, check_epoch
 
 
-def add_noise(x: Tensor, sigma: Law, now: Now) -> Tensor:
+def add_noise(x: Tensor, sigma: Schedule, context: StepContext) -> Tensor:
     """``x`` plus Gaussian noise: one standard deviation a batch, drawn from the law ``sigma``."""
-    noise = torch.randn(x.shape, generator=now.device_rng("noise"), device=x.device)
-    return x + draw(sigma, now.within("sigma")) * noise
+    noise = torch.randn(x.shape, generator=context.device_rng("noise"), device=x.device)
+    return x + value_at(sigma, context.within("sigma")) * noise
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class PerfectG(Intervention):
     """
 
     at_epoch: int
-    sigma: Law = Uniform(0.0, 0.1)
+    sigma: Schedule = Uniform(0.0, 0.1)
     of: Literal["same", "other", "held_out"] = "same"
 
     def __post_init__(self) -> None:
@@ -45,27 +45,29 @@ class PerfectG(Intervention):
         check_epoch("PerfectG", "at_epoch", self.at_epoch)
         check_strength("PerfectG", "sigma", self.sigma)
 
-    def acts_from(self) -> int:
+    def first_epoch(self) -> int:
         return self.at_epoch
 
-    def shows_held_out(self) -> bool:
+    def uses_held_out(self) -> bool:
         return self.of == "held_out"
 
-    def batches(self, real: Tensor, fake: Tensor, now: Now) -> tuple[Tensor, Tensor]:
-        if now.epoch < self.at_epoch:
+    def discriminator_batch(
+        self, real: Tensor, fake: Tensor, context: StepContext
+    ) -> tuple[Tensor, Tensor]:
+        if context.epoch < self.at_epoch:
             return real, fake
-        whose = real if self.of == "same" else now.pictures(self.of, len(real))
-        return real, add_noise(whose, self.sigma, now)
+        whose = real if self.of == "same" else context.sample_reals(self.of, len(real))
+        return real, add_noise(whose, self.sigma, context)
 
-    def may_learn(self, player: Player, now: Now) -> bool:
-        return player == "D" or now.epoch < self.at_epoch
+    def should_update(self, player: Player, context: StepContext) -> bool:
+        return player == "D" or context.epoch < self.at_epoch
 
 
 @dataclass(frozen=True)
 class NoiseOnReals(Intervention):
     """From ``from_epoch`` on, D is shown its reals with noise, and its fakes as they are."""
 
-    sigma: Law = Uniform(0.0, 0.1)
+    sigma: Schedule = Uniform(0.0, 0.1)
     from_epoch: int = 0
 
     def __post_init__(self) -> None:
@@ -73,13 +75,15 @@ class NoiseOnReals(Intervention):
         check_epoch("NoiseOnReals", "from_epoch", self.from_epoch)
         check_strength("NoiseOnReals", "sigma", self.sigma)
 
-    def acts_from(self) -> int:
+    def first_epoch(self) -> int:
         return self.from_epoch
 
-    def batches(self, real: Tensor, fake: Tensor, now: Now) -> tuple[Tensor, Tensor]:
-        if now.epoch < self.from_epoch:
+    def discriminator_batch(
+        self, real: Tensor, fake: Tensor, context: StepContext
+    ) -> tuple[Tensor, Tensor]:
+        if context.epoch < self.from_epoch:
             return real, fake
-        return add_noise(real, self.sigma, now), fake
+        return add_noise(real, self.sigma, context), fake
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ class InstanceNoise(Intervention):
     sees, so reals and fakes of one step may be noised unequally.
     """
 
-    sigma: Law = Uniform(0.0, 0.1)
+    sigma: Schedule = Uniform(0.0, 0.1)
     from_epoch: int = 0
 
     def __post_init__(self) -> None:
@@ -98,8 +102,8 @@ class InstanceNoise(Intervention):
         check_epoch("InstanceNoise", "from_epoch", self.from_epoch)
         check_strength("InstanceNoise", "sigma", self.sigma)
 
-    def acts_from(self) -> int:
+    def first_epoch(self) -> int:
         return self.from_epoch
 
-    def view(self, x: Tensor, now: Now) -> Tensor:
-        return x if now.epoch < self.from_epoch else add_noise(x, self.sigma, now)
+    def augment(self, x: Tensor, context: StepContext) -> Tensor:
+        return x if context.epoch < self.from_epoch else add_noise(x, self.sigma, context)

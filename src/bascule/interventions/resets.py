@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bascule.errors import Refusal
-from bascule.game import Game
-from bascule.interventions.seams import Intervention, Player, check_epoch
-from bascule.now import Now
-from bascule.typed import check_fields
+from bascule.core.context import StepContext
+from bascule.core.errors import UserError
+from bascule.core.fields import check_fields
+from bascule.gan.game import Game
+from bascule.interventions.hooks import Intervention, Player, check_epoch
 
 
 @dataclass(frozen=True)
@@ -32,48 +32,48 @@ class ResetD(Intervention):
         check_fields(self)
         check_epoch("ResetD", "from_epoch", self.from_epoch)
         if self.over_steps < 1:
-            raise Refusal(f"ResetD(over_steps={self.over_steps}): expected a whole number >= 1")
+            raise UserError(f"ResetD(over_steps={self.over_steps}): expected a whole number >= 1")
         both = {"D_x, D_Gz": (self.D_x, self.D_Gz), "wait": self.wait or (1.0, 0.0)}
         for name, (x, gz) in both.items():
             if not (0.5 <= x <= 1 and 0 <= gz <= 0.5):
-                raise Refusal(
+                raise UserError(
                     f"ResetD({name} = {x}, {gz}): expected D_x in [0.5, 1] and D_Gz in [0, 0.5]"
                 )
         if self.wait and not (self.wait[0] <= self.D_x and self.wait[1] >= self.D_Gz):
-            raise Refusal(
+            raise UserError(
                 f"ResetD(wait={self.wait}): expected scores that come before D_x={self.D_x} and "
                 f"D_Gz={self.D_Gz}, or G would never learn again"
             )
 
-    def acts_from(self) -> int:
+    def first_epoch(self) -> int:
         return self.from_epoch
 
-    def prepare(self, game: Game, now: Now) -> None:
-        if now.epoch < self.from_epoch:
+    def on_step_start(self, game: Game, context: StepContext) -> None:
+        if context.epoch < self.from_epoch:
             return
-        x, gz = now.recall("D_x", 0.5).item(), now.recall("D_Gz", 0.5).item()
-        seen_x, seen_gz = now.seen("D_x"), now.seen("D_Gz")
+        x, gz = context.recall("D_x", 0.5).item(), context.recall("D_Gz", 0.5).item()
+        seen_x, seen_gz = context.last_metric("D_x"), context.last_metric("D_Gz")
         if seen_x is not None and seen_gz is not None:
             x += (seen_x - x) / self.over_steps
             gz += (seen_gz - gz) / self.over_steps
-        resets, waiting = now.recall("resets").item(), now.recall("waiting").item()
+        resets, waiting = context.recall("resets").item(), context.recall("waiting").item()
         if self.wait and x > self.wait[0] and gz < self.wait[1]:
             waiting = 0.0
         if x > self.D_x and gz < self.D_Gz:
-            _begin_again(game, now)
+            _begin_again(game, context)
             x = gz = 0.5
             resets += 1
             waiting = float(self.wait is not None)
         for name, value in (("D_x", x), ("D_Gz", gz), ("resets", resets), ("waiting", waiting)):
-            now.remember(name, value)
+            context.remember(name, value)
 
-    def may_learn(self, player: Player, now: Now) -> bool:
-        return player == "D" or not now.recall("waiting").item()
+    def should_update(self, player: Player, context: StepContext) -> bool:
+        return player == "D" or not context.recall("waiting").item()
 
 
-def _begin_again(game: Game, now: Now) -> None:
+def _begin_again(game: Game, context: StepContext) -> None:
     """New weights for D, drawn at this moment, and an optimiser that remembers nothing."""
     assert game.fresh is not None, "a game that can begin again"
-    _, D = game.fresh(now.rng("D"))
+    _, D = game.fresh(context.rng("D"))
     game.D.load_state_dict(D.state_dict())
     game.opt_D.state.clear()

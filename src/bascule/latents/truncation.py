@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 
 
 def truncated(n: int, z_dim: int, threshold: float, rng: torch.Generator) -> Tensor:
@@ -15,7 +15,7 @@ def truncated(n: int, z_dim: int, threshold: float, rng: torch.Generator) -> Ten
     by the inverse distribution function, which is in law what drawing again until it fits is.
     """
     if not threshold > 0:
-        raise Refusal(f"threshold={threshold:g}: expected a number > 0")
+        raise UserError(f"threshold={threshold:g}: expected a number > 0")
     most = torch.special.ndtr(torch.tensor(threshold, dtype=torch.float64))
     u = torch.rand(n, z_dim, generator=rng, dtype=torch.float64)
     z = torch.special.ndtri(1 - most + (2 * most - 1) * u)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bascule.errors import Refusal
+from bascule.core.context import address
+from bascule.core.errors import UserError
 from bascule.metrics.metric import SUBSETS, Measured
-from bascule.now import address
 
 LEAST_SHARE = 0.005  # of the reals: a rarer category is not called missing
 RESAMPLES = 100
@@ -86,7 +86,7 @@ def joint_coverage(fake: np.ndarray, real: np.ndarray) -> Joint:
 def out_of_vocabulary(flags: np.ndarray) -> float:
     """The share of images that are no category at all; ``flags`` bool (n,)."""
     if flags.dtype != np.bool_ or flags.ndim != 1 or not len(flags):
-        raise Refusal(
+        raise UserError(
             f"out-of-vocabulary flags are {flags.dtype} {flags.shape}: expected bool (n,)"
         )
     return float(flags.mean())
@@ -142,17 +142,17 @@ def _counted(fake: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _pair(fake: np.ndarray, real: np.ndarray, dims: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Both, once they are labels of one kind. Raises Refusal where they are not."""
+    """Both, once they are labels of one kind. Raises UserError where they are not."""
     for name, labels in (("fakes", fake), ("reals", real)):
         if labels.dtype.kind not in "iubU":
-            raise Refusal(
+            raise UserError(
                 f"labels of the {name} are {labels.dtype}: expected text or whole numbers"
             )
         if labels.ndim != dims or not labels.size:
             shape = "(n,)" if dims == 1 else "(n, attributes)"
-            raise Refusal(f"labels of the {name} have shape {labels.shape}: expected {shape}")
+            raise UserError(f"labels of the {name} have shape {labels.shape}: expected {shape}")
     if (fake.dtype.kind == "U") != (real.dtype.kind == "U") or fake.shape[1:] != real.shape[1:]:
-        raise Refusal(
+        raise UserError(
             f"labels of the fakes are {fake.dtype} {fake.shape}, of the reals {real.dtype} "
             f"{real.shape}: expected the same attributes, read by the same classifier"
         )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import qr, svdvals
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics.metric import Metric, Reference, Sample
 from bascule.metrics.points import pair, points
 from bascule.metrics.quantity import POSITIVE
@@ -80,7 +80,9 @@ def expected_floor(eigenvalues: np.ndarray, n: int, m: int | None = None) -> flo
     values = np.asarray(eigenvalues, np.float64)
     m = n if m is None else m
     if values.ndim != 1 or not (values >= 0).all() or min(n, m) < 2:
-        raise Refusal("expected_floor: expected eigenvalues (d,), none negative, and sizes from 2")
+        raise UserError(
+            "expected_floor: expected eigenvalues (d,), none negative, and sizes from 2"
+        )
     values = values[values > 0]
     sums = (np.outer(values, values) / np.add.outer(values, values)).sum() + values.sum() / 2
     means = values.sum() * (1 / n + 1 / m)

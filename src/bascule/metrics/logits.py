@@ -3,7 +3,7 @@
 Every function takes logits, float (N,), high where D sees a real image; D(x) = sigmoid(logit).
 ``real`` are logits of real images, ``held_out`` of real images that training never sees,
 ``fake`` of generated ones. The two classes weigh one half each, however many logits each has.
-Raises :class:`Refusal` where an array is empty, not one-dimensional, or not finite.
+Raises :class:`UserError` where an array is empty, not one-dimensional, or not finite.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 
 CALIBRATION_BINS = 10
 
@@ -45,7 +45,7 @@ def auc_at_least(found: float, n: int, confidence: float = 0.95) -> float:
     from scipy.special import betaincinv
 
     if not 0 <= found <= 1 or n < 1:
-        raise Refusal(f"AUC {found:g} of {n} images: expected a number in [0, 1], of 1 or more")
+        raise UserError(f"AUC {found:g} of {n} images: expected a number in [0, 1], of 1 or more")
     right = int(found * n + 1e-9)
     return float(betaincinv(right, n - right + 1, 1 - confidence)) if right else 0.0
 
@@ -144,7 +144,7 @@ def _even_odds(real: Any, fake: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray
 def _checked(name: str, logits: Any) -> np.ndarray:
     x = np.asarray(logits, np.float64)
     if x.ndim != 1 or len(x) == 0:
-        raise Refusal(f"{name} logits have shape {x.shape}: expected (N,) with N >= 1")
+        raise UserError(f"{name} logits have shape {x.shape}: expected (N,) with N >= 1")
     if not np.isfinite(x).all():
-        raise Refusal(f"{(~np.isfinite(x)).sum()} of {len(x)} {name} logits are not finite")
+        raise UserError(f"{(~np.isfinite(x)).sum()} of {len(x)} {name} logits are not finite")
     return x

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics.metric import Metric, Sample
 from bascule.metrics.neighbours import TIE, K, radii, squared_blocks, to_neighbours
 from bascule.metrics.numbers import BASELINES
@@ -68,7 +68,9 @@ def expected_coverage(n_real: int, n_fake: int, k: int = 5) -> float:
     fewer fakes than reals this is far below 1.
     """
     if not 1 <= k < n_real or n_fake < 1:
-        raise Refusal(f"coverage of {n_real} reals by {n_fake} fakes: expected more reals than {k}")
+        raise UserError(
+            f"coverage of {n_real} reals by {n_fake} fakes: expected more reals than {k}"
+        )
     j = np.arange(k)
     return float(1 - np.prod((n_real - 1 - j) / (n_real - 1 + n_fake - j)))
 

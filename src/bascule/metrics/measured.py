@@ -20,7 +20,7 @@ from numbers import Real
 import numpy as np
 
 import bascule.metrics
-from bascule.errors import Refusal, unknown
+from bascule.core.errors import UserError, unknown
 from bascule.metrics import mmd
 from bascule.metrics.least import Sizes, too_few
 from bascule.metrics.manifold import IN_BALLS, manifold
@@ -90,7 +90,7 @@ def measure(
     saw, of the same law and with no copies in ``train``. ``seed`` settles which image goes into
     which set; nothing else is random.
 
-    Raises Refusal for an unknown name, for features that are not finite or differ in number, and
+    Raises UserError for an unknown name, for features that are not finite or differ in number, and
     when a set is too small for a metric (:func:`least`).
     """
     names = [names] if isinstance(names, str) else list(names)
@@ -109,7 +109,7 @@ def take(
 ) -> dict[str, Measured]:
     """As :func:`measure`, by metrics themselves, which all see features or all see pixels.
 
-    Pixels are uint8 (n, 3, H, W). Raises Refusal too where a metric of the user's fails, or gives
+    Pixels are uint8 (n, 3, H, W). Raises UserError too where a metric of the user's fails, or gives
     no number. A number may be nan: it cannot be had of these images.
     """
     if all(metric.on == "features" for metric in metrics):
@@ -188,7 +188,7 @@ def _enough(
     least: Mapping[str, Sizes], fake: np.ndarray, held_out: np.ndarray, train: np.ndarray
 ) -> None:
     for name, why in too_few(least, Sizes(len(fake), len(held_out), len(train))).items():
-        raise Refusal(f"{name} {why}; give more images")
+        raise UserError(f"{name} {why}; give more images")
 
 
 def _over(metric: Metric, samples: Sequence[Sample]) -> tuple[float, float]:
@@ -203,23 +203,23 @@ def _over(metric: Metric, samples: Sequence[Sample]) -> tuple[float, float]:
 
 
 def _judged(metric: Metric, sample: Sample) -> float | Estimate:
-    """The number of a sample. Raises Refusal where a metric of the user's gives none."""
+    """The number of a sample. Raises UserError where a metric of the user's gives none."""
     try:
         value = metric.judge(sample)
-    except Refusal:
+    except UserError:
         raise
     except Exception as error:
         if METRICS.get(metric.name) is metric:
             raise
         told = " ".join(str(error).split())
-        raise Refusal(
+        raise UserError(
             f"the metric {metric.name!r} failed: {type(error).__name__}: {told}"
         ) from error
     if isinstance(value, Estimate):
         return value
     if not isinstance(value, Real | np.generic):
         given = f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else repr(value)
-        raise Refusal(f"the metric {metric.name!r} gave {given[:60]}: expected one number")
+        raise UserError(f"the metric {metric.name!r} gave {given[:60]}: expected one number")
     return float(value)
 
 

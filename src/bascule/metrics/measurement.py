@@ -12,7 +12,7 @@ from functools import cache
 from math import nan
 from typing import Any, get_args
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics.measured import METRICS
 from bascule.metrics.metric import Metric
 from bascule.metrics.numbers import NUMBERS
@@ -51,7 +51,7 @@ class Measurement:
     def at(self, **parameters: Any) -> Measurement:
         """The same number elsewhere: ``KID.at(layer=1, k_fb=4)``.
 
-        ``extractor``: a name for ``space``, or an extractor. Raises :class:`Refusal` for what the
+        ``extractor``: a name for ``space``, or an extractor. Raises :class:`UserError` for what the
         quantity does not take.
         """
         if (extractor := parameters.pop("extractor", None)) is not None:
@@ -60,14 +60,14 @@ class Measurement:
         for name in parameters:
             if name not in takes:
                 known = ", ".join(("extractor", *self.quantity.takes))
-                raise Refusal(f"{self.quantity.name}.at({name}=...): expected one of {known}")
+                raise UserError(f"{self.quantity.name}.at({name}=...): expected one of {known}")
         found = replace(self, **parameters)
         if found.of and found.of not in self.quantity.of:
             known = ", ".join(self.quantity.of)
-            raise Refusal(f"{self.quantity.name}.at(of={found.of!r}): expected one of {known}")
+            raise UserError(f"{self.quantity.name}.at(of={found.of!r}): expected one of {known}")
         if parse(str(found)) != found:
             told = ", ".join(f"{name}={value!r}" for name, value in parameters.items())
-            raise Refusal(f"{self.quantity.name}.at({told}): nothing is called {str(found)!r}")
+            raise UserError(f"{self.quantity.name}.at({told}): nothing is called {str(found)!r}")
         return found
 
     @property
@@ -175,7 +175,7 @@ def measurement(of: Measurement | Metric | type[Metric] | str) -> Measurement:
         return parse(of)
     metric = of() if isinstance(of, type) and issubclass(of, Metric) else of
     if not isinstance(metric, Metric):
-        raise Refusal(f"{of!r} names no number: expected a label, a Measurement or a Metric")
+        raise UserError(f"{of!r} names no number: expected a label, a Measurement or a Metric")
     return Measurement(metric.quantity())
 
 
@@ -184,18 +184,18 @@ def check_own(metric: Metric) -> None:
     kind = type(metric).__name__
     name = getattr(metric, "name", None)
     if not isinstance(name, str) or not name.strip() or set(name) & set("[]\n"):
-        raise Refusal(f"{kind}.name is {name!r}: expected a short text without brackets")
+        raise UserError(f"{kind}.name is {name!r}: expected a short text without brackets")
     if parse(name).known:
-        raise Refusal(f"{kind}.name is {name!r}, as a number of the package is called: rename it")
+        raise UserError(f"{kind}.name is {name!r}, as a number of the package is called: rename it")
     for field, known in (("better", get_args(Better)), ("on", ("features", "pixels"))):
         if getattr(metric, field) not in known:
             told = ", ".join(known)
-            raise Refusal(f"{kind}.{field} is {getattr(metric, field)!r}: expected one of {told}")
+            raise UserError(f"{kind}.{field} is {getattr(metric, field)!r}: expected one of {told}")
     if not isinstance(metric.at_least, int) or metric.at_least < 1:
-        raise Refusal(f"{kind}.at_least is {metric.at_least!r}: expected a number of images")
+        raise UserError(f"{kind}.at_least is {metric.at_least!r}: expected a number of images")
     try:
         low, high = map(float, metric.limits)
     except (TypeError, ValueError):
         low, high = nan, nan
     if not low < high:
-        raise Refusal(f"{kind}.limits is {metric.limits!r}: expected two numbers, such as (0, 1)")
+        raise UserError(f"{kind}.limits is {metric.limits!r}: expected two numbers, such as (0, 1)")

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bascule.errors import Refusal
+from bascule.core.context import address
+from bascule.core.errors import UserError
 from bascule.metrics.metric import Metric, Reference, Sample
 from bascule.metrics.neighbours import nearest, radii, to_neighbours
 from bascule.metrics.points import pair, points
 from bascule.metrics.quantity import SHARE
-from bascule.now import address
 
 COMPONENTS = 64
 IN_CELL = 20  # fewest generated, and fewest held-out, for a normal approximation in a cell
@@ -39,7 +39,7 @@ class Cells:
 
         train = points(train, "train", at_least=2)
         if not 1 <= cells <= len(train):
-            raise Refusal(f"{cells} cells for {len(train)} train images: expected 1 or more each")
+            raise UserError(f"{cells} cells for {len(train)} train images: expected 1 or more each")
         mean = train.mean(0)
         axes = _axes(train - mean)
         seen = (train - mean) @ axes

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 
+from bascule.core.context import address
 from bascule.metrics.quantity import ANY, Better, Limits, Quantity
-from bascule.now import address
 
 FLOOR: Literal["the floor"] = "the floor"
 # The fewest images in a sample. Tried with faces: held-out faces in the place of fakes, and blurred

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics.metric import Estimate, Metric, Reference, Sample
 from bascule.metrics.numbers import BASELINES, WAYS
 from bascule.metrics.points import pair
@@ -103,7 +103,7 @@ def permutation_p(
     """
     x, y = pair(x, y, at_least=2)
     if permutations < 1:
-        raise Refusal(f"{permutations} permutations: expected at least 1")
+        raise UserError(f"{permutations} permutations: expected at least 1")
     n, m = len(x), len(y)
     pooled = np.concatenate([x, y])
     labels = np.zeros((n + m, 1 + permutations))  # the first column is the labelling as it is

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics.metric import Reference
 from bascule.metrics.points import pair, points
 
@@ -49,7 +49,7 @@ def _squares(x: np.ndarray) -> np.ndarray:
 def nearest(x: np.ndarray, y: np.ndarray, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Distances and indices of the ``k`` nearest rows of ``y``, each (len(x), k), nearest first.
 
-    Raises Refusal when ``y`` has fewer than ``k`` rows, or see :func:`pair`.
+    Raises UserError when ``y`` has fewer than ``k`` rows, or see :func:`pair`.
     """
     x, y = pair(x, y)
     return _nearest(x, y, k, alone=False)
@@ -76,7 +76,7 @@ def to_neighbours(reference: Reference) -> np.ndarray:
 
 def _nearest(x: np.ndarray, y: np.ndarray, k: int, alone: bool) -> tuple[np.ndarray, np.ndarray]:
     if not 1 <= k <= len(y) - alone:
-        raise Refusal(
+        raise UserError(
             f"{k} nearest neighbours among {len(y) - alone} rows: expected between 1 and "
             f"{len(y) - alone}; give more images or a smaller k"
         )

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from bascule.errors import Refusal
-from bascule.now import address
+from bascule.core.context import address
+from bascule.core.errors import UserError
 
 SHORTEST = 16  # points; below, a wave at the noise's own size is hardly ever told from noise
 FEWEST_CYCLES = 3  # fewer within the series look like a trend that bends
@@ -52,7 +52,7 @@ def oscillation(series: Any) -> Oscillation | None:
     """
     x = np.asarray(series, np.float64)
     if x.ndim != 1 or not np.isfinite(x).all():
-        raise Refusal(f"series of shape {x.shape}: expected (N,) finite numbers")
+        raise UserError(f"series of shape {x.shape}: expected (N,) finite numbers")
     if len(x) < SHORTEST:
         return None
     level = _without_line(x[None])[0]

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bascule.errors import Refusal
+from bascule.core.context import address
+from bascule.core.errors import UserError
 from bascule.metrics.metric import Metric, Sample
 from bascule.metrics.points import pair
 from bascule.metrics.quantity import POSITIVE
-from bascule.now import address
 
 BLOCK = 2**20  # projected values in memory at once: 8 MB
 
@@ -36,7 +36,7 @@ def sliced_wasserstein(
     """
     x, y = pair(x, y)
     if len(x) != len(y) or directions < 1:
-        raise Refusal(
+        raise UserError(
             f"{len(x)} and {len(y)} rows, {directions} directions: expected equal numbers of rows "
             "and at least 1 direction; take a random part of the larger set"
         )

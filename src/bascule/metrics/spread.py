@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics.metric import Metric, Reference, Sample
 from bascule.metrics.neighbours import squared_blocks
 from bascule.metrics.numbers import BASELINES
@@ -31,7 +31,7 @@ def mean_pairwise_distance(x: np.ndarray) -> float:
 def pairwise_ratio(fake: np.ndarray, real: np.ndarray) -> float:
     """The fakes' mean distance over the reals': 1 is as spread, below 1 is more alike.
 
-    Raises Refusal when all reals are equal.
+    Raises UserError when all reals are equal.
     """
     fake, real = pair(fake, real, ("fake", "real"), at_least=2)
     return ratio(fake, mean_pairwise_distance(real))
@@ -40,7 +40,9 @@ def pairwise_ratio(fake: np.ndarray, real: np.ndarray) -> float:
 def ratio(fake: np.ndarray, real_distance: float) -> float:
     """As :func:`pairwise_ratio` where the reals' mean distance is known."""
     if not real_distance > 0:
-        raise Refusal("all real images have the same features: there is no spread to compare with")
+        raise UserError(
+            "all real images have the same features: there is no spread to compare with"
+        )
     return mean_pairwise_distance(fake) / real_distance
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 
 SIGMA = 1.5  # pixels
 RADIUS = 5  # the window is 11 x 11
@@ -21,11 +21,11 @@ def ssim(a: Tensor, b: Tensor, data_range: Tensor | float) -> Tensor:
     possible values, one number or one an image. Refuses images smaller than the window.
     """
     if a.shape != b.shape or a.ndim != 4:
-        raise Refusal(
+        raise UserError(
             f"images are {tuple(a.shape)} and {tuple(b.shape)}: expected one (B, C, H, W)"
         )
     if min(a.shape[2:]) < 2 * RADIUS + 1:
-        raise Refusal(
+        raise UserError(
             f"images of {a.shape[2]} x {a.shape[3]} px are smaller than the window of SSIM: "
             f"expected at least {2 * RADIUS + 1} px a side"
         )

@@ -13,7 +13,7 @@ from math import inf, log, sqrt
 import numpy as np
 from scipy.stats import chi2
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics.least import Sizes
 from bascule.metrics.neighbours import radii, squared_blocks
 from bascule.metrics.points import points
@@ -50,10 +50,10 @@ def near_duplicate_threshold(real: np.ndarray, quantile: float = QUANTILE) -> fl
     twin: ``birthday(real, threshold)`` is what the reals themselves give.
     """
     if not 0 < quantile < 1:
-        raise Refusal(f"quantile {quantile}: expected a number between 0 and 1")
+        raise UserError(f"quantile {quantile}: expected a number between 0 and 1")
     distances = radii(points(real, "real", at_least=2), 1)
     if not distances.any():
-        raise Refusal("every real image has an exact copy among the reals: remove copies first")
+        raise UserError("every real image has an exact copy among the reals: remove copies first")
     return float(np.quantile(distances[distances > 0], quantile))
 
 
@@ -61,7 +61,7 @@ def birthday(x: np.ndarray, threshold: float, show: int = 20) -> Support:
     """The support that the close pairs of ``x`` (n, d) speak for, and the ``show`` closest."""
     x = points(x, at_least=2)
     if not threshold > 0 or show < 1:
-        raise Refusal(f"threshold {threshold}, {show} pairs to show: expected both above 0")
+        raise UserError(f"threshold {threshold}, {show} pairs to show: expected both above 0")
     close = 0
     i, j, found = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
     for part, squared in squared_blocks(x, x):

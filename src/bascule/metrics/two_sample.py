@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics.metric import Metric, Sample
 from bascule.metrics.neighbours import nearest, nearest_others
 from bascule.metrics.points import pair
@@ -40,7 +40,7 @@ def one_nn(real: np.ndarray, fake: np.ndarray) -> OneNN:
     """
     real, fake = pair(real, fake, ("real", "fake"), at_least=2)
     if len(real) != len(fake):
-        raise Refusal(
+        raise UserError(
             f"{len(real)} reals and {len(fake)} fakes: the 1-NN test needs equal numbers; "
             "take a random part of the larger set"
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.metrics.metric import Metric, Reference, Sample
 from bascule.metrics.points import points
 from bascule.metrics.quantity import POSITIVE
@@ -29,7 +29,7 @@ def vendi_score(x: np.ndarray, centre: np.ndarray | None = None) -> float:
     if centre is not None:
         centre = np.asarray(centre, np.float64)
         if centre.shape != x.shape[1:] or not np.isfinite(centre).all():
-            raise Refusal(
+            raise UserError(
                 f"centre has shape {centre.shape}: expected {x.shape[1:]}, finite: the reals' mean"
             )
         x = x - centre

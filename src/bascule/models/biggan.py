@@ -8,7 +8,8 @@ from itertools import pairwise, repeat
 import torch
 from torch import Tensor, nn
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
+from bascule.core.fields import check_fields
 from bascule.models.layers import (
     DownBlock,
     Norm,
@@ -25,7 +26,6 @@ from bascule.models.layers import (
 )
 from bascule.models.model import Model
 from bascule.models.resampling import doubled
-from bascule.typed import check_fields
 
 _EPS = 1e-6  # of spectral normalisation in both variants
 
@@ -60,7 +60,7 @@ class BigGAN(Model):
         chunks = len(_channels_G(self))
         if self.z_dim % chunks:
             said = f"expected a multiple of {chunks}, the number of its chunks at size {self.size}"
-            raise Refusal(f"BigGAN(z_dim={self.z_dim}): {said}")
+            raise UserError(f"BigGAN(z_dim={self.z_dim}): {said}")
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""

@@ -12,7 +12,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
+from bascule.core.fields import added_field, check_fields
 from bascule.models.layers import (
     SLOPE,
     Discriminator,
@@ -26,7 +27,6 @@ from bascule.models.layers import (
     spectrally_normed,
 )
 from bascule.models.model import Model
-from bascule.typed import check_fields, later
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,15 @@ class DCGAN(Model):
     z_dim: int = 100
     size: int = 64
     norm_D: Literal["batch", "spectral"] = "batch"
-    norm_eps: float = later(1e-5)
+    norm_eps: float = added_field(1e-5)
 
     def __post_init__(self) -> None:
         check_fields(self)
         check_counts("DCGAN", width=self.width, z_dim=self.z_dim)
         if self.size not in (32, 64, 128):
-            raise Refusal(f"DCGAN(size={self.size!r}): expected 32, 64 or 128: resize the images")
+            raise UserError(f"DCGAN(size={self.size!r}): expected 32, 64 or 128: resize the images")
         if not self.norm_eps > 0:
-            raise Refusal(f"DCGAN(norm_eps={self.norm_eps}): expected a number > 0")
+            raise UserError(f"DCGAN(norm_eps={self.norm_eps}): expected a number > 0")
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""

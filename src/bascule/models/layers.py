@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.models.resampling import doubled
 
 SLOPE = 0.2  # of LeakyReLU in DCGAN and its kin
@@ -388,7 +388,7 @@ def check_counts(owner: str, **counts: int) -> None:
     """Refuse a count below 1, or so large that no machine has the memory."""
     for name, count in counts.items():
         if not 1 <= count <= MOST_COUNT:
-            raise Refusal(
+            raise UserError(
                 f"{owner}({name}={count!r}): expected a whole number >= 1, at most {MOST_COUNT:,}"
             )
 
@@ -396,11 +396,11 @@ def check_counts(owner: str, **counts: int) -> None:
 def check_classes(owner: str, classes: int) -> None:
     """Refuse a number of classes below 0."""
     if classes < 0:
-        raise Refusal(f"{owner}(classes={classes!r}): expected 0 for no labels, or their number")
+        raise UserError(f"{owner}(classes={classes!r}): expected 0 for no labels, or their number")
 
 
 def check_size(owner: str, size: int, *known: int) -> None:
     """Refuse a side of images for which the model has no plan."""
     if size not in known:
         sizes = " or ".join(map(str, known))
-        raise Refusal(f"{owner}(size={size!r}): expected {sizes}: resize the images")
+        raise UserError(f"{owner}(size={size!r}): expected {sizes}: resize the images")

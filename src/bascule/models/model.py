@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import nn
 
-from bascule.typed import Open
+from bascule.core.fields import Open
 
 
 class Model(Open):

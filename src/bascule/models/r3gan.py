@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
+from bascule.core.fields import check_fields
 from bascule.models.layers import check_classes, check_counts, drawn
 from bascule.models.model import Model
 from bascule.models.resampling import Down, Up
-from bascule.typed import check_fields
 
 _SLOPE = 0.2  # of every LeakyReLU
 _EXPANSION = 2  # channels within a block over channels outside it
@@ -64,14 +64,14 @@ class R3GAN(Model):
         check_counts("R3GAN", blocks=self.blocks, z_dim=self.z_dim, group=self.group)
         check_classes("R3GAN", self.classes)
         if len(self.widths) < 2:
-            raise Refusal(
+            raise UserError(
                 f"R3GAN(widths={self.widths!r}): expected two or more, the 4x4 grid's first"
             )
         for width in self.widths:
             check_counts("R3GAN", widths=width)
             inner = _EXPANSION * width
             if inner % self.group:
-                raise Refusal(f"R3GAN(group={self.group!r}): expected a divisor of {inner}")
+                raise UserError(f"R3GAN(group={self.group!r}): expected a divisor of {inner}")
 
     @property
     def size(self) -> int:

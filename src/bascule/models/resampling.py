@@ -1,7 +1,7 @@
 """Padding and resampling that CUDA repeats to the last bit, so that a run goes on exactly there.
 
 On a CPU these are PyTorch's own operations. On CUDA those sum their gradients in whatever order
-threads come; there the same values follow from operations that do not (``machine.exactly``).
+threads come; there the same values follow from operations that do not (``hardware.deterministic``).
 """
 
 from __future__ import annotations

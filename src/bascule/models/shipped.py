@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bascule.errors import Refusal, unknown
+from bascule.core.errors import UserError, unknown
 
 FOLDER = files("bascule.models") / "weights"
 
@@ -31,7 +31,7 @@ def check_start(name: str, model: Any) -> None:
     """Refuse weights that do not exist, or that another ``model`` was trained with."""
     theirs = told(name)["model"]
     if theirs != repr(model):
-        raise Refusal(f"start={name!r}: expected model={theirs}, got model={model!r}")
+        raise UserError(f"start={name!r}: expected model={theirs}, got model={model!r}")
 
 
 @cache
@@ -41,7 +41,7 @@ def told(name: str) -> dict[str, str]:
 
 
 def read(name: str) -> dict[str, Any]:
-    """What the file of ``name`` holds. Raises :class:`Refusal` for a name that is not shipped."""
+    """What the file of ``name`` holds. Raises :class:`UserError` for a name that is not shipped."""
     if name not in names():
         raise unknown("start", name, names())
     with as_file(FOLDER / f"{name}.pt") as path:

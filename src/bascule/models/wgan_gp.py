@@ -10,6 +10,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
+from bascule.core.fields import check_fields
 from bascule.models.layers import (
     Discriminator,
     DownBlock,
@@ -20,7 +21,6 @@ from bascule.models.layers import (
     up_blocks,
 )
 from bascule.models.model import Model
-from bascule.typed import check_fields
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.experiments.paired import arms_of
 from bascule.experiments.schedule import curve
 from bascule.reports import facts
@@ -29,7 +29,7 @@ def write_comparison(runs: Sequence[Run], folder: Path, credit: str, repeat: str
     """Write ``compare.md`` and ``compare.html`` into ``folder``; returns the HTML file.
 
     A fork is drawn from its branch on, and its past once, as its parent's. ``repeat``: the command
-    line that compares them again. Raises :class:`Refusal` for fewer than two runs.
+    line that compares them again. Raises :class:`UserError` for fewer than two runs.
     """
     arms = _expect_two(runs)
     found, reasons = paired_differences(runs)
@@ -70,7 +70,7 @@ def differing_table(arms: Arms) -> Table | Text:
     control, *others = arms
     base = recipes[control]
     differing = [
-        f for arm in others for f in codec.differences(base, recipes[arm].but(seed=base.seed))
+        f for arm in others for f in codec.differences(base, recipes[arm].replace(seed=base.seed))
     ]
     fields = list(dict.fromkeys(differing))
     if not fields:
@@ -126,7 +126,7 @@ def _expect_two(runs: Sequence[Run]) -> dict[str, dict[int, Run]]:
     """The arms of at least two different runs."""
     if len({run.id for run in runs}) < max(2, len(runs)):
         given = ", ".join(run.id for run in runs) or "none"
-        raise Refusal(f"a comparison needs at least two different runs, given: {given}")
+        raise UserError(f"a comparison needs at least two different runs, given: {given}")
     return arms_of(runs)
 
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bascule.experiments.predictions import SCALARS, Curve, Curves
-from bascule.objectives import GANLoss
+from bascule.gan.objectives import GANLoss
 from bascule.reports.figures import COLOURS, HANDLE, INK, colours, new_figure, style, wrapped
 from bascule.reports.page import Data, Drawing, Key
 from bascule.theory.noise import Bound
-from bascule.training.recipe import AnyRecipe
+from bascule.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +42,7 @@ class Change:
     label: str
 
 
-def panels_of(scalars: Sequence[str], recipes: Iterable[AnyRecipe] = ()) -> list[Panel]:
+def panels_of(scalars: Sequence[str], recipes: Iterable[Recipe] = ()) -> list[Panel]:
     """A panel for each scalar; those of the game with their unit and level.
 
     ``recipes``: what is drawn. Where they play for several objectives, their losses are of

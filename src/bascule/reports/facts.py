@@ -13,16 +13,15 @@ import numpy as np
 from bascule.experiments.digits import ROUNDING, bracketed, rounded
 from bascule.experiments.digits import number as number
 from bascule.experiments.digits import region as region
-from bascule.experiments.interval import Interval
+from bascule.experiments.intervals import Interval, t_interval
 from bascule.experiments.predictions import Curve
 from bascule.experiments.scalars import limits
-from bascule.experiments.verdict import t_interval
 from bascule.interventions import Intervention
 from bascule.metrics.quantity import ANY, Limits
 from bascule.reports.curves import Change
 from bascule.runs import codec
 from bascule.runs.store import Run
-from bascule.training.recipe import AnyRecipe
+from bascule.training.recipe import Recipe
 
 NUMBERS = (
     "A mean and its interval are rounded to two digits of the half width, and an interval is cut "
@@ -98,9 +97,9 @@ def final(curve: Curve, scalar: str) -> float | None:
 
 
 def scalars_of(run: Run) -> list[str]:
-    """What the steps of a run measure, then what probes added.
+    """What the steps of a run measure, then what callbacks added.
 
-    Probes add one number an epoch: it has no lowest and highest batch beside it.
+    Callbacks add one number an epoch: it has no lowest and highest batch beside it.
     """
     names = dict.fromkeys(name for row in run.rows() for name in row)
     of_steps = [name for name in names if all(f"{name}{end}" in names for end in SUMMARIES)]
@@ -109,7 +108,7 @@ def scalars_of(run: Run) -> list[str]:
 
 
 def finals(
-    curves: Sequence[Curve], scalars: Sequence[str], recipes: Sequence[AnyRecipe] = ()
+    curves: Sequence[Curve], scalars: Sequence[str], recipes: Sequence[Recipe] = ()
 ) -> list[str]:
     """The last scalars of one arm over its seeds, one cell a scalar. ``recipes``: of its runs."""
     cells = []
@@ -131,7 +130,7 @@ def told(value: Any) -> str:
     return value if isinstance(value, str) else repr(value)
 
 
-def recipe_rows(recipe: AnyRecipe) -> list[tuple[str, str]]:
+def recipe_rows(recipe: Recipe) -> list[tuple[str, str]]:
     """Every field of a recipe but its seed, with its value."""
     return [(f.name, told(getattr(recipe, f.name))) for f in fields(recipe) if f.name != "seed"]
 
@@ -141,12 +140,12 @@ def in_words(differences: Mapping[str, tuple[Any, Any]]) -> str:
     return "; ".join(f"{name} = {told(ours)}" for name, (_, ours) in differences.items())
 
 
-def changes(recipes: Sequence[AnyRecipe]) -> list[Change]:
+def changes(recipes: Sequence[Recipe]) -> list[Change]:
     """When the rules of these recipes begin to act, each epoch once; not those from the start."""
     found: dict[int, list[str]] = {}
     for recipe in recipes:
         for change in recipe.change:
-            names = found.setdefault(change.acts_from(), [])
+            names = found.setdefault(change.first_epoch(), [])
             if type(change).__name__ not in names:
                 names.append(type(change).__name__)
     return [Change(epoch, ", ".join(found[epoch])) for epoch in sorted(found) if epoch > 0]
@@ -229,7 +228,7 @@ def _dates(dates: Sequence[str]) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def recipe_differences(base: AnyRecipe, other: AnyRecipe) -> str:
+def recipe_differences(base: Recipe, other: Recipe) -> str:
     """In what ``other`` differs from ``base``, its seed and name apart."""
-    found = codec.differences(base, other.but(seed=base.seed))
+    found = codec.differences(base, other.replace(seed=base.seed))
     return in_words(found) or "nothing"

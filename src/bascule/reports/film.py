@@ -7,14 +7,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from bascule import atomic
-from bascule.errors import Refusal
+from bascule.core import atomic
+from bascule.core.errors import UserError
 
 FORMATS = {".webp": "WEBP", ".gif": "GIF"}
 
 
 def write_film(frames: Sequence[Image.Image], path: Path, per_second: float) -> None:
-    """``frames`` one after the other, for ever; raises Refusal for a name of another kind."""
+    """``frames`` one after the other, for ever; raises UserError for a name of another kind."""
     kind = check_film(path)
     first, *others = frames
     more = {"quality": 90, "method": 4} if kind == "WEBP" else {"disposal": 2}
@@ -36,5 +36,5 @@ def check_film(path: Path) -> str:
     """The format of a film of this name."""
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
-        raise Refusal(f"{path}: expected a name that ends in {' or '.join(FORMATS)}")
+        raise UserError(f"{path}: expected a name that ends in {' or '.join(FORMATS)}")
     return kind

@@ -10,11 +10,11 @@ import torch
 
 from bascule.data.decoding import opened
 from bascule.experiments.schedule import Results
+from bascule.gan.recipe import SHOWN_COLUMNS
 from bascule.reports.figures import DPI, new_figure, style, wrapped
 from bascule.reports.page import Gallery
 from bascule.reports.samples import sampled_epochs, shown
 from bascule.runs.store import Run
-from bascule.training.gan import SHOWN_COLUMNS
 from bascule.training.grid import GAP, grid
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def last_rows(run: Run, rows: int = 1) -> np.ndarray | None:
     if not epochs:
         return None
     with opened(run.sample(epochs[-1])) as grid:
-        n = run.recipe.telling_rows
+        n = run.recipe.preview_rows
         n = rows if n == 1 else n
         return np.asarray(grid.convert("RGB"))[: n * (run.recipe.data.size + GAP) - GAP]
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bascule import atomic
-from bascule.errors import Refusal
+from bascule.core import atomic
+from bascule.core.errors import UserError
 from bascule.runs.evaluations import evaluations
 from bascule.runs.store import Run
 
@@ -73,7 +73,7 @@ def protect(folder: Path, stem: str, now: Made, how: str, only_from_nothing: boo
     there = found_made(folder, stem)
     if there is None or not now.is_emptier_than(there) or (only_from_nothing and now.runs):
         return
-    raise Refusal(
+    raise UserError(
         f"{folder / f'{stem}.md'} was made from {there}; found now: {now}. It stays as it is: {how}"
     )
 

@@ -33,7 +33,7 @@ MORE = (
 )
 CAPTION = (
     "Mean over seeds ± half its 95 % t interval, at the end of the runs. Minutes: training time of "
-    "a run as it was, without probes and without a past that it shares."
+    "a run as it was, without callbacks and without a past that it shares."
 )
 FLOOR = "Floor: held-out reals in the place of the fakes."
 BEST = "Floor: what the true counterparts score, or held-out pictures of the second kind."

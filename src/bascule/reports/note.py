@@ -15,10 +15,8 @@ from bascule.experiments.scalars import explained
 from bascule.experiments.schedule import Results
 from bascule.experiments.verdict import Finding, holm
 from bascule.reports import facts
-from bascule.reports.abilities import abilities
 from bascule.reports.answer import PREDICTIONS, answer, ranked
 from bascule.reports.bounds import BOUNDS, best_of, bounds_table
-from bascule.reports.coding import decoding, denoising
 from bascule.reports.curves import curves_drawing, panels_of
 from bascule.reports.figures import colours
 from bascule.reports.forest import findings_drawing
@@ -37,8 +35,10 @@ from bascule.reports.page import (
 from bascule.reports.protocol import REPRODUCE, command, failures, origins, protocol
 from bascule.reports.publish import write_page
 from bascule.reports.samples import Picture, at_or_before, sampled_epochs, shown, strips
-from bascule.reports.settling import settling
 from bascule.runs.store import Run, slug
+from bascule.sdpc.reports.abilities import abilities
+from bascule.sdpc.reports.coding import decoding, denoising
+from bascule.sdpc.reports.settling import settling
 
 CURVES = (
     "Thin: one seed, the mean of its batches in each epoch. Bold: the mean over seeds. Band: from "
@@ -298,7 +298,7 @@ def _pictures(runs: Mapping[str, Run], seed: int) -> list[Picture]:
         while name in used:
             name = f"{stem}-{len(used) + 1}"
         used.add(name)
-        first = min((c.acts_from() for c in run.recipe.change), default=0)
+        first = min((c.first_epoch() for c in run.recipe.change), default=0)
         before = [at_or_before(epochs, first)] if epochs[0] <= first < epochs[-1] else []
         for epoch in (*before, epochs[-1]):
             when = "the end" if epoch == epochs[-1] else "just before the change"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.evaluation.evaluation import Value, one_scale
 from bascule.experiments.paired import Difference, Numbers, arms_of, difference
 from bascule.experiments.scalars import limits, of_difference
@@ -44,7 +44,7 @@ def paired_differences(runs: Sequence[Run]) -> tuple[list[Difference], list[str]
             try:
                 both = [*mine[label].items(), *yours[label].items()]
                 one_scale(label, [(run.id, value) for run, value in both])
-            except Refusal as refusal:
+            except UserError as refusal:
                 reasons[str(refusal)] = None
                 continue
             a, b = _numbers(mine[label]), _numbers(yours[label])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.experiments.experiment import Experiment, find_file
 from bascule.experiments.schedule import Results
 from bascule.reports import facts
@@ -80,7 +80,7 @@ def _called(experiment: Experiment) -> tuple[str, bool]:
     name = f"{folder}/{stem}" if folder else stem
     try:
         known = find_file(name).resolve() == experiment.file.resolve()
-    except Refusal:
+    except UserError:
         known = False
     return name if known else str(experiment.file), title == f"{stem}-quick"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from bascule import atomic
+from bascule.core import atomic
 from bascule.reports import figures, markdown
 from bascule.reports.page import Block, Data, Drawing, Gallery, Page, Samples, anchor
 from bascule.reports.samples import data_uri, size_of

@@ -7,16 +7,17 @@ from pathlib import Path
 
 from bascule.diagnostics.rules import Finding, diagnose, silence
 from bascule.experiments.schedule import curve
-from bascule.reports import coding, facts
+from bascule.reports import facts
 from bascule.reports.compare import curves_of, distinct_names
 from bascule.reports.evaluation import evaluation_table, title
 from bascule.reports.figures import colours
 from bascule.reports.page import Block, Lines, Page, Samples, Section, Table, Text
 from bascule.reports.publish import write_page
 from bascule.reports.samples import Picture, Strip, data_uri, sampled_epochs, strips
-from bascule.reports.translation import translation_tables
 from bascule.runs.evaluations import evaluations, neighbour_file
 from bascule.runs.store import Run
+from bascule.sdpc.reports import coding
+from bascule.translation.report import translation_tables
 
 NEIGHBOURS = (
     "Left: random fakes, each beside its 4 nearest training images. Middle: the fakes nearest to a "
@@ -111,7 +112,7 @@ def _samples(run: Run, credit: str) -> list[Samples | Text]:
     places, drawn = strips({run.name: run}, colours([run.name]))
     source = run.sample(epochs[-1])
     picture = Picture(source, source.name, f"{run.name}, after {epochs[-1]} epochs")
-    return [Text(f"Shown: {run.recipe.drawn}."), Samples(places, drawn, [picture], credit)]
+    return [Text(f"Shown: {run.recipe.sample_caption}."), Samples(places, drawn, [picture], credit)]
 
 
 def _diagnosis(run: Run, found: Sequence[Finding]) -> list[Block]:

@@ -58,7 +58,7 @@ def sampled_epochs(run: Run) -> list[int]:
 
 def shown(runs: Iterable[Run]) -> str:
     """What the sample grids of the runs show, in words."""
-    return "; or ".join(dict.fromkeys(run.recipe.drawn for run in runs))
+    return "; or ".join(dict.fromkeys(run.recipe.sample_caption for run in runs))
 
 
 def spread(epochs: Sequence[int], at_most: int) -> list[int]:

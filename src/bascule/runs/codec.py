@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bascule.errors import Refusal, unknown
+from bascule.core import class_names
+from bascule.core.errors import UserError, unknown
+from bascule.core.fields import checked, hints
+from bascule.core.user_code import Code, is_named, load_named, name_of
 from bascule.interventions.foreign import Foreign, foreign
-from bascule.runs import names
-from bascule.runs.brought import Code, is_named, load_named, name_of
-from bascule.typed import checked, hints
 
 FACTS = ("size", "z_dim", "classes", "paired", "entropic", "blind", "kind", "every")
-OF_RULES = ("acts_from", "shows_held_out")  # facts that a rule is asked for
+OF_RULES = ("first_epoch", "uses_held_out")  # facts that a rule is asked for
 USERS = re.compile(r"[^:]+\.py:[\w.]+")  # the name of a class of the user's
 QUOTED_OR_NAMED = re.compile(
     r"""'[^']*'|"[^"]*"|(?P<name>(?:[\w./~-]+\.py|[A-Za-z_][\w.]*\.[\w.]+):[A-Za-z_]\w*)"""
@@ -28,19 +28,19 @@ def encode(value: Any, brief: bool = False, bare: bool = False) -> Any:
     """Plain JSON values for a recipe or any part of it.
 
     ``brief``: as digests have it: classes of the package by a word, and without fields that came
-    :func:`bascule.typed.later` and have their default. ``bare``: the user's classes by a word too.
-    Raises :class:`Refusal` for what cannot be written.
+    :func:`bascule.core.fields.added_field` and have their default. ``bare``: the user's classes by
+    a word too. Raises :class:`UserError` for what cannot be written.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         cls = type(value)
-        if not names.is_value_class(cls):
+        if not class_names.is_value_class(cls):
             raise _not_frozen(value)
         if isinstance(value, Foreign) and value.facts.get("names"):
             return {"names": value.written}
         told: dict[str, Any] = {"is": _written(cls, brief, bare)}
         for f in _fields(cls):
             part = getattr(value, f.name)
-            if not (brief and f.metadata.get("later") and part == f.default):
+            if not (brief and f.metadata.get("added") and part == f.default):
                 told[f.name] = encode(part, brief, bare)
         if not brief and "facts" not in told and (facts := _facts(value)):
             told["facts"] = facts
@@ -53,14 +53,14 @@ def encode(value: Any, brief: bool = False, bare: bool = False) -> Any:
         return {"names": name_of(value)}
     if hasattr(value, "__dict__"):
         raise _not_frozen(value)
-    raise Refusal(
+    raise UserError(
         f"{str(value)[:80]} cannot be kept in a file: it is a {type(value).__name__}; expected "
         "numbers, text, None, or frozen dataclasses and tuples of them"
     )
 
 
-def _not_frozen(value: Any) -> Refusal:
-    return Refusal(
+def _not_frozen(value: Any) -> UserError:
+    return UserError(
         f"{type(value).__name__} cannot be kept in a file: put @dataclass(frozen=True) above it"
     )
 
@@ -68,8 +68,8 @@ def _not_frozen(value: Any) -> Refusal:
 def _written(cls: type, brief: bool, bare: bool) -> str:
     if issubclass(cls, Foreign):
         return cls.written.rpartition(":")[2] if bare else cls.written
-    if names.is_of_package(cls):
-        return names.word_of(cls) if brief else names.path_of(cls)
+    if class_names.is_of_package(cls):
+        return class_names.word_of(cls) if brief else class_names.path_of(cls)
     return cls.__name__ if bare else name_of(cls)
 
 
@@ -77,7 +77,7 @@ def _facts(value: Any) -> dict[str, Any]:
     """What a value of the user's tells of itself, for those who look and do not load its class."""
     if isinstance(value, Foreign):
         return dict(value.facts)
-    if names.is_of_package(type(value)):
+    if class_names.is_of_package(type(value)):
         return {}
     fields = {f.name for f in _fields(type(value))}
     found = {n: getattr(value, n) for n in FACTS if n not in fields and hasattr(value, n)}
@@ -108,12 +108,12 @@ def decode(
             return loaded[name]
         if USERS.fullmatch(name):
             found = code.find(name) if code else None
-            if found and not names.is_value_class(found):
+            if found and not class_names.is_value_class(found):
                 raise _not_frozen_class(name)
             return found
         if name in by_word:
             return by_word[name]
-        found = names.find(name)
+        found = class_names.find(name)
         hidden = found and name in (to_look or ()) and issubclass(found, Intervention)
         return None if hidden else found
 
@@ -142,13 +142,13 @@ def decode(
             return build(cls, fields | more)
         if to_look is not None and isinstance(name, str):
             return foreign(name, fields, facts if isinstance(facts, dict) else {})
-        raise unknown("class in a recipe", str(name), {*names.ALIASES, *by_word})
+        raise unknown("class in a recipe", str(name), {*class_names.ALIASES, *by_word})
 
     return value(plain)
 
 
-def _not_frozen_class(name: str) -> Refusal:
-    return Refusal(f"{name} is no value: put @dataclass(frozen=True) above the class")
+def _not_frozen_class(name: str) -> UserError:
+    return UserError(f"{name} is no value: put @dataclass(frozen=True) above the class")
 
 
 def unloaded(value: Any) -> list[type[Foreign]]:
@@ -175,7 +175,7 @@ def build(cls: type, values: Mapping[str, Any]) -> Any:
         and f.default_factory is dataclasses.MISSING
     ]
     if missing:
-        raise Refusal(f"{cls.__name__} needs {', '.join(missing)}")
+        raise UserError(f"{cls.__name__} needs {', '.join(missing)}")
     return cls(**{name: checked(cls, name, v) for name, v in values.items()})
 
 
@@ -199,17 +199,17 @@ def changed(value: Any, settings: Mapping[str, str], extra: Iterable[type] = ())
     for head, rests in inner.items():
         part = new.get(head, getattr(value, head))
         if not dataclasses.is_dataclass(part):
-            raise Refusal(f"{head} has no field {next(iter(rests))!r}: it is {part!r}")
+            raise UserError(f"{head} has no field {next(iter(rests))!r}: it is {part!r}")
         new[head] = changed(part, rests, extra)
     return dataclasses.replace(value, **new)
 
 
-def _no_such_field(value: Any, name: str) -> Refusal:
+def _no_such_field(value: Any, name: str) -> UserError:
     known = hints(type(value))
     for field in known:
         part = getattr(value, field)
         if dataclasses.is_dataclass(part) and name in hints(type(part)):
-            return Refusal(f"unknown field {name!r}: did you mean {field}.{name}?")
+            return UserError(f"unknown field {name!r}: did you mean {field}.{name}?")
     return unknown(f"field of {type(value).__name__}", name, known)
 
 
@@ -230,7 +230,7 @@ def parse(text: str, extra: Iterable[type] = ()) -> Any:
         tree = ast.parse(text, mode="eval").body
     except (SyntaxError, RecursionError, MemoryError):
         if "(" in text or "[" in text:
-            raise Refusal(
+            raise UserError(
                 f"cannot read {text!r}: expected a value like 0.1 or a call like "
                 "PerfectG(at_epoch=60)"
             ) from None
@@ -241,8 +241,8 @@ def parse(text: str, extra: Iterable[type] = ()) -> Any:
 def digest(value: Any, bare: bool = False) -> str:
     """8 hexadecimal digits that stand for a recipe.
 
-    A field that came :func:`bascule.typed.later` is left out while it has its default. ``bare``:
-    as before the user's classes were named by their files.
+    A field that came :func:`bascule.core.fields.added_field` is left out while it has its default.
+    ``bare``: as before the user's classes were named by their files.
     """
     canonical = json.dumps(encode(value, brief=True, bare=bare), sort_keys=True)
     return hashlib.blake2b(canonical.encode(), digest_size=4).hexdigest()
@@ -273,24 +273,24 @@ class _Known:
         name = match["name"]
         if name is None:
             return match[0]  # a quoted text
-        found = load_named(name) if USERS.fullmatch(name) else names.find(name)
+        found = load_named(name) if USERS.fullmatch(name) else class_names.find(name)
         if found is None:
-            raise unknown("name", name, names.ALIASES)
+            raise unknown("name", name, class_names.ALIASES)
         word = f"_class_{len(self.in_full)}"
         self.in_full[word] = found
         return word
 
     def find(self, word: str) -> Any:
-        """The class that a word names. Raises :class:`Refusal` where there are several."""
+        """The class that a word names. Raises :class:`UserError` where there are several."""
         if word in self.in_full:
             return self.in_full[word]
         if not word[:1].isupper():
             own = self.extra.get(word, [])
             return own[0] if own else None
-        found = [*self.extra.get(word, ()), *filter(None, [names.find(word)])]
+        found = [*self.extra.get(word, ()), *filter(None, [class_names.find(word)])]
         if len(set(found)) > 1:
             told = " or ".join(name_of(cls) for cls in found)
-            raise Refusal(f"{word} names several classes: say {told}")
+            raise UserError(f"{word} names several classes: say {told}")
         return found[0] if found else None
 
 
@@ -299,18 +299,18 @@ def _value(node: ast.expr, text: str, known: _Known) -> Any:
         name = node.func.id
         cls = known.find(name)
         if cls is None:
-            raise unknown("name", name, {*names.ALIASES, *known.extra})
-        if not names.is_value_class(cls):
+            raise unknown("name", name, {*class_names.ALIASES, *known.extra})
+        if not class_names.is_value_class(cls):
             raise _not_frozen_class(name_of(cls))
         given = [f.name for f in _fields(cls)][: len(node.args)]
         if len(node.args) > len(given):
-            raise Refusal(f"{ast.unparse(node)}: {name} takes {len(given)} values")
+            raise UserError(f"{ast.unparse(node)}: {name} takes {len(given)} values")
         values = {n: _value(a, text, known) for n, a in zip(given, node.args, strict=True)}
         for keyword in node.keywords:
             if keyword.arg is None:
-                raise Refusal(f"cannot read {text!r}: no ** here")
+                raise UserError(f"cannot read {text!r}: no ** here")
             if keyword.arg in values:
-                raise Refusal(f"{ast.unparse(node)}: {keyword.arg} is given twice")
+                raise UserError(f"{ast.unparse(node)}: {keyword.arg} is given twice")
             values[keyword.arg] = _value(keyword.value, text, known)
         return build(cls, values)
     if isinstance(node, ast.List | ast.Tuple):
@@ -318,7 +318,7 @@ def _value(node: ast.expr, text: str, known: _Known) -> Any:
     if isinstance(node, ast.Name):
         cls = known.find(node.id)
         if cls is not None:
-            return build(cls, {}) if names.is_value_class(cls) else cls
+            return build(cls, {}) if class_names.is_value_class(cls) else cls
         return {"true": True, "false": False, "none": None}.get(node.id.lower(), node.id)
     try:
         return ast.literal_eval(node)

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bascule import atomic
-from bascule.errors import Refusal
+from bascule.core import atomic
+from bascule.core.errors import UserError
+from bascule.core.reading import read_json
 from bascule.evaluation.evaluation import Evaluation
-from bascule.reading import read_json
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -20,7 +20,7 @@ FILE = "metrics.json"
 def evaluations(folder: Path) -> list[Evaluation]:
     """What was kept in ``folder``, by epoch; empty where nothing was.
 
-    Raises :class:`Refusal` for a damaged file.
+    Raises :class:`UserError` for a damaged file.
     """
     path = folder / FILE
     if not path.exists():
@@ -29,7 +29,7 @@ def evaluations(folder: Path) -> list[Evaluation]:
         kept = read_json(path)["evaluations"]
         return [Evaluation.read(plain) for plain in kept]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Refusal(f"cannot read {path}: {error}; delete it and evaluate again") from None
+        raise UserError(f"cannot read {path}: {error}; delete it and evaluate again") from None
 
 
 def keep_evaluation(folder: Path, evaluation: Evaluation) -> Path:

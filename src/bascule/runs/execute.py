@@ -11,16 +11,16 @@ from typing import Any, cast
 
 import torch
 
+from bascule.core.distributed import ProcessGroup
+from bascule.core.errors import UserError, lacks_memory
 from bascule.data.images import ImageSet
-from bascule.diagnostics.probe import Diagnostics
-from bascule.errors import Refusal, lacks_memory
+from bascule.diagnostics.callback import Diagnostics
+from bascule.gan.recipe import GANRecipe
 from bascule.runs.store import Run, Store
-from bascule.team import Team
-from bascule.training.gan import Recipe
-from bascule.training.loop import Probe, Record, Row, Stopped, train
-from bascule.training.machine import check_device, exactly
-from bascule.training.probes import SampleGrids, TensorBoard, check_tensorboard
-from bascule.training.recipe import AnyRecipe
+from bascule.training.callbacks import SampleGrids, TensorBoard, check_tensorboard
+from bascule.training.hardware import check_device, deterministic
+from bascule.training.loop import Callback, Record, Row, Stopped, train
+from bascule.training.recipe import Recipe
 from bascule.training.state import State, begin
 
 SAVE_EVERY_S = 30.0  # at most this much work is lost to a kill
@@ -28,7 +28,7 @@ SHOW_EVERY_S = 2.0
 _questions: list[list[int]] = []  # of stop_signals, the outer before the inner: all hear a signal
 
 
-class Keeper(Probe):
+class Checkpointer(Callback):
     """Keeps a run's rows and checkpoints on disk: what it needs to go on after a stop.
 
     Rows are written before the checkpoint, so a checkpoint never knows more than they.
@@ -41,12 +41,12 @@ class Keeper(Probe):
         self.diagnosed: list[Row] = []
         self.saved_at = self.shown_at = -SAVE_EVERY_S  # the first epoch is saved at once
         recipe = run.playable
-        self.keep = {change.acts_from() for change in recipe.change}
+        self.keep = {change.first_epoch() for change in recipe.change}
         self.keep |= {*range(0, recipe.epochs, recipe.keep_every_epochs), recipe.epochs, *branches}
         if run.fork:
             self.keep.add(run.fork.epoch)
 
-    def epoch_done(self, record: Record) -> None:
+    def on_epoch_end(self, record: Record) -> None:
         self.rows.append(record.row)
         if time.monotonic() - self.shown_at > SHOW_EVERY_S:
             self._write()
@@ -72,72 +72,80 @@ class Keeper(Probe):
 def execute(
     run: Run,
     store: Store,
-    probes: tuple[Probe, ...] = (),
+    callbacks: tuple[Callback, ...] = (),
     images: ImageSet | None = None,
     must_stop: Callable[[], bool] = lambda: False,
     branches: Iterable[int] = (),
-    team: Team | None = None,
+    group: ProcessGroup | None = None,
     tensorboard: bool = False,
 ) -> str:
     """Train ``run`` to its last epoch; returns its state: "finished" or "interrupted".
 
     ``images``: those of its recipe, where they are open already. ``branches``: epochs whose
-    checkpoint is kept for forks. A finished run is left alone. ``team``: the processes that play
-    it together; each of them calls this, and the first alone writes. ``probes`` may add to an
+    checkpoint is kept for forks. A finished run is left alone. ``group``: the processes that play
+    it together; each of them calls this, and the first alone writes. ``callbacks`` may add to an
     epoch's record before it is kept. ``tensorboard``: write TensorBoard events too.
     SIGINT, SIGTERM and ``must_stop()`` end it between two steps with a checkpoint of that very
-    step. Raises :class:`Refusal` on bad data, a full disk or a loss that is not finite; the last
+    step. Raises :class:`UserError` on bad data, a full disk or a loss that is not finite; the last
     good checkpoint stays.
     """
-    check_team(run, team)
-    if team and not team.leads:
-        return _follow(run, store, images, must_stop, team)
+    check_process_group(run, group)
+    if group and not group.is_main:
+        return _follow(run, store, images, must_stop, group)
     with run.lock():
         if run.status["state"] == "finished":
             return "finished"
         recipe = run.playable
         try:
             check_device(recipe.device)
-        except Refusal as refusal:
-            raise Refusal(f"{run.id}: {refusal}, with `bascule fork` of this run") from None
+        except UserError as refusal:
+            raise UserError(f"{run.id}: {refusal}, with `bascule fork` of this run") from None
         if images is None:
             images = recipe.data.load()
         check_data(run, images)
-        keeper = Keeper(run, branches)
+        checkpointer = Checkpointer(run, branches)
         saved = _newest_checkpoint(run)
         epochs_done = saved["epoch"] if saved else 0
-        keeper.rows = [row for row in run.rows() if row["epoch"] < epochs_done]
-        keeper.diagnosed = [row for row in run.diagnostics() if row["epoch"] < epochs_done]
-        watchers: list[Probe] = [*probes, keeper, SampleGrids(recipe, run.sample, run.shown)]
+        checkpointer.rows = [row for row in run.rows() if row["epoch"] < epochs_done]
+        checkpointer.diagnosed = [row for row in run.diagnostics() if row["epoch"] < epochs_done]
+        watchers: list[Callback] = [
+            *callbacks,
+            checkpointer,
+            SampleGrids(recipe, run.sample, run.shown),
+        ]
         if tensorboard:
             check_tensorboard()
             watchers.append(TensorBoard(run.folder / "tb", epochs_done))
         run.set_status("running")
         try:
-            _play(run, store, images, saved, must_stop, team, watchers, keeper)
+            _play(run, store, images, saved, must_stop, group, watchers, checkpointer)
         except _StoppedAt as stopped:
-            keeper.save_now(stopped.state)
+            checkpointer.save_now(stopped.state)
             run.set_status("interrupted", epoch=stopped.state.epoch)
             return "interrupted"
-        except Refusal as refusal:
-            try_status(run, "failed", message=str(refusal), epoch=len(keeper.rows))
+        except UserError as refusal:
+            try_status(run, "failed", message=str(refusal), epoch=len(checkpointer.rows))
             raise
         except BaseException as error:
             try_status(run, "failed", message=f"{type(error).__name__}: {error}")
             raise
-        run.set_status("finished", epoch=len(keeper.rows))
+        run.set_status("finished", epoch=len(checkpointer.rows))
         return "finished"
 
 
 def _follow(
-    run: Run, store: Store, images: ImageSet | None, must_stop: Callable[[], bool], team: Team
+    run: Run,
+    store: Store,
+    images: ImageSet | None,
+    must_stop: Callable[[], bool],
+    group: ProcessGroup,
 ) -> str:
     """Play a run of which another process keeps everything."""
     if run.status["state"] == "finished":
         return "finished"
     try:
         saved = _newest_checkpoint(run)
-        _play(run, store, images or run.playable.data.load(), saved, must_stop, team)
+        _play(run, store, images or run.playable.data.load(), saved, must_stop, group)
     except _StoppedAt:
         return "interrupted"
     return "finished"
@@ -154,38 +162,38 @@ def _play(
     images: ImageSet,
     saved: dict[str, Any] | None,
     must_stop: Callable[[], bool],
-    team: Team | None,
-    watchers: Sequence[Probe] = (),
-    keeper: Keeper | None = None,
+    group: ProcessGroup | None,
+    watchers: Sequence[Callback] = (),
+    checkpointer: Checkpointer | None = None,
 ) -> None:
     """Train from ``saved`` to the end. Raises :class:`_StoppedAt` where it was asked to stop."""
     pixels, held_out = (
         torch.from_numpy(images.pixels[images.indices(split)]) for split in ("train", "held_out")
     )
-    with stop_signals(patient=team is not None) as stopped:
+    with stop_signals(patient=group is not None) as stopped:
 
         def stop() -> bool:
             asked = stopped() or must_stop()
-            return team.any(asked) if team else asked
+            return group.any(asked) if group else asked
 
         for rule, until in _rules(run, store, saved["epoch"] if saved else 0):
             torch.set_num_threads(rule.threads or 1)
             try:
                 state = begin(rule)
                 labels = rule.labels_of(images)
-                if team:
-                    state.trainer.join(team)
+                if group:
+                    state.trainer.join(group)
                 if saved:
                     state.load_state_dict(saved)
-                asks = _diagnostics(rule, pixels, held_out, keeper) if keeper else []
-                save = keeper.save if keeper else _save_nothing
-                with exactly(rule.device):
+                asks = _diagnostics(rule, pixels, held_out, checkpointer) if checkpointer else []
+                save = checkpointer.save if checkpointer else _save_nothing
+                with deterministic(rule.device):
                     train(state, pixels, [*watchers, *asks], until, save, held_out, stop, labels)
             except Stopped:
                 raise _StoppedAt(state) from None
             except BaseException as error:
                 if lacks_memory(error):
-                    raise Refusal(out_of_memory(run.recipe)) from None
+                    raise UserError(out_of_memory(run.recipe)) from None
                 raise
             saved = state.state_dict()
 
@@ -194,22 +202,22 @@ def _save_nothing(state: State) -> None:
     pass
 
 
-def check_team(run: Run, team: Team | None) -> None:
+def check_process_group(run: Run, group: ProcessGroup | None) -> None:
     """Refuse to go on with another number of processes, or with what they cannot share."""
-    began, now = run.about.get("processes", 1), team.size if team else 1
+    began, now = run.about.get("processes", 1), group.size if group else 1
     if began != now:
-        raise Refusal(
+        raise UserError(
             f"{run.id} began on {began} processes and would go on on {now}, which differs in the "
             f"last bits: start it by `torchrun --nproc-per-node {began} -m bascule`, or fork it"
         )
-    if team:
-        run.recipe.check_processes(team.size)
+    if group:
+        run.recipe.check_processes(group.size)
 
 
 def _diagnostics(
-    rule: AnyRecipe, train: torch.Tensor, held_out: torch.Tensor, keeper: Keeper
-) -> list[Probe]:
-    """The probe that asks D under ``rule``.
+    rule: Recipe, train: torch.Tensor, held_out: torch.Tensor, checkpointer: Checkpointer
+) -> list[Callback]:
+    """The callback that asks D under ``rule``.
 
     None where there is no D or it is told labels, a split has fewer than two images, or a rule
     shows D what is held out.
@@ -217,20 +225,26 @@ def _diagnostics(
     if not rule.is_diagnosable or min(len(train), len(held_out)) < 2:
         return []
     return [
-        Diagnostics(cast(Recipe, rule), train, held_out, keeper.diagnosed.append, keeper.run.replay)
+        Diagnostics(
+            cast(GANRecipe, rule),
+            train,
+            held_out,
+            checkpointer.diagnosed.append,
+            checkpointer.run.replay,
+        )
     ]
 
 
 def check_data(run: Run, images: ImageSet) -> None:
     """Refuse to go on with other images than the run began with."""
     if images.digest != run.about["data_digest"]:
-        raise Refusal(
+        raise UserError(
             f"{run.id} began with other images than {images.name} holds now "
             f"(digest {run.about['data_digest'][:8]}, now {images.digest[:8]}): start a new run"
         )
 
 
-def out_of_memory(recipe: AnyRecipe) -> str:
+def out_of_memory(recipe: Recipe) -> str:
     """What did not fit, and what to make smaller."""
     return (
         f"out of memory with batch={recipe.batch} and model={recipe.model} on {recipe.device}: "
@@ -242,7 +256,7 @@ def try_status(run: Run, state: str, **more: Any) -> None:
     """Set the status where the disk still takes it."""
     try:
         run.set_status(state, **more)
-    except (Refusal, OSError):
+    except (UserError, OSError):
         return
 
 
@@ -253,7 +267,7 @@ def _newest_checkpoint(run: Run) -> dict[str, Any] | None:
     return run.load_checkpoint(kept[-1]) if kept else None
 
 
-def _rules(run: Run, store: Store, epochs_done: int) -> Iterator[tuple[AnyRecipe, int]]:
+def _rules(run: Run, store: Store, epochs_done: int) -> Iterator[tuple[Recipe, int]]:
     """The recipe to follow, and up to which epoch.
 
     A fork whose checkpoint lies before the branch replays its parent's recipe first, whole:

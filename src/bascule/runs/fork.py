@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import shutil
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.runs.codec import encode
 from bascule.runs.store import Fork, Run, Store
-from bascule.training.recipe import AnyRecipe
+from bascule.training.recipe import Recipe
 
 SAME_IN_A_FORK = ("data", "model", "seed", "space", "batch")
 
@@ -20,7 +20,7 @@ def fork(
     store: Store,
     parent: Run,
     at_epoch: int,
-    recipe: AnyRecipe,
+    recipe: Recipe,
     name: str,
     same_law: bool = False,
     processes: int = 1,
@@ -33,24 +33,24 @@ def fork(
 
     It starts from the parent's nearest kept checkpoint at or before ``at_epoch`` and replays the
     parent's rule from there, bit for bit. A fork of a fork, before the latter's own branch, is a
-    fork of its parent. Raises :class:`Refusal` when the parent has not come
+    fork of its parent. Raises :class:`UserError` when the parent has not come
     so far, or the recipe changes what a branch cannot change.
     """
     done = len(parent.rows())
     if not 1 <= at_epoch <= done:
-        raise Refusal(
+        raise UserError(
             f"cannot fork {parent.id} at epoch {at_epoch}: it has {done} complete epochs; "
             f"expected 1 to {done}"
         )
     if recipe.epochs <= at_epoch:
-        raise Refusal(
+        raise UserError(
             f"a fork at epoch {at_epoch} needs more than {at_epoch} epochs in all, "
             f"not {recipe.epochs}"
         )
     for field in SAME_IN_A_FORK:
         ours, theirs = getattr(recipe, field), getattr(parent.recipe, field)
         if encode(ours) != encode(theirs):
-            raise Refusal(f"a fork keeps its parent's {field} ({theirs}), not {ours}")
+            raise UserError(f"a fork keeps its parent's {field} ({theirs}), not {ours}")
 
     while parent.fork and at_epoch <= parent.fork.epoch:
         parent = store.find(parent.fork.parent)  # whose past this is

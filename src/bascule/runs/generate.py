@@ -9,17 +9,17 @@ import numpy as np
 import torch
 from torch import nn
 
+from bascule.core.context import StepContext, generator
+from bascule.core.errors import UserError
+from bascule.core.optimizers import autocast
 from bascule.data.images import Progress
-from bascule.errors import Refusal
-from bascule.game import autocast
-from bascule.latents.standing import stand
-from bascule.now import Now, generator
-from bascule.objectives import per_image
+from bascule.gan.objectives import per_image
+from bascule.gan.recipe import GANTrainer
+from bascule.gan.step import norms
+from bascule.latents.standing_statistics import use_standing_statistics
 from bascule.runs.store import Run
-from bascule.steps.gan import norms
-from bascule.training.gan import GANTrainer
-from bascule.training.machine import check_device, settle
-from bascule.training.recipe import AnyRecipe
+from bascule.training.hardware import check_device, resolve_auto
+from bascule.training.recipe import Recipe
 from bascule.training.state import State, begin
 from bascule.training.trainer import Trainer, prepare
 
@@ -39,18 +39,18 @@ def generate(
     ``epoch``: a kept checkpoint; None: the newest. Latent i depends on ``seed`` and its block of
     250 alone, so a larger sample begins with the smaller one, and every run of one z_dim draws the
     same latents. ``standing``: over how many batches of latents G's BatchNorm takes statistics
-    before it draws; 0: it has those of training. Raises :class:`Refusal` where there is no such
+    before it draws; 0: it has those of training. Raises :class:`UserError` where there is no such
     checkpoint.
     """
     recipe, state = restored(run, epoch)
     if standing:
         if recipe.gan_objective is None:
-            raise Refusal(f"{run.id} is a run of {type(recipe).__name__}: expected one of a GAN")
+            raise UserError(f"{run.id} is a run of {type(recipe).__name__}: expected one of a GAN")
         G, trainer = cast(nn.Module, state.trainer.generator), state.trainer
         rngs = (generator("standing z", seed, k) for k in range(standing))
         z = (torch.randn(AT_ONCE, recipe.z_dim or 0, generator=rng) for rng in rngs)
         with autocast(trainer.device, recipe.precision):
-            stand(G, (part.to(trainer.device) for part in z))
+            use_standing_statistics(G, (part.to(trainer.device) for part in z))
     return drawn_fakes(state.trainer, n, seed, progress), state.epoch
 
 
@@ -74,25 +74,25 @@ def drawn_in_parts(trainer: Trainer[Any], n: int, seed: int = 0) -> Iterator[np.
         yield trainer.sample(z[: n - start]).numpy()
 
 
-def restored(run: Run, epoch: int | None = None) -> tuple[AnyRecipe, State]:
+def restored(run: Run, epoch: int | None = None) -> tuple[Recipe, State]:
     """A run's recipe, on a device that is here, and its players as a checkpoint has them.
 
-    Raises :class:`Refusal` where nothing draws from latents.
+    Raises :class:`UserError` where nothing draws from latents.
     """
     if run.recipe.z_dim is None:
-        raise Refusal(f"{run.id} has no G that draws fakes: it is a {type(run.recipe).__name__}")
-    return brought_back(run, epoch)
+        raise UserError(f"{run.id} has no G that draws fakes: it is a {type(run.recipe).__name__}")
+    return load_trainer(run, epoch)
 
 
-def brought_back(run: Run, epoch: int | None = None) -> tuple[AnyRecipe, State]:
+def load_trainer(run: Run, epoch: int | None = None) -> tuple[Recipe, State]:
     """As :func:`restored`, of any run."""
     recipe = run.playable
     saved = run.load_checkpoint(kept_epoch(run, epoch))
     try:
         check_device(recipe.device)
-    except Refusal:  # it was trained elsewhere
-        recipe = recipe.but(device="cpu")
-    recipe = settle(recipe.for_drawing())
+    except UserError:  # it was trained elsewhere
+        recipe = recipe.replace(device="cpu")
+    recipe = resolve_auto(recipe.for_drawing())
     state = begin(recipe)
     state.load_state_dict(saved)
     return recipe, state
@@ -100,7 +100,7 @@ def brought_back(run: Run, epoch: int | None = None) -> tuple[AnyRecipe, State]:
 
 def judged_by(run: Run, epoch: int | None = None) -> Callable[[np.ndarray], np.ndarray]:
     """How foreign pictures, uint8 (N, 3, H, W), look to a run's D: minus its logits, (N,)."""
-    recipe, state = brought_back(run, epoch)
+    recipe, state = load_trainer(run, epoch)
     game = cast(GANTrainer, state.trainer).game
     D, device = game.D, game.device
 
@@ -109,7 +109,7 @@ def judged_by(run: Run, epoch: int | None = None) -> Callable[[np.ndarray], np.n
         with torch.no_grad(), norms(D, learn=False), game.autocast():
             for start in range(0, len(pictures), AT_ONCE):
                 pixels = torch.from_numpy(np.array(pictures[start : start + AT_ONCE])).to(device)
-                x = prepare(pixels, (), recipe.space, Now(recipe.seed, 0, 0))
+                x = prepare(pixels, (), recipe.space, StepContext(recipe.seed, 0, 0))
                 found.append(-per_image(D(x)).double().cpu().numpy())
         return np.concatenate(found)
 
@@ -124,8 +124,8 @@ def kept_epoch(run: Run, epoch: int | None) -> int | None:
             return None
         if kept:
             return kept[-1]
-        raise Refusal(f"{run.id} has no checkpoint yet: train it first")
+        raise UserError(f"{run.id} has no checkpoint yet: train it first")
     if epoch not in kept:
         known = ", ".join(map(str, kept)) or "none"
-        raise Refusal(f"{run.id} keeps no checkpoint of epoch {epoch}; kept: {known}")
+        raise UserError(f"{run.id} keeps no checkpoint of epoch {epoch}; kept: {known}")
     return epoch

@@ -1,4 +1,4 @@
-"""Metrics, extractors and probes of the user's own, by the words that name them.
+"""Metrics, extractors and callbacks of the user's own, by the words that name them.
 
 ``my_metrics.py:Eyes`` is the class ``Eyes`` of that file, or ``my_metrics.py:Eyes(threshold=3)``
 where it has parameters. So they are named on the command line, and so a worker is told of them.
@@ -12,13 +12,12 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bascule.errors import Refusal, lacks_memory, unknown
+from bascule.core.errors import UserError, lacks_memory, unknown
+from bascule.core.user_code import code_of, file_of, load_file
 from bascule.features.extractor import FeatureExtractor, OfUser
 from bascule.metrics.measurement import check_own
 from bascule.metrics.metric import Metric
-from bascule.runs.brought import load_file
-from bascule.sources import code_of, file_of
-from bascule.training.loop import Probe, Record, Stopped
+from bascule.training.loop import Callback, Record, Stopped
 from bascule.training.state import State
 
 Kind = TypeVar("Kind")
@@ -27,11 +26,11 @@ Kind = TypeVar("Kind")
 def named(text: str, kind: type[Kind], option: str) -> Kind:
     """What ``text`` names, an instance of ``kind``; ``option``: where it was said.
 
-    Raises :class:`Refusal` where the file does not load or defines no such thing.
+    Raises :class:`UserError` where the file does not load or defines no such thing.
     """
     path, colon, call = text.partition(".py:")
     if not colon:
-        raise Refusal(f"{option} {text}: expected a file and a name, such as mine.py:Mine")
+        raise UserError(f"{option} {text}: expected a file and a name, such as mine.py:Mine")
     name, parameters = _called(call, f"{option} {text}")
     module = load_file(Path(f"{path}.py"))
     defined = {
@@ -45,13 +44,15 @@ def named(text: str, kind: type[Kind], option: str) -> Kind:
     if isinstance(found, kind):
         return found
     if not (isinstance(found, type) and issubclass(found, kind)):
-        raise Refusal(f"{option} {text}: {name} is not a {kind.__name__}; derive its class from it")
+        raise UserError(
+            f"{option} {text}: {name} is not a {kind.__name__}; derive its class from it"
+        )
     try:
         return found(**parameters)
-    except Refusal:
+    except UserError:
         raise
     except Exception as error:
-        raise Refusal(f"{option} {text}: {type(error).__name__}: {error}") from error
+        raise UserError(f"{option} {text}: {type(error).__name__}: {error}") from error
 
 
 def words_for(value: Any) -> str:
@@ -83,36 +84,36 @@ def extractor_named(text: str) -> OfUser:
     return extractor_of(named(text, FeatureExtractor, "--features"))
 
 
-def probe_named(text: str) -> Guarded:
-    """A probe of the user's."""
-    return Guarded(named(text, Probe, "--probe"))
+def callback_named(text: str) -> Guarded:
+    """A callback of the user's."""
+    return Guarded(named(text, Callback, "--callback"))
 
 
-class Guarded(Probe):
-    """A probe of the user's: what goes wrong in it becomes a :class:`Refusal`."""
+class Guarded(Callback):
+    """A callback of the user's: what goes wrong in it becomes a :class:`UserError`."""
 
-    def __init__(self, own: Probe) -> None:
+    def __init__(self, own: Callback) -> None:
         self.own, self.adds = own, own.adds
 
-    def step_done(self, state: State, seconds: float) -> None:
-        self._call(self.own.step_done, state, seconds)
+    def on_step_end(self, state: State, seconds: float) -> None:
+        self._call(self.own.on_step_end, state, seconds)
 
-    def working(self, what: str, done: int, of: int) -> None:
-        self._call(self.own.working, what, done, of)
+    def on_progress(self, what: str, done: int, of: int) -> None:
+        self._call(self.own.on_progress, what, done, of)
 
-    def epoch_done(self, record: Record) -> None:
-        self._call(self.own.epoch_done, record)
+    def on_epoch_end(self, record: Record) -> None:
+        self._call(self.own.on_epoch_end, record)
 
     def _call(self, method: Callable[..., None], *given: Any) -> None:
         try:
             method(*given)
-        except (Refusal, Stopped):
+        except (UserError, Stopped):
             raise
         except Exception as error:
             if lacks_memory(error):
                 raise
             told = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            raise Refusal(f"the probe {type(self.own).__name__} failed: {told}") from error
+            raise UserError(f"the callback {type(self.own).__name__} failed: {told}") from error
 
 
 def _called(text: str, told: str) -> tuple[str, dict[str, Any]]:
@@ -126,4 +127,4 @@ def _called(text: str, told: str) -> tuple[str, dict[str, Any]]:
             return call.func.id, parameters
     except (SyntaxError, ValueError):
         pass
-    raise Refusal(f"{told}: expected a name, such as Mine or Mine(width=3), with plain values")
+    raise UserError(f"{told}: expected a name, such as Mine or Mine(width=3), with plain values")

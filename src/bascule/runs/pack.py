@@ -5,7 +5,7 @@ diagnostics and evaluations (numbers to 8 significant digits) and, where asked f
 of the last sample grid. Left out are the spread and the lowest batch of an epoch's scalars, which
 no note reads. An unpacked run is finished: experiments find it by its recipe and do not train it
 again, notes and verdicts read it. It has no checkpoint, so it draws nothing new; a fork of it
-replays its past. Its code is not trusted (:mod:`bascule.runs.trust`).
+replays its past. Its code is not trusted (:mod:`bascule.core.trust`).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from bascule import atomic
+from bascule.core import atomic
+from bascule.core.errors import UserError
 from bascule.data.decoding import opened
-from bascule.errors import Refusal
 from bascule.runs.store import Run, Store
 
 PLAIN = ("recipe.json", "run.json", "status.json", "experiment.py")
@@ -36,7 +36,7 @@ MOST_BYTES = 100_000_000  # of one file: a pack with more is no pack
 def pack(runs: Iterable[Run], path: Path, pictures: Iterable[Run] = ()) -> None:
     """Write finished ``runs`` to the file ``path``; of those in ``pictures`` a row of samples too.
 
-    Equal runs make equal files. Raises :class:`Refusal` for a run that is not finished.
+    Equal runs make equal files. Raises :class:`UserError` for a run that is not finished.
     """
     shown = {run.id for run in pictures}
 
@@ -44,7 +44,7 @@ def pack(runs: Iterable[Run], path: Path, pictures: Iterable[Run] = ()) -> None:
         with tarfile.open(to, "w:xz", preset=9) as archive:
             for run in sorted(runs, key=lambda run: run.id):
                 if run.status["state"] != "finished":
-                    raise Refusal(f"{run.id} is not finished: only finished runs are packed")
+                    raise UserError(f"{run.id} is not finished: only finished runs are packed")
                 for name, content in _files(run, run.id in shown):
                     entry = tarfile.TarInfo(f"{run.id}/{name}")
                     entry.size = len(content)
@@ -92,16 +92,16 @@ def _short(value: Any) -> Any:
 def unpack(path: Path, store: Store) -> tuple[list[Run], list[Run]]:
     """Put the runs of a pack into ``store``: (those that are new there, those that were there).
 
-    A run that is there already, finished or not, is left alone. Raises :class:`Refusal` for
+    A run that is there already, finished or not, is left alone. Raises :class:`UserError` for
     anything that is no pack; nothing is written then.
     """
     if not path.is_file():  # opening a pipe would wait for ever
-        raise Refusal(f"cannot read {path}: no such file; expected one made by `bascule pack`")
+        raise UserError(f"cannot read {path}: no such file; expected one made by `bascule pack`")
     try:
         with tarfile.open(path, "r:xz") as archive:
             found = _checked(path, archive)
     except (OSError, tarfile.TarError, lzma.LZMAError, EOFError) as error:
-        raise Refusal(
+        raise UserError(
             f"cannot read {path}: {error}; expected a file made by `bascule pack`"
         ) from None
     new, old = [], []
@@ -131,14 +131,14 @@ def _checked(path: Path, archive: tarfile.TarFile) -> dict[str, dict[str, bytes]
             or not re.fullmatch(r"\d{8}-[\w-]+", run)
             or ".." in PurePosixPath(inner).parts
         ):
-            raise Refusal(f"{path} is no pack of runs: it holds {entry.name!r}")
+            raise UserError(f"{path} is no pack of runs: it holds {entry.name!r}")
         if entry.size > MOST_BYTES:
-            raise Refusal(f"{path}: {entry.name} unpacks to {entry.size:,} bytes")
+            raise UserError(f"{path}: {entry.name} unpacks to {entry.size:,} bytes")
         content = archive.extractfile(entry) if entry.isreg() else None
         if content is None:
-            raise Refusal(f"{path} is no pack of runs: {entry.name!r} is no file")
+            raise UserError(f"{path} is no pack of runs: {entry.name!r} is no file")
         found.setdefault(run, {})[inner] = content.read()
     for run, files in found.items():
         if missing := {"recipe.json", "run.json", "status.json"} - files.keys():
-            raise Refusal(f"{path} is no pack of runs: {run} lacks {', '.join(sorted(missing))}")
+            raise UserError(f"{path} is no pack of runs: {run} lacks {', '.join(sorted(missing))}")
     return found

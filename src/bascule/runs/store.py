@@ -15,7 +15,7 @@
     checkpoints/       last.pt, epoch-0020.pt: after 20 epochs
     note.md, note.html
 
-Every file is written whole or not at all (:mod:`bascule.atomic`).
+Every file is written whole or not at all (:mod:`bascule.core.atomic`).
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bascule
-from bascule import atomic
-from bascule.errors import InUse, Refusal, unknown
-from bascule.reading import parsed, read_bytes, read_json
+from bascule.core import atomic
+from bascule.core.errors import InUse, UserError, unknown
+from bascule.core.reading import parsed, read_bytes, read_json
 
 if TYPE_CHECKING:  # a list of runs is told without PyTorch
-    from bascule.runs.brought import Code
+    from bascule.core.user_code import Code
     from bascule.training.loop import Row
-    from bascule.training.recipe import AnyRecipe
+    from bascule.training.recipe import Recipe
 
 MOST_ROWS_BYTES = 2**30  # a row is 600 bytes
 LOOK_S = 0.05  # longer than another process holds a lock only to see whether it is free
@@ -73,7 +73,7 @@ class Run:
     def about(self) -> dict[str, Any]:
         told = _read_json(self.folder / "run.json", "name", "created", "data_digest")
         if wrong := [n for n in ("name", "created", "data_digest") if not isinstance(told[n], str)]:
-            raise Refusal(f"cannot read {self.folder / 'run.json'}: {wrong[0]} is no text")
+            raise UserError(f"cannot read {self.folder / 'run.json'}: {wrong[0]} is no text")
         return told
 
     @property
@@ -90,11 +90,11 @@ class Run:
         path = self.folder / "recipe.json"
         told = _read_json(path, "is", "epochs")
         if type(told["epochs"]) is not int:
-            raise Refusal(f"cannot read {path}: epochs is no whole number")
+            raise UserError(f"cannot read {path}: epochs is no whole number")
         return told
 
     @cached_property
-    def recipe(self) -> AnyRecipe:
+    def recipe(self) -> Recipe:
         """Its recipe to look at: nothing in the run's folder is executed.
 
         A value of a class that only the run's own code knows is a placeholder
@@ -102,7 +102,7 @@ class Run:
         """
         return self._looked_at(self.rules)
 
-    def _looked_at(self, rules: tuple[type, ...] = ()) -> AnyRecipe:
+    def _looked_at(self, rules: tuple[type, ...] = ()) -> Recipe:
         try:
             text = (self.folder / "experiment.py").read_text("utf-8", "replace")
         except OSError:
@@ -111,11 +111,11 @@ class Run:
         return self._decoded(rules, own)
 
     @cached_property
-    def playable(self) -> AnyRecipe:
+    def playable(self) -> Recipe:
         """Its recipe to train, to draw or to measure with.
 
-        Executes the run's own code, where its recipe needs any. Raises :class:`Refusal` where this
-        user neither made nor allowed it (:mod:`bascule.runs.trust`).
+        Executes the run's own code, where its recipe needs any. Raises :class:`UserError` where
+        this user neither made nor allowed it (:mod:`bascule.core.trust`).
         """
         code = self.code()
         old = self._old_rules() if code and code.root != self.code_folder.resolve() else ()
@@ -127,15 +127,16 @@ class Run:
 
     def code(self) -> Code | None:
         """The run's own code, to be executed; None where its recipe needs none. Same refusal."""
-        from bascule.runs import codec, trust
-        from bascule.runs.brought import code_at
+        from bascule.core import trust
+        from bascule.core.user_code import code_at
+        from bascule.runs import codec
 
         needed = [cls.written for cls in codec.unloaded(self._looked_at())]
         if not needed:
             return None
         root, files = self._own_files()
         if not files:
-            raise Refusal(
+            raise UserError(
                 f"{self.id} needs {', '.join(needed)}, and its folder holds no code: install the "
                 "plug-in that defines it, or unpack the run again"
             )
@@ -144,7 +145,7 @@ class Run:
 
     def _own_files(self) -> tuple[Path, list[Path]]:
         """The folder with the run's own code, and all files that it may execute."""
-        from bascule.runs.trust import MARK
+        from bascule.core.trust import MARK
 
         if self.code_folder.is_dir():
             found = (path for path in self.code_folder.rglob("*") if path.is_file())
@@ -154,8 +155,8 @@ class Run:
 
     def _old_rules(self) -> tuple[type, ...]:
         """The rules of an ``experiment.py``, which older runs name by a bare word."""
+        from bascule.core.user_code import brought_classes
         from bascule.interventions import Intervention
-        from bascule.runs.brought import brought_classes
 
         found = brought_classes(self.folder / "experiment.py")
         return tuple(cls for cls in found if issubclass(cls, Intervention))
@@ -165,22 +166,22 @@ class Run:
         rules: tuple[type, ...],
         to_look: Iterable[str] | None = None,
         code: Code | None = None,
-    ) -> AnyRecipe:
+    ) -> Recipe:
         from bascule.runs import codec
         from bascule.training.recipe import as_recipe
 
         path = self.folder / "recipe.json"
         try:
             recipe = codec.decode(self._plain_recipe, rules, to_look, code)
-        except Refusal as refusal:
-            raise Refusal(f"cannot read {path}: {refusal}") from None
+        except UserError as refusal:
+            raise UserError(f"cannot read {path}: {refusal}") from None
         except Exception as error:  # values that no check foresaw
-            raise Refusal(f"cannot read {path}: {type(error).__name__}: {error}") from error
+            raise UserError(f"cannot read {path}: {type(error).__name__}: {error}") from error
         return as_recipe(recipe, f"cannot read {path}: it holds no recipe")
 
     def trust(self, texts: Mapping[str, bytes]) -> None:
         """Trust the run's own code where it is what the user has loaded: ``texts`` by file."""
-        from bascule.runs import trust
+        from bascule.core import trust
 
         root, files = self._own_files()
         found = {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
@@ -189,14 +190,14 @@ class Run:
 
     def keeps(self, texts: Mapping[str, bytes]) -> bool:
         """Whether an older run's ``experiment.py`` computes what ``texts`` do now."""
-        from bascule.runs.brought import fingerprint
+        from bascule.core.user_code import fingerprint
 
         old = self.folder / "experiment.py"
         if self.code_folder.exists() or not old.exists() or len(texts) != 1:
             return False
         try:
             then = fingerprint({"experiment.py": read_bytes(old, MOST_ROWS_BYTES)})
-        except (OSError, ValueError, Refusal):
+        except (OSError, ValueError, UserError):
             return False
         return then == fingerprint({"experiment.py": next(iter(texts.values()))})
 
@@ -210,7 +211,7 @@ class Run:
         except TypeError:
             branch = Fork("", -1)
         if not isinstance(branch.parent, str) or type(branch.epoch) is not int or branch.epoch < 0:
-            raise Refusal(f"cannot read {self.folder / 'run.json'}: fork={told!r}")
+            raise UserError(f"cannot read {self.folder / 'run.json'}: fork={told!r}")
         return branch
 
     @property
@@ -218,7 +219,7 @@ class Run:
         path = self.folder / "status.json"
         told = _read_json(path, "state") if path.exists() else {"state": "new"}
         if not isinstance(told["state"], str):
-            raise Refusal(f"cannot read {path}: state={told['state']!r}")
+            raise UserError(f"cannot read {path}: state={told['state']!r}")
         if told["state"] in ("new", "running"):
             told["state"] = "running" if self.is_locked() else "interrupted"
         return told
@@ -227,16 +228,16 @@ class Run:
         atomic.write(self.folder / "status.json", json.dumps({"state": state, **more}, indent=1))
 
     def check(self) -> None:
-        """Raises :class:`Refusal`, saying why, for a folder that cannot be read as a run."""
+        """Raises :class:`UserError`, saying why, for a folder that cannot be read as a run."""
         for path in _links(self.folder):
             if not path.resolve().is_relative_to(self.folder.parent.resolve()):
-                raise Refusal(
+                raise UserError(
                     f"{path} is a link to a place outside the runs, which is not followed"
                 )
         _ = self.about, self.epochs, self.fork, self.status
         for name, value in self.last_row()[1].items():
             if not isinstance(value, float) and not (type(value) is int and abs(value) < 2**63):
-                raise Refusal(f"cannot read {self.folder / 'scalars.jsonl'}: {name} is no number")
+                raise UserError(f"cannot read {self.folder / 'scalars.jsonl'}: {name} is no number")
 
     # scalars
 
@@ -301,7 +302,7 @@ class Run:
         try:
             return torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:
-            raise Refusal(
+            raise UserError(
                 f"cannot read the checkpoint {path} ({type(error).__name__}): delete it, and the "
                 "run goes on from an earlier one"
             ) from error
@@ -353,7 +354,7 @@ class Store:
 
     def create(
         self,
-        recipe: AnyRecipe,
+        recipe: Recipe,
         name: str,
         data_digest: str,
         fork: Fork | None = None,
@@ -366,8 +367,9 @@ class Store:
         ``processes``: how many train it together, which is part of what a run is. The user's files
         that the recipe needs are copied, and trusted, since the user has just loaded them.
         """
-        from bascule.runs import codec, trust
-        from bascule.training.machine import describe
+        from bascule.core import trust
+        from bascule.runs import codec
+        from bascule.training.hardware import describe
 
         origin = fork if keyed else None
         texts = _texts(recipe)
@@ -405,13 +407,13 @@ class Store:
             if (run.folder / "recipe.json").exists():  # another process was faster
                 return run
             if atomic.disk_is_full(error):
-                raise Refusal(f"no space left to create {run.folder}: free some space") from error
+                raise UserError(f"no space left to create {run.folder}: free some space") from error
             raise
         return run
 
     def same(
         self,
-        recipe: AnyRecipe,
+        recipe: Recipe,
         name: str,
         data_digest: str,
         fork: Fork | None = None,
@@ -454,22 +456,22 @@ class Store:
         if _is_run(path):
             run = Run(path.resolve())
             if why := _why_unreadable(run):
-                raise Refusal(f"{run.id} is unreadable: {why}")
+                raise UserError(f"{run.id} is unreadable: {why}")
             return run
         runs, unreadable = self.scan()
         if text in unreadable:
-            raise Refusal(f"{text} is unreadable: {unreadable[text]}")
+            raise UserError(f"{text} is unreadable: {unreadable[text]}")
         hits = [r for r in runs if text in (r.id, r.name)] or [
             r for r in runs if text in r.id or text in r.name
         ]
         if not hits:
             for name, why in unreadable.items():
                 if text in name:
-                    raise Refusal(f"{name} is unreadable: {why}")
+                    raise UserError(f"{name} is unreadable: {why}")
             raise unknown("run", text, [r.id for r in runs])
         if len(hits) > 1:
             names = ", ".join(r.id for r in hits)
-            raise Refusal(f"{text!r} names {len(hits)} runs: {names}; give one id")
+            raise UserError(f"{text!r} names {len(hits)} runs: {names}; give one id")
         return hits[0]
 
 
@@ -486,7 +488,7 @@ def _is_run(folder: Path) -> bool:
 def _why_unreadable(run: Run) -> str | None:
     try:
         run.check()
-    except Refusal as refusal:
+    except UserError as refusal:
         return str(refusal)
     except (OSError, RuntimeError) as error:
         return f"cannot read {run.folder}: {error}"
@@ -504,30 +506,30 @@ def _links(folder: Path) -> Iterator[Path]:
                 yield Path(path)
 
 
-def _own_classes(recipe: AnyRecipe) -> tuple[type, ...]:
+def _own_classes(recipe: Recipe) -> tuple[type, ...]:
     """The classes of a recipe that neither the package nor a plug-in defines."""
-    from bascule.runs.brought import code_in, is_users
+    from bascule.core.user_code import code_in, is_users
 
     return tuple(cls for cls in code_in(recipe) if is_users(cls))
 
 
-def _texts(recipe: AnyRecipe) -> dict[str, bytes]:
+def _texts(recipe: Recipe) -> dict[str, bytes]:
     """The user's files that a recipe needs, by relative path."""
-    from bascule.runs.brought import sources
+    from bascule.core.user_code import sources
 
     return sources(_own_classes(recipe))
 
 
 def _key(
-    recipe: AnyRecipe, data_digest: str, fork: Fork | None, processes: int, old: bool = False
+    recipe: Recipe, data_digest: str, fork: Fork | None, processes: int, old: bool = False
 ) -> str | None:
     """What tells a run from every other: all that decides its result.
 
     ``old``: as it was when a run knew the source of its rules' classes and no more of the user's
     code; None where such a run could not be.
     """
+    from bascule.core.user_code import code_in, fingerprint, source_of, sources
     from bascule.runs import codec
-    from bascule.runs.brought import code_in, fingerprint, source_of, sources
 
     classes = code_in(recipe)
     if not classes:
@@ -581,16 +583,16 @@ def _read_text(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, ValueError) as error:
-        raise Refusal(f"cannot read {path}: {error}") from None
+        raise UserError(f"cannot read {path}: {error}") from None
 
 
 def _row(path: Path, line: str) -> Row:
     try:
         row = parsed(line)
     except ValueError as error:
-        raise Refusal(f"cannot read {path}: {error}") from None
+        raise UserError(f"cannot read {path}: {error}") from None
     if not isinstance(row, dict):
-        raise Refusal(f"cannot read {path}: expected a row of scalars, not {line[:40]}")
+        raise UserError(f"cannot read {path}: expected a row of scalars, not {line[:40]}")
     return row
 
 
@@ -602,8 +604,8 @@ def _read_json(path: Path, *needed: str) -> dict[str, Any]:
     try:
         told = read_json(path)
     except (OSError, ValueError) as error:
-        raise Refusal(f"cannot read {path}: {error}") from None
+        raise UserError(f"cannot read {path}: {error}") from None
     missing = [name for name in needed if name not in told]
     if missing:
-        raise Refusal(f"cannot read {path}: it says nothing of {', '.join(missing)}")
+        raise UserError(f"cannot read {path}: it says nothing of {', '.join(missing)}")
     return told

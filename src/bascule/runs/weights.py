@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bascule import atomic
-from bascule.errors import Refusal
-from bascule.game import Game
-from bascule.runs.generate import brought_back
+from bascule.core import atomic
+from bascule.core.errors import UserError
+from bascule.gan.game import Game
+from bascule.runs.generate import load_trainer
 from bascule.runs.store import Run
 
 
@@ -22,13 +22,13 @@ def export_weights(
 
     The file is a dict: the state dicts ``"G"`` and ``"D"``, and the texts ``"model"``, ``"made"``
     and ``"credit"``. Read it with ``torch.load(path, weights_only=True)``. ``half``: floats in half
-    precision, for a file of half the size. Raises :class:`Refusal` where the run is no game of a
+    precision, for a file of half the size. Raises :class:`UserError` where the run is no game of a
     G and a D.
     """
-    recipe, state = brought_back(run, epoch)
+    recipe, state = load_trainer(run, epoch)
     game = getattr(state.trainer, "game", None)
     if not isinstance(game, Game):
-        raise Refusal(f"{run.id} is a {type(recipe).__name__}: expected a game of a G and a D")
+        raise UserError(f"{run.id} is a {type(recipe).__name__}: expected a game of a G and a D")
     saved: dict[str, Any] = {
         "G": _plain(game.drawing(), half),
         "D": _plain(game.D, half),

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from bascule.errors import Refusal
+from bascule.core.errors import UserError
 from bascule.theory import mixtures
 from bascule.theory.check import Budget, Section, Shares, Tell
 from bascule.theory.dirac_checks import dirac_section
@@ -124,7 +124,7 @@ def in_processes(
             if child not in before:
                 child.terminate()
         if isinstance(error, BrokenProcessPool):
-            raise Refusal(
+            raise UserError(
                 "a process of the bench ended too soon, perhaps for want of memory: close some "
                 "programs and start again"
             ) from error

@@ -5,8 +5,8 @@ section 2: all data lie at 0, G puts all of its mass at ``theta``, D is linear, 
 equilibrium is theta = psi = 0. Near it a method is a 2 x 2 matrix whose eigenvalues, times the
 learning rate, say whether it converges, and how fast (sections 2 and 3 there).
 
-The losses are the program's own (:mod:`bascule.objectives`), differentiated by autograd; what is
-not there yet (Wasserstein, gradient penalties, consensus) stands below. Many games are played at
+The losses are the program's own (:mod:`bascule.gan.objectives`), differentiated by autograd; what
+is not there yet (Wasserstein, gradient penalties, consensus) stands below. Many games are played at
 once, one for each entry of the parameters, in float64. Our D wants its logit low at fakes, the
 paper's high; psi has the other sign, and nothing else changes.
 """
@@ -22,11 +22,11 @@ import torch
 from scipy import stats
 from torch import Tensor, nn
 
-from bascule.game import Game
+from bascule.core.context import StepContext
+from bascule.gan.game import Game
+from bascule.gan.objectives import loss_D, loss_G
+from bascule.gan.step import gan_step
 from bascule.interventions import Intervention
-from bascule.now import Now
-from bascule.objectives import loss_D, loss_G
-from bascule.steps.gan import gan_step
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Pair = tuple[Loss, Loss]  # what D minimises and what G minimises, of (real, fake) logits
@@ -240,5 +240,5 @@ def played_by_the_step(h: float, steps: int) -> float:
     game = Game(G, D, opt_G, opt_D, z_dim=1, device=torch.device("cpu"))
     reals = torch.zeros(2, 1)
     for step in range(steps):
-        gan_step(game, reals, Now(0, 0, step, scope="theory/dirac"), Intervention())
+        gan_step(game, reals, StepContext(0, 0, step, scope="theory/dirac"), Intervention())
     return float(torch.hypot(G.theta.detach(), line.weight.detach()))

@@ -7,7 +7,7 @@ from math import log
 
 import numpy as np
 
-from bascule.objectives import hinge_D, loss_D
+from bascule.gan.objectives import hinge_D, loss_D
 from bascule.theory import gaussians
 from bascule.theory.check import Budget, Check, Section, Tell
 

@@ -15,8 +15,8 @@ import torch
 from scipy import integrate, stats
 from torch import Tensor, nn
 
-from bascule.now import generator
-from bascule.objectives import loss_D
+from bascule.core.context import generator
+from bascule.gan.objectives import loss_D
 from bascule.theory.nets import filled, perceptron
 from bascule.theory.teaching import Draw, Loss, accuracy, teach
 

@@ -7,7 +7,7 @@ from math import exp
 
 import numpy as np
 
-from bascule.now import generator
+from bascule.core.context import generator
 from bascule.theory.check import Budget, Check, Section
 from bascule.theory.mixtures import HIGH_QUALITY, Mixture, count
 

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bascule.game import Game
+from bascule.core.context import StepContext, generator
+from bascule.gan.game import Game
+from bascule.gan.step import Rules, gan_step
 from bascule.interventions import Intervention
-from bascule.now import Now, generator
-from bascule.steps.gan import Rules, gan_step
 from bascule.theory.nets import Maxout, filled
 
 POINTS = 100_000  # training points
@@ -138,8 +138,8 @@ def play(
             for optimizer in (opt_G, opt_D):
                 optimizer.param_groups[0]["lr"] = schedule.lr * (1 - step / schedule.steps)
         batch = real[order[place * schedule.batch : (place + 1) * schedule.batch]]
-        now = Now(seed, epoch, step, scope=f"theory/{mixture.name}")
-        gan_step(game, batch, now, Intervention(), Rules(concat=True))
+        context = StepContext(seed, epoch, step, scope=f"theory/{mixture.name}")
+        gan_step(game, batch, context, Intervention(), Rules(concat=True))
         if step % 200 == 0:
             tell(step / schedule.steps)
     G.eval()

@@ -3,8 +3,8 @@
 The Bayes-optimal observer knows both laws and answers "real" where the real's density is higher.
 Its accuracy, AUC and loss bound those of every D **on fresh images**, at even odds. Images here
 have ``n`` independent numbers (64 x 64 x 3 = 12,288), noise is Gaussian and independent, and a
-strength is a number or a law that is drawn once an image (:class:`bascule.laws.Uniform`), or a
-tuple of these: independent noises that are added, so that the squares of their strengths add.
+strength is a number or a law that is drawn once an image (:class:`bascule.core.schedules.Uniform`),
+or a tuple of these: independent noises that are added, so that the squares of their strengths add.
 
 - :func:`two_images`: which of two known images is under the noise?
 - :func:`known_image`: one known image; which law of strengths noised it? It is the easiest case,
@@ -26,10 +26,10 @@ from math import hypot, inf, lgamma, log, sqrt
 import numpy as np
 from scipy import special, stats
 
-from bascule.errors import Refusal
-from bascule.laws import Anneal, Cosine, Law, Uniform, check_strength
+from bascule.core.errors import UserError
+from bascule.core.schedules import Anneal, Cosine, Schedule, Uniform, check_strength
 
-Noise = Law | tuple[Law, ...]  # the strength of one noise, or of several that are added
+Noise = Schedule | tuple[Schedule, ...]  # the strength of one noise, or of several that are added
 Ranges = tuple[tuple[float, float], ...]
 
 
@@ -59,7 +59,7 @@ def two_images(distance: float, sigma: float) -> tuple[float, float]:
     best D looks along the line between them.
     """
     if distance < 0 or not 0 < sigma < inf:
-        raise Refusal(
+        raise UserError(
             f"two_images(distance={distance}, sigma={sigma}): expected distance >= 0 and sigma > 0"
         )
     ratio = distance / sigma
@@ -76,7 +76,7 @@ def two_levels(sigma_real: float, sigma_fake: float, n: int) -> tuple[float, flo
     _check_n("two_levels", n, least=1)
     low, high = sorted((float(sigma_real), float(sigma_fake)))
     if not 0 < low <= high < inf:
-        raise Refusal(f"two_levels({sigma_real}, {sigma_fake}): expected two numbers > 0")
+        raise UserError(f"two_levels({sigma_real}, {sigma_fake}): expected two numbers > 0")
     if low == high:
         return 0.5, 0.5
     crossing = n * log(high**2 / low**2) / (1 / low**2 - 1 / high**2)
@@ -154,12 +154,12 @@ def manifold_logits(
     between images it is the likelihood ratio at the nearest one.
     """
     if not (0 < sigma_real < inf and 0 < sigma_fake < inf):
-        raise Refusal(
+        raise UserError(
             f"manifold_logits(sigma_real={sigma_real}, sigma_fake={sigma_fake}): expected "
             "numbers > 0 (without noise the law of the images has no density)"
         )
     if y.ndim != 2 or images.ndim != 2 or y.shape[1] != images.shape[1] or not len(images):
-        raise Refusal(
+        raise UserError(
             f"manifold_logits of shapes {y.shape} and {images.shape}: expected (B, n) and (N, n)"
         )
     centre = images.mean(0, dtype=np.float64)  # small numbers, so that no digits cancel below
@@ -178,12 +178,12 @@ def check_noise(owner: str, name: str, noise: Noise) -> None:
     for law in _laws(noise):
         check_strength(owner, name, law)
         if isinstance(law, Anneal | Cosine):
-            raise Refusal(f"{owner}({name}={law}): it moves; give its value at one epoch")
+            raise UserError(f"{owner}({name}={law}): it moves; give its value at one epoch")
     if len(_parts(noise)[1]) > 2:
-        raise Refusal(f"{owner}({name}={noise}): expected at most two laws that vary")
+        raise UserError(f"{owner}({name}={noise}): expected at most two laws that vary")
 
 
-def _laws(noise: Noise) -> tuple[Law, ...]:
+def _laws(noise: Noise) -> tuple[Schedule, ...]:
     return noise if isinstance(noise, tuple) else (noise,)
 
 
@@ -194,7 +194,7 @@ def _parts(noise: Noise) -> tuple[float, Ranges]:
     return fixed, tuple((low, high) for low, high in ranges if low < high)
 
 
-def _range(law: Law) -> tuple[float, float]:
+def _range(law: Schedule) -> tuple[float, float]:
     if isinstance(law, Uniform):
         return law.low, law.high
     assert not isinstance(law, Anneal | Cosine)  # check_noise refuses it
@@ -249,7 +249,7 @@ def _radius_density(rho: np.ndarray, ranges: Ranges) -> np.ndarray:
 
 def _check_n(owner: str, n: int, least: int) -> None:
     if n < least:
-        raise Refusal(f"{owner}(n={n}): expected at least {least} numbers an image")
+        raise UserError(f"{owner}(n={n}): expected at least {least} numbers an image")
 
 
 def _nodes(ends: set[float], n: int, more: np.ndarray = EMPTY) -> tuple[np.ndarray, np.ndarray]:

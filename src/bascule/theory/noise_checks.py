@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from bascule.laws import Law, Uniform
+from bascule.core.schedules import Schedule, Uniform
 from bascule.theory import noise, observers
 from bascule.theory.check import Budget, Check, Section, Tell
 from bascule.theory.nets import perceptron
@@ -68,7 +68,7 @@ def strengths(steps: int, drawn: Drawn, tell: Tell) -> list[Check]:
 
 def drawn_strengths(steps: int) -> list[Check]:
     """Strengths that are drawn anew for each image."""
-    laws: tuple[tuple[Law, Law, str], ...] = (
+    laws: tuple[tuple[Schedule, Schedule, str], ...] = (
         (0.1, Uniform(0.05, 0.15), "0.1 or U(0.05, 0.15)"),
         (Uniform(0.0, 0.1), Uniform(0.0, 0.2), "U(0, 0.1) or U(0, 0.2)"),
     )

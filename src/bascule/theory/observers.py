@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bascule.laws import Law, Uniform
-from bascule.now import address, generator
+from bascule.core.context import address, generator
+from bascule.core.schedules import Schedule, Uniform
 from bascule.theory.nets import filled, perceptron
 from bascule.theory.noise import manifold_logits
 from bascule.theory.teaching import Draw, accuracy, teach
@@ -68,7 +68,7 @@ class Seen:
     error: float
 
 
-def levels(real: Law, fake: Law, batch: int) -> Draw:
+def levels(real: Schedule, fake: Schedule, batch: int) -> Draw:
     """Images of pure noise, (batch, PIXELS) each; one strength an image, from its law."""
 
     def one(rng: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -78,7 +78,7 @@ def levels(real: Law, fake: Law, batch: int) -> Draw:
     return one
 
 
-def strengths(law: Law, batch: int, rng: torch.Generator) -> Tensor:
+def strengths(law: Schedule, batch: int, rng: torch.Generator) -> Tensor:
     """(batch, 1) draws of ``law``."""
     if isinstance(law, Uniform):
         return law.low + (law.high - law.low) * torch.rand(batch, 1, generator=rng)

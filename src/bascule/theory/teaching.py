@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from bascule.now import generator
-from bascule.objectives import loss_D
+from bascule.core.context import generator
+from bascule.gan.objectives import loss_D
 
 Draw = Callable[[torch.Generator], tuple[Tensor, Tensor]]  # a batch of reals, a batch of fakes
 Loss = Callable[[Tensor, Tensor], Tensor]

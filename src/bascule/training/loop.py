@@ -1,4 +1,4 @@
-"""The loop: epochs of steps, watched by probes."""
+"""The loop: epochs of steps, watched by callbacks."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bascule.core.errors import UserError
 from bascule.data.batches import epoch_order
-from bascule.errors import Refusal
-from bascule.training.recipe import AnyRecipe
+from bascule.training.recipe import Recipe
 from bascule.training.state import State
 from bascule.training.trainer import Batch, Trainer
 
@@ -22,7 +22,7 @@ Row = dict[str, float]
 
 @dataclass(frozen=True)
 class Record:
-    """What a probe may read after an epoch. ``row`` holds the epoch's scalars."""
+    """What a callback may read after an epoch. ``row`` holds the epoch's scalars."""
 
     epochs_done: int
     row: Row
@@ -31,29 +31,29 @@ class Record:
     def add(self, name: str, value: float) -> None:
         """Add a scalar to the epoch's row: it is kept, drawn in notes, and may be predicted.
 
-        Raises :class:`Refusal` for a name that is taken, and for what is no finite number.
+        Raises :class:`UserError` for a name that is taken, and for what is no finite number.
         """
         if name in self.row:
-            raise Refusal(f"a probe adds {name!r}, which the record of an epoch has already")
+            raise UserError(f"a callback adds {name!r}, which the record of an epoch has already")
         try:
             number = float(value)
         except (TypeError, ValueError, RuntimeError):
             number = nan
         if not isfinite(number):
             told = " ".join(str(value).split())[:60]
-            raise Refusal(f"a probe adds {name!r} = {told}: expected one finite number")
+            raise UserError(f"a callback adds {name!r} = {told}: expected one finite number")
         self.row[name] = number
 
 
-class Probe:
-    """Watches and changes nothing: a run with and without probes is bit-identical.
+class Callback:
+    """Watches and changes nothing: a run with and without callbacks is bit-identical.
 
     One of one's own is a subclass::
 
-        class Norm(Probe):
+        class Norm(Callback):
             adds = ("norm of D",)
 
-            def epoch_done(self, record):
+            def on_epoch_end(self, record):
                 parameters = record.trainer.game.D.parameters()
                 record.add("norm of D", sum(p.norm() for p in parameters))
 
@@ -62,13 +62,13 @@ class Probe:
 
     adds: tuple[str, ...] = ()
 
-    def step_done(self, state: State, seconds: float) -> None:
+    def on_step_end(self, state: State, seconds: float) -> None:
         """After every step. ``seconds``: since this process began to train."""
 
-    def working(self, what: str, done: int, of: int) -> None:
+    def on_progress(self, what: str, done: int, of: int) -> None:
         """While a step prepares what takes long: ``done`` of ``of`` images."""
 
-    def epoch_done(self, record: Record) -> None:
+    def on_epoch_end(self, record: Record) -> None:
         """After every epoch."""
 
 
@@ -79,7 +79,7 @@ class Stopped(Exception):
 def train(
     state: State,
     images: Tensor,
-    probes: Sequence[Probe] = (),
+    callbacks: Sequence[Callback] = (),
     until_epoch: int | None = None,
     save: Callable[[State], None] = lambda state: None,
     held_out: Tensor | None = None,
@@ -90,12 +90,12 @@ def train(
 
     ``images``: uint8 (N, 3, H, W), the training images; ``held_out`` likewise, for rules that show
     D some of those; ``labels``: what is told of each training image, (N,). ``save(state)`` is
-    called after every epoch, after the probes. When ``must_stop()`` says so, raises
-    :class:`Stopped` between two steps, where ``state`` may be saved too. Raises :class:`Refusal`
+    called after every epoch, after the callbacks. When ``must_stop()`` says so, raises
+    :class:`Stopped` between two steps, where ``state`` may be saved too. Raises :class:`UserError`
     when a loss is not finite, at such a stop or at the end of the epoch; that state must not be
     saved.
     """
-    recipe: AnyRecipe = state.trainer.recipe
+    recipe: Recipe = state.trainer.recipe
     images = images.to(state.trainer.device)
     steps = len(images) // recipe.batch
     began = time.perf_counter()
@@ -107,8 +107,8 @@ def train(
             raise Stopped
 
     def working(what: str, done: int, of: int) -> None:
-        for probe in probes:
-            probe.working(what, done, of)
+        for callback in callbacks:
+            callback.on_progress(what, done, of)
         stop_if_asked()
 
     while state.epoch < until:
@@ -121,8 +121,8 @@ def train(
             for name, value in scalars.items():
                 state.partial.setdefault(name, []).append(value)
             state.step += 1
-            for probe in probes:
-                probe.step_done(state, time.perf_counter() - began)
+            for callback in callbacks:
+                callback.on_step_end(state, time.perf_counter() - began)
             stop_if_asked()
         row = summary(state.partial, state)
         done = (steps - first) * recipe.batch
@@ -131,21 +131,21 @@ def train(
         state.partial = {}
         state.epoch += 1
         record = Record(state.epoch, row, state.trainer)
-        for probe in probes:
-            probe.epoch_done(record)
+        for callback in callbacks:
+            callback.on_epoch_end(record)
         save(state)
 
 
 def summary(partial: dict[str, list[Tensor]], state: State) -> Row:
     """Mean, std, min and max over the steps so far, of every scalar.
 
-    Raises :class:`Refusal` when one is not finite.
+    Raises :class:`UserError` when one is not finite.
     """
     row: Row = {"epoch": state.epoch, "step": state.step}
     for name, values in partial.items():
         stacked = torch.stack(values).double().cpu()
         if not stacked.isfinite().all():
-            raise Refusal(
+            raise UserError(
                 f"{name} is not finite in epoch {state.epoch} (losses diverged): the last good "
                 "checkpoint is kept; try a lower lr_D or lr_G, or precision=fp32"
             )

@@ -6,25 +6,25 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 
-from bascule.training.loop import Probe, Record
-from bascule.training.recipe import AnyRecipe
+from bascule.training.loop import Callback, Record
+from bascule.training.recipe import Recipe
 from bascule.training.state import State
 
 AVERAGED_STEPS = 50
 
 
-class Pace(Probe):
+class Pace(Callback):
     """Measures images/s, the epoch and the recipe's scalars, a few times a second.
 
     The scalars are means over the last epoch that is done; in the first one, over its last steps.
     """
 
-    def __init__(self, recipe: AnyRecipe, steps_per_epoch: int, every_s: float = 0.5) -> None:
+    def __init__(self, recipe: Recipe, steps_per_epoch: int, every_s: float = 0.5) -> None:
         self.recipe, self.steps_per_epoch, self.every_s = recipe, steps_per_epoch, every_s
         self.told_at, self.step_at = 0.0, -1
         self.scalars: dict[str, float] = {}
 
-    def step_done(self, state: State, seconds: float) -> None:
+    def on_step_end(self, state: State, seconds: float) -> None:
         if self.step_at < 0:
             self.told_at, self.step_at = seconds, state.step
         elif seconds - self.told_at > self.every_s:
@@ -37,10 +37,10 @@ class Pace(Probe):
         last = {n: state.partial.get(n, [])[-AVERAGED_STEPS:] for n in self.recipe.scalars}
         return {name: float(sum(values) / len(values)) for name, values in last.items() if values}
 
-    def working(self, what: str, done: int, of: int) -> None:
+    def on_progress(self, what: str, done: int, of: int) -> None:
         self.step_at = -1  # a pace is that of steps alone
 
-    def epoch_done(self, record: Record) -> None:
+    def on_epoch_end(self, record: Record) -> None:
         self.scalars = {n: record.row[n] for n in self.recipe.scalars if n in record.row}
 
     def tell(self, epoch: float, images_per_s: float, scalars: Mapping[str, float]) -> None:

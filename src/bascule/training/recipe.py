@@ -7,21 +7,21 @@ from typing import Any, ClassVar, Literal, Self
 
 from torch import Tensor
 
+from bascule.core.errors import UserError, unknown
+from bascule.core.fields import check_fields
+from bascule.core.schedules import Anneal, Cosine, Rate
 from bascule.data.images import ImageSet
 from bascule.data.source import Data
-from bascule.errors import Refusal, unknown
+from bascule.gan.objectives import Objective
 from bascule.interventions import Intervention
-from bascule.laws import Anneal, Cosine, Rate
-from bascule.objectives import Objective
 from bascule.training.trainer import Trainer
-from bascule.typed import check_fields
 
 MOST_EPOCHS = 10_000_000
 MOST_THREADS = 1024
 
 
 @dataclass(frozen=True)
-class AnyRecipe:
+class Recipe:
     """What recipes of every kind have. A kind is a frozen dataclass with fields of its own.
 
     data     the images, or two sets of them
@@ -46,8 +46,8 @@ class AnyRecipe:
     keep_every_epochs: int = 20
 
     # What a preview shows, in words; how many of its rows, from the top, tell arms apart.
-    drawn: ClassVar[str] = "pictures drawn for the same 64 latents"
-    telling_rows: ClassVar[int] = 1
+    sample_caption: ClassVar[str] = "pictures drawn for the same 64 latents"
+    preview_rows: ClassVar[int] = 1
     # What an evaluation of a run measures, and how many image sets it learns from.
     evaluates: ClassVar[Literal["fakes", "translations", "codes"]] = "fakes"
     image_sets: ClassVar[int] = 1
@@ -57,7 +57,7 @@ class AnyRecipe:
     def build(self) -> Trainer[Any]:
         """What trains, before its first step, drawn from the seed alone.
 
-        The recipe must be settled (:func:`bascule.training.machine.settle`).
+        The recipe must be settled (:func:`bascule.training.hardware.resolve_auto`).
         """
         raise NotImplementedError
 
@@ -110,7 +110,7 @@ class AnyRecipe:
         """The first epoch, from 0, whose steps depend on how many epochs there are in all."""
         return None
 
-    def shows_held_out(self) -> bool:
+    def uses_held_out(self) -> bool:
         """Whether held-out images are learnt from: then none is left to measure with."""
         return False
 
@@ -122,7 +122,7 @@ class AnyRecipe:
         """Refuse to train on ``n`` processes where this kind, or its fields, cannot."""
         if n > 1:
             kind = type(self).__name__
-            raise Refusal(
+            raise UserError(
                 f"torchrun with a {kind}: only the game of G and D runs on many processes"
             )
 
@@ -130,7 +130,7 @@ class AnyRecipe:
         """The same for whoever only draws or measures with it."""
         return self
 
-    def but(self, **differences: Any) -> Self:
+    def replace(self, **differences: Any) -> Self:
         """The same recipe with some fields replaced."""
         known = [f.name for f in fields(self)]
         for name in differences:
@@ -140,7 +140,7 @@ class AnyRecipe:
 
     def _expect(self, name: str, holds: bool, expected: str) -> None:
         if not holds:
-            raise Refusal(f"{name}={getattr(self, name)!r}: expected {expected}")
+            raise UserError(f"{name}={getattr(self, name)!r}: expected {expected}")
 
     def _check(self) -> None:
         """Check the fields that every kind has; call it first in ``__post_init__``."""
@@ -159,17 +159,17 @@ class AnyRecipe:
     def _check_size(self, does: str) -> None:
         """Check that the model is made for such images; ``does``: what it does with them."""
         if self.data.size != self.model.size:
-            raise Refusal(
+            raise UserError(
                 f"the images are {self.data.size} px and the model {does} {self.model.size} px: "
                 "set data.size and model.size to the same number"
             )
 
 
-def as_recipe(value: Any, where: str) -> AnyRecipe:
-    """``value``, where it is a recipe of any kind; else raises :class:`Refusal`: ``where``."""
-    if isinstance(value, AnyRecipe):
+def as_recipe(value: Any, where: str) -> Recipe:
+    """``value``, where it is a recipe of any kind; else raises :class:`UserError`: ``where``."""
+    if isinstance(value, Recipe):
         return value
-    raise Refusal(where)
+    raise UserError(where)
 
 
 def ends(rate: Rate) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bascule.training.recipe import AnyRecipe
+from bascule.training.recipe import Recipe
 from bascule.training.trainer import Trainer
 
 
@@ -40,6 +40,6 @@ class State:
         }
 
 
-def begin(recipe: AnyRecipe) -> State:
+def begin(recipe: Recipe) -> State:
     """The state before the first step, drawn from the seed alone. The recipe must be settled."""
     return State(recipe.build())

@@ -14,13 +14,13 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from bascule.core.context import StepContext, generator
+from bascule.core.distributed import ProcessGroup
+from bascule.core.errors import UserError
+from bascule.core.optimizers import load_optimizer
 from bascule.data.augment import Augmentation
 from bascule.data.batches import as_float
 from bascule.data.color import to_space
-from bascule.errors import Refusal
-from bascule.game import load_optimizer
-from bascule.now import Now, generator
-from bascule.team import Team
 from bascule.training.grid import grid
 
 R = TypeVar("R")
@@ -81,16 +81,16 @@ class Trainer(Generic[R]):
 
     def sample(self, z: Tensor) -> Tensor:
         """What is drawn for latents (N, z_dim), uint8 RGB (N, 3, H, W) on the CPU."""
-        raise Refusal(f"a {type(self.recipe).__name__} draws from no latents")
+        raise UserError(f"a {type(self.recipe).__name__} draws from no latents")
 
     @property
     def generator(self) -> nn.Module | None:
         """The network that draws from latents (N, z_dim), images in [-1, 1]; None without one."""
         return None
 
-    def join(self, team: Team) -> None:
+    def join(self, group: ProcessGroup) -> None:
         """Train as one of several processes from now on."""
-        raise Refusal(f"a {type(self.recipe).__name__} trains on one process only")
+        raise UserError(f"a {type(self.recipe).__name__} trains on one process only")
 
     def _parts(self) -> dict[str, Any]:
         kinds = nn.Module | torch.optim.Optimizer
@@ -109,11 +109,13 @@ class Trainer(Generic[R]):
                 part.load_state_dict(saved[name])
 
 
-def prepare(batch: Tensor, augment: Sequence[Augmentation], space: str, now: Now) -> Tensor:
+def prepare(
+    batch: Tensor, augment: Sequence[Augmentation], space: str, context: StepContext
+) -> Tensor:
     """From uint8 RGB to what the players see: augmented, in the colour space, in [-1, 1]."""
     x = as_float(batch)
     for place, transform in enumerate(augment):
-        x = transform(x, now.rng(f"augment.{place}"))
+        x = transform(x, context.rng(f"augment.{place}"))
     return to_space(x, space)
 
 

@@ -1,0 +1,1 @@
+"""The adversarial autoencoder: its model, step and recipe."""

@@ -1,0 +1,240 @@
+"""The verb that measures: evaluate."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bascule.cli.numbers import a_seed, an_epoch, real, whole
+from bascule.cli.train import load_images, named_data
+from bascule.core.errors import UserError
+from bascule.runs.store import Run, Store, slug
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from bascule.evaluation.evaluation import Evaluation
+    from bascule.experiments.experiment import Measures
+    from bascule.experiments.measuring import Means
+    from bascule.metrics.metric import Metric
+    from bascule.training.recipe import Recipe
+
+OUTPUT = "default: the run; for a folder of pictures, evaluations/ beside the runs"
+
+
+def add(verbs: argparse._SubParsersAction) -> None:
+    """Add the verbs of this file to the command line."""
+    evaluate = verbs.add_parser(
+        "evaluate", help="measure a run, or a folder of pictures: every number beside its floor"
+    )
+    evaluate.add_argument("target", help="a run's id, a part of it, or a folder of RGB pictures")
+    evaluate.add_argument("--data", metavar="NAME", help="for a folder: the set to compare it with")
+    evaluate.add_argument(
+        "-n", type=whole(1_000_000), default=5000, metavar="N", help="fakes (default: 5000)"
+    )
+    evaluate.add_argument(
+        "--epoch", type=an_epoch, nargs="+", metavar="E", help="kept checkpoints of the run"
+    )
+    evaluate.add_argument("--all-epochs", action="store_true", help="every kept checkpoint")
+    evaluate.add_argument(
+        "--extractor",
+        "--features",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=_extractors,
+    )
+    evaluate.add_argument(
+        "--metric",
+        action="append",
+        default=[],
+        metavar="FILE:NAME",
+        help="a metric of your own, such as my_metrics.py:Eyes; may be repeated",
+    )
+    evaluate.add_argument(
+        "--standing",
+        type=whole(1_000_000),
+        default=0,
+        metavar="N",
+        help="first take G's BatchNorm statistics over N batches of 250 latents",
+    )
+    evaluate.add_argument("--no-attributes", action="store_true", help="skip the exact attributes")
+    evaluate.add_argument("--seed", type=a_seed, default=0, help="of the latents (default: 0)")
+    evaluate.add_argument("-o", "--output", type=Path, metavar="DIR", help=OUTPUT)
+    evaluate.add_argument(
+        "--k-fb",
+        type=real(1e6),
+        nargs="+",
+        metavar="K",
+        help="of SDPC: feedback to settle with; of a hybrid: its fakes are settled, too",
+    )
+    evaluate.add_argument(
+        "--no-settled-fakes",
+        action="store_true",
+        help="of a hybrid: --k-fb for the rest alone, which saves minutes",
+    )
+    evaluate.add_argument(
+        "--sigma", type=real(1e6), nargs="+", metavar="S", help="of SDPC: noise to take away"
+    )
+    evaluate.add_argument(
+        "--decoded", action="store_true", help="of SDPC: how well pictures come back from codes"
+    )
+    evaluate.add_argument(
+        "--abilities",
+        action="store_true",
+        help="of SDPC: telling foreign pictures, filling a hole, editing one attribute",
+    )
+    evaluate.set_defaults(do=do_evaluate)
+
+
+def _extractors() -> str:
+    from bascule.features.extractors import DEFAULT, EXTRACTORS
+
+    known = ", ".join(EXTRACTORS)
+    return f"{known}, or one of your own, FILE:NAME (default: {DEFAULT}); may be repeated"
+
+
+def metrics_of(args: argparse.Namespace) -> tuple[Metric, ...]:
+    """The user's metrics that are asked for."""
+    from bascule.runs.own import metric_named
+
+    found = tuple(metric_named(text) for text in dict.fromkeys(args.metric))
+    for name in (names := [metric.name for metric in found]):
+        if names.count(name) > 1:
+            raise UserError(f"--metric {args.metric[-1]}: two metrics are called {name!r}")
+    return found
+
+
+def do_evaluate(args: argparse.Namespace) -> int:
+    if args.n < 2:
+        raise UserError(f"-n {args.n}: expected at least 2 fakes")
+    if args.standing < 0:
+        raise UserError(f"--standing {args.standing}: expected a number of batches >= 0")
+    store = Store(args.runs)
+    path = Path(args.target)
+    if path.exists() and not (path / "recipe.json").exists():
+        return _folder(args, path)
+    run = store.find(args.target)
+    if args.data:
+        raise UserError(
+            f"--data {args.data}: {run.id} is a run, it is measured against its own set"
+        )
+    return _run(args, run)
+
+
+def _run(args: argparse.Namespace, run: Run) -> int:
+    from bascule.experiments.measuring import check_measure, measure_run
+    from bascule.reports.run_note import write_run_note
+
+    if args.all_epochs and args.epoch is not None:
+        raise UserError("--epoch and --all-epochs: give one of them")
+    measure, means = _measure_of(args, run.recipe), _means(args)
+    check_measure(run, measure)
+    if means.metrics and run.recipe.evaluates == "codes":
+        raise UserError(f"--metric: {run.id} is a network of SDPC, which draws no fakes to measure")
+    images = load_images(run.playable.data)
+    epochs = run.kept_epochs() if args.all_epochs else args.epoch or [None]
+    if not epochs:
+        raise UserError(f"{run.id} keeps no checkpoint yet: train it first")
+    for epoch in epochs:
+        found, picture = measure_run(run, images, measure, epoch, means)
+        _tell(args.output or run.folder, found, picture, run.recipe)
+    if not args.output:
+        print(f"note: {write_run_note(run, images.credit)}")
+    return 0
+
+
+def _measure_of(args: argparse.Namespace, recipe: Recipe) -> Measures:
+    """What the words ask for, of a run of ``recipe``."""
+    from bascule.experiments.experiment import Measure, MeasureCoding, MeasureTranslation
+    from bascule.sdpc.measure import K_FB, SIGMAS
+
+    k_fb, sigmas = tuple(args.k_fb or ()), tuple(args.sigma or ())
+    of_codes = {"decoded": args.decoded, "abilities": args.abilities}
+    attributes = not args.no_attributes
+    if recipe.evaluates == "codes":
+        k_fb = k_fb or (() if args.decoded else K_FB)
+        return MeasureCoding(args.n, k_fb, sigmas or SIGMAS, attributes=attributes, **of_codes)
+    if recipe.evaluates == "translations" and not (k_fb or sigmas or any(of_codes.values())):
+        spaces = list(dict.fromkeys(args.extractor))
+        if len(spaces) > 1:
+            raise UserError(f"--extractor {' '.join(spaces)}: give one for a run of translation")
+        return MeasureTranslation(args.n, attributes)
+    settled = not args.no_settled_fakes
+    return Measure(args.n, attributes, k_fb=k_fb, sigmas=sigmas, settled_fakes=settled, **of_codes)
+
+
+def _means(args: argparse.Namespace) -> Means:
+    from bascule.cli.progress import counter
+    from bascule.experiments.measuring import Means
+    from bascule.features.extractors import DEFAULT
+    from bascule.runs.own import extractor_named
+
+    names = dict.fromkeys(args.extractor or [DEFAULT])
+    spaces = tuple(extractor_named(name) if ":" in name else name for name in names)
+    return Means(spaces, metrics_of(args), args.standing, args.seed, counter)
+
+
+def _folder(args: argparse.Namespace, path: Path) -> int:
+    from bascule.cli.progress import counter
+    from bascule.core.context import address
+    from bascule.evaluation.folder import pictures_in
+    from bascule.experiments.measuring import measure_fakes
+
+    if not args.data:
+        raise UserError(
+            f"{path} is a folder of pictures: say what to compare it with: --data faces, fractals "
+            "or an imported set"
+        )
+    if args.epoch is not None or args.all_epochs:
+        raise UserError(f"{path} is a folder of pictures: it has no epochs")
+    means = _means(args)  # refused before anything is read
+    whole = path.resolve()
+    if args.output and whole in (args.output.resolve(), *args.output.resolve().parents):
+        raise UserError(f"-o {args.output}: the pictures are there; give another folder")
+    # Two folders of one name have places of their own.
+    called = f"{slug(whole.name)}-{address(whole):016x}"[:-8]
+    output = args.output or args.runs / "evaluations" / called
+    with counter("reading the pictures") as tell:
+        fakes = pictures_in(path, tell)[: args.n]
+    images = load_images(named_data(args.data, fakes.shape[-1]))
+    told = measure_fakes(fakes, images, whole.name, None, not args.no_attributes, means)
+    _tell(output, *told)
+    return 0
+
+
+def _tell(
+    folder: Path, found: Evaluation, picture: Image.Image | None, recipe: Recipe | None = None
+) -> None:
+    """Keep what was found, and the fakes beside their neighbours, in ``folder``, and print it.
+
+    ``recipe``: that of the run; None: of a folder of pictures.
+    """
+    from bascule.reports import evaluation
+    from bascule.reports.terminal import console, on_terminal, rich_table
+    from bascule.runs.evaluations import keep_with_picture, neighbour_file
+    from bascule.sdpc.reports import coding
+    from bascule.translation.report import translation_tables
+
+    title = evaluation.title
+    evaluates = recipe.evaluates if recipe else "fakes"
+    if evaluates == "codes":
+        title, tables = coding.title, [coding.coding_table(found)]
+    elif evaluates == "translations":
+        tables = translation_tables(found)
+    elif found.values:
+        tables = [evaluation.evaluation_table(found)]
+    else:
+        raise UserError(f"nothing of {found.subject} can be measured: {found.remarks()[0]}")
+    path = keep_with_picture(folder, found, picture)
+    print(title(found))
+    out = console()
+    for table in tables:
+        for shown in on_terminal(table, out.width) if out.is_terminal else [rich_table(table)]:
+            out.print(shown)
+    for remark in found.remarks():
+        print(remark)
+    print(f"metrics: {path}")
+    if picture:
+        print(f"neighbours: {folder / neighbour_file(found.epoch)}")

@@ -1,0 +1,380 @@
+"""The verbs that train a single run: train, resume, fork."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bascule.cli.numbers import an_epoch
+from bascule.core.errors import UserError, unknown
+from bascule.core.processes import processes
+from bascule.core.reading import read_json
+from bascule.runs.store import Run, Store
+
+if TYPE_CHECKING:
+    from bascule.core.distributed import ProcessGroup
+    from bascule.data.images import ImageSet
+    from bascule.data.source import Data, DataSource, PairSource
+    from bascule.training.loop import Callback
+    from bascule.training.recipe import Recipe
+
+
+def trained() -> dict[str, Recipe]:
+    """The presets of the verb ``train``."""
+    from bascule import presets
+    from bascule.core.class_names import plugin_presets
+
+    return {
+        **presets.PRESETS,
+        **presets.AAE_PRESETS,
+        **presets.TRANSLATION_PRESETS,
+        **presets.HYBRID_PRESETS,
+        **plugin_presets(),
+    }
+
+
+def add(verbs: argparse._SubParsersAction) -> None:
+    """Add the verbs of this file to the command line."""
+    train = verbs.add_parser("train", help="train one preset")
+    train.add_argument(
+        "preset", help=lambda: ", ".join((*trained(), "a recipe's .json file, or my_recipe.py"))
+    )
+    train.add_argument(
+        "--data",
+        metavar="NAME",
+        help="faces, fractals, an imported set, or my_data.py:MySet; to translate, SET+SET",
+    )
+    train.add_argument("--name", help="what to call the run")
+    add_settings(train)
+    add_callbacks(train)
+    train.set_defaults(do=do_train)
+
+    resume = verbs.add_parser("resume", help="go on with a run that was stopped")
+    resume.add_argument("run", help="a run's id, a part of it, or its folder")
+    add_callbacks(resume)
+    resume.set_defaults(do=do_resume)
+
+    forks = verbs.add_parser("fork", help="branch a run under a changed rule")
+    forks.add_argument("run", help="a run's id, a part of it, or its folder")
+    forks.add_argument(
+        "--at-epoch",
+        type=an_epoch,
+        required=True,
+        metavar="E",
+        help="the past to share: E complete epochs",
+    )
+    forks.add_argument(
+        "--change",
+        action="append",
+        default=[],
+        metavar="CHANGE",
+        help="a rule to add, e.g. 'PerfectG(at_epoch=60)'; may be repeated",
+    )
+    forks.add_argument("--epochs", type=an_epoch, metavar="N", help="epochs after the branch")
+    forks.add_argument("--name", help="what to call the fork")
+    add_settings(forks)
+    add_callbacks(forks)
+    forks.set_defaults(do=do_fork)
+
+
+def add_callbacks(verb: argparse.ArgumentParser) -> None:
+    """Add to a verb that trains what watches the run."""
+    verb.add_argument(
+        "--callback",
+        action="append",
+        default=[],
+        metavar="FILE:NAME",
+        help="a callback of your own, such as my_callbacks.py:Count; may be repeated",
+    )
+    add_tensorboard(verb)
+
+
+def add_tensorboard(verb: argparse.ArgumentParser) -> None:
+    """Add ``--tensorboard`` to a verb that trains."""
+    verb.add_argument(
+        "--tensorboard", action="store_true", help="write TensorBoard events to the run's folder tb"
+    )
+
+
+def callbacks_of(args: argparse.Namespace) -> tuple[Callback, ...]:
+    """The user's callbacks that are asked for; refuses TensorBoard where it is not installed."""
+    from bascule.runs.own import callback_named
+    from bascule.training.callbacks import check_tensorboard
+
+    if args.tensorboard:
+        check_tensorboard()
+    return tuple(map(callback_named, args.callback))
+
+
+def add_settings(
+    verb: argparse.ArgumentParser,
+    example: str = "epochs=50 model.width=32 'change=InstanceNoise(0.1)'",
+) -> None:
+    """Add ``--set`` to a verb."""
+    verb.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FIELD=VALUE",
+        help=f"recipe fields, e.g. {example}",
+    )
+
+
+def settings(pairs: list[str], option: str = "--set") -> dict[str, str]:
+    """``["epochs=50"]`` as ``{"epochs": "50"}``; ``option``: where they stood."""
+    found = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign or not name:
+            usual = "FIELD=VALUE, e.g. --set epochs=50"
+            told = usual if option == "--set" else f"NAME=VALUE, e.g. {option} timeout_min=60"
+            raise UserError(f"{option} {pair}: expected {told}")
+        found[name.strip()] = value
+    return found
+
+
+def load(recipe: Recipe) -> ImageSet:
+    """The images of a recipe, with a progress bar if they must be made first."""
+    images = load_images(recipe.data)
+    n = len(images.indices("train"))
+    if n < recipe.batch:
+        raise UserError(
+            f"{images.name} has {n} training images, fewer than one batch of {recipe.batch}: "
+            f"give more images, or --set batch={max(n // 2, 2)}"
+        )
+    recipe.labels_of(images)  # refuses labels that the set has not, before there is a run
+    return images
+
+
+def load_images(data: Data) -> ImageSet:
+    """An image set, with a progress bar if it must be made first."""
+    from bascule.cli.progress import counter
+
+    with counter("making the images") as tell:
+        return data.load(tell)
+
+
+def do_train(args: argparse.Namespace) -> int:
+    from bascule.runs import codec
+    from bascule.training.hardware import resolve_auto
+
+    recipe, extra = preset_and_classes(args.preset)
+    if args.data:
+        named = named_sets if recipe.image_sets == 2 else named_data
+        recipe = recipe.replace(data=named(args.data, recipe.data.size))
+    recipe = resolve_auto(codec.changed(recipe, settings(args.set), extra))
+    recipe.check_processes(processes())
+    store = Store(args.runs)
+
+    def create(images: ImageSet) -> Run:
+        name = args.name or f"{Path(args.preset).stem} {images.name} s{recipe.seed}"
+        return store.create(recipe, name, images.digest, processes=processes())
+
+    return train_run(create, recipe, store, args)
+
+
+def preset(name: str) -> Recipe:
+    """A preset by its name, or the recipe in a file of the user's, of ``tune`` or of a run."""
+    return preset_and_classes(name)[0]
+
+
+def preset_and_classes(name: str) -> tuple[Recipe, tuple[type, ...]]:
+    """As :func:`preset`, and the classes that its file knows.
+
+    ``my_recipe.py`` names what the file calls ``recipe``, ``my_recipe.py:light`` its ``light``.
+    """
+    from bascule.training.recipe import as_recipe
+
+    classes: tuple[type, ...] = ()
+    file, _, word = name.partition(".py")
+    if name.endswith(".json"):
+        recipe = _written_recipe(Path(name))
+    elif name.endswith(".py") or word.startswith(":"):
+        from bascule.core.user_code import classes_of, load_file
+
+        word = word[1:] or "recipe"
+        module = load_file(Path(f"{file}.py").expanduser())
+        wrong = f"{file}.py defines no recipe {word!r}: expected `{word} = Recipe(...)`"
+        recipe, classes = as_recipe(getattr(module, word, None), wrong), classes_of(module)
+    else:
+        known = trained()
+        if name not in known:
+            raise unknown("preset", name, known)
+        recipe = known[name]
+    return recipe, classes
+
+
+def _written_recipe(path: Path) -> Recipe:
+    """The recipe in a JSON file; code that it needs lies in ``code/`` beside it, or beside it."""
+    from bascule.core import trust
+    from bascule.core.user_code import code_at
+    from bascule.runs import codec
+    from bascule.training.recipe import as_recipe
+
+    try:
+        plain = read_json(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path}: {error}") from None
+    code = None
+    if needed := [cls.written for cls in codec.unloaded(codec.decode(plain, to_look=()))]:
+        folder = path.parent / "code"
+        code = code_at(folder if folder.is_dir() else path.parent)
+        trust.check_now(f"the recipe {path}", code.root, needed)
+    recipe = codec.decode(plain, code=code)
+    return as_recipe(recipe, f"{path} holds no recipe: expected a file that `bascule tune` wrote")
+
+
+def named_data(name: str, size: int) -> DataSource:
+    """The data that a text means: a built-in set, an import, a call like ``Faces(n=500)``, or a
+    class, function or dataset in a file of the user's, ``my_data.py:MySet``."""
+    from bascule.core.fields import hints
+    from bascule.core.user_code import load_named
+    from bascule.data.dataset import FromDataset
+    from bascule.data.faces import Faces
+    from bascule.data.fractals import Fractals
+    from bascule.data.imported import Imported
+    from bascule.data.source import DataSource
+    from bascule.runs import codec
+
+    if name == "faces":
+        return Faces(size=size)
+    if name == "fractals":
+        return Fractals(size=size)
+    if "(" in name:
+        data = codec.parse(name)
+    elif ".py:" in name:
+        data = load_named(name)
+        if isinstance(data, type) and issubclass(data, DataSource):
+            data = codec.build(data, {"size": size} if "size" in hints(data) else {})
+        elif not isinstance(data, DataSource):
+            data = FromDataset(data, size)
+    else:
+        data = Imported(name, size)
+    if not isinstance(data, DataSource):
+        raise UserError(
+            f"--data {name}: expected faces, fractals, Faces(n=500), a set's name, or "
+            "my_data.py:MySet"
+        )
+    return data
+
+
+def named_sets(name: str, size: int) -> PairSource:
+    """The two sets that a text means: ``humans+faces``, or ``CartoonPair(n=500)``."""
+    from bascule.data.source import PairSource
+    from bascule.runs import codec
+    from bascule.translation.domains import TwoSets
+
+    if "+" in name:
+        one, _, other = name.partition("+")
+        return TwoSets(named_data(one.strip(), size), named_data(other.strip(), size))
+    data = codec.parse(name) if "(" in name or ".py:" in name else None
+    if not isinstance(data, PairSource):
+        raise UserError(
+            f"--data {name}: expected two sets, such as humans+faces, or CartoonPair(n=500)"
+        )
+    return data
+
+
+def do_resume(args: argparse.Namespace) -> int:
+    store = Store(args.runs)
+    run = store.find(args.run)
+    return train_run(lambda images: run, run.playable, store, args)
+
+
+def do_fork(args: argparse.Namespace) -> int:
+    from bascule.core.user_code import known_with
+    from bascule.runs import codec
+    from bascule.runs.fork import fork
+
+    store = Store(args.runs)
+    parent = store.find(args.run)
+    recipe = parent.playable
+    extra = known_with(recipe)
+    added = tuple(_one_change(text, extra) for text in args.change)
+    epochs = args.at_epoch + args.epochs if args.epochs else recipe.epochs
+    longer = {"epochs": epochs} | ({"change": recipe.change + added} if added else {})
+    recipe = recipe.replace(**longer)
+    recipe = codec.changed(recipe, settings(args.set), extra)
+    if recipe == parent.playable:
+        raise UserError("the fork changes nothing: give --change, --set or --epochs")
+    told = ", ".join(args.change + args.set) or f"{epochs} epochs"
+    name = args.name or f"{parent.name} fork {args.at_epoch} {told}"
+    recipe.check_processes(processes())
+
+    def create(images: ImageSet) -> Run:
+        return fork(store, parent, args.at_epoch, recipe, name, processes=processes())
+
+    return train_run(create, recipe, store, args)
+
+
+def _one_change(text: str, extra: Sequence[type]) -> Any:
+    from bascule.runs import codec
+
+    change = codec.parse(text, extra)
+    if not hasattr(change, "first_epoch"):
+        raise UserError(f"--change {text}: expected an intervention, e.g. PerfectG(at_epoch=60)")
+    return change
+
+
+def train_run(
+    create: Callable[[ImageSet], Run],
+    recipe: Recipe,
+    store: Store,
+    args: argparse.Namespace,
+) -> int:
+    """Train the run that ``create`` makes of the recipe's images, or finds; then write its note.
+
+    As one of several processes, where ``torchrun`` has started them: the first one does what is
+    done once, and tells.
+    """
+    from bascule.core.distributed import process_group
+    from bascule.runs.execute import execute
+    from bascule.training.hardware import check_device
+
+    callbacks = callbacks_of(args)
+    if processes() > 1:
+        check_device(recipe.device)  # each is given its own before it plays
+    with process_group(recipe.device.partition(":")[0]) as group:
+        if group and not group.is_main:
+            run = Run(Path(group.broadcast()))
+            return 130 if execute(run, store, group=group) == "interrupted" else 0
+        images = load(recipe)
+        run = create(images)
+        if group:
+            group.broadcast(str(run.folder))
+        return _lead(run, images, store, group, callbacks, args.tensorboard)
+
+
+def _lead(
+    run: Run,
+    images: ImageSet,
+    store: Store,
+    group: ProcessGroup | None,
+    callbacks: Sequence[Callback],
+    tensorboard: bool,
+) -> int:
+    from bascule.cli.progress import Bar, bars
+    from bascule.experiments.measurable import announcement
+    from bascule.reports.run_note import write_run_note
+    from bascule.runs.execute import execute
+
+    recipe = run.recipe
+    if said := announcement(recipe, images):
+        print(said, file=sys.stderr)
+    steps = len(images.indices("train")) // recipe.batch
+    print(f"run: {run.folder}", file=sys.stderr)
+    with bars() as progress:
+        task = progress.add_task(run.name, total=recipe.epochs, speed="", completed=len(run.rows()))
+        watchers = (*callbacks, Bar(recipe, steps, progress, task))
+        state = execute(run, store, watchers, images, group=group, tensorboard=tensorboard)
+    relatives = [store.find(run.fork.parent)] if run.fork else []
+    page = write_run_note(run, images.credit, relatives)
+    if state == "interrupted":
+        print(f"interrupted at a checkpoint: go on with `bascule resume {run.id}`", file=sys.stderr)
+        return 130
+    print(f"note: {page}")
+    return 0

@@ -1,0 +1,1 @@
+"""What every other part stands on; knows no image, no network and no game."""

@@ -1,0 +1,74 @@
+"""Files that are whole or absent: written under another name, synced, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bascule.core.errors import UserError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def write(path: Path, content: str | bytes | Callable[[Path], object], sync: bool = True) -> None:
+    """Put ``content`` at ``path``: text (UTF-8), bytes, or a function that writes a file.
+
+    The old file stays as it was until the new one is complete on disk. Without ``sync`` a power
+    cut may still cost it; what is made again in seconds need not wait for the disk. Raises
+    :class:`UserError` when the disk is full, and where a folder stands at ``path``.
+    """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: give the name of a file")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        if callable(content):
+            content(temporary)
+        else:
+            temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        if sync:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+        if sync:
+            sync_folder(path.parent)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if disk_is_full(error):
+            raise UserError(
+                f"no space left to write {path}: the file that was there is kept; "
+                "free some space and resume"
+            ) from error
+        raise
+
+
+def write_png(path: Path, image: Any, sync: bool = True) -> None:
+    """Put a Pillow ``image`` at ``path`` as :func:`write` does."""
+    write(path, lambda to: image.save(to, "PNG"), sync)
+
+
+def disk_is_full(error: BaseException | None) -> bool:
+    """Whether ``error``, or what caused it, is the system's word that the disk is full.
+
+    PyTorch's writer reports a failed write as RuntimeError while the OSError is its context.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return True
+        if "No space left" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in ``folder`` durable, where the system can."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,178 @@
+"""Several processes play one game, as ``torchrun`` starts them: each computes a share of a batch.
+
+A network sees only the share of its process. Everything around it, draws, rules and losses, every
+process computes alike on the whole batch, and gradients of weights are summed over the shares. So
+the game is that of one process, whatever its rules, up to rounding; batch normalisation too, which
+takes the statistics of the whole batch. That is why this is not PyTorch's DistributedDataParallel:
+its processes know their own share alone, and it takes no double backward.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, cast
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from bascule.core.errors import UserError
+from bascule.core.processes import processes
+
+WAIT = timedelta(hours=1)  # for the first process, while it makes images or writes a checkpoint
+
+
+class ProcessGroup:
+    """The processes that play together; use :func:`process_group` to make one."""
+
+    def __init__(self) -> None:
+        self.rank, self.size = dist.get_rank(), dist.get_world_size()
+        self.plays = False  # whether what a layer computes now is a share of a batch
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the process that writes and tells."""
+        return self.rank == 0
+
+    def run(self, player: nn.Module, *whole: Tensor) -> Tensor:
+        """``player(*whole)`` in fp32 for whole batches (B, ...) that every process holds alike."""
+        if len(whole[0]) % self.size:
+            told = f"a batch of {len(whole[0])} on {self.size} processes"
+            raise UserError(f"{told}: expected a multiple")
+        self.plays = True
+        try:
+            shares = [_Share.apply(x, self) for x in whole]
+            return _Gather.apply(player(*shares).float(), self)
+        finally:
+            self.plays = False
+
+    def sum_gradients(self, player: nn.Module) -> None:
+        """Every process's part of the gradient of ``player`` becomes the whole of it."""
+        grads = [p.grad for p in player.parameters() if p.grad is not None]
+        if not grads:
+            return
+        flat = torch.cat([grad.flatten() for grad in grads])
+        dist.all_reduce(flat)
+        for grad, whole in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
+            grad.copy_(whole.view(grad.shape))
+
+    def any(self, asked: bool) -> bool:
+        """Whether any process asks."""
+        answer = torch.tensor(float(asked), device=_device())
+        dist.all_reduce(answer, dist.ReduceOp.MAX)
+        return bool(answer)
+
+    def broadcast(self, value: Any = None) -> Any:
+        """What the first process says, on every process."""
+        box = [value]
+        dist.broadcast_object_list(box, device=_device())
+        return box[0]
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
+
+
+@contextmanager
+def process_group(kind: str) -> Iterator[ProcessGroup | None]:
+    """The team of this process, None where it is alone. ``kind``: of device, cpu or cuda."""
+    if processes() == 1:
+        yield None
+        return
+    if kind == "cuda":
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    dist.init_process_group("nccl" if kind == "cuda" else "gloo", timeout=WAIT)
+    try:
+        yield ProcessGroup()
+        dist.barrier()  # nobody leaves while another still has something to do
+    finally:
+        dist.destroy_process_group()
+
+
+def convert_sync_batchnorm(player: nn.Module, group: ProcessGroup) -> None:
+    """BatchNorm layers of ``player`` take statistics of the whole batch from now on."""
+    for layer in player.modules():
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            layer.__class__ = _SyncBatchNorm  # type: ignore[assignment]
+            cast(_SyncBatchNorm, layer).group = group
+
+
+class _SyncBatchNorm(_BatchNorm):
+    """BatchNorm of the shares of all processes together, as one process computes it."""
+
+    group: ProcessGroup
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        pass
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not (self.training and self.group.plays):
+            return super().forward(x)
+        over = [d for d in range(x.ndim) if d != 1]
+        shape = [1, -1, *[1] * (x.ndim - 2)]
+        h = x.float()
+        var, mean = torch.var_mean(h, over, correction=0)  # of this share; all are of one size
+        own = torch.stack([mean, var])
+        places = torch.zeros(self.group.size, *own.shape, device=x.device)
+        places[self.group.rank] = own
+        means, variances = _Sum.apply(places).unbind(1)
+        mean = means.mean(0)
+        var = variances.mean(0) + (means - mean).square().mean(0)
+        if self.track_running_stats and self.running_mean is not None:
+            assert self.running_var is not None and self.num_batches_tracked is not None
+            assert self.momentum is not None, "a moving average"
+            n = x.numel() // x.shape[1] * self.group.size
+            self.num_batches_tracked += 1
+            self.running_mean.lerp_(mean.detach(), self.momentum)
+            self.running_var.lerp_(var.detach() * n / (n - 1), self.momentum)
+        scale = (var + self.eps).rsqrt()
+        shift = -mean * scale
+        if self.affine:
+            scale, shift = scale * self.weight, shift * self.weight + self.bias
+        return torch.addcmul(shift.view(shape), h, scale.view(shape)).to(x.dtype)
+
+
+class _Share(torch.autograd.Function):
+    """(B, ...) -> (B / processes, ...): the images of this process. Back: those of all."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, group: ProcessGroup) -> Tensor:
+        ctx.group = group
+        return x.chunk(group.size)[group.rank].clone(memory_format=torch.preserve_format)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return _Gather.apply(grad, ctx.group), None
+
+
+class _Gather(torch.autograd.Function):
+    """(B / processes, ...) -> (B, ...): the results of all. Back: those of this process."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, group: ProcessGroup) -> Tensor:
+        ctx.group = group
+        parts = [torch.empty(x.shape, dtype=x.dtype, device=x.device) for _ in range(group.size)]
+        dist.all_gather(parts, x.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return _Share.apply(grad, ctx.group), None
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over all processes, and back too."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return _Sum.apply(grad)

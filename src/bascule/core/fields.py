@@ -1,0 +1,142 @@
+"""Frozen dataclasses whose fields are what their annotations say.
+
+A recipe is written by hand, read from a file, or said on the command line; whichever it was, a
+wrong kind of value is refused with one line, and equal values have equal form (1 becomes 1.0
+where a float is declared), so that equal recipes have equal digests.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, ClassVar, NamedTuple, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from bascule.core.errors import UserError
+
+
+class Open(ABC):  # noqa: B024 (a kind without needs is told by inheritance alone)
+    """A kind of value that users may bring: its subclasses are the fields' types.
+
+    ``needs``: what a value must have. Where a kind names any, a class of the user's that has them
+    all is of that kind without inheriting from it.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def __subclasshook__(cls, other: type) -> bool:
+        if "needs" not in vars(cls) or not cls.needs or _is_ours(other):
+            return NotImplemented
+        known = {name for base in other.__mro__[:-1] for name in _names_in(base)}
+        return known.issuperset(cls.needs) or NotImplemented
+
+
+def _is_ours(cls: type) -> bool:
+    package = __name__.partition(".")[0]
+    return any(base.__module__.partition(".")[0] == package for base in cls.__mro__)
+
+
+def _names_in(cls: type) -> set[str]:
+    return {*vars(cls), *getattr(cls, "__annotations__", ())}
+
+
+class Placeholder:
+    """Stands for a value whose class is not loaded; every field takes it."""
+
+
+def added_field(default: Any) -> Any:
+    """A field that recipes did not have from the first: at ``default`` it is no part of a digest.
+
+    So runs from before it keep their names. Such a default never changes.
+    """
+    return dataclasses.field(default=default, metadata={"added": True})
+
+
+def hints(cls: type) -> dict[str, Any]:
+    """The annotated types of the fields that ``cls`` takes."""
+    return _hints(cls)
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    found = get_type_hints(cls)
+    return {f.name: found[f.name] for f in dataclasses.fields(cls) if f.init}
+
+
+def check_fields(value: Any) -> None:
+    """Check every field of a frozen dataclass; call it first in ``__post_init__``."""
+    cls = type(value)
+    for name in hints(cls):
+        object.__setattr__(value, name, checked(cls, name, getattr(value, name)))
+
+
+def checked(cls: type, name: str, value: Any) -> Any:
+    """``value`` as the field ``name`` of ``cls`` declares it; else raises :class:`UserError`.
+
+    Several values, or a single one, are a tuple where one is declared. Numbers must be finite.
+    """
+    kind = _kind(cls, name)
+    if kind.is_tuple and value is not None and not isinstance(value, tuple):  # it may be None too
+        several = isinstance(value, Iterable) and not isinstance(value, str)
+        value = tuple(value) if several else (value,)
+    if any(isinstance(part, Placeholder) for part in (value if kind.is_tuple else (value,)) or ()):
+        return value
+    if kind.adapter is None:
+        if not isinstance(value, kind.hint):
+            needs = getattr(kind.hint, "needs", ())
+            more = f", a value with {', '.join(needs)}" if needs else ""
+            told = f"{_said(name, value)} in {cls.__name__}"
+            raise UserError(f"{told}: expected a {kind.hint.__name__}{more}")
+        _check_frozen(value)
+        return value
+    try:
+        found = kind.adapter.validate_python(value)
+        for part in found if isinstance(found, tuple) else (found,):
+            if Open in type(part).__mro__:
+                _check_frozen(part)
+        numbers = found if isinstance(found, tuple) else (found,)
+        if any(isinstance(n, int) and abs(n) >= 2**63 for n in numbers):
+            raise UserError(f"{name} in {cls.__name__}: expected whole numbers of at most 64 bits")
+        return found
+    except ValidationError as error:
+        expected = "; ".join(dict.fromkeys(e["msg"] for e in error.errors()))
+        raise UserError(f"{_said(name, value)} in {cls.__name__}: {expected}") from None
+
+
+def _check_frozen(value: Any) -> None:
+    kind = type(value)
+    if not (dataclasses.is_dataclass(kind) and kind.__dataclass_params__.frozen):  # type: ignore[attr-defined]
+        raise UserError(
+            f"{kind.__name__} is no frozen dataclass, so no file can keep it: put "
+            "@dataclass(frozen=True) above the class"
+        )
+
+
+def _said(name: str, value: Any) -> str:
+    told = f"{name}={value!r}"
+    return told if len(told) <= 200 else f"{told[:200]}..."
+
+
+class _Kind(NamedTuple):
+    hint: Any
+    is_tuple: bool
+    adapter: TypeAdapter | None  # None: the value is an instance of a dataclass
+
+
+@cache
+def _kind(cls: type, name: str) -> _Kind:
+    hint = hints(cls)[name]
+    told = str(hint)
+    plain = isinstance(hint, type) and (dataclasses.is_dataclass(hint) or issubclass(hint, Open))
+    return _Kind(hint, told.startswith("tuple["), None if plain else _adapter(hint, told))
+
+
+@cache
+def _adapter(hint: Any, told: str) -> TypeAdapter:
+    """``told``: the hint in words, since unions of another order are equal and yet differ."""
+    config = ConfigDict(arbitrary_types_allowed=True, strict=True, allow_inf_nan=False)
+    return TypeAdapter(hint, config=config)

@@ -1,0 +1,199 @@
+"""The callback: every few epochs one row of measurements, from which `rules` names what goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cached_property
+from math import isfinite
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from bascule.core.context import Services, StepContext, generator
+from bascule.core.errors import UserError
+from bascule.diagnostics import quality
+from bascule.diagnostics.probing import as_drawn, gradient_norms, logits
+from bascule.diagnostics.quality import Likeness, Quality
+from bascule.diagnostics.replay import Replay
+from bascule.gan.game import Game
+from bascule.gan.recipe import GANRecipe, GANTrainer
+from bascule.metrics import logits as of
+from bascule.training.loop import Callback, Record, Row
+
+PACE_IMAGES = 8000  # training images between two rows: under 3 % of a small run's time
+PACE_OF_FEW = 4000  # where few images are held out: a row asks less, and such runs are short
+ASKED = 192  # pictures of each kind: an AUC near 1/2 is known to +-0.03
+SEARCHED = 10_000  # training images among which copies are looked for
+REPLAYED = 32  # old fakes kept at each checkpoint
+
+
+class Diagnostics(Callback):
+    """Measures D against G at a pace set by the recipe alone, and tells ``sink`` a row a time.
+
+    ``train``, ``held_out``: uint8 (N, 3, H, W), the images of the data set's two splits. Fixed
+    subsets of both and one bank of latents, the same for every seed, are asked about each time,
+    as the players play (:mod:`bascule.diagnostics.probing`). ``folder`` keeps old fakes; whoever
+    resumes or forks a run drops the rows after the checkpoint and carries the folder along.
+
+    A row has the ``epoch`` and ``step`` of the run's scalars, ``every_epochs``, ``asked``, and
+
+    - ``auc_held_out``, ``accuracy_held_out``: held-out reals against fakes; ``auc_train``: training
+      reals against fakes; ``auc_train_vs_held_out``, ``r_t``, ``r_v``: does D know training images
+      by heart; ``ece``, ``brier``, ``jsd_bound``, ``tv_bound`` of held-out reals and fakes
+      (:mod:`bascule.metrics.logits`);
+    - ``logit_train``, ``logit_held_out``, ``logit_fake``: means, the first two of fixed images;
+      ``logit_std`` over held-out reals and fakes together;
+    - ``D_train``, ``D_held_out``, ``D_fake`` with ``_std, _cv, _min, _max``: sigmoid(logit);
+    - ``grad_norm_D``, ``grad_norm_G``: of the losses of one fixed batch;
+    - ``fake_mean``: brightness of the fakes, in [0, 1];
+    - ``old_fakes_epoch_<e>``: share of the fakes of epoch e that D now calls fake, half where its
+      logit is exactly 0;
+    - what :meth:`bascule.diagnostics.quality.Quality.row` measures, where at least
+      ``quality.FEWEST`` held-out images are asked about;
+    - else what training images tell, of which there are more: ``auc_game``, as ``auc_train``, of
+      ``asked_game`` of them against as many fakes, in batches of the game's size; and what
+      :meth:`bascule.diagnostics.quality.Likeness.row` measures of these.
+
+    A number that is not finite is left out. Where D's answers are none, there is no row: the
+    loop says so itself. Refuses fewer than two images of either split.
+    """
+
+    def __init__(
+        self,
+        recipe: GANRecipe,
+        train: Tensor,
+        held_out: Tensor,
+        sink: Callable[[Row], None],
+        folder: Path,
+        pace_images: int | None = None,
+    ) -> None:
+        fewest = min(len(train), len(held_out))
+        if fewest < 2:
+            raise UserError(
+                f"diagnostics of {len(train)} training and {len(held_out)} held-out images: "
+                "at least two of each are needed"
+            )
+        self.recipe, self.sink, self.replay = recipe, sink, Replay(folder)
+        # D plays in batches of one size; fewer images make a smaller one, never a ragged one.
+        self.batch = min(recipe.batch, fewest)
+        n = asked_of(recipe, len(train), len(held_out))
+        self.few = n < quality.FEWEST
+        self.searched = _shuffled(train, "train")[:SEARCHED]
+        self.train, self.held_out = self.searched[:n], _shuffled(held_out, "held out")[:n]
+        self.z = torch.randn(n, recipe.model.z_dim, generator=generator("diagnostics", "z"))
+        if self.few:
+            m = asked_of(recipe, len(train), len(train))
+            self.game_train, self.game_batch = self.searched[:m], min(recipe.batch, len(train))
+            rng = generator("diagnostics", "z of the game")
+            self.game_z = torch.randn(m, recipe.model.z_dim, generator=rng)
+        pace = pace_images or (PACE_OF_FEW if self.few else PACE_IMAGES)
+        images_an_epoch = max(1, len(train) // recipe.batch) * recipe.batch
+        self.every = -(-pace // images_an_epoch)
+
+    def on_epoch_end(self, record: Record) -> None:
+        done, recipe = record.epochs_done, self.recipe
+        last = done == recipe.epochs
+        due = last or done % self.every == 0
+        kept = last or done % recipe.keep_every_epochs == 0
+        if not (due or kept):
+            return
+        fakes = as_drawn(_game(record), self.z, recipe, self.batch)
+        if due and (row := self._row(record, fakes)):
+            self.sink(row)
+        if kept:
+            self.replay.keep(int(record.row["epoch"]), fakes[:REPLAYED])
+
+    @cached_property
+    def quality(self) -> Quality:
+        """Made at the first row, for it looks at every training image."""
+        return Quality(self.searched, self.held_out)
+
+    @cached_property
+    def likeness(self) -> Likeness:
+        return Likeness(self.game_train)
+
+    def _row(self, record: Record, fakes: Tensor) -> Row | None:
+        train = self._logits(record, self.train, fakes)
+        held_out = self._logits(record, self.held_out, fakes)
+        fake = self._logits(record, fakes, self.train)
+        both = torch.cat([held_out, fake])
+        if not (train.isfinite().all() and both.isfinite().all()):
+            return None
+        row: Row = {
+            "epoch": record.row["epoch"],
+            "step": record.row["step"],
+            "every_epochs": self.every,
+            "asked": len(train),
+            "auc_held_out": of.auc(held_out, fake),
+            "auc_train": of.auc(train, fake),
+            "auc_train_vs_held_out": of.auc(train, held_out),
+            "accuracy_held_out": of.accuracy(held_out, fake),
+            "r_t": of.ada_rt(train),
+            "r_v": of.ada_rv(train, held_out, fake),
+            "ece": of.calibration_error(held_out, fake),
+            "brier": of.brier(held_out, fake),
+            "jsd_bound": of.jsd_bound(held_out, fake),
+            "tv_bound": of.tv_bound(held_out, fake),
+            "logit_train": train.mean().item(),
+            "logit_held_out": held_out.mean().item(),
+            "logit_fake": fake.mean().item(),
+            "logit_std": both.std(correction=0).item(),
+            "fake_mean": fakes.double().mean().item() / 255,
+        }
+        for name, values in (("D_train", train), ("D_held_out", held_out), ("D_fake", fake)):
+            told = asdict(of.spread(values))
+            row[name] = told.pop("mean")
+            row |= {f"{name}_{key}": value for key, value in told.items()}
+        b = self.batch
+        row["grad_norm_D"], row["grad_norm_G"] = gradient_norms(
+            _game(record), self.train[:b], self.z[:b], self.recipe, self._now(record)
+        )
+        for epoch in self.replay.before(int(row["epoch"])):
+            told_fake = -self._logits(record, self.replay.fakes(epoch), self.train).sign()
+            row[f"old_fakes_epoch_{epoch}"] = (told_fake.mean().item() + 1) / 2
+        row |= self._of_the_game(record) if self.few else self.quality.row(fakes)
+        return {name: value for name, value in row.items() if isfinite(value)}
+
+    def _of_the_game(self, record: Record) -> Row:
+        """What training images tell, where few are held out."""
+        batch, train = self.game_batch, self.game_train
+        fakes = as_drawn(_game(record), self.game_z, self.recipe, batch)
+        real = self._logits(record, train, fakes, batch)
+        fake = self._logits(record, fakes, train, batch)
+        if not (real.isfinite().all() and fake.isfinite().all()):
+            return {}
+        told: Row = {"asked_game": len(train), "auc_game": of.auc(real, fake)}
+        return told | self.likeness.row(fakes)
+
+    def _logits(
+        self, record: Record, pictures: Tensor, beside: Tensor, batch: int | None = None
+    ) -> Tensor:
+        context, batch = self._now(record), batch or self.batch
+        return logits(_game(record), pictures, beside, self.recipe, context, batch)
+
+    def _now(self, record: Record) -> StepContext:
+        at, game = record.row, _game(record)
+        services = Services(dict(game.memory))  # a copy: what is asked here is not remembered
+        seed, epoch, step = self.recipe.seed, int(at["epoch"]), int(at["step"])
+        return StepContext(seed, epoch, step, device=game.device, services=services)
+
+
+def asked_of(recipe: GANRecipe, train: int, held_out: int) -> int:
+    """About how many images of either split D is asked: whole batches, or all where they are fewer
+    than a batch."""
+    fewest = max(1, min(train, held_out))
+    batch = min(recipe.batch, fewest)
+    return batch * max(1, min(ASKED, fewest) // batch)
+
+
+def _shuffled(images: Tensor, name: str) -> Tensor:
+    """The images of a split in a fixed order, the same for every seed."""
+    return images[torch.randperm(len(images), generator=generator("diagnostics", name))]
+
+
+def _game(record: Record) -> Game:
+    """The players; only recipes that are diagnosable have this callback."""
+    return cast(GANTrainer[GANRecipe], record.trainer).game

@@ -1,0 +1,1 @@
+"""The adversarial game: players, what they play for, one step, its recipe."""

@@ -1,0 +1,225 @@
+"""What D pays beside its loss: penalties on its slope, its logits and its steadiness.
+
+A penalty is a frozen value, called once in D's turn. Squared slopes are summed over an image and
+averaged over the batch. ``every``: a lazy penalty is asked in every n-th step alone, n times as
+strong, so that its mean stays; the papers of R1, R2, WGAN-GP and DRAGAN ask in every step, so
+``every`` > 1 departs from them (Karras et al. 2020, StyleGAN2, appendix B, does it with R1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import relu
+
+from bascule.core.context import StepContext
+from bascule.core.errors import UserError
+from bascule.core.fields import Open, check_fields
+from bascule.core.schedules import Schedule, check_strength, value_at
+from bascule.data.augment import Affine, Flip
+
+Side = Literal["real", "fake"]
+
+
+@dataclass
+class Turn:
+    """D's turn, as a penalty finds it.
+
+    ``images``: what D was shown of each side, (B, 3, H, W), before any view of an intervention;
+    ``logits``: (B,) of each, with a graph back to the images of the sides that a penalty
+    ``differentiates``. ``judge(x, name, side)``: D's logits of other images, through the views too,
+    its normalisations remembering nothing; of the labels of that side, where D is told any.
+    """
+
+    images: dict[Side, Tensor]
+    logits: dict[Side, Tensor]
+    discriminate: Callable[[Tensor, str, Side], Tensor]
+    context: StepContext
+
+
+class Penalty(Open):
+    """What D pays beside its loss, as a frozen dataclass."""
+
+    differentiates: ClassVar[tuple[Side, ...]] = ()  # whose images need a gradient
+    every: int = 1
+
+    def due(self, context: StepContext) -> bool:
+        """Whether it is asked in this step."""
+        return context.step % self.every == 0
+
+    def __call__(self, turn: Turn) -> Tensor:
+        """What D pays in this turn, a scalar."""
+        raise NotImplementedError
+
+    def _check(self, *strengths: str) -> None:
+        check_fields(self)
+        name = type(self).__name__
+        if self.every < 1:
+            raise UserError(f"{name}(every={self.every}): expected a whole number of steps >= 1")
+        for field in strengths:
+            check_strength(name, field, getattr(self, field))
+
+
+def squared_slope(logits: Tensor, images: Tensor) -> Tensor:
+    """||d logit / d image||² of each image, (B,), with a graph of its own.
+
+    Where D has BatchNorm, logits of other images of the batch have their part in it.
+    """
+    (slope,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    return slope.square().sum((1, 2, 3))
+
+
+def _zero_centred(turn: Turn, side: Side, gamma: Schedule, every: int) -> Tensor:
+    strength = every * value_at(gamma, turn.context) / 2
+    return strength * squared_slope(turn.logits[side], turn.images[side]).mean()
+
+
+@dataclass(frozen=True)
+class R1(Penalty):
+    """gamma/2 E ||grad D(x)||² of reals (Mescheder et al. 2018, equation 9).
+
+    The slope is that with respect to the image as it is, through any augmentation that D sees it
+    by (Huang et al. 2024, appendix).
+    """
+
+    gamma: Schedule = 10.0
+    every: int = 1
+    differentiates: ClassVar[tuple[Side, ...]] = ("real",)
+
+    def __post_init__(self) -> None:
+        self._check("gamma")
+
+    def __call__(self, turn: Turn) -> Tensor:
+        return _zero_centred(turn, "real", self.gamma, self.every)
+
+
+@dataclass(frozen=True)
+class R2(Penalty):
+    """As :class:`R1`, of fakes (Mescheder et al. 2018, equation 9)."""
+
+    gamma: Schedule = 10.0
+    every: int = 1
+    differentiates: ClassVar[tuple[Side, ...]] = ("fake",)
+
+    def __post_init__(self) -> None:
+        self._check("gamma")
+
+    def __call__(self, turn: Turn) -> Tensor:
+        return _zero_centred(turn, "fake", self.gamma, self.every)
+
+
+@dataclass(frozen=True)
+class GradientPenalty(Penalty):
+    """weight E (||grad D(u)|| - 1)², u on the line between a real and a fake, at random.
+
+    WGAN-GP, Gulrajani et al. 2017, equation 3. For a D without BatchNorm.
+    """
+
+    weight: float = 10.0
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        self._check("weight")
+
+    def __call__(self, turn: Turn) -> Tensor:
+        real, fake = (turn.images[side].detach() for side in ("real", "fake"))
+        share = torch.rand((len(real), 1, 1, 1), generator=turn.context.rng("share")).to(
+            real.device
+        )
+        u = (share * real + (1 - share) * fake).requires_grad_()
+        return self.every * self.weight * _off_one(turn.discriminate(u, "between", "real"), u)
+
+
+@dataclass(frozen=True)
+class DRAGAN(Penalty):
+    """weight E (||grad D(x + noise)|| - 1)² around reals, noise ~ N(0, sigma²) a pixel.
+
+    Kodali et al. 2017, algorithm 1.
+    """
+
+    weight: float = 10.0
+    sigma: float = 0.1
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        self._check("weight", "sigma")
+
+    def __call__(self, turn: Turn) -> Tensor:
+        real = turn.images["real"].detach()
+        rng = turn.context.device_rng("noise")
+        noise = torch.randn(real.shape, generator=rng, device=real.device)
+        u = (real + self.sigma * noise).requires_grad_()
+        return self.every * self.weight * _off_one(turn.discriminate(u, "around", "real"), u)
+
+
+def _off_one(logits: Tensor, images: Tensor) -> Tensor:
+    # The root has no slope at 0, where a D that is flat would make a NaN of it.
+    return ((squared_slope(logits, images) + 1e-12).sqrt() - 1).square().mean()
+
+
+@dataclass(frozen=True)
+class LeCam(Penalty):
+    """weight (E max(0, D(x) - f)² + E max(0, r - D(G(z)))²): D is held to what it has said.
+
+    r and f are moving averages, from 0, of D's mean logits of reals and fakes. Tseng et al. 2021,
+    equation 3, with one side of each square as in their program. Begins at ``from_epoch``, once
+    the averages mean something.
+    """
+
+    weight: float = 0.3
+    decay: float = 0.99
+    from_epoch: int = 0
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        self._check("weight")
+        if not 0 <= self.decay < 1:
+            raise UserError(f"LeCam(decay={self.decay}): expected a number in [0, 1)")
+
+    def __call__(self, turn: Turn) -> Tensor:
+        kept = {}
+        for side, logits in turn.logits.items():
+            mean = logits.detach().mean()
+            before = turn.context.recall(side).to(mean)
+            kept[side] = self.decay * before + (1 - self.decay) * mean
+            turn.context.remember(side, kept[side])
+        far_real = relu(turn.logits["real"] - kept["fake"]).square().mean()
+        far_fake = relu(kept["real"] - turn.logits["fake"]).square().mean()
+        on = float(turn.context.epoch >= self.from_epoch)
+        return on * self.every * self.weight * (far_real + far_fake)
+
+
+@dataclass(frozen=True)
+class Consistency(Penalty):
+    """weight_real E (D(x) - D(T x))² + weight_fake E (D(G(z)) - D(T G(z)))².
+
+    T mirrors every second image, at random, and moves it by whole pixels, up to an eighth of the
+    side, by reflection. Balanced consistency regularisation (bCR), Zhao et al. 2021, equation 4.
+    """
+
+    weight_real: float = 10.0
+    weight_fake: float = 10.0
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        self._check("weight_real", "weight_fake")
+
+    def __call__(self, turn: Turn) -> Tensor:
+        total = torch.zeros(())
+        weights: dict[Side, float] = {"real": self.weight_real, "fake": self.weight_fake}
+        for side, weight in weights.items():
+            images, at = turn.images[side].detach(), turn.context.within(side)
+            again = turn.discriminate(_moved(images, at), f"moved/{side}", side)
+            total = total + weight * (turn.logits[side] - again).square().mean()
+        return self.every * total
+
+
+def _moved(x: Tensor, context: StepContext) -> Tensor:
+    return Affine(translate=1 / 8)(Flip()(x, context.rng("mirror")), context.rng("move"))
+
+
+PENALTIES: tuple[type[Penalty], ...] = (R1, R2, GradientPenalty, DRAGAN, LeCam, Consistency)

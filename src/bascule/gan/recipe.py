@@ -1,0 +1,385 @@
+"""The adversarial game: its recipe, and what plays it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import floor, lcm
+from typing import Any, Literal, Self, TypeVar, cast
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from bascule.core.context import Services, StepContext, address, generator
+from bascule.core.distributed import ProcessGroup
+from bascule.core.errors import UserError, unknown
+from bascule.core.fields import added_field
+from bascule.core.schedules import Rate, value_at
+from bascule.data.augment import Augmentation
+from bascule.data.batches import as_uint8
+from bascule.data.color import from_space
+from bascule.data.faces import Faces
+from bascule.data.images import ImageSet
+from bascule.data.source import DataSource
+from bascule.gan.game import Game
+from bascule.gan.objectives import GANLoss, Objective, TopK
+from bascule.gan.penalties import Penalty
+from bascule.gan.step import Rules, gan_step
+from bascule.interventions import Compose, Intervention
+from bascule.models.dcgan import DCGAN
+from bascule.models.layers import Labelled
+from bascule.models.model import Model
+from bascule.models.shipped import check_start, load_into
+from bascule.training.grid import beside, grid
+from bascule.training.recipe import Recipe, ends
+from bascule.training.trainer import Batch, Trainer, evaluating, prepare
+
+SHOWN, SHOWN_COLUMNS = 16, 4  # of the pictures that D judged, of each kind
+
+
+@dataclass(frozen=True)
+class GANRecipe(Recipe):
+    """One run of the adversarial game, whole.
+
+    A variant names only its difference: ``recipe.replace(epochs=60)``.
+
+    The fields below "arithmetic" change the result in the last bits or more, so they belong to
+    the recipe: two runs are bit-identical when their recipes are equal and ``threads`` is not
+    None. A run records what None and "auto" became on its machine.
+    """
+
+    data: DataSource = Faces()
+    model: Model = DCGAN()
+    # optimisation (Adam)
+    lr_D: Rate = 2e-4
+    lr_G: Rate = 2e-4
+    beta1: float = 0.5
+    beta2: Rate = 0.999
+    # what the players see
+    augment: tuple[Augmentation, ...] = ()
+    space: Literal["rgb", "hsv"] = "rgb"
+    concat: bool = False  # D sees reals and fakes in one forward pass
+    change: tuple[Intervention, ...] = ()
+    top_k: TopK | None = None  # G learns from its best fakes alone
+    objective: Objective = added_field(GANLoss())
+    penalties: tuple[Penalty, ...] = added_field(())
+    critic_steps: int = added_field(1)  # D's turns for one of G
+    ema_half_life: Rate | None = added_field(None)  # in images; G's average draws the pictures
+    cool_down: float = added_field(0.0)  # the last share of the epochs, in which rates fall to 0
+    labels: str | None = added_field(None)  # a label of the set, which both players are told
+    sparsity: float = added_field(0.0)  # price of G's mean absolute activation, summed over layers
+    start: str | None = added_field(
+        None
+    )  # shipped weights to begin with; None: drawn from the seed
+    # arithmetic
+    precision: Literal["auto", "fp32", "bf16"] = "fp32"
+    channels_last: bool = True
+    fused_adam: bool = True
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        self._check()
+        self._expect("batch", self.batch >= 2, "at least 2 images (BatchNorm needs them)")
+        for name in ("lr_D", "lr_G"):
+            self._check_rate(name)
+        for name in ("beta1", "beta2"):
+            self._expect(name, max(ends(getattr(self, name))) < 1, "a number in [0, 1)")
+            self._expect(name, min(ends(getattr(self, name))) >= 0, "a number in [0, 1)")
+        self._expect("critic_steps", self.critic_steps >= 1, "a whole number >= 1")
+        if self.ema_half_life is not None:
+            self._expect("ema_half_life", min(ends(self.ema_half_life)) >= 0, "images, >= 0")
+        self._expect("cool_down", 0 <= self.cool_down <= 1, "a share of the epochs, 0 to 1")
+        self._expect("sparsity", 0 <= self.sparsity < float("inf"), "a number >= 0")
+        kinds = [type(penalty).__name__ for penalty in self.penalties]
+        self._expect("penalties", len(set(kinds)) == len(kinds), "each kind once")
+        if self.top_k and self.objective.paired:
+            raise UserError(
+                "top_k picks fakes, and the relativistic loss needs the real beside each: "
+                "use one of them"
+            )
+        self._check_size("draws")
+        if self.start is not None:
+            check_start(self.start, self.model)
+        if bool(self.classes) != (self.labels is not None):
+            raise UserError(
+                f"labels={self.labels} and model.classes={self.classes}: expected both or neither, "
+                "e.g. labels=hairVariant model.classes=8 (SNGAN, SAGAN and BigGAN take labels)"
+            )
+        for change in self.change:
+            if (
+                self.labels
+                and type(change).discriminator_batch is not Intervention.discriminator_batch
+            ):
+                raise UserError(f"{change} changes which pictures D is shown: not with labels")
+            if change.first_epoch() >= self.epochs:
+                raise UserError(f"{change} never acts: the run has {self.epochs} epochs")
+
+    sample_caption = "G on the same 64 latents, so a place in one grid is the same z in every other"
+    length_fields = ("cool_down",)
+
+    def build(self) -> GANTrainer[Self]:
+        return GANTrainer(self, networks(self))
+
+    @property
+    def scalars(self) -> tuple[str, ...]:
+        return "loss_D", "loss_G", "D_x", "D_Gz"
+
+    @property
+    def rules(self) -> Rules:
+        """What the players play for."""
+        return Rules(self.objective, self.penalties, self.top_k, self.concat, self.critic_steps)
+
+    @property
+    def gan_objective(self) -> Objective:
+        return self.objective
+
+    @property
+    def is_diagnosable(self) -> bool:
+        return self.labels is None and not self.uses_held_out()
+
+    @property
+    def round_steps(self) -> int:
+        return lcm(self.critic_steps, *(penalty.every for penalty in self.penalties))
+
+    def uses_held_out(self) -> bool:
+        return any(change.uses_held_out() for change in self.change)
+
+    @property
+    def depends_on_length_from(self) -> int | None:
+        return self.decays_from if self.cool_down else None
+
+    @property
+    def decays_from(self) -> int:
+        """The first epoch, counted from 0, whose rates ``cool_down`` lowers."""
+        return floor(self.epochs * (1 - self.cool_down)) + 1
+
+    def lr_scale(self, epoch: int) -> float:
+        """What ``cool_down`` leaves of both rates, linearly to nothing at the end."""
+        cooling = self.cool_down * self.epochs
+        return min(1.0, (self.epochs - epoch) / cooling) if cooling else 1.0
+
+    @property
+    def classes(self) -> int:
+        """How many labels the players tell apart; 0: they are told none."""
+        return getattr(self.model, "classes", 0)
+
+    @property
+    def z_dim(self) -> int:
+        """How many numbers a latent has: those of the model, and one more that says the label."""
+        return self.model.z_dim + (self.labels is not None)
+
+    def labels_of(self, images: ImageSet) -> Tensor | None:
+        return label_codes(self, images)
+
+    def for_drawing(self) -> Self:
+        return self.replace(compile=False)
+
+    def check_processes(self, n: int) -> None:
+        if n == 1:
+            return
+        if self.batch % n:
+            raise UserError(f"batch={self.batch} on {n} processes: expected a multiple of {n}")
+        if self.sparsity:
+            raise UserError(
+                f"sparsity={self.sparsity} on several processes is not supported: each sees the "
+                "activations of its own share; set sparsity=0"
+            )
+        if self.compile:
+            raise UserError("compile=True on several processes is not supported: set compile=False")
+
+
+G_ = TypeVar("G_", bound=GANRecipe)
+
+
+class GANTrainer(Trainer[G_]):
+    """A G and a D, and the step of their game under the recipe's rules and changes."""
+
+    def __init__(self, recipe: G_, game: Game) -> None:
+        super().__init__(recipe, game.device)
+        self.game = game
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """One step of D, and of G where it has a turn, on the training images of ``batch``."""
+        recipe, game = self.recipe, self.game
+        change = Compose(recipe.change)
+
+        def shown(pixels: Tensor, at: StepContext) -> Tensor:
+            x = prepare(pixels.to(game.device), recipe.augment, recipe.space, at)
+            return x.contiguous(memory_format=torch.channels_last) if recipe.channels_last else x
+
+        def more(split: str, n: int, at: StepContext) -> Tensor:
+            pool = batch.images if split == "other" else batch.held_out
+            others = _others(split, 0 if pool is None else len(pool), batch.indices, n, at)
+            assert pool is not None  # _others refuses it
+            return shown(pool[others.to(pool.device)], at)
+
+        services = Services(game.memory, game.last_metrics, sample_reals=more)
+        context = StepContext(
+            recipe.seed, batch.epoch, batch.step, device=game.device, services=services
+        )
+        torch.manual_seed(address(recipe.seed, "global", context.step))  # for dropout and the like
+        real = shown(batch.pixels(batch.images.device), context)
+        self.set_rates(game, context)
+        told = None
+        if recipe.labels is not None:
+            assert batch.labels is not None, "labels of the training images"
+            told = batch.labels[batch.indices].to(game.device)
+            for G in {game.G, game.drawing()}:
+                cast(Labelled, G).see(told)
+        scalars = gan_step(game, real, context, change, recipe.rules, told)
+        game.last_metrics = dict(scalars)
+        self.average(len(real), context)
+        # Rules' averages, counts and probabilities stand in the rows too.
+        return scalars | {name: v for name, v in game.memory.items() if v.ndim == 0}
+
+    def set_rates(self, game: Game, context: StepContext) -> None:
+        """Learning rates and beta2 of ``game`` as they are at this moment."""
+        recipe = self.recipe
+        lr_scale = recipe.lr_scale(context.epoch)
+        for optimizer, lr in ((game.opt_G, recipe.lr_G), (game.opt_D, recipe.lr_D)):
+            for group in optimizer.param_groups:
+                group["lr"] = value_at(lr, context) * lr_scale * group.get("share", 1.0)
+                group["betas"] = (recipe.beta1, value_at(recipe.beta2, context))
+
+    def average(self, images: int, context: StepContext) -> None:
+        """Move the averaged G, where there is one, after a step on so many images."""
+        if self.recipe.ema_half_life is not None:
+            half_life = value_at(self.recipe.ema_half_life, context)
+            self.game.update_ema(0.5 ** (images / half_life) if half_life else 0.0)
+
+    @property
+    def generator(self) -> nn.Module:
+        return self.game.drawing()
+
+    def sample(self, z: Tensor) -> Tensor:
+        """Images of G, of the averaged one where there is one, with running BatchNorm statistics.
+
+        uint8 RGB (N, 3, H, W) on the CPU, of latents (N, z_dim).
+        """
+        G = self.game.drawing()
+        with evaluating(G), self.game.autocast():
+            x = G(z.to(self.device)).float()
+        return as_uint8(from_space(x, self.recipe.space)).cpu()
+
+    def preview_judged(self) -> Image.Image | None:
+        if self.game.last_judged is None:
+            return None
+        sides = (
+            as_uint8(from_space(x[:SHOWN].float(), self.recipe.space)).cpu()
+            for x in self.game.last_judged
+        )
+        return beside(*(grid(pictures, SHOWN_COLUMNS) for pictures in sides))
+
+    def join(self, group: ProcessGroup) -> None:
+        self.game.join(group)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.game.state_dict()
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        self.game.load_state_dict(saved)
+
+
+def networks(
+    recipe: GANRecipe, make: Callable[[torch.Generator], tuple[nn.Module, nn.Module]] | None = None
+) -> Game:
+    """G and D before the first step, drawn from the seed alone, or the recipe's ``start``.
+
+    The recipe must be settled. ``make(rng)`` draws them; None: the model of the recipe does.
+    """
+    make = make or recipe.model.players
+    device = torch.device(recipe.device)
+    layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+    with torch.random.fork_rng(devices=[]):  # nets of the user's may draw from the global one
+        torch.manual_seed(address(recipe.seed, "players"))
+        G, D = make(generator(recipe.seed, "players"))
+    if recipe.start is not None:
+        load_into(recipe.start, G, D)
+    if recipe.labels is not None:
+        G = Labelled(G, recipe.classes)
+    for player in (G, D):
+        player.to(memory_format=layout).to(device).train()
+
+    opt_G, opt_D = (
+        adam(recipe, G.parameters(), recipe.lr_G),
+        adam(recipe, D.parameters(), recipe.lr_D),
+    )
+    averaged = None if recipe.ema_half_life is None else copy.deepcopy(G).requires_grad_(False)
+    if recipe.compile:
+        G.compile()
+        D.compile()
+    return Game(
+        *(G, D, opt_G, opt_D),
+        z_dim=recipe.z_dim,
+        device=device,
+        precision=recipe.precision,
+        average=averaged,
+        extra_generator_loss=_activity(G, recipe.sparsity) if recipe.sparsity else None,
+        fresh=make,
+    )
+
+
+def adam(recipe: GANRecipe, params: Iterable[Any], lr: Rate) -> torch.optim.Adam:
+    """Adam on weights, or on groups of them that each tell their "share" of the rate."""
+    first = StepContext(recipe.seed, epoch=0, step=0)
+    betas = (recipe.beta1, value_at(recipe.beta2, first))
+    adam = torch.optim.Adam(params, value_at(lr, first), betas, fused=recipe.fused_adam)
+    for group in adam.param_groups:
+        group["lr"] *= group.get("share", 1.0)
+    return adam
+
+
+def _activity(G: nn.Module, weight: float) -> Callable[[], Tensor]:
+    """``weight`` times the mean absolute activation of G's hidden layers, summed over the layers,
+    for the pictures that it drew last (Ganz and Elad 2021, section 4)."""
+    last: dict[int, Tensor] = {}
+    for place, layer in enumerate(m for m in G.modules() if isinstance(m, nn.ReLU | nn.LeakyReLU)):
+
+        def keep(module: nn.Module, given: Any, made: Tensor, place: int = place) -> None:
+            last[place] = made.float().abs().mean()
+
+        layer.register_forward_hook(keep)
+    return lambda: weight * torch.stack(list(last.values())).sum()
+
+
+def _others(split: str, size: int, indices: Tensor, n: int, context: StepContext) -> Tensor:
+    """``n`` places at random in a set of ``size``; of "other" training images none of ``indices``.
+
+    Each image once, unless there are fewer than ``n``: then each as often as the next.
+    """
+    places = torch.arange(size)
+    if split == "other":
+        places = places[~torch.isin(places, indices)]
+    if not len(places):
+        raise UserError(f"a rule asks for {split.replace('_', '-')} images, and there are none")
+    rounds = -(-n // len(places))
+    draws = [
+        places[torch.randperm(len(places), generator=context.rng(f"pictures.{k}"))]
+        for k in range(rounds)
+    ]
+    return torch.cat(draws)[:n]
+
+
+def label_codes(recipe: GANRecipe, images: ImageSet) -> Tensor | None:
+    """What the players are told of each training image, (N,) from 0; None where nothing is.
+
+    Codes follow the order of a label's values in the whole set. Raises :class:`UserError` where the
+    set has no such label, it is a number, or the model has another number of classes.
+    """
+    if recipe.labels is None:
+        return None
+    if recipe.labels not in images.labels:
+        raise unknown(f"label of {images.name}", recipe.labels, images.labels)
+    told = images.labels[recipe.labels]
+    if told.dtype.kind == "f":
+        raise UserError(f"labels={recipe.labels}: of {images.name} it is a number, not a category")
+    values, codes = np.unique(told, return_inverse=True)
+    if len(values) != recipe.classes:
+        raise UserError(
+            f"labels={recipe.labels} has {len(values)} values in {images.name} and the model "
+            f"{recipe.classes} classes: set model.classes={len(values)}"
+        )
+    return torch.from_numpy(codes[images.indices("train")])

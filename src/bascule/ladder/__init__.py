@@ -1,0 +1,1 @@
+"""Presets against each other on one budget of time: runs, page, verb."""

@@ -1,0 +1,1 @@
+"""Sparse deep predictive coding, from preprocessing to command line."""

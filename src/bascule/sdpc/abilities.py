@@ -1,0 +1,207 @@
+"""What a network that encodes pictures can do and a generator alone cannot: tell what is foreign,
+fill a hole, change one attribute. Each number stands beside what needs no codes at all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bascule.attributes.reading import AttributeClassifier, Reading
+from bascule.core.context import generator
+from bascule.core.errors import UserError
+from bascule.data.batches import as_float, as_uint8
+from bascule.data.faces import Faces
+from bascule.data.fractals import Fractals
+from bascule.data.images import ImageSet
+from bascule.metrics.measured import Measured, over_pictures
+from bascule.metrics.paired import pixel_error
+from bascule.sdpc.coder import Coded, Coder, Progress, parts
+from bascule.sdpc.model import energies, infer
+from bascule.sdpc.preprocess.bands import Bands
+
+OTHER_STYLE = "adventurer"
+PICTURES = 64  # enough for each of these numbers
+TAUGHT = 8  # times as many training faces tell what an attribute's mean code is
+Score = Callable[[np.ndarray], np.ndarray]  # pictures uint8 (N, 3, H, W) -> how foreign, (N,)
+
+
+def foreign(images: ImageSet, n: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """Pictures that are not of the kind of ``images``, by what they are, ``n`` uint8 each.
+
+    "shuffled": held-out ones whose quarters of a side, 16 blocks, are permuted; "fractals"; "other
+    style": faces in another drawing style.
+    """
+    size = images.size
+    if size % 4:
+        raise UserError(
+            f"images of {size} px have no blocks of a quarter: expected a multiple of 4"
+        )
+    pictures = np.array(images.pixels[images.indices("held_out")][:n])
+    side, rng = size // 4, generator("shuffled blocks", seed)
+    blocks = pictures.reshape(-1, 3, 4, side, 4, side).transpose(0, 2, 4, 1, 3, 5)
+    blocks = blocks.reshape(-1, 16, 3, side, side)
+    mixed = np.stack([one[torch.randperm(16, generator=rng).numpy()] for one in blocks])
+    mixed = mixed.reshape(-1, 4, 4, 3, side, side).transpose(0, 3, 1, 4, 2, 5)
+    return {
+        "shuffled": np.ascontiguousarray(mixed.reshape(pictures.shape)),
+        "fractals": np.array(Fractals(max(n, 2), size).load().pixels[:n]),
+        "other style": np.array(Faces(max(n, 2), size, OTHER_STYLE).load().pixels[:n]),
+    }
+
+
+def cost(coder: Coder) -> Score:
+    """How foreign by codes: errors and prices of all layers, for pictures of one contrast."""
+
+    def score(pictures: np.ndarray) -> np.ndarray:
+        found = []
+        for part in parts(len(pictures)):
+            pixels = torch.from_numpy(np.array(pictures[part]))
+            y, _ = coder.recipe.prepared(pixels.to(coder.recipe.device))
+            codes = infer(coder.network, y, coder.recipe.settle)
+            costs = energies(coder.network, y, codes.maps, coder.recipe.settle)
+            found.append(costs[..., [0, 2]].sum((1, 2)).double().cpu().numpy())
+        return np.concatenate(found)
+
+    return score
+
+
+def measure_foreign(
+    scores: Mapping[str, Score], images: ImageSet, n: int, seed: int = 0
+) -> Iterator[tuple[str, Measured]]:
+    """ "AUROC of shuffled[codes]" and so on: how often a foreign picture scores higher than a
+    held-out one, 1/2 for one that cannot tell. Standard errors are over the foreign ones."""
+    own = images.pixels[images.indices("held_out")][:n]
+    sets = foreign(images, n, seed)
+    for by, score in scores.items():
+        base = np.sort(score(own))
+        for kind, pictures in sets.items():
+            found = score(pictures)
+            below = np.searchsorted(base, found, "left") + np.searchsorted(base, found, "right")
+            yield f"AUROC of {kind}[{by}]", over_pictures(below / (2 * len(base)), 0.5)
+
+
+def inpainted(
+    coder: Coder, pictures: np.ndarray, k_fb: float, layer: int, rounds: int = 6
+) -> tuple[np.ndarray, np.ndarray, slice]:
+    """``pictures``, uint8 (N, 3, H, W), whose middle, 3/8 of a side, was cut out and filled again.
+
+    The hole begins as the mean colour of what surrounds it; then the codes of the whole are
+    settled, and the hole becomes what they stand for, ``rounds`` times, each from where the last
+    one settled. Returns what was filled, the hole before, and the slice of either side that it
+    takes.
+    """
+    size = pictures.shape[-1]
+    cut = slice(size * 5 // 16, size * 5 // 16 + size * 3 // 8)
+    ring = np.ones((size, size), bool)
+    ring[cut, cut] = False
+    wide = slice(max(cut.start - 4, 0), cut.stop + 4)
+    near = np.zeros_like(ring)
+    near[wide, wide] = True
+    colour = pictures[:, :, ring & near].mean(-1)
+    filled = np.array(pictures)
+    filled[:, :, cut, cut] = colour[..., None, None].round()
+    before = filled.copy()
+    how = coder.recipe.settle.replace(k_fb=float(k_fb))
+    coded: Coded | None = None
+    for _ in range(rounds):
+        coded = coder.encode(filled, how, start=coded)
+        again = coder.decode(coded, layer)
+        filled[:, :, cut, cut] = again[:, :, cut, cut]
+    return filled, before, cut
+
+
+def measure_inpainting(
+    coder: Coder, images: ImageSet, n: int, k_fb: Sequence[float], tell: Progress | None = None
+) -> Iterator[tuple[str, Measured]]:
+    """Mean absolute error inside the hole of ``n`` held-out pictures, for each layer and feedback;
+    the floor is that of the mean colour around it."""
+    given = np.array(images.pixels[images.indices("held_out")][:n])
+    layers = len(coder.network.layers)
+    for place, k in enumerate(k_fb):
+        for layer in range(1, layers + 1):
+            filled, before, cut = inpainted(coder, given, k, layer)
+            truth = given[:, :, cut, cut]
+            plain = pixel_error(before[:, :, cut, cut], truth).mean()
+            error = pixel_error(filled[:, :, cut, cut], truth)
+            yield f"hole L1 of layer {layer} at k_fb={k:g}[inpainted]", over_pictures(error, plain)
+            if tell:
+                tell(place * layers + layer, len(k_fb) * layers)
+
+
+def measure_editing(
+    coder: Coder, images: ImageSet, n: int, classifier: AttributeClassifier
+) -> Iterator[tuple[str, Measured | str]]:
+    """One attribute changed by its mean code, in those of ``n`` held-out faces that have its
+    commonest category.
+
+    For each attribute that can be read, towards its second commonest category: codes of the top
+    layer move by the difference of their means over training faces of the two categories, the
+    low-pass likewise, and what that changes in the picture is added to it. "edited as told": the
+    share then read as the target; "others kept": of the other attributes read as before. The floor
+    is the same with means of pixels instead of codes. Text in the place of a number says why it is
+    left out.
+    """
+    known, chosen = images.indices("train")[: TAUGHT * n], images.indices("held_out")[:n]
+    taught, given = (np.array(images.pixels[places]) for places in (known, chosen))
+    lessons, own = _in_pixels(coder, taught), _in_pixels(coder, given)
+    before = classifier.read(given)
+    for name in classifier.used:
+        labels = images.labels[name]
+        common = [value for value, _ in Counter(labels[known].tolist()).most_common(2)]
+        ours = labels[chosen] == common[0]
+        if len(common) < 2:
+            continue
+        if ours.sum() < 2:
+            why = f"needs 2 held-out images of its commonest kind, there are {ours.sum()}"
+            yield f"edited as told of {name}[codes]", why
+            yield f"others kept of {name}[codes]", why
+            continue
+        a, b = (torch.from_numpy(labels[known] == value) for value in common)
+        step = [part[b].mean(0) - part[a].mean(0) for part in lessons]
+        by_codes = _moved(coder, given[ours], own[0][torch.from_numpy(ours)], step[0], step[1])
+        across = taught[b.numpy()].mean(0, np.float64) - taught[a.numpy()].mean(0, np.float64)
+        by_pixels = np.clip(given[ours] + across, 0, 255).round().astype(np.uint8)
+        told, kept = zip(
+            *(
+                _edited(classifier, made, before, ours, name, common[1])
+                for made in (by_codes, by_pixels)
+            ),
+            strict=True,
+        )
+        yield f"edited as told of {name}[codes]", over_pictures(told[0], told[1].mean())
+        yield f"others kept of {name}[codes]", over_pictures(kept[0], kept[1].mean())
+
+
+def _edited(
+    classifier: AttributeClassifier,
+    made: np.ndarray,
+    before: Reading,
+    which: np.ndarray,
+    name: str,
+    target: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each picture is read as the target now, and the share of the rest read as before."""
+    read = classifier.read(made)
+    others = [key for key in read.labels if key != name]
+    same = [read.labels[key] == before.labels[key][which] for key in others]
+    return read.labels[name] == target, np.mean(same, 0)
+
+
+def _in_pixels(coder: Coder, pictures: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Codes of the top layer and low-pass, both in pixels of [-1, 1], on the CPU."""
+    coded = coder.encode(pictures)
+    return (coded.codes.maps[-1] * coded.kept[1]["std"]).cpu(), coded.kept[0]["low"].cpu()
+
+
+def _moved(coder: Coder, given: np.ndarray, g: Tensor, step: Tensor, low: Tensor) -> np.ndarray:
+    """``given``, of codes ``g``, with these moved by ``step`` and the low-pass by ``low``."""
+    size, bands = coder.recipe.data.size, coder.recipe.preprocess[0]
+    assert isinstance(bands, Bands), "codes that can be brought back to pixels"
+    change = ((g + step).relu() - g).to(coder.recipe.device)
+    y = coder.network.decode(change, len(coder.network.layers), (size, size)).cpu()
+    x = as_float(torch.from_numpy(given)) + y + bands.up(low[None], size, size)
+    return as_uint8(x).numpy()

@@ -1,0 +1,79 @@
+"""Codes of pictures in a file, to look at, to change and to decode: NumPy's .npz.
+
+``names``: of the pictures, (N,). ``layer_1``, ``layer_2``, ...: float32 maps (N, K, h, w), 0 or
+more. ``kept_0_low`` and the like: what each step of the preprocessing kept to go back.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bascule.core import atomic
+from bascule.core.errors import UserError
+from bascule.sdpc.coder import Coded, Coder
+from bascule.sdpc.model import Codes
+
+
+def write_codes(path: Path, names: Sequence[str], coded: Coded) -> None:
+    """Write the codes of pictures and their ``names`` to ``path``, whole or not at all."""
+    arrays = {f"layer_{i}": g.cpu().numpy() for i, g in enumerate(coded.codes.maps, 1)}
+    for place, step in enumerate(coded.kept):
+        arrays |= {f"kept_{place}_{name}": v.cpu().numpy() for name, v in step.items()}
+    told = np.array(names)
+
+    def write(place: Path) -> None:
+        with place.open("wb") as file:
+            np.savez_compressed(file, names=told, **arrays)  # type: ignore[arg-type]
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write(path, write)
+
+
+def read_codes(path: Path, coder: Coder) -> tuple[list[str], Coded]:
+    """Names and codes from a file of :func:`write_codes`, for the network of ``coder``.
+
+    Raises :class:`UserError` for a file that is none, and for codes that are not of this network.
+    """
+    if not path.is_file():  # opening a pipe would wait for ever
+        raise UserError(f"cannot read codes from {path}: no such file")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"cannot read codes from {path}: {error}") from None
+    size = coder.recipe.data.size
+    shapes = coder.network.shapes((size, size))[1:]
+    n = len(arrays.get("names", ()))
+    maps = []
+    for i, (layer, shape) in enumerate(zip(coder.network.layers, shapes, strict=True), 1):
+        g, expected = arrays.get(f"layer_{i}"), (n, layer.atoms, *shape)
+        if g is None or g.shape != expected or not n:
+            given = "nothing" if g is None else str(g.shape)
+            raise UserError(
+                f"{path} holds {given} for layer {i}: expected {expected}, as `bascule sdpc "
+                "encode` writes it with this run"
+            )
+        if not (np.isfinite(g) & (g >= 0)).all():
+            raise UserError(f"{path}: codes of layer {i} must be numbers >= 0")
+        maps.append(torch.from_numpy(g.astype(np.float32)))
+    device = coder.recipe.device
+    ramp = torch.arange(3 * size * size).remainder(251).to(torch.uint8).reshape(1, 3, size, size)
+    there = []
+    for place, step in enumerate(coder.recipe.prepared(ramp)[1]):  # as any picture's
+        found = {name: arrays.get(f"kept_{place}_{name}") for name in step}
+        for name, like in step.items():
+            value, expected = found[name], (n, *like.shape[1:])
+            if value is None or value.shape != expected:
+                raise UserError(f"{path} lacks kept_{place}_{name}: expected {expected} numbers")
+        there.append({name: torch.from_numpy(v).to(device) for name, v in found.items()})
+    codes = Codes(
+        tuple(g.to(device) for g in maps),
+        torch.zeros(n, dtype=torch.long),
+        torch.ones(n, dtype=torch.bool),
+    )
+    return [str(name) for name in arrays["names"]], Coded(codes, tuple(there))

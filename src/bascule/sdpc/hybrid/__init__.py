@@ -1,0 +1,1 @@
+"""GANs on top of learnt dictionaries: their models and their recipe."""

@@ -1,0 +1,25 @@
+"""Sparse deep predictive coding: dictionaries in layers, and how they settle on an image."""
+
+from bascule.sdpc.model.inference import (
+    Codes,
+    Inference,
+    energies,
+    infer,
+    joint_energy,
+    step_sizes,
+    unrolled,
+)
+from bascule.sdpc.model.network import SDPC, Layer, Network
+
+__all__ = [
+    "SDPC",
+    "Codes",
+    "Inference",
+    "Layer",
+    "Network",
+    "energies",
+    "infer",
+    "joint_energy",
+    "step_sizes",
+    "unrolled",
+]

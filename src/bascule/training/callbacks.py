@@ -1,0 +1,65 @@
+"""Callbacks that draw and write: sample grids and TensorBoard events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from bascule.core import atomic
+from bascule.core.errors import UserError
+from bascule.training.loop import Callback, Record
+from bascule.training.recipe import Recipe
+
+
+class SampleGrids(Callback):
+    """Every few epochs and at the end, what the recipe draws: G on the same 64 latents.
+
+    Beside it, where there is a D, what D judged last: a picture at ``shown(epochs done)``.
+    """
+
+    def __init__(
+        self, recipe: Recipe, path: Callable[[int], Path], shown: Callable[[int], Path]
+    ) -> None:
+        self.recipe, self.path, self.shown = recipe, path, shown
+
+    def on_epoch_end(self, record: Record) -> None:
+        done = record.epochs_done
+        if done % self.recipe.sample_every_epochs == 0 or done in (1, self.recipe.epochs):
+            atomic.write_png(self.path(done), record.trainer.preview())
+            if judged := record.trainer.preview_judged():
+                atomic.write_png(self.shown(done), judged)
+
+
+class TensorBoard(Callback):
+    """The same scalars as TensorBoard events, in the run's folder ``tb/``."""
+
+    def __init__(self, folder: Path, epochs_done: int) -> None:
+        self.folder, self.epochs_done = folder, epochs_done
+
+    @cached_property
+    def writer(self) -> Any:
+        """Made when there is something to write: TensorBoard takes a second to load."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        return SummaryWriter(str(self.folder), purge_step=self.epochs_done)
+
+    def on_epoch_end(self, record: Record) -> None:
+        for name, value in record.row.items():
+            if name not in ("epoch", "step"):
+                self.writer.add_scalar(name, value, record.epochs_done)
+        self.writer.flush()
+
+
+def check_tensorboard() -> None:
+    """Raises :class:`UserError` where TensorBoard is not installed."""
+    if not tensorboard_is_installed():
+        raise UserError(
+            '--tensorboard: TensorBoard is not installed: pip install "bascule[tensorboard]"'
+        )
+
+
+def tensorboard_is_installed() -> bool:
+    return find_spec("tensorboard") is not None

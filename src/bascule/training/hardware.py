@@ -1,0 +1,141 @@
+"""The machine that a run computes on: what "auto" means here, and the record of it."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from bascule.core.errors import UserError
+from bascule.core.processes import processes_here
+from bascule.training.recipe import Recipe
+
+R = TypeVar("R", bound=Recipe)
+
+
+def resolve_auto(recipe: R, here: bool = True) -> R:
+    """The recipe with every "auto" replaced by what this machine offers.
+
+    ``here``: it will run on this machine; if not, the recipe must leave nothing open.
+    """
+    if not here and "auto" in (recipe.device, recipe.precision):
+        raise UserError(
+            f"device={recipe.device} precision={recipe.precision}: this machine cannot know what "
+            "those of a cluster offer; set both, e.g. --set device=cuda precision=bf16"
+        )
+    device = recipe.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        raise UserError(f"device={device!r}: expected auto, cpu, cuda or cuda:0") from None
+    if kind not in ("cpu", "cuda"):
+        raise UserError(f"device={device!r}: expected auto, cpu, cuda or cuda:0")
+    if here:
+        check_device(device)
+    precision = recipe.precision
+    if precision == "auto":
+        precision = "bf16" if fast_bf16(kind) else "fp32"
+    settled = recipe.replace(device=device, threads=recipe.threads or cores())
+    return settled if precision == recipe.precision else settled.replace(precision=precision)
+
+
+def check_device(device: str) -> None:
+    """Refuse a CUDA device that this machine lacks, or that several processes would share."""
+    place = torch.device(device)
+    if place.type != "cuda":
+        return
+    if not torch.cuda.is_available():
+        raise UserError(f"device={device!r}: this machine has no CUDA device; use device=cpu")
+    several = processes_here()
+    if several > 1 and place.index is not None:
+        raise UserError(f"device={device!r} on {several} processes: expected cuda, one for each")
+    has = torch.cuda.device_count()
+    if has < (wanted := several if place.index is None else place.index + 1):
+        for_all = f" on {several} processes" if several > 1 else ""
+        raise UserError(
+            f"device={device!r}{for_all}: wanted {wanted} CUDA devices, and this machine has {has}"
+            "; use device=cpu"
+        )
+
+
+def leave_compiler_unloaded() -> None:
+    """Spare this process the import of PyTorch's compiler, which takes more than a second.
+
+    PyTorch's optimisers load it at their first use, only to tell it to keep away from them. Here
+    they lose the wrappers that do so; what they compute stays the same. Call it before the first
+    optimiser is made, in a process that compiles nothing.
+    """
+    for cls in (torch.optim.Optimizer, torch.optim.Adam, torch.optim.SGD):
+        for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict", "step"):
+            method = vars(cls).get(name)
+            if method is not None and hasattr(method, "__wrapped__"):
+                plain = inspect.unwrap(method)
+                setattr(cls, name, torch.no_grad()(plain) if name == "step" else plain)
+
+
+@contextmanager
+def deterministic(device: str) -> Iterator[None]:
+    """CUDA computes the same each time, to the last bit, while this lasts, as a CPU does anyway.
+
+    It chooses other kernels for that; where there is none, as for the gradient of ``grid_sample``
+    (ADA), PyTorch warns that the last bits may vary.
+    """
+    if torch.device(device).type != "cuda":
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS begins
+    filled: Any = torch.utils.deterministic
+    chosen = torch.are_deterministic_algorithms_enabled(), filled.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    filled.fill_uninitialized_memory = False  # which would cost time, and we read none
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(chosen[0])
+        filled.fill_uninitialized_memory = chosen[1]
+
+
+def cores() -> int:
+    """The number of cores this process may use: its part of them, where several play together."""
+    able = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, able // processes_here())
+
+
+def fast_bf16(kind: str) -> bool:
+    """Whether the device multiplies bfloat16 in hardware."""
+    if kind == "cuda":
+        return torch.cuda.is_bf16_supported()
+    # PyTorch offers the question for CPUs only by a private name.
+    ask = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(ask and ask())
+
+
+def describe() -> dict[str, str]:
+    """Python, PyTorch, processor and memory of this machine, for the record."""
+    told = {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": str(cores()),
+    }
+    if torch.cuda.is_available():
+        told["cuda device"] = torch.cuda.get_device_name()
+    return told
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"

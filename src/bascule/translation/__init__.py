@@ -1,0 +1,1 @@
+"""One kind of picture into another, from data to command line."""

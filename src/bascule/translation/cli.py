@@ -1,0 +1,113 @@
+"""The verbs that use a run's translator: translate pictures, export it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from bascule.cli.numbers import an_epoch, whole
+from bascule.core.errors import UserError
+from bascule.runs.store import Run, Store
+
+
+def add(verbs: argparse._SubParsersAction) -> None:
+    """Add the verbs of this file to the command line."""
+    translate = verbs.add_parser("translate", help="turn a folder of pictures into the other kind")
+    _of_run(translate)
+    translate.add_argument("pictures", type=Path, help="a picture, or a folder or .zip of them")
+    translate.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    translate.add_argument(
+        "--size",
+        type=whole(4096),
+        metavar="PX",
+        help="of the shorter side (default: that of training)",
+    )
+    translate.add_argument(
+        "--crop", action="store_true", help="the largest centred square, as in training"
+    )
+    translate.set_defaults(do=do_translate)
+
+    export = verbs.add_parser(
+        "export", help="write a run's translator as an ONNX file, or its G and D for PyTorch"
+    )
+    _of_run(export)
+    export.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="name.onnx or name.pt"
+    )
+    export.add_argument("--half", action="store_true", help="of a .pt file: half precision")
+    export.set_defaults(do=do_export)
+
+
+def _of_run(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("run", help="a run's id, a part of it, or its folder")
+    verb.add_argument("--back", action="store_true", help="from the second kind to the first")
+    verb.add_argument("--epoch", type=an_epoch, metavar="E", help="a kept checkpoint (newest)")
+
+
+def do_translate(args: argparse.Namespace) -> int:
+    from bascule.cli.progress import counter
+    from bascule.translation.page import write_translated
+    from bascule.translation.translate import translate_pictures
+
+    run = Store(args.runs).find(args.run)
+    size = args.size or run.recipe.data.size
+    if size < 16:
+        raise UserError(f"--size {args.size}: expected at least 16 pixels")
+    there, back, epoch = _ways(run, args)
+    with counter("translating") as tell:
+        done, unread = translate_pictures(
+            there, back, args.pictures, args.output, size, args.crop, tell
+        )
+    page = write_translated(args.output, done, run, epoch, args.back)
+    for name, why in unread:
+        print(f"bascule: {args.pictures}: {name} was left out: {why}", file=sys.stderr)
+    print(f"{len(done)} pictures: {args.output}")
+    print(f"page: {page}")
+    return 2 if unread else 0
+
+
+def do_export(args: argparse.Namespace) -> int:
+    if args.output.suffix not in (".onnx", ".pt") or not args.output.parent.is_dir():
+        raise UserError(
+            f"-o {args.output}: expected a file name.onnx or name.pt in a folder that is there"
+        )
+    run = Store(args.runs).find(args.run)
+    return _onnx(run, args) if args.output.suffix == ".onnx" else _weights(run, args)
+
+
+def _weights(run: Run, args: argparse.Namespace) -> int:
+    from bascule.runs.weights import export_weights
+
+    if args.back:
+        raise UserError(f"--back with {args.output.name}: expected it for a translator and a .onnx")
+    credit = run.playable.data.load(None).credit
+    epochs = export_weights(run, args.output, args.epoch, args.half, credit)
+    print(f"{args.output}: G and D of {run.id} after {epochs} epochs")
+    return 0
+
+
+def _onnx(run: Run, args: argparse.Namespace) -> int:
+    from bascule.cli.progress import counter
+    from bascule.translation.onnx import export_onnx
+
+    if args.half:
+        raise UserError(f"--half with {args.output.name}: expected it for a .pt file")
+    there, _, epoch = _ways(run, args)
+    with counter("exporting"):
+        worst = export_onnx(there, args.output, run.id, epoch)
+    print(f"{args.output} (differs from PyTorch by at most {worst:.1g}, of pictures in [0, 1])")
+    return 0
+
+
+def _ways(run: Run, args: argparse.Namespace):
+    """The translator that is asked for, what leads back where something does, and the epoch."""
+    from bascule.translation.translate import ways_of
+
+    ways = ways_of(run, args.epoch)
+    if not args.back:
+        return ways.there, ways.back, ways.epoch
+    if ways.back is None:
+        kind = type(run.recipe).__name__
+        raise UserError(f"--back: a {kind} has no way back; train cyclegan-light for both")
+    return ways.back, ways.there, ways.epoch

@@ -1,0 +1,1 @@
+"""CUT and FastCUT: their model, step and recipe."""

@@ -1,0 +1,82 @@
+"""CUT: one translator, one judge of patches, and heads that compare places of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bascule.core.errors import UserError
+from bascule.core.fields import check_fields
+from bascule.models.layers import check_counts, drawn
+from bascule.translation.networks import PatchD, ResNetTranslator, Up, check_translation
+
+
+@dataclass(frozen=True)
+class CUT:
+    """The nets of Park et al. 2020 (arXiv 2007.15651), which FastCUT shares.
+
+    The translator is that of CycleGAN with anti-aliased halvings and doublings. ``taps`` name the
+    places in it whose features are compared
+    (:class:`bascule.translation.networks.ResNetTranslator`); the paper takes the padded picture,
+    both halvings and the first and fifth residual block. Each has a head of two layers and
+    ``features`` numbers.
+    """
+
+    width: int = 64
+    blocks: int = 9
+    size: int = 256
+    up: Up = "blurred"
+    width_D: int = 64
+    halvings: int = 3
+    taps: tuple[str, ...] = ("rgb", "down1", "down2", "res0", "res4")
+    features: int = 256
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_counts(
+            "CUT",
+            width=self.width,
+            blocks=self.blocks,
+            width_D=self.width_D,
+            halvings=self.halvings,
+            features=self.features,
+        )
+        known = ("rgb", "down1", "down2", *(f"res{place}" for place in range(self.blocks)))
+        if not self.taps or [tap for tap in known if tap in self.taps] != list(self.taps):
+            raise UserError(f"CUT(taps={self.taps}): expected some of {', '.join(known)}, in order")
+        check_translation("CUT", self.size, self.halvings, power_of_2=False)
+
+    def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module, nn.Module]:
+        """(G, D, heads) on the device of ``rng``, every weight drawn from it alone."""
+        with torch.device("meta"):
+            G = ResNetTranslator(self.width, self.blocks, self.up)
+            D = PatchD(self.width_D, self.halvings)
+            wide = {"rgb": 3, "down1": 2 * self.width}
+            heads = Heads([wide.get(tap, 4 * self.width) for tap in self.taps], self.features)
+        for net in (G, D, heads):
+            drawn(net, lambda weight: 0.02, 0.0, rng)
+        return G, D, heads
+
+
+class Heads(nn.Module):
+    """Features at some places of pictures, to vectors of length 1 (Park et al. 2020, section 3).
+
+    Of each tap: maps (B, C, H, W) and places (P,) of the flattened grid -> (B, P, features).
+    """
+
+    def __init__(self, channels: Sequence[int], features: int) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(
+            nn.Sequential(nn.Linear(c, features), nn.ReLU(), nn.Linear(features, features))
+            for c in channels
+        )
+
+    def forward(self, maps: Sequence[Tensor], places: Sequence[Tensor]) -> list[Tensor]:
+        return [
+            F.normalize(head(h.flatten(2)[:, :, at].mT), dim=2)
+            for head, h, at in zip(self.heads, maps, places, strict=True)
+        ]

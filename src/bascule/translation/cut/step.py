@@ -1,0 +1,126 @@
+"""One step of CUT or FastCUT (Park et al. 2020): a place stays like the place that it came from.
+
+There is no way back. G's translation must fool the judge, and each of its places must be told from
+the other places of the same picture as the counterpart of where it was before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from bascule.core.context import StepContext
+from bascule.core.optimizers import descend
+from bascule.translation.networks import ResNetTranslator
+from bascule.translation.step import PatchObjective, Translators
+
+
+@dataclass(frozen=True)
+class ContrastRules(PatchObjective):
+    """What the players play for.
+
+    ``taps``: places of G whose features are compared, at ``patches`` spots of each at random.
+    ``contrast``: weight of the comparison beside that of fooling the judge, 1. ``identity``: ask it
+    of pictures that are of the other kind already too, and take the mean of both. ``flips``: half
+    of the steps are played on mirrored pictures, compared with the unmirrored ones.
+    ``temperature``: what the likeness of two vectors, in [-1, 1], is divided by.
+    """
+
+    taps: tuple[str, ...] = ("rgb", "down1", "down2", "res0", "res4")
+    contrast: float = 1.0
+    identity: bool = True
+    flips: bool = False
+    patches: int = 256
+    temperature: float = 0.07
+
+
+@dataclass
+class Contrast(Translators):
+    """A translator, a judge, and the heads that make features comparable; they learn with G."""
+
+    NETS = ("G", "D", "heads")
+
+    G: ResNetTranslator
+    D: nn.Module
+    heads: nn.Module
+    opt_G: torch.optim.Optimizer
+    opt_D: torch.optim.Optimizer
+    device: torch.device
+    pools: dict[str, Tensor] = field(default_factory=dict)
+    shown: Tensor | None = None
+
+
+def contrastive_step(
+    game: Contrast, a: Tensor, b: Tensor, context: StepContext, rules: ContrastRules
+) -> dict[str, Tensor]:
+    """One step on as many pictures of either kind, a and b: (B, 3, H, W) in [-1, 1].
+
+    First the judge, then G and the heads, as published. G is called once on all pictures, and
+    tells on the way what stood at its taps; the features of what it made take a second look of its
+    first half. Returns detached scalars: loss_D, loss_G (fooling the judge), contrast and, where
+    asked, contrast_same (both in nats, without their weight).
+    """
+    n = len(a)
+    flipped = rules.flips and bool(torch.rand((), generator=context.rng("flip")) < 0.5)
+    given = torch.cat([a, b]) if rules.identity else a
+    before: Sequence[Tensor]
+    if flipped:
+        made = game.G(given.flip(-1)).float()
+        with torch.no_grad():
+            before = game.G.features(given, rules.taps)
+    else:
+        made, before = game.G.translated(given, rules.taps)
+        made = made.float()
+    game.D.requires_grad_(True)
+    real = b.flip(-1) if flipped else b
+    judged = game.D(torch.cat([real, made[:n].detach()])).float()
+    loss_D = rules.judged(judged[:n], judged[n:])
+    descend(game.opt_D, loss_D)
+
+    game.D.requires_grad_(False)
+    loss_G = rules.real(game.D(made[:n]).float())
+    after = game.G.features(made, rules.taps)
+    if flipped:
+        after = [h.flip(-1) for h in after]
+    places = _places(after, rules.patches, context)
+    asked = game.heads([h.float() for h in after], places)
+    with torch.no_grad():
+        answers = game.heads([h.detach().float() for h in before], places)
+    losses = [
+        contrast(q, k, rules.temperature)
+        for q, k in zip(asked, answers, strict=True)  # of each tap, (B,) or (2B,)
+    ]
+    far = torch.stack(losses).mean(0)
+    scalars = {"loss_D": loss_D, "loss_G": loss_G, "contrast": far[:n].mean()}
+    total = scalars["contrast"]
+    if rules.identity:
+        scalars["contrast_same"] = far[n:].mean()
+        total = (total + scalars["contrast_same"]) / 2
+    descend(game.opt_G, loss_G + rules.contrast * total)
+    return {name: value.detach() for name, value in scalars.items()}
+
+
+def contrast(asked: Tensor, answers: Tensor, temperature: float) -> Tensor:
+    """How badly each place is told from the others, (B,): InfoNCE (van den Oord et al. 2018).
+
+    ``asked``, ``answers``: (B, P, F) of length 1; place p of one belongs to place p of the other,
+    and the other places of the same picture are what it must not be taken for (Park et al. 2020,
+    equation 3). ln P where all places look alike.
+    """
+    likeness = torch.bmm(asked, answers.mT) / temperature
+    b, p, _ = likeness.shape
+    right = torch.arange(p, device=likeness.device).expand(b, p)
+    return cross_entropy(likeness.mT, right, reduction="none").mean(1)
+
+
+def _places(maps: Sequence[Tensor], patches: int, context: StepContext) -> list[Tensor]:
+    """Of each map (B, C, H, W) at most ``patches`` places of the flattened grid, all different."""
+    found = []
+    for number, h in enumerate(maps):
+        order = torch.randperm(h.shape[2] * h.shape[3], generator=context.rng(f"places {number}"))
+        found.append(order[:patches].to(h.device))
+    return found

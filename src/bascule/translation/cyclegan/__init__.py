@@ -1,0 +1,1 @@
+"""CycleGAN: its model, step and recipe."""

@@ -1,0 +1,249 @@
+"""Nets that turn pictures into pictures, and those that judge them patch by patch.
+
+Pictures are (B, 3, H, W) in [-1, 1]. InstanceNorm has no weights and remembers nothing, so a
+picture's translation does not depend on those beside it, and training and use are alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bascule.core.errors import UserError
+from bascule.models.resampling import Mirrored, MirroredConv2d, mirrored
+from bascule.models.resampling import Up as Bilinear
+
+Up = Literal["transposed", "nearest", "blurred"]
+
+
+class ResidualBlock(nn.Module):
+    """x + norm(conv(relu(norm(conv(x))))), 3x3 by reflection; nothing after the sum."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            *(_conv(channels, channels, 3), nn.InstanceNorm2d(channels), nn.ReLU(inplace=True)),
+            *(_conv(channels, channels, 3), nn.InstanceNorm2d(channels)),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x)
+
+
+class Blur(nn.Module):
+    """(B, C, H, W) -> (B, C, H/2, W/2), blurred by 1, 2, 1 first (Zhang 2019): two means of two."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.avg_pool2d(F.avg_pool2d(mirrored(x, 1), 2, stride=1), 2)
+
+
+class ToFew(nn.Conv2d):
+    """A convolution to few channels, column by column of its kernel: the same sums, in less time.
+
+    A CPU computes 16 channels in the time of 3. So the kernel's columns, k x 1 each, make channels
+    of their own, k times as many; these are moved by their columns' places and summed, in fp32.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        few, channels, k, _ = self.weight.shape
+        x = mirrored(x, k // 2)
+        columns = self.weight.permute(0, 3, 1, 2).reshape(few * k, channels, k, 1)
+        parts = F.conv2d(x, columns).float().unflatten(1, (few, k))
+        width = x.shape[-1] - k + 1
+        total = parts[:, :, 0, :, :width]
+        for column in range(1, k):
+            total = total + parts[:, :, column, :, column : column + width]
+        assert self.bias is not None
+        return total + self.bias.view(-1, 1, 1)
+
+
+class ResNetTranslator(nn.Module):
+    """x: (B, 3, H, W) -> (B, 3, H, W), H and W multiples of 4; the net of Johnson et al. 2016.
+
+    7x7 to ``width`` channels, two halvings of the side, residual ``blocks`` at 4 * ``width``
+    channels, two doublings, 7x7 to 3 and tanh; InstanceNorm and ReLU between, biases everywhere
+    (Zhu et al. 2017, appendix). ``up``: "transposed" convolutions as published; "nearest", a
+    doubled grid before a 3x3 convolution, as many weights and no checkerboards; "blurred",
+    anti-aliased halvings and doublings around 3x3 convolutions, as CUT has it.
+
+    Its places have names, for losses that look inside: "rgb" (the input, padded by 3), "down1" and
+    "down2" (after the convolution that leads to 2 and 4 times ``width``), "res0", "res1", ...
+    """
+
+    def __init__(self, width: int, blocks: int, up: Up = "transposed") -> None:
+        super().__init__()
+        self.pad = Mirrored(3)
+        self.first = nn.Sequential(nn.Conv2d(3, width, 7), *_normed(width))
+        self.down1, self.down2 = (_down(width * k, up == "blurred") for k in (1, 2))
+        self.blocks = nn.ModuleList(ResidualBlock(4 * width) for _ in range(blocks))
+        self.up = nn.Sequential(*_up(4 * width, up), *_up(2 * width, up))
+        self.last = nn.Sequential(ToFew(width, 3, 7), nn.Tanh())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.translated(x, ())[0]
+
+    def translated(self, x: Tensor, taps: Iterable[str]) -> tuple[Tensor, list[Tensor]]:
+        """The translation, and what stands at the places ``taps`` on the way, as in features."""
+        h, found = self._inwards(x, set(taps), whole=True)
+        return self.last(self.up(h)), found
+
+    def features(self, x: Tensor, taps: Iterable[str]) -> list[Tensor]:
+        """What stands at the places ``taps``, (B, C, H', W') each, from the input inwards."""
+        return self._inwards(x, set(taps), whole=False)[1]
+
+    def _inwards(self, x: Tensor, wanted: set[str], whole: bool) -> tuple[Tensor, list[Tensor]]:
+        """Through the blocks, or no further than the last place that is wanted."""
+        _check_sides(x, 4)
+        if unknown := wanted - set(self.taps):
+            raise UserError(f"taps {sorted(unknown)}: expected {', '.join(self.taps)}")
+        found = {}
+        for name, before, after in self._stretches():
+            x = before(x)
+            if name in wanted:
+                found[name] = x
+            if not whole and len(found) == len(wanted):
+                break
+            x = after(x)
+        return x, list(found.values())
+
+    def _stretches(self) -> Iterator[tuple[str, nn.Module, nn.Module]]:
+        """Of each place its name, what leads to it, and what comes before the next stretch."""
+        yield "rgb", self.pad, self.first
+        for name, half in (("down1", self.down1), ("down2", self.down2)):
+            yield name, half[0], half[1:]
+        for place, block in enumerate(self.blocks):
+            yield f"res{place}", block, nn.Identity()
+
+    @property
+    def taps(self) -> tuple[str, ...]:
+        """The names of its places, from the input inwards."""
+        return ("rgb", "down1", "down2", *(f"res{place}" for place in range(len(self.blocks))))
+
+
+def _conv(before: int, after: int, side: int) -> nn.Conv2d:
+    return MirroredConv2d(before, after, side)
+
+
+def _normed(channels: int) -> tuple[nn.Module, nn.Module]:
+    return nn.InstanceNorm2d(channels), nn.ReLU(inplace=True)
+
+
+def _down(channels: int, blurred: bool) -> nn.Sequential:
+    stride = 1 if blurred else 2
+    conv = nn.Conv2d(channels, 2 * channels, 3, stride=stride, padding=1)
+    return nn.Sequential(conv, *_normed(2 * channels), *([Blur()] if blurred else []))
+
+
+def _up(channels: int, up: Up) -> list[nn.Module]:
+    half = channels // 2
+    if up == "transposed":
+        wider = nn.ConvTranspose2d(channels, half, 3, stride=2, padding=1, output_padding=1)
+        return [wider, *_normed(half)]
+    return [
+        # Zhang's transposed kernel 1, 3, 3, 1 is bilinear interpolation.
+        nn.Upsample(scale_factor=2) if up == "nearest" else Bilinear(),
+        nn.Conv2d(channels, half, 3, padding=1),
+        *_normed(half),
+    ]
+
+
+class UNetTranslator(nn.Module):
+    """x: (B, 3, H, W) -> (B, 3, H, W), sides multiples of 2**``downs`` (Isola et al. 2017).
+
+    ``downs`` halvings by 4x4 convolutions to at most 8 * ``width`` channels, as many doublings,
+    each told what the halving of its side has seen. Skips make it nearly copy its input, so it
+    suits tasks in which things stay where they are. ``norm``: "instance", or "batch" as pix2pix
+    has it.
+    """
+
+    def __init__(self, width: int, downs: int, norm: Literal["instance", "batch"]) -> None:
+        super().__init__()
+        made = nn.InstanceNorm2d if norm == "instance" else nn.BatchNorm2d
+        bias = norm == "instance"
+        channels = [min(8, 2**k) * width for k in range(downs)]
+        self.downs, self.ups = nn.ModuleList(), nn.ModuleList()
+        self.side = 2**downs
+        for place, (before, after) in enumerate(zip([3, *channels], channels, strict=False)):
+            inner = place == downs - 1
+            down: list[nn.Module] = [] if place == 0 else [nn.LeakyReLU(0.2)]
+            down.append(nn.Conv2d(before, after, 4, 2, 1, bias=bias))
+            down += [] if inner or place == 0 else [made(after)]
+            self.downs.append(nn.Sequential(*down))
+            told = after if inner else 2 * after
+            back = 3 if place == 0 else before
+            up: list[nn.Module] = [nn.ReLU()]
+            up.append(nn.ConvTranspose2d(told, back, 4, 2, 1, bias=bias or place == 0))
+            up.append(nn.Tanh() if place == 0 else made(back))
+            self.ups.insert(0, nn.Sequential(*up))
+
+    def forward(self, x: Tensor) -> Tensor:
+        _check_sides(x, self.side)
+        seen, h = [], x
+        for down in self.downs:
+            h = down(h)
+            seen.append(h)
+        h = self.ups[0](seen.pop())
+        for up in self.ups[1:]:
+            h = up(torch.cat([seen.pop(), h], 1))
+        return h
+
+
+class PatchD(nn.Module):
+    """x: (B, C, H, W) -> a map of logits (B, H', W'), high where a patch looks real.
+
+    4x4 convolutions with LeakyReLU(0.2), InstanceNorm on all but the first and the last:
+    ``halvings`` of stride 2, then two of stride 1 (PatchGAN, Isola et al. 2017).
+    :func:`receptive_field` says how large a patch is; at 64 pixels 70 of them are the whole
+    picture.
+    """
+
+    def __init__(self, width: int, halvings: int = 3, channels: int = 3) -> None:
+        super().__init__()
+        wide = [min(8, 2**k) * width for k in range(halvings + 1)]
+        layers: list[nn.Module] = [nn.Conv2d(channels, wide[0], 4, 2, 1), nn.LeakyReLU(0.2, True)]
+        for place in range(1, halvings + 1):
+            stride = 2 if place < halvings else 1
+            layers += [
+                nn.Conv2d(wide[place - 1], wide[place], 4, stride, 1),
+                nn.InstanceNorm2d(wide[place]),
+                nn.LeakyReLU(0.2, True),
+            ]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(wide[-1], 1, 4, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x).squeeze(1)
+
+
+def receptive_field(halvings: int) -> int:
+    """Side in pixels of the patch that one logit of :class:`PatchD` sees: 16, 34, 70, 142, ..."""
+    side = 1
+    for stride in (1, 1, *[2] * halvings):
+        side = (side - 1) * stride + 4
+    return side
+
+
+def _check_sides(x: Tensor, multiple: int) -> None:
+    height, width = x.shape[-2:]
+    if height % multiple or width % multiple:
+        raise UserError(
+            f"pictures of {width} x {height}: expected sides that are multiples of {multiple}"
+        )
+
+
+def check_translation(model: str, size: int, halvings: int, power_of_2: bool) -> None:
+    """Refuse pictures that a translator cannot take, or in which D's patches have no place.
+
+    ``halvings``: of D. ``power_of_2``: the net needs such sides.
+    """
+    if size < 32 or size % 4 or (power_of_2 and size & (size - 1)):
+        powers = ", a power of 2" if power_of_2 else ", a multiple of 4"
+        raise UserError(f"{model}(size={size}): expected at least 32{powers}")
+    if size >> halvings < 3:
+        raise UserError(
+            f"{model}(halvings={halvings}): a judge of patches of {receptive_field(halvings)} "
+            f"pixels has no place in pictures of {size}: expected fewer halvings"
+        )

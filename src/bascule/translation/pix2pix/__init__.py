@@ -1,0 +1,1 @@
+"""pix2pix: its model, step and recipe."""

@@ -1,0 +1,172 @@
+"""What recipes that turn one kind of picture into another have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from bascule.core.context import StepContext, address, generator
+from bascule.core.optimizers import autocast
+from bascule.core.schedules import Rate, value_at
+from bascule.data.augment import Augmentation
+from bascule.data.batches import as_uint8
+from bascule.data.images import DOMAIN, ImageSet
+from bascule.training.grid import grid
+from bascule.training.recipe import Recipe
+from bascule.training.trainer import Batch, Trainer, prepare
+from bascule.translation.step import Translators
+
+SHOWN = 8  # pictures of either set in a sample grid
+
+
+@dataclass(frozen=True)
+class TranslationRecipe(Recipe):
+    """Steps on as many pictures of one set as of another, and what leads from one to the other.
+
+    A step takes ``batch`` pictures of either set, each set in an order of its own that begins anew
+    when it is through; an epoch is as many steps as the sets have batches together. Every pixel
+    gets uniform noise of one grey level, so that no picture is quite flat.
+    """
+
+    epochs: int = 100
+    batch: int = 1
+    sample_every_epochs: int = 1
+    keep_every_epochs: int = 10
+    # optimisation (Adam)
+    lr: Rate = 2e-4
+    beta1: float = 0.5
+    beta2: float = 0.999
+    # what the nets see
+    augment: tuple[Augmentation, ...] = ()
+    # arithmetic
+    precision: Literal["auto", "fp32", "bf16"] = "fp32"
+    channels_last: bool = True
+
+    evaluates = "translations"
+    image_sets = 2
+    preview_rows = 2  # pictures of the first set, and what they become
+
+    def _check_translation(self, *weights: str) -> None:
+        """Check the fields that every kind of translation has; ``weights``: numbers >= 0."""
+        self._check()
+        self._expect("batch", self.batch >= 1, "at least 1 picture of either set")
+        self._check_rate("lr")
+        for name in ("beta1", "beta2"):
+            self._expect(name, 0 <= getattr(self, name) < 1, "a number in [0, 1)")
+        for name in weights:
+            self._expect(name, getattr(self, name) >= 0, "a number >= 0")
+        self._check_size("turns")
+
+    def labels_of(self, images: ImageSet) -> Tensor:
+        """Of which set each training image is: 0 or 1, (N,)."""
+        told = images.labels[DOMAIN][images.indices("train")] == "b"
+        return torch.from_numpy(told.astype(np.int64))
+
+    def networks(self) -> tuple[Any, ...]:
+        """Those of the model, drawn from the seed, on the device."""
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        nets = self.model.players(generator(self.seed, "players"))
+        for net in nets:
+            net.to(memory_format=layout).to(torch.device(self.device)).train()
+        return tuple(nets)
+
+    def adam(self, nets: Sequence[nn.Module]) -> torch.optim.Adam:
+        """The optimiser of these networks together."""
+        weights = [weight for net in nets for weight in net.parameters()]
+        lr = value_at(self.lr, StepContext(self.seed, 0, 0))
+        return torch.optim.Adam(weights, lr, (self.beta1, self.beta2), fused=True)
+
+
+R = TypeVar("R", bound=TranslationRecipe)
+T = TypeVar("T", bound=Translators)
+
+
+class TranslationTrainer(Trainer[R], Generic[R, T]):
+    """Networks that turn pictures of one set into such of another, and how they learn it."""
+
+    in_step: ClassVar[bool] = False  # picture k of one set belongs to picture k of the other
+
+    def __init__(self, recipe: R, players: T) -> None:
+        super().__init__(recipe, players.device)
+        self.players = players
+
+    def turn(self, a: Tensor, b: Tensor, context: StepContext) -> dict[str, Tensor]:
+        """One step on pictures (batch, 3, H, W) in [-1, 1] of either kind; its scalars."""
+        raise NotImplementedError
+
+    def translators(self) -> tuple[nn.Module, nn.Module | None]:
+        """What leads from the first kind to the second, and back where something does."""
+        raise NotImplementedError
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        recipe, players = self.recipe, self.players
+        context = StepContext(recipe.seed, batch.epoch, batch.step, device=self.device)
+        torch.manual_seed(address(recipe.seed, "global", context.step))
+        assert batch.labels is not None, "of which set each image is"
+        sets = [(batch.labels == kind).nonzero().flatten() for kind in (0, 1)]
+        if players.shown is None:
+            first = [batch.images[places[torch.arange(SHOWN) % len(places)]] for places in sets]
+            players.shown = torch.stack(first).cpu()
+        for optimizer in (players.opt_G, players.opt_D):
+            for group in optimizer.param_groups:
+                group["lr"] = value_at(recipe.lr, context)
+        drawn = []
+        for kind, places in zip("AB", sets, strict=True):
+            at = context.within(f"set {kind}")
+            order = "A" if self.in_step else kind
+            pixels = batch.images[self._next(places, order, batch.step).to(batch.images.device)]
+            moved = context.within("set A") if self.in_step else at  # counterparts move alike
+            x = prepare(pixels.to(self.device), recipe.augment, "rgb", moved)
+            grain = torch.rand(x.shape, generator=at.device_rng("grain"), device=x.device)
+            x = x + (grain - 0.5) * (2 / 255)
+            drawn.append(
+                x.contiguous(memory_format=torch.channels_last) if recipe.channels_last else x
+            )
+        with autocast(self.device, recipe.precision):
+            return self.turn(drawn[0], drawn[1], context)
+
+    def _next(self, places: Tensor, kind: str, step: int) -> Tensor:
+        """The pictures of one set in this step, (batch,): each pass through it in a new order."""
+        found = []
+        recipe = self.recipe
+        for k in range(step * recipe.batch, (step + 1) * recipe.batch):
+            turn, at = divmod(k, len(places))
+            order = torch.randperm(
+                len(places), generator=generator(recipe.seed, f"order {kind}", turn)
+            )
+            found.append(places[order[at]])
+        return torch.stack(found)
+
+    def translate(self, net: nn.Module, x: Tensor) -> Tensor:
+        """Pictures (N, 3, H, W) in [-1, 1] by one of the translators, fp32, as in training."""
+        with torch.no_grad(), autocast(self.device, self.recipe.precision):
+            return net(x).float()
+
+    def preview(self) -> Image.Image:
+        assert self.players.shown is not None, "a step was played"
+        there, back = self.translators()
+        rows = []
+        for pictures, one, other in zip(
+            self.players.shown, (there, back), (back, there), strict=True
+        ):
+            rows.append(pictures)
+            if one is None:
+                continue
+            x = prepare(pictures.to(self.device), (), "rgb", StepContext(self.recipe.seed, 0, 0))
+            y = self.translate(one, x)
+            rows.append(as_uint8(y).cpu())
+            if other is not None:
+                rows.append(as_uint8(self.translate(other, y)).cpu())
+        return grid(torch.cat(rows), SHOWN)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.players.state_dict()
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        self.players.load_state_dict(saved)
