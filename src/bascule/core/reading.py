@@ -21,7 +21,7 @@ def read_bytes(path: Path, most: int) -> bytes:
     for what is no regular file or holds more.
     """
     with open_regular(path, most) as file:
-        found = file.read(most + 1)
+        found: bytes = file.read(most + 1)
     if len(found) > most:  # it grew, or its size was not told
         raise ValueError(f"more than {most:,} bytes")
     return found

@@ -74,4 +74,5 @@ def _class(
     )
     made.__module__ = __name__
     made.written, made.facts = written, dict(facts)
-    return made
+    kind: type[Foreign] = made
+    return kind

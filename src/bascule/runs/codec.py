@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from bascule.core import class_names
 from bascule.core.errors import UserError, unknown
@@ -18,6 +18,7 @@ from bascule.interventions.foreign import Foreign, foreign
 
 FACTS = ("size", "z_dim", "classes", "paired", "entropic", "blind", "kind", "every")
 OF_RULES = ("first_epoch", "uses_held_out")  # facts that a rule is asked for
+V = TypeVar("V")
 USERS = re.compile(r"[^:]+\.py:[\w.]+")  # the name of a class of the user's
 QUOTED_OR_NAMED = re.compile(
     r"""'[^']*'|"[^"]*"|(?P<name>(?:[\w./~-]+\.py|[A-Za-z_][\w.]*\.[\w.]+):[A-Za-z_]\w*)"""
@@ -179,7 +180,7 @@ def build(cls: type, values: Mapping[str, Any]) -> Any:
     return cls(**{name: checked(cls, name, v) for name, v in values.items()})
 
 
-def changed(value: Any, settings: Mapping[str, str], extra: Iterable[type] = ()) -> Any:
+def changed(value: V, settings: Mapping[str, str], extra: Iterable[type] = ()) -> V:
     """``value`` with the field at each dotted path set to what its text says, all at once.
 
     >>> changed(parse("Affine(degrees=10)"), {"degrees": "20"}).degrees
@@ -201,7 +202,8 @@ def changed(value: Any, settings: Mapping[str, str], extra: Iterable[type] = ())
         if not dataclasses.is_dataclass(part):
             raise UserError(f"{head} has no field {next(iter(rests))!r}: it is {part!r}")
         new[head] = changed(part, rests, extra)
-    return dataclasses.replace(value, **new)
+    replaced: V = dataclasses.replace(cast(Any, value), **new)
+    return replaced
 
 
 def _no_such_field(value: Any, name: str) -> UserError:
@@ -326,5 +328,5 @@ def _value(node: ast.expr, text: str, known: _Known) -> Any:
         return ast.get_source_segment(text, node)
 
 
-def _fields(cls: type) -> list[dataclasses.Field]:
+def _fields(cls: type) -> list[dataclasses.Field[Any]]:
     return [f for f in dataclasses.fields(cls) if f.init]

@@ -78,12 +78,14 @@ class Run:
 
     @property
     def name(self) -> str:
-        return self.about["name"]
+        name: str = self.about["name"]
+        return name
 
     @property
     def epochs(self) -> int:
         """How many epochs its recipe has, told without making the recipe."""
-        return self._plain_recipe["epochs"]
+        epochs: int = self._plain_recipe["epochs"]
+        return epochs
 
     @cached_property
     def _plain_recipe(self) -> dict[str, Any]:
@@ -300,7 +302,8 @@ class Run:
 
         path = self.checkpoint(epoch)
         try:
-            return torch.load(path, map_location="cpu", weights_only=True)
+            saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            return saved
         except Exception as error:
             raise UserError(
                 f"cannot read the checkpoint {path} ({type(error).__name__}): delete it, and the "

@@ -112,7 +112,7 @@ def cores() -> int:
 def fast_bf16(kind: str) -> bool:
     """Whether the device multiplies bfloat16 in hardware."""
     if kind == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     # PyTorch offers the question for CPUs only by a private name.
     ask = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return bool(ask and ask())

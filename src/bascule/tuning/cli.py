@@ -23,6 +23,7 @@ from bascule.cli.experiment import (
 )
 from bascule.cli.numbers import whole
 from bascule.cli.train import add_settings, load_images, settings
+from bascule.cli.verbs import Verbs
 from bascule.core import atomic
 from bascule.core.errors import UserError
 from bascule.runs.store import Store, slug
@@ -40,7 +41,7 @@ UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 NEVER = 1e12
 
 
-def add(verbs: argparse._SubParsersAction) -> None:
+def add(verbs: Verbs) -> None:
     """Add the verb of this file to the command line."""
     verb = verbs.add_parser("tune", help="search for better settings, and judge them afresh")
     verb.add_argument("tuning", help="its name, here or among those that ship, or a path")

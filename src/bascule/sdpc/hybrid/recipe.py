@@ -192,7 +192,7 @@ def price(recipe: HybridRecipe, game: HybridGame) -> Tensor:
     """What a generator of codes pays for its innovation, and for dictionaries that stray."""
     G, batch = cast(CodeGenerator, game.G), game.batch
     assert batch is not None, "a step of this game"
-    paid = G.dictionaries[0].new_zeros(())
+    paid: Tensor = G.dictionaries[0].new_zeros(())
     if "u" in G.last:
         paid = paid + recipe.innovation_price * G.last["u"].float().abs().mean()
     if recipe.anchor and recipe.lr_dictionaries:

@@ -87,4 +87,5 @@ def _rise(cells: int, side: int) -> Tensor:
     curves = F.interpolate(nodes[None], size=side, mode="linear")[0]  # (cells, side), by node
     means = F.avg_pool1d(curves[None], side // cells)[0]  # (cells, cells): a curve's cell means
     # On the diagonal 3/4 or more, beside it two times 1/8 or less: well solvable for any sides.
-    return torch.linalg.solve(means, curves).mT
+    solved: Tensor = torch.linalg.solve(means, curves)
+    return solved.mT
