@@ -103,7 +103,7 @@ def test_what_a_callback_adds_reaches_scalars_and_the_note(bascule, mine, folder
     ("line", "said"),
     [
         ('record.add("steps", float("nan"))', "a callback adds 'steps' = nan: expected one finite"),
-        ('record.add("loss_D", 1)', "a callback adds 'loss_D', which the record of an epoch has"),
+        ('record.add("loss_D", 1)', "a callback adds 'loss_D', but the epoch has it already"),
         ('record.add("steps", "many")', "a callback adds 'steps' = many: expected one finite"),
     ],
 )
