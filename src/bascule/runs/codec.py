@@ -15,6 +15,8 @@ from bascule.core.errors import UserError, unknown
 from bascule.core.fields import checked, hints
 from bascule.core.user_code import Code, is_named, load_named, name_of
 from bascule.interventions.foreign import Foreign, foreign
+from bascule.runs.foreign_recipe import ForeignRecipe, facts_of
+from bascule.training.recipe import Recipe
 
 FACTS = ("size", "z_dim", "classes", "paired", "entropic", "blind", "kind", "every")
 OF_RULES = ("first_epoch", "uses_held_out")  # methods of an intervention whose results are kept
@@ -82,6 +84,8 @@ def _facts(value: Any) -> dict[str, Any]:
     if class_names.is_of_package(type(value)):
         return {}
     fields = {f.name for f in _fields(type(value))}
+    if isinstance(value, Recipe):
+        return {name: fact for name, fact in facts_of(value).items() if name not in fields}
     found = {n: getattr(value, n) for n in FACTS if n not in fields and hasattr(value, n)}
     found |= {name: getattr(value, name)() for name in OF_RULES if hasattr(value, name)}
     return {name: v for name, v in found.items() if isinstance(v, str | int | float | tuple | None)}
@@ -143,7 +147,8 @@ def decode(
             more = {"facts": value(facts)} if "facts" in hints(cls) and "facts" in plain else {}
             return build(cls, fields | more)
         if to_look is not None and isinstance(name, str):
-            return foreign(name, fields, facts if isinstance(facts, dict) else {})
+            facts = facts if isinstance(facts, dict) else {}
+            return foreign(name, fields, facts, ForeignRecipe if "is_recipe" in facts else Foreign)
         raise unknown("class in a recipe", str(name), {*class_names.ALIASES, *by_word})
 
     return value(plain)
