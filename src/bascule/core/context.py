@@ -79,9 +79,9 @@ class StepContext:
 
         Asked twice for one name, it starts again: two draws need two names.
 
-        >>> now = Now(seed=0, epoch=0, step=7)
-        >>> one, again = (torch.randn(3, generator=now.rng("z")) for _ in range(2))
-        >>> other = torch.randn(3, generator=now.rng("noise"))
+        >>> context = StepContext(seed=0, epoch=0, step=7)
+        >>> one, again = (torch.randn(3, generator=context.rng("z")) for _ in range(2))
+        >>> other = torch.randn(3, generator=context.rng("noise"))
         >>> torch.equal(one, again), torch.equal(one, other)
         (True, False)
         """

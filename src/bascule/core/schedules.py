@@ -34,7 +34,7 @@ class Anneal:
     """A number that goes linearly from ``start`` (``from_epoch``) to ``end`` (``until_epoch``).
 
     >>> falls = Anneal(0.1, 0.0, until_epoch=10)
-    >>> [falls.draw(Now(seed=0, epoch=epoch, step=0)) for epoch in (0, 5, 10, 11)]
+    >>> [falls.value_at(StepContext(seed=0, epoch=epoch, step=0)) for epoch in (0, 5, 10, 11)]
     [0.1, 0.05, 0.0, 0.0]
     """
 
@@ -61,7 +61,7 @@ class Cosine:
 
     Loshchilov and Hutter 2017, equation 5, without restarts.
 
-    >>> round(Cosine(0.1, 0.0, until_epoch=10).draw(Now(seed=0, epoch=5, step=0)), 6)
+    >>> round(Cosine(0.1, 0.0, until_epoch=10).value_at(StepContext(seed=0, epoch=5, step=0)), 6)
     0.05
     """
 
