@@ -179,7 +179,7 @@ def test_a_subclass_of_the_packages_name_is_never_taken_for_it(tmp_path, store, 
     assert type(Run(plain.folder).playable.model) is DCGAN
     shown = Run(run.folder).recipe
     assert isinstance(shown.model, Foreign) and shown.replace(seed=3).z_dim == 8
-    with pytest.raises(UserError, match="DCGAN names several classes: say"):
+    with pytest.raises(UserError, match="DCGAN names several classes: write"):
         codec.parse("DCGAN(4)", [load_file(path).DCGAN])
     assert type(codec.parse(f"{path}:DCGAN(4)")) is load_file(path).DCGAN
     assert type(codec.parse("bascule.models.dcgan:DCGAN(4)")) is DCGAN
@@ -198,11 +198,14 @@ def test_a_renamed_class_is_another_run(tmp_path, store, tiny):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("class Mine:\n    size, z_dim, players = 32, 8, None\nit = Mine()", "no frozen dataclass"),
+        (
+            "class Mine:\n    size, z_dim, players = 32, 8, None\nit = Mine()",
+            "not a frozen dataclass",
+        ),
         (
             "from dataclasses import dataclass\n@dataclass\nclass Mine:\n    size: int = 32\n"
             "    z_dim: int = 8\n    def players(self, rng): ...\nit = Mine()",
-            "Mine is no frozen dataclass",
+            "Mine is not a frozen dataclass",
         ),
         (
             "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass Mine:\n"

@@ -299,7 +299,7 @@ def study_of(tuning: Tuning, storage: str, seed: int | None = None) -> Study:
         else:
             Path(storage).parent.mkdir(parents=True, exist_ok=True)
             kept = JournalStorage(JournalFileBackend(storage))
-        study = optuna.create_study(
+        study: Study = optuna.create_study(
             study_name=tuning.name,
             storage=kept,
             sampler=optuna.samplers.TPESampler(seed=seed),
@@ -529,6 +529,9 @@ def importances(study: Study) -> dict[str, float]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it says that low values are taken for good: they are
-            return optuna.importance.get_param_importances(study, target=lambda t: t.values[0])
+            shares: dict[str, float] = optuna.importance.get_param_importances(
+                study, target=lambda t: t.values[0]
+            )
+            return shares
     except (RuntimeError, ValueError):
         return {}
