@@ -120,7 +120,7 @@ def plays(
     change: Callable[[State], None] | None = None,
     pace_images: int = 1,
 ) -> list[Row]:
-    """The rows of one game, whose players ``change`` may replace first; one an epoch, or fewer."""
+    """The rows of one game, one an epoch or fewer; ``interventions`` may replace its players."""
     recipe = resolve_auto(recipe.replace(seed=seed))
     torch.set_num_threads(1)
     state, rows = begin(recipe), list[Row]()

@@ -23,7 +23,7 @@ MEASURED = (
     HEAD
     + """
 experiment = Experiment("Is noise good?", "It is.",
-                        {"plain": plain, "noise": plain.replace(change=[InstanceNoise()])},
+                        {"plain": plain, "noise": plain.replace(interventions=[InstanceNoise()])},
                         [Lower(KID, "noise", than="plain")], seeds=(0,),
                         measure=Measure(fakes=40, attributes=False))
 """
@@ -32,7 +32,7 @@ SPOILT = (
     HEAD
     + """
 swap = PerfectG(at_epoch=1, of="held_out")
-held = plain.replace(change=swap)
+held = plain.replace(interventions=swap)
 experiment = Experiment("Is D fooled?", "It is.", {"plain": plain, "held": held},
                         [Within("D_x", "held", 0, 1)], seeds=(0,),
                         measure=Measure(fakes=40, attributes=False))
@@ -52,7 +52,7 @@ OWN = (
     HEAD
     + """
 few = plain.replace(epochs=1)
-noisy = few.replace(change=InstanceNoise())
+noisy = few.replace(interventions=InstanceNoise())
 quick = Experiment("Is D sure?", "It is.", {"plain": few, "noise": noisy},
                    [Within("D_x", "plain", 0, 1), Within("D_Gz", "noise", 0, 1)], seeds=(0,))
 experiment = Experiment("Is D sure?", "It is.", {"plain": plain}, [Within("D_x", "plain", 0, 1)],

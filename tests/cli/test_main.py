@@ -69,8 +69,8 @@ class Shift(Intervention):
 plain = GANRecipe(data=Faces(n=40, size=32), model=DCGAN(width=4, z_dim=8, size=32), batch=8,
                epochs=3, device="cpu", threads=1)
 experiment = Experiment("Où va D ?", "新しい仮説",
-                        {"plain": plain, "shifted": plain.replace(change=Shift()),
-                        "perfect": plain.replace(change=PerfectG(at_epoch=1))},
+                        {"plain": plain, "shifted": plain.replace(interventions=Shift()),
+                        "perfect": plain.replace(interventions=PerfectG(at_epoch=1))},
                         [Within("D_x", "plain", 0, 1)], seeds=(0, 1))
 """
 
@@ -105,10 +105,13 @@ def test_run_writes_a_note_with_a_verdict(bascule, tmp_path):
         (["train", "dcgan64", "--set", "epochs"], "expected FIELD=VALUE"),
         (["train", "dcgan64", "--set", "epochs=0"], "epochs=0: expected a whole number >= 1"),
         (
-            ["train", "dcgan64", "--set", "epochs=50", "change=PerfectG(60)"],
+            ["train", "dcgan64", "--set", "epochs=50", "interventions=PerfectG(60)"],
             "never acts: the run has 50 epochs",
         ),
-        (["train", "dcgan64", "--set", "change=__import__('os')"], "unknown name '__import__'"),
+        (
+            ["train", "dcgan64", "--set", "interventions=__import__('os')"],
+            "unknown name '__import__'",
+        ),
         (["train", "dcgan64", "--set", "device=tpu"], "expected auto, cpu, cuda"),
         (["train", "dcgan64", "--data", "nowhere"], "nowhere"),
         (["train", "dcgan64-tiny", "--set", "data.n=20"], "fewer than one batch of 32"),
@@ -149,7 +152,8 @@ class Shatter(Intervention):
 
 plain = GANRecipe(data=Faces(n=40, size=32), model=DCGAN(width=4, z_dim=8, size=32), batch=8,
                epochs=3, device="cpu", threads=1)
-experiment = Experiment("?", "!", {"plain": plain, "broken": plain.replace(change=Shatter(2))},
+broken = plain.replace(interventions=Shatter(2))
+experiment = Experiment("?", "!", {"plain": plain, "broken": broken},
                         [Within("D_x", "broken", 0, 1)], seeds=(0, 1))
 """)
     code, out, err = bascule("run", "shatter.py")

@@ -46,7 +46,7 @@ tuning = Tuning(
     question="Does a rule that kills hurt?",
     start=start,
     space={
-        "change": Among(("[]", "[Dies()]", "[InstanceNoise(0.3)]")),
+        "interventions": Among(("[]", "[Dies()]", "[InstanceNoise(0.3)]")),
         "lr_D": Among((2e-4, 1e-3)),
     },
     fakes=60,
@@ -80,7 +80,9 @@ def test_a_search_from_file_to_preset_and_note(file, bascule):
     """Trials of the rule that kills fail; the others go on, are judged and become a preset."""
     storage = file.parent / "runs" / "tuning" / "deadly" / "journal.log"
     study = study_of(load(file), str(storage))
-    study.enqueue_trial({"change": "[Dies()]", "lr_D": 1e-3})  # chance alone may never try it
+    study.enqueue_trial(
+        {"interventions": "[Dies()]", "lr_D": 1e-3}
+    )  # chance alone may never try it
     found = tune(file, "--trials", "6")
     out, err = found.communicate(timeout=400)
     assert found.returncode == 0, err
@@ -91,7 +93,7 @@ def test_a_search_from_file_to_preset_and_note(file, bascule):
     assert "## Worth it?" in note and "KID afresh" in note
     preset = file.parent / "runs" / "tuning" / "deadly" / "best.json"
     assert json.loads(preset.read_text("utf-8"))["is"] == "bascule.gan.recipe:GANRecipe"
-    code, out, err = bascule("train", str(preset), "--set", "epochs=1", "change=[]")
+    code, out, err = bascule("train", str(preset), "--set", "epochs=1", "interventions=[]")
     assert code == 0, err
 
 

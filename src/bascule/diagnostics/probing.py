@@ -52,7 +52,7 @@ def logits(
     ``beside``: the pictures of the other kind that D sees in the same pass where the recipe says
     ``concat``; not looked at otherwise.
     """
-    view = Compose(recipe.change).augment
+    view = Compose(recipe.interventions).augment
     found = []
     with torch.no_grad(), norms(game.D, learn=False):
         for k, part in enumerate(pictures.split(batch)):
@@ -75,7 +75,7 @@ def gradient_norms(
     the last one played, so that two epochs differ by the players alone, and a resumed run knows
     it too. A player without weights has norm 0.
     """
-    view = Compose(recipe.change).augment
+    view = Compose(recipe.interventions).augment
     context = context.within("diagnostics/gradient")
     with norms(game.G, learn=False), norms(game.D, learn=False), game.autocast():
         fake = game.G(z.to(game.device)).float()

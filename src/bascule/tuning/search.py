@@ -171,7 +171,9 @@ class Tuning:
 
     def recipe(self, params: Mapping[str, Any]) -> GANRecipe:
         """The start with ``params`` in place, on the images of the start."""
-        return codec.changed(self.start, {k: _said(v) for k, v in params.items()}, self.user_classes)
+        return codec.changed(
+            self.start, {k: _said(v) for k, v in params.items()}, self.user_classes
+        )
 
     def with_settings(self, settings: Mapping[str, str], name: str = "") -> Tuning:
         """With some fields of the start set, as the command line says them, and another name."""
