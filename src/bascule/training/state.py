@@ -1,4 +1,4 @@
-"""How far a run has come: its trainer, and the scalars of the unfinished epoch."""
+"""The state of a run: its trainer, its progress, and the scalars of the unfinished epoch."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from bascule.training.trainer import Trainer
 
 @dataclass
 class State:
-    """``epoch`` epochs are complete, and ``step`` steps of the whole run.
+    """A run after ``epoch`` complete epochs and ``step`` steps in all.
 
-    ``partial`` holds the scalars of the steps of the unfinished epoch, one tensor a name.
+    partial  for every scalar, one tensor for each step of the unfinished epoch
     """
 
     trainer: Trainer[Any]
@@ -41,5 +41,5 @@ class State:
 
 
 def begin(recipe: Recipe) -> State:
-    """The state before the first step, drawn from the seed alone. The recipe must be settled."""
+    """The state before the first step. "auto" in the recipe must be resolved first."""
     return State(recipe.build())

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from optuna import Study
 
     from bascule.data.images import ImageSet
-    from bascule.experiments.jobs import PlayTrials
     from bascule.experiments.launchers import LocalLauncher, Process, SubmititLauncher
     from bascule.experiments.schedule import Results
+    from bascule.jobs import PlayTrials
     from bascule.tuning.search import Tuning
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -65,8 +65,8 @@ def add(verbs: Verbs) -> None:
 
 def do_tune(args: argparse.Namespace) -> int:
     from bascule.experiments.experiment import find_file
-    from bascule.experiments.jobs import PlayTrials
     from bascule.experiments.measurable import check_search
+    from bascule.jobs import PlayTrials
     from bascule.runs import codec
     from bascule.training.hardware import cores, resolve_auto
     from bascule.tuning.search import best_of, counted, load, study_of
@@ -145,8 +145,8 @@ def _search(
     launcher: LocalLauncher | SubmititLauncher,
 ) -> bool:
     """Let workers do ``job``; False when interrupted. A worker that dies costs its trial alone."""
+    from bascule import jobs
     from bascule.cli.progress import bars, counter
-    from bascule.experiments import jobs
     from bascule.features.cache import features_of
     from bascule.features.extractors import extractor
     from bascule.runs.execute import stop_signals
