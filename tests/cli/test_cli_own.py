@@ -166,7 +166,7 @@ def test_an_experiment_names_them_and_its_workers_carry_them(bascule, mine, fold
             "can never be measured: Measure(features=Colours()) takes its numbers in the space "
             "colours; give KID.at(extractor='colours')",
         ),
-        ("(Bright(above=90), Apart)", "(3,)", "3 is no Metric; derive it from one"),
+        ("(Bright(above=90), Apart)", "(3,)", "3 is not a Metric; expected a subclass"),
         ("features=Colours()", "features='colors'", "unknown extractor 'colors'"),
         (
             "callbacks=(Steps(),)",

@@ -134,7 +134,10 @@ def test_data_and_rules_from_files(files):
         (["train", "my_recipe.py", "--data", "gone.py:MySet"], "there is no file gone.py"),
         (["train", "my_recipe.py", "--data", "my_recipe.py:Dim"], "Dim makes no dataset"),
         (["train", "my_recipe.py", "--set", "change=Dimm(3)"], "did you mean Dim?"),
-        (["train", "my_recipe.py", "--set", "model=my_nets.py:G(3)"], "G is no value: put @data"),
+        (
+            ["train", "my_recipe.py", "--set", "model=my_nets.py:G(3)"],
+            "G is not a frozen dataclass",
+        ),
     ],
 )
 def test_what_a_file_does_not_hold_is_refused_in_one_line(files, words, said):
