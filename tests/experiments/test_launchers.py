@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bascule import jobs
 from bascule.core.errors import UserError
-from bascule.experiments import Experiment, Within, jobs, schedule
+from bascule.experiments import Experiment, Within, schedule
 from bascule.experiments.launchers import LocalLauncher, SubmititLauncher, Work
 from bascule.experiments.schedule import gather, plan, run_all
 from bascule.runs.execute import execute, stop_signals
