@@ -61,7 +61,8 @@ def foreign(
     """
     try:
         told = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in facts.items())
-        return _class(written, tuple(fields), told, base)(**fields)
+        kind: Any = base  # to mypy, a class of dataclasses is not hashable
+        return _class(written, tuple(fields), told, kind)(**fields)
     except (TypeError, ValueError) as error:
         raise UserError(
             f"{str(written)[:80]!r} is not the class of a value: {error}; expected a name such as "

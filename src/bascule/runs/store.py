@@ -158,10 +158,10 @@ class Run:
 
     def _old_rules(self) -> tuple[type, ...]:
         """The interventions of an ``experiment.py``, which older runs name by a single word."""
-        from bascule.core.user_code import brought_classes
+        from bascule.core.user_code import classes_in_file
         from bascule.interventions import Intervention
 
-        found = brought_classes(self.folder / "experiment.py")
+        found = classes_in_file(self.folder / "experiment.py")
         return tuple(cls for cls in found if issubclass(cls, Intervention))
 
     def _decoded(

@@ -134,7 +134,7 @@ class Tuning:
     quick: Tuning | None = None
     name: str = ""
     file: Path | None = None
-    brought: tuple[type, ...] = field(default=(), repr=False)
+    user_classes: tuple[type, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if not self.space:
@@ -171,11 +171,13 @@ class Tuning:
 
     def recipe(self, params: Mapping[str, Any]) -> GANRecipe:
         """The start with ``params`` in place, on the images of the start."""
-        return codec.changed(self.start, {k: _said(v) for k, v in params.items()}, self.brought)
+        return codec.changed(
+            self.start, {k: _said(v) for k, v in params.items()}, self.user_classes
+        )
 
     def with_settings(self, settings: Mapping[str, str], name: str = "") -> Tuning:
         """With some fields of the start set, as the command line says them, and another name."""
-        start = codec.changed(self.start, settings, self.brought)
+        start = codec.changed(self.start, settings, self.user_classes)
         return replace(self, start=start, name=name or self.name)
 
     def folder(self, store: Store) -> Path:
@@ -245,8 +247,8 @@ def _said(value: Any) -> str:
 
 def load(path: Path, quick: bool = False) -> Tuning:
     """The ``tuning`` of a Python file, or its quick version, called after the file."""
-    found, name, brought = loaded(path, "tuning", Tuning, quick)
-    return replace(found, name=name, file=path, brought=brought)
+    found, name, classes = loaded(path, "tuning", Tuning, quick)
+    return replace(found, name=name, file=path, user_classes=classes)
 
 
 def work(
