@@ -24,16 +24,17 @@ MEASURED = (
     + """
 experiment = Experiment("Is noise good?", "It is.",
                         {"plain": plain, "noise": plain.replace(interventions=[InstanceNoise()])},
-                        [Lower(KID, "noise", than="plain")], seeds=(0,),
-                        measure=Measure(fakes=40, attributes=False))
+                        [Lower(KID.at(extractor="random-conv-s0,64px"), "noise", than="plain")],
+                        seeds=(0,),
+                        measure=Measure(fakes=40, attributes=False, features="random-conv"))
 """
 )
 SPOILT = (
     HEAD
     + """
 swap = PerfectG(at_epoch=1, of="held_out")
-held = plain.replace(interventions=swap)
-experiment = Experiment("Is D fooled?", "It is.", {"plain": plain, "held": held},
+held = plain.replace(change=swap)
+experiment = Experiment("Is D fooled?", "It is.", {"held": held},
                         [Within("D_x", "held", 0, 1)], seeds=(0,),
                         measure=Measure(fakes=40, attributes=False))
 """
@@ -81,7 +82,7 @@ def test_a_folder_is_run_summed_up_reported_and_packed(bascule, folder, tmp_path
         assert page.exists()
     summary = (notes / "summary.md").read_text("utf-8")
     assert "Is noise good?" in summary and "Of 2 experiments that were run" in summary
-    assert "KID[efficientnet-lite0,128px] of “noise” is lower" in summary
+    assert "KID[random-conv-s0,64px] of “noise” is lower" in summary
 
     runs = {run.name: run for run in Store(Path("runs")).runs()}
     assert (runs["small/a-noise noise s0"].folder / "metrics.json").exists()
