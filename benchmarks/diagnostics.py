@@ -215,7 +215,7 @@ def few_against_ideal(seed: int) -> list[Row]:
 
 
 def cycles(seed: int) -> list[Row]:
-    """Near equilibrium, a slowly damped period of 4 pi / (lr * 26 steps) epochs (Mescheder 2018)."""
+    """A slowly damped period of 4 pi / (lr * 26 steps) epochs near equilibrium (Mescheder 2018)."""
     pictures = Pictures.of(seed)
 
     # So that reals depend on psi, with little damping

@@ -17,9 +17,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bascule import jobs
 from bascule.core.errors import UserError, lacks_memory, of_system
-from bascule.experiments import jobs
-from bascule.experiments.jobs import Job, MeasureRun, PlayTrials, TrainRun
+from bascule.jobs import Job, MeasureRun, PlayTrials, TrainRun
 from bascule.runs.store import Store
 
 if TYPE_CHECKING:

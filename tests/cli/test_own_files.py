@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bascule import jobs
 from bascule.runs.store import Store
 
 NETS = """
@@ -157,7 +158,9 @@ def test_a_killed_worker_goes_on_from_the_copy(files):
     (run.folder / "checkpoints").mkdir()
     for name in ("my_nets.py", "my_recipe.py"):
         Path(name).unlink()
-    words = [sys.executable, "-m", "bascule", "--runs", "other", "resume", run.id, "--worker"]
+    job = jobs.TrainRun(str(Path("other").resolve()), str(run.folder.resolve()))
+    jobs.write(job, run.folder / "train.json")
+    words = [sys.executable, "-m", "bascule.worker", str(run.folder / "train.json")]
     worker = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     for _ in range(1200):
         if run.checkpoint().exists() or worker.poll() is not None:

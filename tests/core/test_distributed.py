@@ -121,7 +121,7 @@ def one_of_two(monkeypatch):
         (["run", "perfect-g"], "torchrun with `bascule run`: expected train, resume, fork"),
         ([*TRAIN, "batch=15"], "batch=15 on 2 processes: expected a multiple of 2"),
         ([*TRAIN, "compile=True"], "compile=True on several processes"),
-        (["train", "aae64"], "torchrun with a AAERecipe: only the game of G and D"),
+        (["train", "aae64"], "torchrun with a AAERecipe: only a GANRecipe trains"),
     ],
 )
 def test_what_cannot_be_shared_is_refused_in_one_line(one_of_two, tmp_path, capsys, words, message):

@@ -198,11 +198,14 @@ def test_a_renamed_class_is_another_run(tmp_path, store, tiny):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("class Mine:\n    size, z_dim, players = 32, 8, None\nit = Mine()", "no frozen dataclass"),
+        (
+            "class Mine:\n    size, z_dim, players = 32, 8, None\nit = Mine()",
+            "not a frozen dataclass",
+        ),
         (
             "from dataclasses import dataclass\n@dataclass\nclass Mine:\n    size: int = 32\n"
             "    z_dim: int = 8\n    def players(self, rng): ...\nit = Mine()",
-            "Mine is no frozen dataclass",
+            "Mine is not a frozen dataclass",
         ),
         (
             "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass Mine:\n"

@@ -487,7 +487,9 @@ def test_more_pictures_are_prepared_as_those_of_the_step(tiny, fed):
 def test_pictures_that_do_not_exist_are_refused(tiny, held_out):
     for of, told in (("held_out", "held-out"), ("other", "other")):
         recipe = tiny.replace(change=PerfectG(0, of=of), epochs=1)
-        with pytest.raises(UserError, match=f"a rule asks for {told} images, and there are none"):
+        with pytest.raises(
+            UserError, match=f"an intervention needs {told} images, but the set has"
+        ):
             train(begin(recipe), flat(8), held_out=held_out)
 
 

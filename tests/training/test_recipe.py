@@ -144,7 +144,7 @@ def test_sizes_that_match_pass():
 
 def test_a_change_beyond_the_end_is_refused():
     refused(
-        r"^PerfectG\(at_epoch=60, .*\) never acts: the run has 50 epochs$",
+        r"^PerfectG\(at_epoch=60, .*\) never acts: the run has 50 epochs; let it act",
         epochs=50,
         change=PerfectG(at_epoch=60),
     )

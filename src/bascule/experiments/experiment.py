@@ -262,7 +262,7 @@ class Experiment:
     quick: Experiment | None = None
     name: str = ""
     file: Path | None = None
-    brought: tuple[type, ...] = field(default=(), repr=False)
+    user_classes: tuple[type, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if not self.arms:
@@ -297,7 +297,7 @@ class Experiment:
 
     def with_settings(self, settings: Mapping[str, str]) -> Experiment:
         """This experiment with recipe fields of every arm set: dotted field -> text."""
-        arms = {n: codec.changed(r, settings, self.brought) for n, r in self.arms.items()}
+        arms = {n: codec.changed(r, settings, self.user_classes) for n, r in self.arms.items()}
         return replace(self, arms=arms)
 
 
@@ -306,14 +306,14 @@ def load(path: Path, quick: bool = False) -> Experiment:
 
     Its name is the file's name, after the folder's name if that is a folder of experiments.
     """
-    found, name, brought = loaded(path, "experiment", Experiment, quick)
+    found, name, classes = loaded(path, "experiment", Experiment, quick)
     folder = path.resolve().parent
     if folder.parent.name == FOLDER.name:
         name = f"{folder.name}/{name}"
     for recipe in found.arms.values():
         codec.encode(recipe)  # raises before any training if a run folder cannot store it
         sources(code_in(recipe))
-    return replace(found, name=name, file=path, brought=brought)
+    return replace(found, name=name, file=path, user_classes=classes)
 
 
 def loaded(

@@ -25,9 +25,8 @@ from bascule.experiments.experiment import (
 )
 from bascule.features.extractor import Extractor
 from bascule.features.extractors import DEFAULT, extractor
-from bascule.metrics.measured import Measured
 from bascule.metrics.measurement import parse
-from bascule.metrics.metric import Metric
+from bascule.metrics.metric import Measured, Metric
 from bascule.runs.execute import check_data
 from bascule.runs.generate import generate, judged_by
 from bascule.runs.own import extractor_of

@@ -202,16 +202,20 @@ class _Own(_Plain):
         return getattr(self.own, name)
 
     def claim(self) -> str:
-        return self.own.claim()
+        told: str = self.own.claim()
+        return told
 
     def measured(self) -> str:
-        return self.own.measured()
+        told: str = self.own.measured()
+        return told
 
     def region(self) -> tuple[float, float]:
-        return self.own.region()
+        told: tuple[float, float] = self.own.region()
+        return told
 
     def measure(self, curves: Curves, seed: int) -> float:
-        return self.own.measure(curves, seed)
+        found: float = self.own.measure(curves, seed)
+        return found
 
     def short(self) -> str:
         return self.claim()

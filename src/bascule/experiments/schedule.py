@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bascule import jobs as work
 from bascule.core.errors import unknown
-from bascule.experiments import jobs as work
 from bascule.experiments.experiment import Experiment, Measure, Measures
 from bascule.experiments.launchers import LocalLauncher, Process, SubmititLauncher
 from bascule.experiments.predictions import Curves

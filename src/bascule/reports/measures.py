@@ -11,8 +11,8 @@ from bascule.evaluation.evaluation import Evaluation, by_reason
 from bascule.experiments.experiment import Measure, MeasureTranslation
 from bascule.experiments.scalars import limits
 from bascule.experiments.schedule import Results
-from bascule.metrics.measured import Measured
 from bascule.metrics.measurement import Measurement
+from bascule.metrics.metric import Measured
 from bascule.reports import facts
 from bascule.reports.page import Block, Table, Text
 from bascule.runs.evaluations import evaluations

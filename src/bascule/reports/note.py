@@ -13,9 +13,9 @@ from bascule.experiments.digits import rounded
 from bascule.experiments.predictions import numbers_of
 from bascule.experiments.scalars import explained
 from bascule.experiments.schedule import Results
-from bascule.experiments.verdict import Finding, holm
+from bascule.experiments.verdict import Finding, holm, ranked
 from bascule.reports import facts
-from bascule.reports.answer import PREDICTIONS, answer, ranked
+from bascule.reports.answer import PREDICTIONS, answer
 from bascule.reports.bounds import BOUNDS, best_of, bounds_table
 from bascule.reports.curves import curves_drawing, panels_of
 from bascule.reports.figures import colours

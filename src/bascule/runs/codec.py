@@ -8,16 +8,19 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from bascule.core import class_names
 from bascule.core.errors import UserError, unknown
 from bascule.core.fields import checked, hints
 from bascule.core.user_code import Code, is_named, load_named, name_of
 from bascule.interventions.foreign import Foreign, foreign
+from bascule.runs.foreign_recipe import ForeignRecipe, facts_of
+from bascule.training.recipe import Recipe
 
 FACTS = ("size", "z_dim", "classes", "paired", "entropic", "blind", "kind", "every")
-OF_RULES = ("first_epoch", "uses_held_out")  # methods of an intervention whose results are recorded
+OF_RULES = ("first_epoch", "uses_held_out")  # methods of an intervention whose results are kept
+V = TypeVar("V")
 USERS = re.compile(r"[^:]+\.py:[\w.]+")  # the name of a class of the user's
 QUOTED_OR_NAMED = re.compile(
     r"""'[^']*'|"[^"]*"|(?P<name>(?:[\w./~-]+\.py|[A-Za-z_][\w.]*\.[\w.]+):[A-Za-z_]\w*)"""
@@ -81,6 +84,8 @@ def _facts(value: Any) -> dict[str, Any]:
     if class_names.is_of_package(type(value)):
         return {}
     fields = {f.name for f in _fields(type(value))}
+    if isinstance(value, Recipe):
+        return {name: fact for name, fact in facts_of(value).items() if name not in fields}
     found = {n: getattr(value, n) for n in FACTS if n not in fields and hasattr(value, n)}
     found |= {name: getattr(value, name)() for name in OF_RULES if hasattr(value, name)}
     return {name: v for name, v in found.items() if isinstance(v, str | int | float | tuple | None)}
@@ -142,7 +147,8 @@ def decode(
             more = {"facts": value(facts)} if "facts" in hints(cls) and "facts" in plain else {}
             return build(cls, fields | more)
         if to_look is not None and isinstance(name, str):
-            return foreign(name, fields, facts if isinstance(facts, dict) else {})
+            facts = facts if isinstance(facts, dict) else {}
+            return foreign(name, fields, facts, ForeignRecipe if "is_recipe" in facts else Foreign)
         raise unknown("class in a recipe", str(name), {*class_names.ALIASES, *by_word})
 
     return value(plain)
@@ -182,7 +188,7 @@ def build(cls: type, values: Mapping[str, Any]) -> Any:
     return cls(**{name: checked(cls, name, v) for name, v in values.items()})
 
 
-def changed(value: Any, settings: Mapping[str, str], extra: Iterable[type] = ()) -> Any:
+def changed(value: V, settings: Mapping[str, str], extra: Iterable[type] = ()) -> V:
     """``value`` with each dotted field set to the value that its text stands for, all at once.
 
     >>> changed(parse("Affine(degrees=10)"), {"degrees": "20"}).degrees
@@ -204,7 +210,8 @@ def changed(value: Any, settings: Mapping[str, str], extra: Iterable[type] = ())
         if not dataclasses.is_dataclass(part):
             raise UserError(f"{head} has no field {next(iter(rests))!r}: it is {part!r}")
         new[head] = changed(part, rests, extra)
-    return dataclasses.replace(value, **new)
+    replaced: V = dataclasses.replace(cast(Any, value), **new)
+    return replaced
 
 
 def _no_such_field(value: Any, name: str) -> UserError:
@@ -330,5 +337,5 @@ def _value(node: ast.expr, text: str, known: _Known) -> Any:
         return ast.get_source_segment(text, node)
 
 
-def _fields(cls: type) -> list[dataclasses.Field]:
+def _fields(cls: type) -> list[dataclasses.Field[Any]]:
     return [f for f in dataclasses.fields(cls) if f.init]

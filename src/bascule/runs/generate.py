@@ -101,7 +101,7 @@ def load_trainer(run: Run, epoch: int | None = None) -> tuple[Recipe, State]:
 def judged_by(run: Run, epoch: int | None = None) -> Callable[[np.ndarray], np.ndarray]:
     """A function from images, uint8 (N, 3, H, W), to D's negated logits, (N,)."""
     recipe, state = load_trainer(run, epoch)
-    game = cast(GANTrainer, state.trainer).game
+    game = cast(GANTrainer[Any], state.trainer).game
     D, device = game.D, game.device
 
     def score(pictures: np.ndarray) -> np.ndarray:

@@ -79,12 +79,14 @@ class Run:
 
     @property
     def name(self) -> str:
-        return self.about["name"]
+        name: str = self.about["name"]
+        return name
 
     @property
     def epochs(self) -> int:
         """The number of epochs of its recipe, read without building the recipe."""
-        return self._plain_recipe["epochs"]
+        epochs: int = self._plain_recipe["epochs"]
+        return epochs
 
     @cached_property
     def _plain_recipe(self) -> dict[str, Any]:
@@ -156,10 +158,10 @@ class Run:
 
     def _old_rules(self) -> tuple[type, ...]:
         """The interventions of an ``experiment.py``, which older runs name by a single word."""
-        from bascule.core.user_code import brought_classes
+        from bascule.core.user_code import classes_in_file
         from bascule.interventions import Intervention
 
-        found = brought_classes(self.folder / "experiment.py")
+        found = classes_in_file(self.folder / "experiment.py")
         return tuple(cls for cls in found if issubclass(cls, Intervention))
 
     def _decoded(
@@ -301,7 +303,8 @@ class Run:
 
         path = self.checkpoint(epoch)
         try:
-            return torch.load(path, map_location="cpu", weights_only=True)
+            saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            return saved
         except Exception as error:
             raise UserError(
                 f"cannot read the checkpoint {path} ({type(error).__name__}): delete it, and the "

@@ -20,7 +20,8 @@ from bascule.data.batches import as_float, as_uint8
 from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
 from bascule.data.images import ImageSet
-from bascule.metrics.measured import Measured, over_pictures
+from bascule.metrics.measured import over_pictures
+from bascule.metrics.metric import Measured
 from bascule.metrics.paired import pixel_error
 from bascule.sdpc.coder import Coded, Coder, Progress, parts
 from bascule.sdpc.model import energies, infer

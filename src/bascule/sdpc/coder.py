@@ -40,7 +40,7 @@ class Coder:
     >>> coder = Coder(SDPCRecipe(epochs=5)).fit(pictures)
     >>> coded = coder.encode(others)
     >>> again = coder.decode(coded, layer=2)
-    >>> clean = coder.denoise(noisy, layer=1, how=coder.recipe.settle.but(k_fb=4.0))
+    >>> clean = coder.denoise(noisy, layer=1, how=coder.recipe.settle.replace(k_fb=4.0))
     """
 
     def __init__(self, recipe: SDPCRecipe, state: State | None = None) -> None:

@@ -20,7 +20,8 @@ from bascule.data.images import ImageSet
 from bascule.features.cache import features_of
 from bascule.features.extractor import Extractor, label
 from bascule.metrics.least import Sizes
-from bascule.metrics.measured import Measured, least, measure, over_pictures
+from bascule.metrics.measured import least, measure, over_pictures
+from bascule.metrics.metric import Measured
 from bascule.metrics.numbers import LOW_PASS, SPLIT
 from bascule.metrics.paired import likeness, pixel_error
 from bascule.sdpc.coder import Coder, Progress, parts
@@ -86,7 +87,8 @@ def measure_decoding(
 
     def right(reading: Reading) -> np.ndarray:
         told = [reading.labels[name] == images.labels[name][places] for name in reading.labels]
-        return np.mean(told, 0)
+        share: np.ndarray = np.mean(told, 0)
+        return share
 
     for way, again in pictures.items():
         kid = why or measure("KID", extractor(again), train, held_out, seed)["KID"]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from bascule.core.context import generator
 from bascule.core.errors import UserError
-from bascule.metrics.measured import Measured
+from bascule.metrics.metric import Measured
 from bascule.metrics.ssim import ssim
 from bascule.sdpc.coder import AT_ONCE, Coder, Progress
 from bascule.sdpc.model import Inference, energies, infer

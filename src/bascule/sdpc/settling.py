@@ -17,7 +17,8 @@ from bascule.data.images import ImageSet
 from bascule.features.cache import features_of
 from bascule.features.extractor import Extractor, label
 from bascule.metrics.least import Sizes
-from bascule.metrics.measured import Measured, least, measure
+from bascule.metrics.measured import least, measure
+from bascule.metrics.metric import Measured
 from bascule.sdpc.coder import Coder, Progress, pass_of
 
 

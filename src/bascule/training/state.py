@@ -1,4 +1,4 @@
-"""How far a run has come: its trainer, and the scalars of the unfinished epoch."""
+"""The state of a run: its trainer, its progress, and the scalars of the unfinished epoch."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bascule.core.context import address
 from bascule.training.recipe import Recipe
 from bascule.training.trainer import Trainer
 
 
 @dataclass
 class State:
-    """``epoch`` epochs are complete, and ``step`` steps of the whole run.
+    """A run after ``epoch`` complete epochs and ``step`` steps in all.
 
-    ``partial`` holds the scalars of the steps of the unfinished epoch, one tensor a name.
+    partial  for every scalar, one tensor for each step of the unfinished epoch
     """
 
     trainer: Trainer[Any]
@@ -41,5 +42,10 @@ class State:
 
 
 def begin(recipe: Recipe) -> State:
-    """The state before the first step, drawn from the seed alone. The recipe must be settled."""
-    return State(recipe.build())
+    """The state before the first step. "auto" in the recipe must be resolved first.
+
+    PyTorch's global generator is seeded while it is built, for layers that draw from it.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(address(recipe.seed, "players"))
+        return State(recipe.build())

@@ -147,7 +147,8 @@ class TranslationTrainer(Trainer[R], Generic[R, T]):
     def translate(self, net: nn.Module, x: Tensor) -> Tensor:
         """Translate images (N, 3, H, W) in [-1, 1] with ``net``; returns fp32 of the same shape."""
         with torch.no_grad(), autocast(self.device, self.recipe.precision):
-            return net(x).float()
+            made: Tensor = net(x)
+            return made.float()
 
     def preview(self) -> Image.Image:
         assert self.players.shown is not None, "a step was played"

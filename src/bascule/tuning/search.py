@@ -134,7 +134,7 @@ class Tuning:
     quick: Tuning | None = None
     name: str = ""
     file: Path | None = None
-    brought: tuple[type, ...] = field(default=(), repr=False)
+    user_classes: tuple[type, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if not self.space:
@@ -171,11 +171,12 @@ class Tuning:
 
     def recipe(self, params: Mapping[str, Any]) -> GANRecipe:
         """The start recipe with ``params`` set, on all its images."""
-        return codec.changed(self.start, {k: _said(v) for k, v in params.items()}, self.brought)
+        texts = {k: _said(v) for k, v in params.items()}
+        return codec.changed(self.start, texts, self.user_classes)
 
     def with_settings(self, settings: Mapping[str, str], name: str = "") -> Tuning:
         """This tuning with fields of the start set (dotted field -> text), and another name."""
-        start = codec.changed(self.start, settings, self.brought)
+        start = codec.changed(self.start, settings, self.user_classes)
         return replace(self, start=start, name=name or self.name)
 
     def folder(self, store: Store) -> Path:
@@ -245,8 +246,8 @@ def _said(value: Any) -> str:
 
 def load(path: Path, quick: bool = False) -> Tuning:
     """The ``tuning`` of a Python file, or its quick version, with the name of the file."""
-    found, name, brought = loaded(path, "tuning", Tuning, quick)
-    return replace(found, name=name, file=path, brought=brought)
+    found, name, classes = loaded(path, "tuning", Tuning, quick)
+    return replace(found, name=name, file=path, user_classes=classes)
 
 
 def work(
@@ -299,7 +300,7 @@ def study_of(tuning: Tuning, storage: str, seed: int | None = None) -> Study:
         else:
             Path(storage).parent.mkdir(parents=True, exist_ok=True)
             kept = JournalStorage(JournalFileBackend(storage))
-        study = optuna.create_study(
+        study: Study = optuna.create_study(
             study_name=tuning.name,
             storage=kept,
             sampler=optuna.samplers.TPESampler(seed=seed),
@@ -528,8 +529,10 @@ def importances(study: Study) -> dict[str, float]:
         return {}
     try:
         with warnings.catch_warnings():
-            # It warns that low values count as good, which is intended
-            warnings.simplefilter("ignore")
-            return optuna.importance.get_param_importances(study, target=lambda t: t.values[0])
+            warnings.simplefilter("ignore")  # it says that low values are taken for good: they are
+            shares: dict[str, float] = optuna.importance.get_param_importances(
+                study, target=lambda t: t.values[0]
+            )
+            return shares
     except (RuntimeError, ValueError):
         return {}

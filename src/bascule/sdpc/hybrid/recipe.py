@@ -197,7 +197,7 @@ def price(recipe: HybridRecipe, game: HybridGame) -> Tensor:
     """The extra loss of a generator of codes: innovation price and anchor."""
     G, batch = cast(CodeGenerator, game.G), game.batch
     assert batch is not None, "a step of this game"
-    paid = G.dictionaries[0].new_zeros(())
+    paid: Tensor = G.dictionaries[0].new_zeros(())
     if "u" in G.last:
         paid = paid + recipe.innovation_price * G.last["u"].float().abs().mean()
     if recipe.anchor and recipe.lr_dictionaries:

@@ -313,7 +313,8 @@ def _largest(x: Tensor) -> Tensor:
 
 def _squares(x: Tensor) -> Tensor:
     """The sum of squares of each image, (B,)."""
-    return torch.linalg.vector_norm(x, dim=(1, 2, 3)).square()
+    squares: Tensor = torch.linalg.vector_norm(x, dim=(1, 2, 3)).square()
+    return squares
 
 
 Turn = Callable[[_Rules, _Moving], tuple[_Moving, Tensor]]

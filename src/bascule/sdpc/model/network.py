@@ -8,8 +8,9 @@ gains v_i, one per channel, undo the shrinking of the codes. Derivations are in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -121,7 +122,7 @@ class Network(nn.Module):
         self.gains = nn.ParameterList(
             nn.Parameter(v.detach().clone().flatten(), requires_grad=False) for v in gains
         )
-        self._known: dict[tuple, Operator] = {}
+        self._known: dict[tuple[int, tuple[int, int], bool], Operator] = {}
         for i, _ in enumerate(layers):  # the vectors of power iteration, saved in checkpoints
             self.register_buffer(f"leading_{i}", torch.empty(0))
 
@@ -140,7 +141,8 @@ class Network(nn.Module):
         if i == 0:
             D = self.dictionaries[0]
             return torch.ones(1, 1, 1, 1, dtype=D.dtype, device=D.device)
-        return self.gains[i - 1].reshape(1, -1, 1, 1)
+        v: Tensor = self.gains[i - 1]
+        return v.reshape(1, -1, 1, 1)
 
     def operator(self, i: int, size: tuple[int, int], joint: bool) -> Operator:
         """D_i on inputs of ``size``, cached until the dictionary or a gain changes.
@@ -173,7 +175,7 @@ class Network(nn.Module):
         assert operator.curvature is not None
         return operator.curvature
 
-    def _load_from_state_dict(self, state_dict, prefix, *rest) -> None:
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
         """Also load the vectors of power iteration, of any size."""
         for i, _ in enumerate(self.layers):
             name = f"leading_{i}"
@@ -202,7 +204,7 @@ class Network(nn.Module):
         sides = [self.layers[layer - 1].kernel]
         for below in reversed(self.layers[: layer - 1]):
             sides.append((sides[-1] - 1) * below.stride + below.kernel)
-        patch = self.dictionaries[layer - 1].detach()
+        patch: Tensor = self.dictionaries[layer - 1].detach()
         for i in reversed(range(layer - 1)):
             patch = torch.conv_transpose2d(
                 patch / self.gain(i + 1), self.dictionaries[i], stride=self.layers[i].stride
@@ -213,7 +215,8 @@ class Network(nn.Module):
 
 def unit_norm(D: Tensor) -> Tensor:
     """Every atom of D (K, C, k, k) divided by its norm."""
-    return D / D.flatten(1).norm(dim=1).clamp_min(torch.finfo(D.dtype).tiny)[:, None, None, None]
+    norms: Tensor = D.flatten(1).norm(dim=1).clamp_min(torch.finfo(D.dtype).tiny)
+    return D / norms[:, None, None, None]
 
 
 def _check(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from copy import copy
 from math import inf
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,6 +23,8 @@ MARGIN = 1.01  # power iteration approaches the largest eigenvalue from below
 TOLERANCE = 1e-5  # relative change of the eigenvalue from one iteration to the next
 MOST_ITERATIONS = 1000
 
+Moment = tuple[Any, ...]  # what changes when a dictionary or a gain does
+
 
 class Operator:
     """D: (K, C, k, k) with its stride and padding, on inputs of one ``size`` (H, W).
@@ -31,7 +34,7 @@ class Operator:
     """
 
     def __init__(
-        self, D: Tensor, stride: int, padding: int, size: tuple[int, int], moment: tuple = ()
+        self, D: Tensor, stride: int, padding: int, size: tuple[int, int], moment: Moment = ()
     ) -> None:
         self.moment, self.size = moment, size
         self.curvature: float | None = None

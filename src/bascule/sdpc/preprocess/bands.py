@@ -89,4 +89,5 @@ def _rise(cells: int, side: int) -> Tensor:
     curves = F.interpolate(nodes[None], size=side, mode="linear")[0]  # (cells, side), by node
     means = F.avg_pool1d(curves[None], side // cells)[0]  # (cells, cells): a curve's cell means
     # The diagonal is 3/4 or more, its two neighbours 1/8 or less: well conditioned for any side.
-    return torch.linalg.solve(means, curves).mT
+    solved: Tensor = torch.linalg.solve(means, curves)
+    return solved.mT

@@ -61,7 +61,7 @@ class Whiten(Transform):
     @property
     def peak(self) -> float:
         """The largest R(f) on the spectrum: where dR/df = 0, or at its corners."""
-        f = min(self.f0 * self.n ** (-1 / self.n), math.sqrt(0.5))
+        f: float = min(self.f0 * self.n ** (-1 / self.n), math.sqrt(0.5))
         return f * math.exp(-((f / self.f0) ** self.n))
 
     @property
@@ -101,4 +101,5 @@ class Whiten(Transform):
 
 
 def _filtered(x: Tensor, gains: Tensor) -> Tensor:
-    return torch.fft.ifft2(torch.fft.fft2(x) * gains).real
+    filtered: Tensor = torch.fft.ifft2(torch.fft.fft2(x) * gains).real
+    return filtered

@@ -8,8 +8,8 @@ from statistics import fmean
 from bascule.experiments.experiment import Measure
 from bascule.experiments.scalars import limits
 from bascule.experiments.schedule import Results
-from bascule.metrics.measured import Measured
 from bascule.metrics.measurement import parse
+from bascule.metrics.metric import Measured
 from bascule.reports import facts
 from bascule.reports.page import Block, Table
 from bascule.sdpc.reports.coding import by_label

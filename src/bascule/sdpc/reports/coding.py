@@ -17,8 +17,8 @@ from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.experiment import Measure, MeasureCoding
 from bascule.experiments.scalars import limits
 from bascule.experiments.schedule import Results
-from bascule.metrics.measured import Measured
 from bascule.metrics.measurement import parse
+from bascule.metrics.metric import Measured
 from bascule.metrics.numbers import LOW_PASS, SPLIT
 from bascule.reports import facts
 from bascule.reports.figures import COLOURS, INK, colours, new_figure, style
@@ -36,6 +36,7 @@ from bascule.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from PIL import Image
 
 SHOWN = 8  # images per row
 MEASURED = 64  # images for the histograms and the convergence curves
@@ -101,7 +102,7 @@ def write_coding_page(run: Run, coder: Coder, pictures: np.ndarray, credit: str)
     return write_page(Page("network", run.name, lead, sections), run.folder, "show")
 
 
-def _picture(run: Run, name: str, image, caption: str, credit: str) -> Samples:
+def _picture(run: Run, name: str, image: Image.Image, caption: str, credit: str) -> Samples:
     path = run.folder / "samples" / f"{name}.png"
     atomic.write_png(path, image)
     strip = Strip(caption, COLOURS[0], [(0, data_uri(path))])

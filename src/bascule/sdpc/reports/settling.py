@@ -10,8 +10,8 @@ import numpy as np
 from bascule.experiments.experiment import Measure
 from bascule.experiments.scalars import limits
 from bascule.experiments.schedule import Results
-from bascule.metrics.measured import Measured
 from bascule.metrics.measurement import parse
+from bascule.metrics.metric import Measured
 from bascule.reports import facts
 from bascule.reports.figures import INK, colours, new_figure, style
 from bascule.reports.page import Block, Data, Drawing, Table
