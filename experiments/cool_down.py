@@ -1,4 +1,4 @@
-"""Does it take the grain from a GAN's faces to let both rates fall in the last quarter?"""
+"""Does learning rate decay in the last quarter remove the grain from a GAN's faces?"""
 
 from bascule.data.faces import Faces
 from bascule.experiments import Alike, Experiment, Higher, Lower, Measure, mean_tv
@@ -9,7 +9,7 @@ from bascule.presets import dcgan64_tiny, dcgan64_tuned
 
 
 def cool_down(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) -> Experiment:
-    """The question at one size."""
+    """The experiment at one size, given by ``plain``."""
     cooled = plain.replace(lr_decay=0.25)
     predictions: list[Prediction] = [
         Lower(HELD_OUT_KID, "cooled", than="steady"),

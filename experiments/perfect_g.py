@@ -13,7 +13,7 @@ FOOLED = (
 )
 little, strong = Uniform(0.0, 0.1), 0.3  # standard deviations, of images in [-1, 1]
 
-# In minutes: G and D begin with weights that come with the package, so there are faces at once.
+# Takes minutes: G and D start from pretrained weights of the package, so G draws faces at once.
 plain = dcgan64_pretrained.replace(data=Faces(n=600), epochs=10, sample_every_epochs=1)
 quick = Experiment(
     question=QUESTION,
@@ -36,7 +36,7 @@ quick = Experiment(
     ),
 )
 
-# The same from noise: every seed is a game of its own.
+# The same from random weights: the seeds are independent runs.
 plain = plain.replace(data=Faces(), start=None, epochs=40, sample_every_epochs=5)
 at_epoch, late = 30, 35
 perfect = PerfectG(at_epoch, little)

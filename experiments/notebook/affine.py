@@ -12,7 +12,7 @@ degrees, zoom = 10.0, (0.9, 1.1)
 
 
 def affine(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) -> Experiment:
-    """The question at one size."""
+    """The experiment at one size, given by ``plain``."""
     late = plain.epochs // 2
 
     def moved(**motion: Any) -> GANRecipe:

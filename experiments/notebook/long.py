@@ -1,4 +1,4 @@
-"""What becomes of a GAN in 5000 epochs: when is it best, and why does it not stay so?"""
+"""How does a GAN develop over 5000 epochs: when is it best, and why does it not stay so?"""
 
 from bascule.core.schedules import Uniform
 from bascule.data.augment import Flip
@@ -10,7 +10,7 @@ from bascule.notebook import smooth_quick, smooth_small
 
 
 def long(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) -> Experiment:
-    """The question at one size, in tenths of the run."""
+    """The experiment at one size; windows are tenths of the run."""
     tenth = plain.epochs // 10
     first, second, last = (0, tenth), (tenth, 2 * tenth), (9 * tenth, 10 * tenth)
     return Experiment(

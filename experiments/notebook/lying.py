@@ -21,7 +21,7 @@ noise = InstanceNoise(sigma)
 def lying(
     plain: GANRecipe, t: int, measure: Measure, quick: Experiment | None = None
 ) -> Experiment:
-    """The question at one size; ``t`` pictures of a batch are lies."""
+    """The experiment at one size; ``t`` images of a batch have wrong labels."""
     late = plain.epochs // 2
     return Experiment(
         question=__doc__,
@@ -48,18 +48,18 @@ def lying(
             "fake history": plain.replace(interventions=FakeHistory()),
         },
         predictions=[
-            # who slows D's lead
+            # which lies slow D's lead
             Lower("lead", "negative", than="plain", from_epoch=late),
             Lower("lead", "positive", than="plain", from_epoch=late),
             Lower("lead", "negative", than="positive", from_epoch=late),
             Lower("lead", "noise", than="plain", from_epoch=late),
             Lower("lead", "negative as published", than="noise", from_epoch=late),
-            # what it buys
+            # effects on quality and diversity
             Higher(KID, "negative", than="plain"),
             Higher(KID, "positive", than="plain"),
             Lower("coverage", "positive", than="plain", from_epoch=late),
             Higher(mean_tv(plain.data.size), "positive", than="plain"),
-            # what the field's own versions claim
+            # claims of published methods
             Lower(KID, "pseudo augmentation (APA)", than="plain"),
             Lower(KID, "negative augmentation (NDA)", than="plain"),
             Lower(KID, "top-k", than="plain"),

@@ -18,7 +18,7 @@ def perfect_g(
     end: int,
     quick: Experiment | None = None,
 ) -> Experiment:
-    """The question at one size. ``sharp``: D with BatchNorm; ``smooth``: with spectral norm."""
+    """The experiment at one size. ``sharp``: D with BatchNorm; ``smooth``: with spectral norm."""
     plain, short = sharp.replace(epochs=end), sharp.replace(epochs=early_end)
     swap = PerfectG(early, sigma)
     settled = early + (early_end - early) // 2
@@ -56,12 +56,12 @@ def perfect_g(
             # fooled at the switch
             Higher("loss_D", "late", than="plain", by=0.1, from_epoch=late, to_epoch=late + 1),
             Higher("loss_D", "early", than="plain", by=0.1, from_epoch=early, to_epoch=early + 1),
-            # and then no more
+            # and later not any more
             Within("D_x", "late", 0.75, 1.0, from_epoch=(late + end) // 2),
             Within("D_Gz", "late", 0.0, 0.25, from_epoch=(late + end) // 2),
             Within("D_x", "early", 0.75, 1.0, from_epoch=settled),
             Within("D_Gz", "early", 0.0, 0.25, from_epoch=settled),
-            # what takes the sign of the noise away, or adds another
+            # arms that hide the noise as a sign of fakes, or add another sign
             Higher("loss_D", "early, every input noised", than="early", from_epoch=settled),
             Higher("loss_D", "early, reals noised more", than="early", from_epoch=settled),
             Alike("D_Gz", "early, other reals", than="early", by=0.05, from_epoch=settled),
@@ -69,7 +69,7 @@ def perfect_g(
             Higher(
                 "D_Gz", "early, doses only", than="plain", from_epoch=settled, to_epoch=early_end
             ),
-            # how steep D may be decides
+            # the slope of D decides
             Higher("D_Gz", "smooth D, early", than="early", by=0.1, from_epoch=settled),
         ],
         checks=[

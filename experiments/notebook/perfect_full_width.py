@@ -14,7 +14,7 @@ sigma = Uniform(0.0, 0.1)
 def full_width(
     base: GANRecipe, early: int, end: int, quick: Experiment | None = None
 ) -> Experiment:
-    """The pair plain and early of perfect.py, with other nets and few epochs."""
+    """The arms plain and early of perfect.py, with other networks and few epochs."""
     plain = base.replace(epochs=end)
     settled = early + (end - early) // 2
     return Experiment(

@@ -1,4 +1,4 @@
-"""Which rates, batch and augmentation should the light DCGAN have for half an hour of CPU?"""
+"""Which learning rates, batch and augmentation suit the light DCGAN for half an hour on a CPU?"""
 
 from bascule.data.faces import Faces
 from bascule.models.dcgan import DCGAN

@@ -33,7 +33,7 @@ SPOILT = (
     HEAD
     + """
 swap = PerfectG(at_epoch=1, of="held_out")
-held = plain.replace(change=swap)
+held = plain.replace(interventions=swap)
 experiment = Experiment("Is D fooled?", "It is.", {"held": held},
                         [Within("D_x", "held", 0, 1)], seeds=(0,),
                         measure=Measure(fakes=40, attributes=False))

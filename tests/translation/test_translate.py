@@ -121,9 +121,9 @@ def test_bad_input_is_one_line(bascule, trained, pictures, tmp_path):
     out = ("-o", str(tmp_path / "out"))
     for words, message in (
         ((name, str(pictures), *out, "--back"), "a ContrastiveRecipe has no way back"),
-        ((name, str(empty), *out), "holds no picture that can be read"),
+        ((name, str(empty), *out), "contains no readable image"),
         ((name, str(tmp_path / "none"), *out), "no such file or folder"),
-        ((name, str(pictures), "-o", str(pictures)), "the pictures are there"),
+        ((name, str(pictures), "-o", str(pictures)), "lies in the input folder"),
         ((name, str(pictures), *out, "--size", "3"), "expected at least 16 pixels"),
         ((name, str(pictures), *out, "--epoch", "7"), "keeps no checkpoint of epoch 7"),
         (("nobody", str(pictures), *out), "unknown run"),
@@ -138,7 +138,7 @@ def test_bad_input_is_one_line(bascule, trained, pictures, tmp_path):
 def test_a_gan_translates_nothing(bascule, tiny, make_run, pictures, tmp_path):
     make_run(tiny, "gan")
     code, _, err = bascule("translate", "gan", str(pictures), "-o", str(tmp_path / "out"))
-    assert code == 2 and "translates nothing: it is a Recipe" in err
+    assert code == 2 and "cannot translate: it is a GANRecipe" in err
 
 
 def test_a_run_of_translation_is_evaluated_and_its_note_says_so(bascule, trained, tmp_path):

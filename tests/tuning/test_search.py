@@ -99,7 +99,7 @@ def test_it_goes_on_where_it_stood_and_no_further_than_asked(small, search):
 def test_another_search_of_that_name_is_refused(small, search):
     search(small, 1)
     other = replace(small, space={"lr_G": SPACE["lr_D"]})
-    with pytest.raises(UserError, match="began with another start, space or goal"):
+    with pytest.raises(UserError, match="has another start, space or goal"):
         search(other, 1)
 
 
@@ -214,15 +214,15 @@ def test_a_start_outside_the_space_is_not_tried(small, tmp_path):
 @pytest.mark.parametrize(
     ("differences", "message"),
     [
-        ({"space": {}}, "needs a field to tune"),
+        ({"space": {}}, "needs at least one field"),
         ({"space": {"lr_X": Between(0.1, 1.0)}}, "unknown field of GANRecipe 'lr_X'"),
         ({"space": {"width": Whole(4, 8)}}, "did you mean model.width?"),
         ({"space": {"lr_D": 0.1}}, "expected Among, Between or Whole"),
-        ({"space": {"epochs": Whole(1, 4)}}, "trials share epochs"),
-        ({"space": {"seed": Whole(1, 4)}}, "trials share seed"),
+        ({"space": {"epochs": Whole(1, 4)}}, "must have the same epochs"),
+        ({"space": {"seed": Whole(1, 4)}}, "must have the same seed"),
         ({"minimise": ("seconds",)}, "expected ('KID',) or ('KID', 'seconds')"),
         ({"minimise": ("FID",)}, "unknown goal 'FID'"),
-        ({"fresh_seeds": (0, 1)}, "expected others than seed=0"),
+        ({"fresh_seeds": (0, 1)}, "expected seeds other than seed=0"),
         ({"looks": 5}, "expected 1 to 4 looks"),
         ({"fakes": 5}, "at least 6 fakes"),
     ],
