@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from bascule import jobs, worker
 from bascule.core.user_code import load_file
 from bascule.data.faces import Faces
-from bascule.experiments import Measure, jobs, worker
-from bascule.experiments.jobs import MeasureRun, TrainRun
+from bascule.experiments import Measure
+from bascule.jobs import MeasureRun, TrainRun
 from bascule.runs.codec import encode
 from bascule.runs.evaluations import evaluations
 from bascule.runs.execute import execute
@@ -46,7 +47,7 @@ def told_after_the_first_step(self, state, seconds):
     print(*(name for name in {names} if name in sys.modules), "end", flush=True)
     os._exit(0)
 
-Lines.step_done = told_after_the_first_step
+Lines.on_step_end = told_after_the_first_step
 worker.main([{path!r}])
 """
 
@@ -64,7 +65,7 @@ def test_without_the_compiler_steps_are_bit_for_bit_the_same(request, recipe, pr
     recipe = request.getfixturevalue(recipe)
     ways = [
         "",
-        "from bascule.training import hardware as machine; machine.leave_compiler_unloaded()",
+        "from bascule.training import hardware; hardware.leave_compiler_unloaded()",
     ]
     one, other = (printed_elsewhere(TRAINED.format(way=way, recipe=encode(recipe))) for way in ways)
     assert one[1:] == other[1:] and (one[0], other[0]) == ("True", "False")

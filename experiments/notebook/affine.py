@@ -1,5 +1,7 @@
 """Do turned and zoomed reals help a GAN with few faces, and what do their corners do to D?"""
 
+from typing import Any
+
 from bascule.data.augment import Affine, Flip
 from bascule.experiments import KID, Experiment, Higher, Lower, Measure
 from bascule.gan.recipe import GANRecipe
@@ -13,7 +15,7 @@ def affine(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) 
     """The question at one size."""
     late = plain.epochs // 2
 
-    def moved(**motion) -> GANRecipe:
+    def moved(**motion: Any) -> GANRecipe:
         return plain.replace(augment=[Flip(), Affine(**motion)])
 
     return Experiment(

@@ -1,9 +1,9 @@
-"""``python -m bascule.worker JOB.json``: do one job in this process.
+"""``python -m bascule.worker JOB.json``: run one job in this process.
 
-Launchers start it on this machine or on a cluster. While it trains it prints a JSON line a few
-times a second: ``{"epoch": ..., "images_per_s": ..., "scalars": {...}}``. What goes wrong for a
-reason outside the program is one line on standard error. Exit codes: 0 done, 2 refused, 130
-interrupted. It stops when the process that started it is gone.
+Launchers start it on this machine or on a cluster. During training it prints a JSON line a few
+times per second: ``{"epoch": ..., "images_per_s": ..., "scalars": {...}}``. A user error is one
+line on standard error. Exit codes: 0 done, 2 user error, 130 interrupted. It stops when its parent
+process has ended.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bascule import jobs
 from bascule.core.errors import UserError, lacks_memory, of_system
-from bascule.experiments import jobs
-from bascule.experiments.jobs import Job, MeasureRun, PlayTrials, TrainRun
+from bascule.jobs import Job, MeasureRun, PlayTrials, TrainRun
 from bascule.runs.store import Store
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do the job in the file that is named; returns the exit code."""
+    """Run the job in the named file; returns the exit code."""
     try:
         return _done(sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (MemoryError, RuntimeError) as error:
         if not lacks_memory(error):
             raise
-        return _refused(UserError(f"not enough memory ({error}): give smaller numbers"))
+        return _refused(UserError(f"not enough memory ({error}): try a smaller batch"))
 
 
 def _done(arguments: Sequence[str]) -> int:
@@ -52,13 +52,13 @@ def _done(arguments: Sequence[str]) -> int:
 
 
 def _refused(refusal: UserError) -> int:
-    with suppress(OSError):  # standard error may be full or closed, too
+    with suppress(OSError):  # standard error may be full or closed
         print(f"bascule: {' '.join(str(refusal).split())}", file=sys.stderr, flush=True)
     return 2
 
 
 def do(job: Job) -> int:
-    """Do a job; returns the exit code. Each kind loads only what it needs."""
+    """Run a job; returns the exit code. Each kind of job imports only what it needs."""
     if isinstance(job, TrainRun):
         return _train(job)
     return _measure(job) if isinstance(job, MeasureRun) else _play_trials(job)
@@ -72,7 +72,7 @@ def _train(job: TrainRun) -> int:
     parent = os.getppid()
     store = Store(Path(job.runs))
     run = store.find(job.run)
-    if not getattr(run.recipe, "compile", False):  # some kinds cannot be compiled
+    if not getattr(run.recipe, "compile", False):  # some kinds of recipe have no such field
         leave_compiler_unloaded()
     images = run.recipe.data.load()
     lines = Lines(run.recipe, len(images.indices("train")) // run.recipe.batch)
@@ -89,9 +89,9 @@ def _train(job: TrainRun) -> int:
 
 
 def _callbacks(job: TrainRun) -> list[Callback]:
-    """The user's."""
+    """The user's callbacks."""
     if not job.callbacks:
-        return []  # most have none, and what reads their names takes seconds to load
+        return []  # most jobs have none, and the module that parses names takes seconds to load
     from bascule.runs.own import callback_named
 
     return [callback_named(words) for words in job.callbacks]
@@ -114,7 +114,7 @@ def _measure(job: MeasureRun) -> int:
 
 
 def _end_with(parent: int) -> None:
-    """End this process when its parent is gone; what is measured so far is kept."""
+    """End this process when its parent has ended; finished measurements are kept."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(INTERRUPTED)

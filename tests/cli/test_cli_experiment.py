@@ -119,7 +119,7 @@ def findings(note: Path) -> str:
 
 def test_what_is_missing_is_told_and_never_trained(bascule, folder):
     code, _, err = bascule("report", "small/a-noise")
-    assert code == 2 and "plain, seed 0: not begun yet" in err
+    assert code == 2 and "plain, seed 0: not started yet" in err
     assert not list(Path("runs").glob("2*"))
     code, _, err = bascule("pack", "small/a-noise", "-o", "x.tar.xz")
     assert code == 2 and "there is nothing to pack" in err

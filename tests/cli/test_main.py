@@ -84,7 +84,7 @@ def test_run_writes_a_note_with_a_verdict(bascule, tmp_path):
     assert word == "supported: all 1 predictions are supported"
     note = next(Path("runs/notes").glob("*/note.html")).read_text("utf-8")
     assert "新しい仮説" in note and "Où va D ?" in note and "supported" in note
-    brought = [r for r in Store(Path("runs")).runs() if (r.folder / "experiment.py").exists()]
+    brought = [r for r in Store(Path("runs")).runs() if (r.folder / "code").is_dir()]
     assert len(brought) == 2  # the arm with the file's own class, on two seeds
 
     code, out, _ = bascule("run", "où_va_d.py", "--seeds", "0", "--arm", "plain", "--note", "one")

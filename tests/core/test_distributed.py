@@ -105,7 +105,7 @@ def test_a_shared_run_stops_and_goes_on_exactly(tmp_path):
             assert torch.equal(mine[player][weight], value), weight
     assert len(run.diagnostics()) > 0
     assert json.loads((run.folder / "run.json").read_text())["processes"] == 2
-    with pytest.raises(UserError, match="began on 2 processes and would go on on 1"):
+    with pytest.raises(UserError, match="was started on 2 processes and cannot resume on 1"):
         check_process_group(run, None)
 
 

@@ -43,7 +43,7 @@ def test_a_file_with_its_own_intervention(tmp_path):
     whole, quick = load(path), load(path, quick=True)
     assert (whole.name, quick.name) == ("my-question", "my-question-quick")
     assert quick.question == "Où ?"
-    assert [c.__name__ for c in quick.brought] == ["Darker"]
+    assert [c.__name__ for c in quick.user_classes] == ["Darker"]
     darker = quick.with_settings({"change": "Darker(by=0.3)", "model.width": "8"})
     assert darker.arms["a"].change[0].by == 0.3
     assert darker.arms["a"].model.width == 8

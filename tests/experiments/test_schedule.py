@@ -145,7 +145,7 @@ def test_runs_are_found_and_never_made(experiment, store, make_run, tiny):
     assert told == {
         "plain": ("finished", ""),
         "noised": ("failed", "not finished yet"),
-        "swap": ("failed", "not begun yet"),
+        "swap": ("failed", "not started yet"),
     }
     assert len(store.runs()) == before
 

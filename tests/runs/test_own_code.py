@@ -179,7 +179,7 @@ def test_a_subclass_of_the_packages_name_is_never_taken_for_it(tmp_path, store, 
     assert type(Run(plain.folder).playable.model) is DCGAN
     shown = Run(run.folder).recipe
     assert isinstance(shown.model, Foreign) and shown.replace(seed=3).z_dim == 8
-    with pytest.raises(UserError, match="DCGAN names several classes: say"):
+    with pytest.raises(UserError, match="DCGAN names several classes: write"):
         codec.parse("DCGAN(4)", [load_file(path).DCGAN])
     assert type(codec.parse(f"{path}:DCGAN(4)")) is load_file(path).DCGAN
     assert type(codec.parse("bascule.models.dcgan:DCGAN(4)")) is DCGAN

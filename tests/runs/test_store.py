@@ -19,7 +19,7 @@ from bascule.core import trust
 from bascule.core.context import StepContext
 from bascule.core.errors import UserError
 from bascule.core.schedules import Uniform
-from bascule.core.user_code import brought_classes
+from bascule.core.user_code import classes_in_file
 from bascule.interventions import NoiseOnReals, PerfectG
 from bascule.interventions.foreign import Foreign
 from bascule.runs import codec
@@ -442,7 +442,7 @@ def test_a_killed_run_is_interrupted_and_can_be_taken_up(tiny, store):
 
 
 def dim(file):
-    (cls,) = brought_classes(file)
+    (cls,) = classes_in_file(file)
     return cls
 
 

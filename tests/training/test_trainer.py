@@ -92,3 +92,9 @@ def test_only_a_recipe_is_one():
     assert as_recipe(GANRecipe(), "no") == GANRecipe()
     with pytest.raises(UserError, match="no recipe here"):
         as_recipe({"epochs": 3}, "no recipe here")
+
+
+def test_the_older_name_of_replace_says_the_new_one():
+    with pytest.raises(AttributeError, match="'but': it is called replace\\(\\) now"):
+        GANRecipe().but(epochs=3)
+    assert not hasattr(GANRecipe(), "no_such_thing")

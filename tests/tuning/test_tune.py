@@ -90,7 +90,7 @@ def test_a_search_from_file_to_preset_and_note(file, bascule):
     assert "its worker died (exit code -9)" in note
     assert "## Worth it?" in note and "KID afresh" in note
     preset = file.parent / "runs" / "tuning" / "deadly" / "best.json"
-    assert json.loads(preset.read_text("utf-8"))["is"] == "Recipe"
+    assert json.loads(preset.read_text("utf-8"))["is"] == "bascule.gan.recipe:GANRecipe"
     code, out, err = bascule("train", str(preset), "--set", "epochs=1", "change=[]")
     assert code == 0, err
 

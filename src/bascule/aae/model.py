@@ -79,7 +79,8 @@ class Encoder(nn.Module):
         self.z_dim = z_dim
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x).reshape(x.shape[0], self.z_dim)  # fails if x is larger
+        z: Tensor = self.layers(x)
+        return z.reshape(x.shape[0], self.z_dim)  # fails if x is larger
 
 
 def _perceptron(z_dim: int, hidden: int) -> list[nn.Module]:

@@ -35,8 +35,8 @@ from bascule.attributes.renders import FRESH, LEARNT_FROM, draw
 from bascule.core.context import generator
 from bascule.core.errors import UserError, unknown
 from bascule.core.fields import check_fields
-from bascule.data import cache
 from bascule.data.images import ImageSet, Progress
+from bascule.data.places import root
 from bascule.data.styles import OPTIONS
 
 TRUSTED = 0.95  # an attribute is used only with this accuracy, plain and balanced
@@ -167,7 +167,7 @@ def _place(style: str, size: int, budget: Budget) -> Path:
         "packages": {p: version(p) for p in ("dicebear-core", "dicebear-styles", "resvg-py")},
     }
     digest = hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()[:12]
-    return cache.root() / "attributes" / f"{style}-{size}px-{digest}.pt"
+    return root() / "attributes" / f"{style}-{size}px-{digest}.pt"
 
 
 def _plain(made: AttributeClassifier) -> dict[str, Any]:

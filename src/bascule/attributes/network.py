@@ -54,7 +54,8 @@ class Reader(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         x = x.contiguous(memory_format=torch.channels_last)
-        return self.layers(x).split(self.categories, 1)
+        logits: tuple[Tensor, ...] = self.layers(x).split(self.categories, 1)
+        return logits
 
 
 def seen(pixels: Tensor) -> Tensor:

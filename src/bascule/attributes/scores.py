@@ -23,7 +23,7 @@ from bascule.metrics.categories import (
     total_variation,
 )
 from bascule.metrics.least import Sizes
-from bascule.metrics.measured import Measured
+from bascule.metrics.metric import Measured
 
 LEAST_IMAGES = 50
 LEAST = Sizes(fakes=LEAST_IMAGES, held_out=0, train=LEAST_IMAGES)  # floors use fresh renders

@@ -11,9 +11,9 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
 
 from bascule import __version__
+from bascule.cli.verbs import Parser
 from bascule.core.errors import UserError, lacks_memory, of_system
 from bascule.core.processes import processes, rank
 
@@ -22,33 +22,6 @@ TRUSTING = (  # verbs that may execute code of a run or a recipe
     *("evaluate", "generate", "draw", "translate", "export", "sdpc"),
 )
 SHARED = ("train", "resume", "fork")  # verbs that torchrun may start
-
-
-class _Parser(argparse.ArgumentParser):
-    """A ``help`` may be a function, asked when help is shown: what it tells may be slow to load."""
-
-    def add_argument(self, *names: Any, **words: Any) -> argparse.Action:
-        told = words.get("help")
-        if not callable(told):
-            return super().add_argument(*names, **words)
-        action = super().add_argument(*names, **{**words, "help": ""})
-        action.help = told
-        return action
-
-    def format_help(self) -> str:
-        for action in self._actions:
-            if callable(action.help):
-                action.help = action.help()
-        return super().format_help()
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
-
-    def _print_message(self, message: str, file: Any = None) -> None:
-        if file is sys.stdout:
-            print(message, end="")  # argparse would be silent where that fails
-        else:
-            super()._print_message(message, file)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -70,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     from bascule.translation import cli as translate
     from bascule.tuning import cli as tune
 
-    top = _Parser(
+    top = Parser(
         prog="bascule",
         description="Change one rule of the adversarial game, and read an honest verdict.",
     )
@@ -149,7 +122,8 @@ def _done(arguments: list[str] | None) -> int:
         trust.allow()
     if processes() > 1 and args.verb not in SHARED:
         raise UserError(f"torchrun with `bascule {args.verb}`: expected {', '.join(SHARED)}")
-    return args.do(args)
+    code: int = args.do(args)
+    return code
 
 
 def _refused(refusal: UserError) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bascule.cli.numbers import whole
+from bascule.cli.verbs import Verbs
 from bascule.core.errors import UserError
 from bascule.data.places import imported_sets, place
 from bascule.data.styles import OPTIONS
@@ -24,7 +25,7 @@ SHOWN_VALUES = 6
 SHOWN_CORRUPT = 10
 
 
-def add(verbs: argparse._SubParsersAction) -> None:
+def add(verbs: Verbs) -> None:
     """Add the verb ``data``; each sub-verb sets ``do``, a function (args) -> exit code."""
     data = verbs.add_parser("data", help="import, list, show and fetch image sets")
     subs = data.add_subparsers(dest="data_verb", required=True, metavar="VERB")

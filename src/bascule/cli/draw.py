@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bascule.cli.numbers import a_seed, an_epoch, real, whole
+from bascule.cli.verbs import Verbs
 from bascule.core import atomic
 from bascule.core.errors import UserError
 from bascule.runs.store import Run, Store
@@ -22,7 +23,7 @@ KINDS = ("slerp", "linear")  # those of bascule.latents.paths
 Do = Callable[[argparse.Namespace], int]
 
 
-def add(verbs: argparse._SubParsersAction) -> None:
+def add(verbs: Verbs) -> None:
     """Add the verbs of this file to the command line."""
     draw = verbs.add_parser("draw", help="with a run's G: film, walk, truncated, invert")
     parts = draw.add_subparsers(dest="part", required=True, metavar="VERB")
@@ -65,7 +66,11 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
 
 def _part(
-    parts: argparse._SubParsersAction, name: str, told: str, do: Do, file: str
+    parts: Verbs,
+    name: str,
+    told: str,
+    do: Do,
+    file: str,
 ) -> argparse.ArgumentParser:
     part = parts.add_parser(name, help=told)
     part.add_argument("run", help="a run's id, a part of it, or its folder")

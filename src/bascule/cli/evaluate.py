@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bascule.cli.numbers import a_seed, an_epoch, real, whole
 from bascule.cli.train import load_images, named_data
+from bascule.cli.verbs import Verbs
 from bascule.core.errors import UserError
 from bascule.runs.store import Run, Store, slug
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 OUTPUT = "default: the run; for a folder of pictures, evaluations/ beside the runs"
 
 
-def add(verbs: argparse._SubParsersAction) -> None:
+def add(verbs: Verbs) -> None:
     """Add the verbs of this file to the command line."""
     evaluate = verbs.add_parser(
         "evaluate", help="measure a run, or a folder of pictures: every number beside its floor"

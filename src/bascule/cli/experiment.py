@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from bascule.cli.numbers import a_seed, whole
 from bascule.cli.train import add_settings, add_tensorboard, load, settings
+from bascule.cli.verbs import Verbs
 from bascule.core.errors import UserError
 from bascule.runs.store import Run, Store, slug
 
@@ -28,7 +29,7 @@ ELSEWHERE = "give --note DIR for another place"
 FORCE = f"give --force to replace it, or {ELSEWHERE.removeprefix('give ')}"
 
 
-def add(verbs: argparse._SubParsersAction) -> None:
+def add(verbs: Verbs) -> None:
     """Add the verbs of this file to the command line."""
     run = verbs.add_parser("run", help="run an experiment and write its lab note")
     _experiment(run)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bascule.cli.numbers import a_seed, an_epoch, whole
+from bascule.cli.verbs import Verbs
 from bascule.core import atomic
 from bascule.core.errors import UserError
 from bascule.runs.store import Store
@@ -18,7 +19,7 @@ MOST = 10_000_000
 CREDIT = "CREDIT.txt"
 
 
-def add(verbs: argparse._SubParsersAction) -> None:
+def add(verbs: Verbs) -> None:
     """Add the verb of this file to the command line."""
     verb = verbs.add_parser("generate", help="pictures of a run's G, as PNG files in a folder")
     verb.add_argument("run", help="a run's id, a part of it, or its folder")

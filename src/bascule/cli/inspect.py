@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from bascule.cli.verbs import Verbs
 from bascule.core.errors import UserError
 from bascule.runs.store import Run, Store, slug
 
@@ -16,7 +17,7 @@ COLUMNS = ("epochs", *SCALARS, "images/s", "fork of")
 LATER = ("loss_G", "loss_D", "images/s", "fork of", "D_Gz", "D_x")  # the first to be left out
 
 
-def add(verbs: argparse._SubParsersAction) -> None:
+def add(verbs: Verbs) -> None:
     """Add the verbs of this file to the command line."""
     listing = verbs.add_parser("list", help="list the runs")
     listing.set_defaults(do=do_list)

@@ -13,8 +13,10 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from bascule.cli.verbs import Verbs
 
-def add(verbs: argparse._SubParsersAction) -> None:
+
+def add(verbs: Verbs) -> None:
     """Add the verbs of this file to the command line."""
     presets = verbs.add_parser("presets", help="what `train` knows by name")
     presets.set_defaults(do=do_presets)

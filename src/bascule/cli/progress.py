@@ -56,7 +56,7 @@ def left(task: Task) -> float | None:
 
     The task's field ``begun``: how much of it was done when its clock started.
     """
-    done = task.completed - task.fields.get("begun", 0.0)
+    done: float = task.completed - task.fields.get("begun", 0.0)
     if task.total is None or task.elapsed is None or done <= 0 or task.elapsed < FIRST_S:
         return None
     return task.elapsed * max(task.total - task.completed, 0.0) / done

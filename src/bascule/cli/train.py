@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bascule.cli.numbers import an_epoch
+from bascule.cli.verbs import Verbs
 from bascule.core.errors import UserError, unknown
 from bascule.core.processes import processes
 from bascule.core.reading import read_json
@@ -36,7 +37,7 @@ def trained() -> dict[str, Recipe]:
     }
 
 
-def add(verbs: argparse._SubParsersAction) -> None:
+def add(verbs: Verbs) -> None:
     """Add the verbs of this file to the command line."""
     train = verbs.add_parser("train", help="train one preset")
     train.add_argument(

@@ -52,7 +52,8 @@ class ProcessGroup:
         self.plays = True
         try:
             shares = [_Share.apply(x, self) for x in whole]
-            return _Gather.apply(player(*shares).float(), self)
+            gathered: Tensor = _Gather.apply(player(*shares).float(), self)
+            return gathered
         finally:
             self.plays = False
 
@@ -181,4 +182,5 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        return _Sum.apply(grad)
+        total: Tensor = _Sum.apply(grad)
+        return total

@@ -28,7 +28,7 @@ class Open(ABC):  # noqa: B024 (a kind without needs is recognised by inheritanc
     needs: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
-    def __subclasshook__(cls, other: type) -> bool:
+    def __subclasshook__(cls, other: type) -> Any:  # a bool or NotImplemented
         if "needs" not in vars(cls) or not cls.needs or _is_ours(other):
             return NotImplemented
         known = {name for base in other.__mro__[:-1] for name in _names_in(base)}
@@ -125,7 +125,7 @@ def _said(name: str, value: Any) -> str:
 class _Kind(NamedTuple):
     hint: Any
     is_tuple: bool
-    adapter: TypeAdapter | None  # None: the value is an instance of a dataclass
+    adapter: TypeAdapter[Any] | None  # None: the value is an instance of a dataclass
 
 
 @cache
@@ -137,7 +137,7 @@ def _kind(cls: type, name: str) -> _Kind:
 
 
 @cache
-def _adapter(hint: Any, told: str) -> TypeAdapter:
+def _adapter(hint: Any, told: str) -> TypeAdapter[Any]:
     """``told``: the text of the hint. Unions in another order are equal but give other errors."""
     config = ConfigDict(arbitrary_types_allowed=True, strict=True, allow_inf_nan=False)
     return TypeAdapter(hint, config=config)

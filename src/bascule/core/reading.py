@@ -21,7 +21,7 @@ def read_bytes(path: Path, most: int) -> bytes:
     if it is not a regular file or is larger.
     """
     with open_regular(path, most) as file:
-        found = file.read(most + 1)
+        found: bytes = file.read(most + 1)
     if len(found) > most:  # it grew, or the system did not report its size
         raise ValueError(f"more than {most:,} bytes")
     return found

@@ -221,7 +221,7 @@ def load_named(text: str) -> Any:
     return code_at(path.parent).find(f"{path.name}:{name}")
 
 
-def brought_classes(path: Path) -> tuple[type, ...]:
+def classes_in_file(path: Path) -> tuple[type, ...]:
     """The user's dataclasses that the file at ``path`` defines or imports; none without a file."""
     return classes_of(load_file(path)) if path.exists() else ()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bascule.core.errors import UserError
-from bascule.data.imported import Progress, Report, import_images
+from bascule.data.images import Progress
+from bascule.data.imported import Report, import_images
 
 KAGGLE_SET = "kostastokis/simpsons-faces"
 LICENCE = (

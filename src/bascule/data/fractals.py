@@ -179,4 +179,5 @@ def coloured(shares: np.ndarray) -> np.ndarray:
     """``shares`` (B, H, W) in [0, 1] in the colours of the map: uint8 RGB (B, 3, H, W)."""
     stops = np.linspace(0.0, 1.0, len(COLOURS))
     channels = [np.interp(shares, stops, COLOURS[:, k]) for k in range(3)]
-    return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+    pixels: np.ndarray = np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+    return pixels

@@ -175,7 +175,8 @@ def _picture(name: str, position: int, item: Any) -> np.ndarray:
     if item.dtype != torch.uint8 and not item.is_floating_point():
         raise UserError(f"dataset {name!r}: image {position} is {item.dtype}; use uint8 or float")
     item = item if item.dtype == torch.uint8 else item.float()
-    return item.detach().cpu().expand(3, -1, -1).numpy()
+    pixels: np.ndarray = item.detach().cpu().expand(3, -1, -1).numpy()
+    return pixels
 
 
 def _as_uint8(name: str, pictures: np.ndarray) -> np.ndarray:

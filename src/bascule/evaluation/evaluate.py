@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from bascule.attributes import scores as attributes
-from bascule.attributes.classifier import AttributeClassifier
+from bascule.attributes.reading import AttributeClassifier
 from bascule.attributes.scores import AttributeScores, attribute_scores
 from bascule.core.errors import UserError
 from bascule.core.user_code import code_of
@@ -27,13 +27,12 @@ from bascule.metrics.least import Sizes, too_few
 from bascule.metrics.measured import (
     METRICS,
     ON_HELD_OUT,
-    Measured,
     against_held_out,
     least,
     measure,
     take,
 )
-from bascule.metrics.metric import Metric
+from bascule.metrics.metric import Measured, Metric
 from bascule.metrics.quantity import Better
 from bascule.metrics.support import birthday, near_duplicate_threshold
 

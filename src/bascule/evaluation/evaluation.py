@@ -13,8 +13,8 @@ from math import isfinite, nan
 from typing import Any
 
 from bascule.core.errors import UserError
-from bascule.metrics.measured import Measured
 from bascule.metrics.measurement import Measurement, parse
+from bascule.metrics.metric import Measured
 from bascule.metrics.quantity import Better
 
 VERSION = 1  # of the metric code; raise it when a number would change

@@ -9,7 +9,7 @@ from bascule.core.errors import UserError
 from bascule.data.images import ImageSet
 from bascule.features.pyramid import COARSEST, Descriptors, descriptors, normalised
 from bascule.metrics.least import Sizes
-from bascule.metrics.measured import FEW, Measured
+from bascule.metrics.metric import FEW, Measured
 from bascule.metrics.sliced import sliced_wasserstein
 
 PATCHES = 64  # per image

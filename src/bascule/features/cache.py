@@ -15,8 +15,8 @@ import numpy as np
 
 from bascule.core import atomic
 from bascule.core.errors import UserError
-from bascule.data import cache
 from bascule.data.images import ImageSet, Progress
+from bascule.data.places import root
 from bascule.features.extractor import Extractor
 
 
@@ -45,7 +45,7 @@ def place_of(images: ImageSet, extractor: Extractor) -> Path:
     """The file of the features: ``features/<digest of the pixels>/<name>-<hash>.npy``."""
     slug = re.sub(r"[^a-z0-9]+", "-", extractor.name.lower()).strip("-")
     identity = hashlib.sha256(f"{extractor.spec};float32".encode()).hexdigest()[:12]
-    return cache.root() / "features" / images.digest[:16] / f"{slug}-{identity}.npy"
+    return root() / "features" / images.digest[:16] / f"{slug}-{identity}.npy"
 
 
 def _read(place: Path, n: int) -> np.ndarray | None:

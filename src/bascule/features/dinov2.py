@@ -61,7 +61,8 @@ class DINOv2:
         return in_batches(self, images, self._of_batch, BATCH, progress)
 
     def _of_batch(self, images: Tensor) -> Tensor:
-        return self.net.forward_features(resize.imagenet(images, SIDE))[:, 0]
+        features: Tensor = self.net.forward_features(resize.imagenet(images, SIDE))[:, 0]
+        return features
 
 
 def _timm() -> tuple[Any, Any]:

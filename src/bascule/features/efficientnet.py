@@ -62,7 +62,8 @@ class EfficientNetLite0:
 
     def _of_batch(self, images: Tensor) -> Tensor:
         x = resize.imagenet(images, self.side).contiguous(memory_format=torch.channels_last)
-        return self.net.extract_features(x).mean((2, 3))
+        features: Tensor = self.net.extract_features(x).mean((2, 3))
+        return features
 
 
 def _weights_path() -> Path:
@@ -74,7 +75,7 @@ def classifier(side: int, path: Path) -> nn.Module:
     """The package's own classifier for images of ``side`` px, with the weights in ``path``."""
     package = importlib.import_module("efficientnet_lite_pytorch")
     # The side decides how TensorFlow's "same" padding is split between left and right.
-    net = package.EfficientNet.from_name("efficientnet-lite0", image_size=side)
+    net: nn.Module = package.EfficientNet.from_name("efficientnet-lite0", image_size=side)
     weights.load(net, weights.read(path), "efficientnet-lite0", path)
     return net
 

@@ -61,7 +61,8 @@ class InceptionV3:
         return in_batches(self, images, self._of_batch, BATCH, progress)
 
     def _of_batch(self, images: Tensor) -> Tensor:
-        return self.net(images)[0]
+        features: Tensor = self.net(images)[0]
+        return features
 
 
 def _torch_fidelity() -> Any:

@@ -25,6 +25,7 @@ class Foreign(Placeholder, Intervention):
 
     written: ClassVar[str]
     facts: ClassVar[Mapping[str, Any]] = {}
+    _members: ClassVar[tuple[str, ...]] = ()  # facts that take the place of members of a base class
 
     def first_epoch(self) -> int:
         """The fact ``first_epoch``; else the field ``at_epoch`` or ``from_epoch``; else 0."""
@@ -48,14 +49,20 @@ class Foreign(Placeholder, Intervention):
         )
 
 
-def foreign(written: str, fields: Mapping[str, Any], facts: Mapping[str, Any] = {}) -> Foreign:
+def foreign(
+    written: str,
+    fields: Mapping[str, Any],
+    facts: Mapping[str, Any] = {},
+    base: type[Foreign] = Foreign,
+) -> Foreign:
     """The placeholder of a value. ``written``: its class, ``"my_nets.py:G"`` or ``"G"``.
 
     Raises :class:`UserError` if ``written`` is not the name of a class.
     """
     try:
         told = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in facts.items())
-        return _class(written, tuple(fields), told)(**fields)
+        kind: Any = base  # to mypy, a class of dataclasses is not hashable
+        return _class(written, tuple(fields), told, kind)(**fields)
     except (TypeError, ValueError) as error:
         raise UserError(
             f"{str(written)[:80]!r} is not the class of a value: {error}; expected a name such as "
@@ -65,17 +72,19 @@ def foreign(written: str, fields: Mapping[str, Any], facts: Mapping[str, Any] = 
 
 @cache
 def _class(
-    written: str, fields: tuple[str, ...], facts: tuple[tuple[str, Any], ...]
+    written: str, fields: tuple[str, ...], facts: tuple[tuple[str, Any], ...], base: type[Foreign]
 ) -> type[Foreign]:
-    known = [field for field in fields if hasattr(Foreign, field) or field == "names"]
-    if known:
-        raise ValueError(f"it cannot have the field {known[0]!r}")
+    for field in fields:
+        if hasattr(Foreign, field) or callable(getattr(base, field, None)) or field == "names":
+            raise ValueError(f"it cannot have the field {field!r}")
     name = written.rpartition(":")[2].rpartition(".")[2]
     if not name.isidentifier():
         raise ValueError("its name is not an identifier")
-    made: Any = make_dataclass(
-        name, [(field, Any) for field in fields], bases=(Foreign,), frozen=True
-    )
+    # A default hides a property of that name; every field is given.
+    given = [(field, Any, None) for field in fields]
+    members = {n: fact for n, fact in facts if n in base._members and n not in fields}
+    made: Any = make_dataclass(name, given, bases=(base,), namespace=members, frozen=True)
     made.__module__ = __name__
     made.written, made.facts = written, dict(facts)
-    return made
+    kind: type[Foreign] = made
+    return kind

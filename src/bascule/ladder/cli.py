@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bascule.cli.experiment import add_jobs, check_seeds, interrupted, may_replace, say, train_all
 from bascule.cli.numbers import a_seed, real, whole
 from bascule.cli.train import load, named_data
+from bascule.cli.verbs import Verbs
 from bascule.core.errors import UserError, unknown
 from bascule.runs.store import Store, slug
 
@@ -27,7 +28,7 @@ def default() -> list[str]:
     return ["dcgan-w9-light", *light]
 
 
-def add(verbs: argparse._SubParsersAction) -> None:
+def add(verbs: Verbs) -> None:
     """Add the verb of this file to the command line."""
     verb = verbs.add_parser("ladder", help="compare presets at equal minutes on one image set")
     verb.add_argument(

@@ -19,5 +19,5 @@ def truncated(n: int, z_dim: int, threshold: float, rng: torch.Generator) -> Ten
         raise UserError(f"threshold={threshold:g}: expected a number > 0")
     most = torch.special.ndtr(torch.tensor(threshold, dtype=torch.float64))
     u = torch.rand(n, z_dim, generator=rng, dtype=torch.float64)
-    z = torch.special.ndtri(1 - most + (2 * most - 1) * u)
+    z: Tensor = torch.special.ndtri(1 - most + (2 * most - 1) * u)
     return z.clamp(-threshold, threshold).float()

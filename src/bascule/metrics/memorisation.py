@@ -127,10 +127,12 @@ def _axes(centred: np.ndarray) -> np.ndarray:
     n, d = centred.shape
     keep = min(COMPONENTS, d, n - 1)
     if d <= n:
-        return eigh(centred.T @ centred, subset_by_index=(d - keep, d - 1))[1]
+        axes: np.ndarray = eigh(centred.T @ centred, subset_by_index=(d - keep, d - 1))[1]
+        return axes
     values, left = eigh(centred @ centred.T, subset_by_index=(n - keep, n - 1))
     values = np.maximum(values, np.finfo(float).tiny)
-    return centred.T @ (left / np.sqrt(values))
+    axes = centred.T @ (left / np.sqrt(values))
+    return axes
 
 
 def _spread_out(x: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -73,7 +73,8 @@ class Reference:
 
     def alike(self, n: int) -> np.ndarray:
         """``n`` training reals, the same for every sample of that size."""
-        return self.train[self._order[:n]]
+        reals: np.ndarray = self.train[self._order[:n]]
+        return reals
 
     def once(self, compute: Callable[[Reference], Computed]) -> Computed:
         """``compute(reference)``, cached for all samples and metrics."""

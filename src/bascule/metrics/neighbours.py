@@ -43,7 +43,8 @@ def squared_blocks(
 
 
 def _squares(x: np.ndarray) -> np.ndarray:
-    return np.einsum("ij,ij->i", x, x)
+    squares: np.ndarray = np.einsum("ij,ij->i", x, x)
+    return squares
 
 
 def nearest(x: np.ndarray, y: np.ndarray, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -96,5 +97,6 @@ def _nearest(x: np.ndarray, y: np.ndarray, k: int, alone: bool) -> tuple[np.ndar
 
 def _smallest(squared: np.ndarray, k: int) -> np.ndarray:
     if k == 1:
-        return squared.argmin(1)[:, None]
+        nearest: np.ndarray = squared.argmin(1)
+        return nearest[:, None]
     return np.argpartition(squared, k - 1, axis=1)[:, :k]

@@ -77,7 +77,8 @@ def _null(n: int) -> np.ndarray:
     """The peaks of white noise of ``n`` points, (NULL_DRAWS,)."""
     rng = np.random.default_rng(address("null of oscillation", n))
     power, _ = _whitened_spectrum(_without_line(rng.standard_normal((NULL_DRAWS, n))))
-    return power.max(axis=1)
+    peaks: np.ndarray = power.max(axis=1)
+    return peaks
 
 
 def _whitened_spectrum(level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -96,7 +97,8 @@ def _without_line(x: np.ndarray) -> np.ndarray:
     """Series (B, N) minus the straight line that fits each best."""
     t = np.linspace(-1.0, 1.0, x.shape[1])
     line, _ = np.linalg.qr(np.stack([np.ones_like(t), t], axis=1))
-    return x - (x @ line) @ line.T
+    rest: np.ndarray = x - (x @ line) @ line.T
+    return rest
 
 
 def _swing(x: np.ndarray, frequency: float) -> float:

@@ -19,7 +19,8 @@ from bascule.metrics.ssim import ssim
 def pixel_error(made: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Mean absolute difference of pixels, (N,), as a share of the range: 0 equal, 1 opposite."""
     _check(made, truth)
-    return np.abs(made.astype(np.int16) - truth).mean((1, 2, 3)) / 255
+    error: np.ndarray = np.abs(made.astype(np.int16) - truth).mean((1, 2, 3)) / 255
+    return error
 
 
 def likeness(made: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -54,7 +55,8 @@ def matched(read: np.ndarray, truth: np.ndarray) -> np.ndarray:
     table = np.zeros((len(values), len(values)), np.int64)
     np.add.at(table, (ours, theirs), 1)
     name = linear_sum_assignment(table, maximize=True)[1]
-    return name[ours] == theirs
+    agree: np.ndarray = name[ours] == theirs
+    return agree
 
 
 def shared_information(read: np.ndarray, truth: np.ndarray) -> float:

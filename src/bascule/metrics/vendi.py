@@ -69,7 +69,8 @@ def _entropy(shares: np.ndarray) -> float:
 
 
 def _mean(reference: Reference) -> np.ndarray:
-    return reference.train.mean(0)
+    mean: np.ndarray = reference.train.mean(0)
+    return mean
 
 
 class Vendi(Metric):

@@ -212,10 +212,11 @@ class DeepD(nn.Module):
         self.added = nn.Conv2d(before, after - before, 1) if after > before else None
 
     def forward(self, x: Tensor) -> Tensor:
-        skip = self.pool(x)
+        skip: Tensor = self.pool(x)
         if self.added is not None:
             skip = torch.cat([skip, self.added(skip)], 1)
-        return self.main(x) + skip
+        h: Tensor = self.main(x)
+        return h + skip
 
 
 def _bottleneck(before: int, hidden: int, after: int) -> list[nn.Module]:

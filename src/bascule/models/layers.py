@@ -38,7 +38,8 @@ class ConditionalBatchNorm(nn.Module):
 
     def forward(self, x: Tensor, given: Tensor) -> Tensor:
         gain, bias = self.gain(given), self.bias(given)
-        return (1 + gain[:, :, None, None]) * self.norm(x) + bias[:, :, None, None]
+        h: Tensor = (1 + gain[:, :, None, None]) * self.norm(x) + bias[:, :, None, None]
+        return h
 
     def start(self) -> None:
         """Initialise: gains 1 and biases 0 for every label."""
@@ -61,7 +62,8 @@ def norm_of_vectors(features: int) -> Norm:
 
 def normed(norm: nn.Module, x: Tensor, given: Tensor | None) -> Tensor:
     """``norm`` of x, with the condition if there is one."""
-    return norm(x) if given is None else norm(x, given)
+    h: Tensor = norm(x) if given is None else norm(x, given)
+    return h
 
 
 class UpBlock(nn.Module):
@@ -80,7 +82,7 @@ class UpBlock(nn.Module):
         self.skip = nn.Conv2d(before, after, 1)
 
     def forward(self, x: Tensor, given: Tensor | None = None) -> Tensor:
-        h = self.conv1(doubled(normed(self.norm1, x, given).relu()))
+        h: Tensor = self.conv1(doubled(normed(self.norm1, x, given).relu()))
         h = self.conv2(normed(self.norm2, h, given).relu())
         return h + doubled(self.skip(x))
 
@@ -123,7 +125,8 @@ class DownBlock(nn.Module):
         self.skip = nn.Sequential(*pool, *([nn.Conv2d(before, after, 1)] if changed else []))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.main(x) + self.skip(x)
+        h: Tensor = self.main(x) + self.skip(x)
+        return h
 
 
 class SelfAttention(nn.Module):
@@ -150,7 +153,8 @@ class SelfAttention(nn.Module):
         value = F.max_pool2d(self.g(x), 2).flatten(2)  # (B, C/2, HW/4)
         weight = (query.mT @ key).softmax(-1)  # (B, HW, HW/4): for each query, over all keys
         seen = (value @ weight.mT).unflatten(2, x.shape[2:])
-        return x + self.gain * self.out(seen)
+        h: Tensor = self.out(seen)
+        return x + self.gain * h
 
     def start(self) -> None:
         """Initialise the gain at 0, so that attention first changes nothing."""
@@ -181,11 +185,12 @@ class ResNetG(nn.Module):
     def image(self, z: Tensor, given: Iterable[Tensor | None]) -> Tensor:
         """The image for z (B, z_dim); ``given`` has one condition for each residual block."""
         conditions = iter(given)
-        x = self.stem(z).unflatten(1, (-1, 4, 4))
+        x: Tensor = self.stem(z).unflatten(1, (-1, 4, 4))
         for block in self.blocks:
             attends = isinstance(block, SelfAttention)
             x = block(x) if attends else block(x, next(conditions))
-        return self.to_image(x)
+        image: Tensor = self.to_image(x)
+        return image
 
 
 def up_blocks(channels: list[int], norm: Norm) -> list[nn.Module]:
@@ -209,7 +214,7 @@ class ResNetD(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         h = self.blocks(x).relu().sum((2, 3))
-        logits = self.linear(h).squeeze(1)
+        logits: Tensor = self.linear(h).squeeze(1)
         return logits if self.embedding is None else logits + (self.embedding(y) * h).sum(1)
 
 
@@ -221,7 +226,8 @@ class Generator(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.layers(z)
+        image: Tensor = self.layers(z)
+        return image
 
 
 class Discriminator(nn.Module):
@@ -232,7 +238,8 @@ class Discriminator(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x).reshape(x.shape[0])
+        logits: Tensor = self.layers(x)
+        return logits.reshape(x.shape[0])
 
 
 class Labelled(nn.Module):
@@ -261,7 +268,8 @@ class Labelled(nn.Module):
         return torch.searchsorted(shares, asked).clamp(max=len(shares) - 1)
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.G(z[:, :-1], self.labels(z))
+        image: Tensor = self.G(z[:, :-1], self.labels(z))
+        return image
 
 
 def dcgan_channels(width: int, size: int) -> list[int]:

@@ -81,7 +81,8 @@ class R3GAN(Model):
     @property
     def size(self) -> int:
         """The side of the images in pixels: 4 on the first grid, doubled for each further one."""
-        return 4 * 2 ** (len(self.widths) - 1)
+        size: int = 4 * 2 ** (len(self.widths) - 1)
+        return size
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """(G, D) on the device of ``rng``; all weights are drawn from ``rng``."""
@@ -113,7 +114,8 @@ class Generator(nn.Module):
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         if self.embedding is not None:
             z = torch.cat([z, self.embedding(y)], dim=1)
-        return self.layers(self.grid * self.scale(z)[:, :, None, None])
+        image: Tensor = self.layers(self.grid * self.scale(z)[:, :, None, None])
+        return image
 
 
 class Discriminator(nn.Module):
@@ -135,7 +137,7 @@ class Discriminator(nn.Module):
         )
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        features = self.layers(x)
+        features: Tensor = self.layers(x)
         if self.embedding is not None:
             features = (features * self.embedding(y)).sum(dim=1)
         return features.reshape(x.shape[0])
@@ -152,7 +154,8 @@ class Block(nn.Module):
         self.narrow = nn.Conv2d(inner, width, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.narrow(_leaky(self.mix(_leaky(self.widen(x)))))
+        changed: Tensor = self.narrow(_leaky(self.mix(_leaky(self.widen(x)))))
+        return x + changed
 
 
 def _blocks(width: int, model: R3GAN) -> list[nn.Module]:

@@ -61,7 +61,10 @@ class Down(nn.Module):
             return _lowered(x)
         batch, channels, high, wide = x.shape
         small = [batch, channels, high // 2, wide // 2]
-        return torch.ops.aten.upsample_bilinear2d_backward(x, [high, wide], small, False) / 4
+        halved: Tensor = (
+            torch.ops.aten.upsample_bilinear2d_backward(x, [high, wide], small, False) / 4
+        )
+        return halved
 
 
 def _mirrored(x: Tensor, margin: int) -> Tensor:

@@ -48,7 +48,8 @@ def read(name: str) -> dict[str, Any]:
     if name not in names():
         raise unknown("start", name, names())
     with as_file(FOLDER / f"{name}.pt") as path:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        return found
 
 
 def load_into(name: str, G: nn.Module, D: nn.Module) -> None:

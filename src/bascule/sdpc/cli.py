@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bascule.cli.numbers import a_seed, an_epoch, real, whole
 from bascule.cli.train import add_callbacks, add_settings, load, named_data, settings, train_run
+from bascule.cli.verbs import Verbs
 from bascule.core import atomic
 from bascule.core.errors import UserError, unknown
 from bascule.runs.store import Run, Store, slug
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from bascule.data.images import ImageSet
 
 
-def add(verbs: argparse._SubParsersAction) -> None:
+def add(verbs: Verbs) -> None:
     """Add the verbs of this file to the command line."""
     sdpc = verbs.add_parser("sdpc", help="sparse deep predictive coding: fit, show, denoise, ...")
     parts = sdpc.add_subparsers(dest="part", required=True, metavar="VERB")

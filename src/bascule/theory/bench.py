@@ -109,7 +109,7 @@ def in_processes(
     before: Sequence[Any] = multiprocessing.active_children()
     pool = ProcessPoolExecutor(workers, context, _enter, (shares,))
     try:
-        futures: dict[str, Future] = {
+        futures: dict[str, Future[Any]] = {
             name: pool.submit(_do, place, job) for place, (name, job) in enumerate(todo.items())
         }
         waiting = set(futures.values())

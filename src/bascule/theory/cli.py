@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bascule.cli.verbs import Verbs
+
 if TYPE_CHECKING:
     from bascule.theory.check import Shares
 
 
-def add(verbs: argparse._SubParsersAction) -> None:
+def add(verbs: Verbs) -> None:
     """Add the verb of this file to the command line."""
     theory = verbs.add_parser(
         "theory",

@@ -146,7 +146,8 @@ def gradient(method: Method, player: Literal["G", "D"], theta: Tensor, psi: Tens
 
 def distance(path: np.ndarray) -> np.ndarray:
     """How far from the equilibrium, (steps + 1, games)."""
-    return np.hypot(path[..., 0], path[..., 1])
+    far: np.ndarray = np.hypot(path[..., 0], path[..., 1])
+    return far
 
 
 def measured_rate(path: np.ndarray, h: float | np.ndarray) -> np.ndarray:
@@ -159,7 +160,8 @@ def measured_rate(path: np.ndarray, h: float | np.ndarray) -> np.ndarray:
     far = far[len(far) // 2 :]
     steps = np.arange(len(far)) - (len(far) - 1) / 2
     slope = steps @ np.log(far) / (steps @ steps)
-    return slope / np.asarray(h)
+    rate: np.ndarray = slope / np.asarray(h)
+    return rate
 
 
 def eigenvalues(
@@ -175,15 +177,18 @@ def eigenvalues(
     g = np.asarray(damping, complex)[..., None]
     signs = np.array([1.0, -1.0])
     if both:
-        return -g + 1j * coupling * signs
-    return -g / 2 + signs * np.sqrt(g**2 / 4 - coupling**2)
+        roots: np.ndarray = -g + 1j * coupling * signs
+    else:
+        roots = -g / 2 + signs * np.sqrt(g**2 / 4 - coupling**2)
+    return roots
 
 
 def predicted_rate(
     coupling: float, damping: float | np.ndarray = 0.0, both: bool = False
 ) -> np.ndarray:
     """The slower real part of :func:`eigenvalues`."""
-    return eigenvalues(coupling, damping, both).real.max(-1)
+    slower: np.ndarray = eigenvalues(coupling, damping, both).real.max(-1)
+    return slower
 
 
 def exact_growth(path: np.ndarray, h: float) -> np.ndarray:
@@ -194,7 +199,8 @@ def exact_growth(path: np.ndarray, h: float) -> np.ndarray:
     point. So simultaneous descent always moves away (Mescheder 2018, section 2).
     """
     t = -path[:-1, :, 0] * path[:-1, :, 1]
-    return distance(path)[0] ** 2 * np.prod(1 + h**2 / (1 + np.exp(t)) ** 2, axis=0)
+    grown: np.ndarray = distance(path)[0] ** 2 * np.prod(1 + h**2 / (1 + np.exp(t)) ** 2, axis=0)
+    return grown
 
 
 def non_saturating_distance(start: float, time: float) -> float:
@@ -203,7 +209,8 @@ def non_saturating_distance(start: float, time: float) -> float:
     d r²/dt = -2 u tanh(u/2), with u = theta psi; to leading order -u², which over a turn around
     the equilibrium is r⁴/8 in the mean. (Averaging, derived for this bench.)
     """
-    return (1 / start**2 + time / 8) ** -0.5
+    distance: float = (1 / start**2 + time / 8) ** -0.5
+    return distance
 
 
 def stable_up_to(penalty: float, steps: int) -> float:

@@ -39,7 +39,8 @@ def divergences(shift: float) -> Divergences:
 
     def jensen(x: float) -> float:
         middle = (p(x) + q(x)) / 2
-        return sum(d * log(d / middle) for d in (p(x), q(x)) if d > 0) / 2
+        found: float = sum(d * log(d / middle) for d in (p(x), q(x)) if d > 0)
+        return found / 2
 
     jsd = integrate.quad(jensen, -12, shift + 12, points=[shift / 2], epsabs=1e-12)[0]
     apart = integrate.quad(lambda x: abs(p(x) - q(x)), -12, shift + 12, points=[shift / 2])[0]

@@ -147,4 +147,5 @@ def play(
         z = torch.randn(
             schedule.generated, Z_DIM, generator=generator("theory/mixture/z", mixture.name, seed)
         )
-        return G(z).numpy()
+        points: Tensor = G(z)
+        return points.numpy()

@@ -17,7 +17,8 @@ class Maxout(nn.Module):
         self.linear, self.pieces = nn.Linear(inputs, outputs * pieces), pieces
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x).unflatten(1, (self.pieces, -1)).max(1).values
+        largest: Tensor = self.linear(x).unflatten(1, (self.pieces, -1)).max(1).values
+        return largest
 
 
 def perceptron(inputs: int, width: int, layers: int) -> nn.Sequential:

@@ -141,7 +141,8 @@ def level_density(level: np.ndarray, noise: Noise, n: int) -> np.ndarray:
         if low > 0:
             share = share - special.gammaincc(half, radius**2 / (2 * low**2))
     scale = np.exp(lgamma(half) - lgamma(n / 2)) * sqrt(n / 2)
-    return scale * np.maximum(share, 0.0) / (high - low)
+    density: np.ndarray = scale * np.maximum(share, 0.0) / (high - low)
+    return density
 
 
 def manifold_logits(
@@ -168,9 +169,11 @@ def manifold_logits(
     n = y.shape[1]
 
     def log_density(sigma: float) -> np.ndarray:
-        return special.logsumexp(-squared / (2 * sigma**2), axis=1) - n * log(sigma)
+        total: np.ndarray = special.logsumexp(-squared / (2 * sigma**2), axis=1) - n * log(sigma)
+        return total
 
-    return log_density(sigma_real) - log_density(sigma_fake)
+    ratio: np.ndarray = log_density(sigma_real) - log_density(sigma_fake)
+    return ratio
 
 
 def check_noise(owner: str, name: str, noise: Noise) -> None:
@@ -207,7 +210,8 @@ def _corners(ranges: Ranges) -> list[float]:
 
 
 def _known_strength(level: np.ndarray, sigma: np.ndarray | float, n: int) -> np.ndarray:
-    return stats.chi.pdf(level * sqrt(n) / sigma, n) * sqrt(n) / sigma
+    density: np.ndarray = stats.chi.pdf(level * sqrt(n) / sigma, n) * sqrt(n) / sigma
+    return density
 
 
 def _summed(level: np.ndarray, fixed: float, ranges: Ranges, n: int) -> np.ndarray:
@@ -244,7 +248,8 @@ def _radius_density(rho: np.ndarray, ranges: Ranges) -> np.ndarray:
     first, last = (np.arccos(np.minimum(end / rho, 1)) for end in (b, a))
     least, most = (np.arcsin(np.minimum(end / rho, 1)) for end in (c, d))
     angle = np.minimum(last, most) - np.maximum(first, least)
-    return rho * np.maximum(angle, 0) / ((b - a) * (d - c))
+    density: np.ndarray = rho * np.maximum(angle, 0) / ((b - a) * (d - c))
+    return density
 
 
 def _check_n(owner: str, n: int, least: int) -> None:

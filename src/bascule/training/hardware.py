@@ -115,7 +115,7 @@ def cores() -> int:
 def fast_bf16(kind: str) -> bool:
     """Whether the device has bfloat16 multiplication in hardware."""
     if kind == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     # For CPUs, PyTorch has only a private function for this.
     ask = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return bool(ask and ask())

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bascule.core.context import address
 from bascule.core.errors import UserError
 from bascule.data.batches import epoch_order
 from bascule.training.recipe import Recipe
@@ -126,6 +127,9 @@ def train(
         for indices in order[first:]:
             at = (state.epoch, state.step)
             batch = Batch(images, indices, *at, held_out, labels, working)
+            torch.manual_seed(
+                address(recipe.seed, "global", state.step)
+            )  # for dropout and the like
             scalars = state.trainer.step(batch)
             for name, value in scalars.items():
                 state.partial.setdefault(name, []).append(value)

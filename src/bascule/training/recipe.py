@@ -144,6 +144,10 @@ class Recipe:
                 raise unknown("recipe field", name, known)
         return replace(self, **differences)
 
+    def __getattr__(self, name: str) -> Any:
+        more = ": it is called replace() now" if name == "but" else ""
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{more}")
+
     def _expect(self, name: str, holds: bool, expected: str) -> None:
         if not holds:
             raise UserError(f"{name}={getattr(self, name)!r}: expected {expected}")

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bascule.core.context import address
 from bascule.training.recipe import Recipe
 from bascule.training.trainer import Trainer
 
@@ -43,5 +44,10 @@ class State:
 
 
 def begin(recipe: Recipe) -> State:
-    """The state before the first step. "auto" in the recipe must be resolved first."""
-    return State(recipe.build())
+    """The state before the first step. "auto" in the recipe must be resolved first.
+
+    PyTorch's global generator is seeded while it is built, for layers that draw from it.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(address(recipe.seed, "players"))
+        return State(recipe.build())

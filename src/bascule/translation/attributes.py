@@ -21,6 +21,7 @@ from bascule.attributes.renders import Renders
 from bascule.core.context import generator
 from bascule.data import cache
 from bascule.data.images import DOMAIN, Progress
+from bascule.data.places import root
 from bascule.translation.pairs import ATTRIBUTES, STYLES, CartoonPair
 
 VERSION = 1
@@ -60,7 +61,7 @@ def pair_reader(
     A minute or two at 64 px on one core. ``progress`` is told (images learnt from so far, in all).
     """
     told = "-".join(map(str, (VERSION, cache.made("pair", _rules(renders, epochs)).name)))
-    place = cache.root() / "attributes" / f"pair-{side}-{size}px-{told}.pt"
+    place = root() / "attributes" / f"pair-{side}-{size}px-{told}.pt"
     reader = kept(
         "attribute reader",
         place,

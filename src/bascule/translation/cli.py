@@ -5,13 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bascule.cli.numbers import an_epoch, whole
+from bascule.cli.verbs import Verbs
 from bascule.core.errors import UserError
 from bascule.runs.store import Run, Store
 
+if TYPE_CHECKING:
+    from bascule.translation.translate import Translator
 
-def add(verbs: argparse._SubParsersAction) -> None:
+
+def add(verbs: Verbs) -> None:
     """Add the verbs of this file to the command line."""
     translate = verbs.add_parser("translate", help="turn a folder of pictures into the other kind")
     _of_run(translate)
@@ -100,7 +105,7 @@ def _onnx(run: Run, args: argparse.Namespace) -> int:
     return 0
 
 
-def _ways(run: Run, args: argparse.Namespace):
+def _ways(run: Run, args: argparse.Namespace) -> tuple[Translator, Translator | None, int]:
     """The translator that is asked for, what leads back where something does, and the epoch."""
     from bascule.translation.translate import ways_of
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from bascule.attributes.classifier import AttributeClassifier
+from bascule.attributes.reading import AttributeClassifier
 from bascule.core.context import generator
 from bascule.data.batches import as_float, as_uint8
 from bascule.data.color import lab_to_rgb, rgb_to_lab
@@ -34,8 +34,8 @@ from bascule.evaluation.evaluation import Evaluation, LeftOut, Value
 from bascule.features.cache import features_of
 from bascule.features.extractor import Extractor, label
 from bascule.metrics.least import too_few
-from bascule.metrics.measured import METRICS, Measured, measure, over_pictures
-from bascule.metrics.metric import Metric
+from bascule.metrics.measured import METRICS, measure, over_pictures
+from bascule.metrics.metric import Measured, Metric
 from bascule.metrics.numbers import BASELINES
 from bascule.metrics.paired import (
     as_jpeg,

@@ -31,7 +31,8 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.layers(x)
+        changed: Tensor = self.layers(x)
+        return x + changed
 
 
 class Blur(nn.Module):
@@ -54,7 +55,7 @@ class ToFew(nn.Conv2d):
         columns = self.weight.permute(0, 3, 1, 2).reshape(few * k, channels, k, 1)
         parts = F.conv2d(x, columns).float().unflatten(1, (few, k))
         width = x.shape[-1] - k + 1
-        total = parts[:, :, 0, :, :width]
+        total: Tensor = parts[:, :, 0, :, :width]
         for column in range(1, k):
             total = total + parts[:, :, column, :, column : column + width]
         assert self.bias is not None
@@ -182,11 +183,10 @@ class UNetTranslator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         _check_sides(x, self.side)
-        seen, h = [], x
+        seen = [x]
         for down in self.downs:
-            h = down(h)
-            seen.append(h)
-        h = self.ups[0](seen.pop())
+            seen.append(down(seen[-1]))
+        h: Tensor = self.ups[0](seen.pop())
         for up in self.ups[1:]:
             h = up(torch.cat([seen.pop(), h], 1))
         return h
@@ -215,7 +215,8 @@ class PatchD(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv2d(wide[-1], 1, 4, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x).squeeze(1)
+        logits: Tensor = self.layers(x)
+        return logits.squeeze(1)
 
 
 def receptive_field(halvings: int) -> int:

@@ -27,7 +27,8 @@ class _Unit(nn.Module):
         self.net = net
 
     def forward(self, picture: Tensor) -> Tensor:
-        return (self.net(picture * 2 - 1) + 1) / 2
+        made: Tensor = self.net(picture * 2 - 1)
+        return (made + 1) / 2
 
 
 def export_onnx(translator: Translator, path: Path, run: str, epoch: int) -> float:

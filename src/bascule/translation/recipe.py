@@ -146,7 +146,8 @@ class TranslationTrainer(Trainer[R], Generic[R, T]):
     def translate(self, net: nn.Module, x: Tensor) -> Tensor:
         """Pictures (N, 3, H, W) in [-1, 1] by one of the translators, fp32, as in training."""
         with torch.no_grad(), autocast(self.device, self.recipe.precision):
-            return net(x).float()
+            made: Tensor = net(x)
+            return made.float()
 
     def preview(self) -> Image.Image:
         assert self.players.shown is not None, "a step was played"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bascule.evaluation.evaluation import Evaluation, Value
+from bascule.metrics.numbers import BASELINES
 from bascule.reports import facts
 from bascule.reports.evaluation import evaluation_table, with_error
 from bascule.reports.page import Table
-from bascule.translation.evaluation import BASELINES
 from bascule.translation.pairs import ATTRIBUTES
 
 MAIN = (

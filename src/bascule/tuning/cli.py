@@ -23,6 +23,7 @@ from bascule.cli.experiment import (
 )
 from bascule.cli.numbers import whole
 from bascule.cli.train import add_settings, load_images, settings
+from bascule.cli.verbs import Verbs
 from bascule.core import atomic
 from bascule.core.errors import UserError
 from bascule.runs.store import Store, slug
@@ -31,16 +32,16 @@ if TYPE_CHECKING:
     from optuna import Study
 
     from bascule.data.images import ImageSet
-    from bascule.experiments.jobs import PlayTrials
     from bascule.experiments.launchers import LocalLauncher, Process, SubmititLauncher
     from bascule.experiments.schedule import Results
+    from bascule.jobs import PlayTrials
     from bascule.tuning.search import Tuning
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 NEVER = 1e12
 
 
-def add(verbs: argparse._SubParsersAction) -> None:
+def add(verbs: Verbs) -> None:
     """Add the verb of this file to the command line."""
     verb = verbs.add_parser("tune", help="search for better settings, and judge them afresh")
     verb.add_argument("tuning", help="its name, here or among those that ship, or a path")
@@ -64,8 +65,8 @@ def add(verbs: argparse._SubParsersAction) -> None:
 
 def do_tune(args: argparse.Namespace) -> int:
     from bascule.experiments.experiment import find_file
-    from bascule.experiments.jobs import PlayTrials
     from bascule.experiments.measurable import check_search
+    from bascule.jobs import PlayTrials
     from bascule.runs import codec
     from bascule.training.hardware import cores, resolve_auto
     from bascule.tuning.search import best_of, counted, load, study_of
@@ -144,8 +145,8 @@ def _search(
     launcher: LocalLauncher | SubmititLauncher,
 ) -> bool:
     """Let workers do ``job``; False when interrupted. A worker that dies costs its trial alone."""
+    from bascule import jobs
     from bascule.cli.progress import bars, counter
-    from bascule.experiments import jobs
     from bascule.features.cache import features_of
     from bascule.features.extractors import extractor
     from bascule.runs.execute import stop_signals

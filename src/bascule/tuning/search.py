@@ -134,7 +134,7 @@ class Tuning:
     quick: Tuning | None = None
     name: str = ""
     file: Path | None = None
-    brought: tuple[type, ...] = field(default=(), repr=False)
+    user_classes: tuple[type, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if not self.space:
@@ -171,11 +171,11 @@ class Tuning:
 
     def recipe(self, params: Mapping[str, Any]) -> GANRecipe:
         """The start with ``params`` in place, on the images of the start."""
-        return codec.changed(self.start, {k: _said(v) for k, v in params.items()}, self.brought)
+        return codec.changed(self.start, {k: _said(v) for k, v in params.items()}, self.user_classes)
 
     def with_settings(self, settings: Mapping[str, str], name: str = "") -> Tuning:
         """With some fields of the start set, as the command line says them, and another name."""
-        start = codec.changed(self.start, settings, self.brought)
+        start = codec.changed(self.start, settings, self.user_classes)
         return replace(self, start=start, name=name or self.name)
 
     def folder(self, store: Store) -> Path:
@@ -245,8 +245,8 @@ def _said(value: Any) -> str:
 
 def load(path: Path, quick: bool = False) -> Tuning:
     """The ``tuning`` of a Python file, or its quick version, called after the file."""
-    found, name, brought = loaded(path, "tuning", Tuning, quick)
-    return replace(found, name=name, file=path, brought=brought)
+    found, name, classes = loaded(path, "tuning", Tuning, quick)
+    return replace(found, name=name, file=path, user_classes=classes)
 
 
 def work(
@@ -299,7 +299,7 @@ def study_of(tuning: Tuning, storage: str, seed: int | None = None) -> Study:
         else:
             Path(storage).parent.mkdir(parents=True, exist_ok=True)
             kept = JournalStorage(JournalFileBackend(storage))
-        study = optuna.create_study(
+        study: Study = optuna.create_study(
             study_name=tuning.name,
             storage=kept,
             sampler=optuna.samplers.TPESampler(seed=seed),
@@ -529,6 +529,9 @@ def importances(study: Study) -> dict[str, float]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it says that low values are taken for good: they are
-            return optuna.importance.get_param_importances(study, target=lambda t: t.values[0])
+            shares: dict[str, float] = optuna.importance.get_param_importances(
+                study, target=lambda t: t.values[0]
+            )
+            return shares
     except (RuntimeError, ValueError):
         return {}

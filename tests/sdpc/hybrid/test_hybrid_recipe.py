@@ -243,9 +243,9 @@ def test_it_survives_its_file(tiny_hybrid):
         ({"lr_dictionaries": -1.0}, "lr_dictionaries=-1.0"),
         ({"compile": True}, "compile=True"),
         ({"space": "hsv"}, "space='hsv'"),
-        ({"augment": (Flip(),)}, r"augment=.*codes .* settled once.*DiffAugment\(\)"),
-        ({"model": CRITIC}, "code_epochs=1: G of SDPCCritic.* draws no codes; set 0"),
-        ({"sparsity": 0.1}, "sparsity=0.1: a price of SDPCGAN's G is innovation_price"),
+        ({"augment": (Flip(),)}, r"augment=.*codes are computed once.*DiffAugment\(\)"),
+        ({"model": CRITIC}, "code_epochs=1: G of SDPCCritic.* generates no codes; set it to 0"),
+        ({"sparsity": 0.1}, "sparsity=0.1: not for SDPCGAN; .* use innovation_price"),
         ({"model": SDPCGAN(size=64)}, "images are 32 px and the model draws 64 px"),
     ],
 )
