@@ -172,5 +172,5 @@ def test_a_d_that_is_no_longer_finite_gets_no_row(tiny, tmp_path):
 
 
 def test_too_few_images_are_refused(tiny, tmp_path):
-    with pytest.raises(UserError, match="80 training and 1 held-out images: at least two"):
+    with pytest.raises(UserError, match="80 training and 1 held-out images: expected at least 2"):
         Diagnostics(tiny, TRAIN, HELD_OUT[:1], print, tmp_path)

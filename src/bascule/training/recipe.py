@@ -74,6 +74,7 @@ class Recipe:
 
     @property
     def precision(self) -> str:
+        """The precision of the networks: "fp32", "bf16" or "auto"."""
         return "fp32"
 
     @property
