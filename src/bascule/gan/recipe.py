@@ -242,7 +242,6 @@ class GANTrainer(Trainer[G_]):
         context = StepContext(
             recipe.seed, batch.epoch, batch.step, device=game.device, services=services
         )
-        torch.manual_seed(address(recipe.seed, "global", context.step))  # for layers like dropout
         real = shown(batch.pixels(batch.images.device), context)
         self.set_rates(game, context)
         told = None

@@ -14,7 +14,7 @@ from bascule.core import class_names
 from bascule.core.errors import UserError, unknown
 from bascule.core.fields import checked, hints, key_of, renamed
 from bascule.core.user_code import Code, is_named, load_named, name_of
-from bascule.interventions.foreign import Foreign, foreign
+from bascule.interventions.foreign import Foreign, ForeignValue, foreign
 from bascule.runs.foreign_recipe import ForeignRecipe, facts_of
 from bascule.training.recipe import Recipe
 
@@ -148,7 +148,8 @@ def decode(
             return build(cls, fields | more)
         if to_look is not None and isinstance(name, str):
             facts = facts if isinstance(facts, dict) else {}
-            return foreign(name, fields, facts, ForeignRecipe if "is_recipe" in facts else Foreign)
+            base = ForeignRecipe if "is_recipe" in facts else ForeignValue
+            return foreign(name, fields, facts, base)
         raise unknown("class in a recipe", str(name), {*class_names.ALIASES, *by_word})
 
     return value(plain)
