@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from bascule import worker
 from bascule.core.user_code import load_file
 from bascule.data.faces import Faces
-from bascule.experiments import Measure, jobs, worker
+from bascule.experiments import Measure, jobs
 from bascule.experiments.jobs import MeasureRun, TrainRun
 from bascule.runs.codec import encode
 from bascule.runs.evaluations import evaluations
@@ -36,7 +37,14 @@ def test_it_trains_and_keeps_what_others_fork_from(make_run, store, tiny, same):
     assert ours.kept_epochs() == [1, 2, 3, 4] and theirs.kept_epochs() == [2, 4]
 
 
-SPARED = ("bascule.experiments", "matplotlib", "scipy", "sympy", "torch._dynamo", "tensorboard")
+SPARED = (
+    "bascule.experiments.experiment",
+    "matplotlib",
+    "scipy",
+    "sympy",
+    "torch._dynamo",
+    "tensorboard",
+)
 LOADED = """
 import os, sys
 from bascule import worker
@@ -46,7 +54,7 @@ def told_after_the_first_step(self, state, seconds):
     print(*(name for name in {names} if name in sys.modules), "end", flush=True)
     os._exit(0)
 
-Lines.step_done = told_after_the_first_step
+Lines.on_step_end = told_after_the_first_step
 worker.main([{path!r}])
 """
 
