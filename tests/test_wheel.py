@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bascule.experiments.experiment import known_files
+from bascule.experiments.files import known_files
 
 ROOT = Path(__file__).parents[1]
-NAMES = "from bascule.experiments.experiment import known_files; print(*known_files())"
+NAMES = "from bascule.experiments.files import known_files; print(*known_files())"
 TINY = [
     *("--set", "data=Faces(n=80, size=32)", "model=DCGAN(width=4, z_dim=8, size=32)"),
     *("start=None", "batch=32", "threads=1", "precision=fp32"),

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bascule import jobs, worker
+from bascule import worker
 from bascule.core.user_code import load_file
 from bascule.data.faces import Faces
-from bascule.experiments import Measure
-from bascule.jobs import MeasureRun, TrainRun
+from bascule.experiments import Measure, jobs
+from bascule.experiments.jobs import MeasureRun, TrainRun
 from bascule.runs.codec import encode
 from bascule.runs.evaluations import evaluations
 from bascule.runs.execute import execute
@@ -37,7 +37,14 @@ def test_it_trains_and_keeps_what_others_fork_from(make_run, store, tiny, same):
     assert ours.kept_epochs() == [1, 2, 3, 4] and theirs.kept_epochs() == [2, 4]
 
 
-SPARED = ("bascule.experiments", "matplotlib", "scipy", "sympy", "torch._dynamo", "tensorboard")
+SPARED = (
+    "bascule.experiments.experiment",
+    "matplotlib",
+    "scipy",
+    "sympy",
+    "torch._dynamo",
+    "tensorboard",
+)
 LOADED = """
 import os, sys
 from bascule import worker

@@ -14,6 +14,7 @@ from math import log
 
 from bascule.aae.model import AAE
 from bascule.aae.recipe import AAERecipe
+from bascule.core.class_names import plugin_presets
 from bascule.core.schedules import Anneal, Cosine
 from bascule.data.augment import Flip
 from bascule.data.faces import Faces
@@ -36,6 +37,7 @@ from bascule.sdpc.preprocess.standard import Standardise
 from bascule.sdpc.preprocess.whitening import Whiten
 from bascule.sdpc.preprocess.window import Window
 from bascule.sdpc.recipe import SDPCRecipe
+from bascule.training.recipe import Recipe
 from bascule.translation.cut.model import CUT
 from bascule.translation.cut.recipe import ContrastiveRecipe
 from bascule.translation.cyclegan.model import CycleGAN
@@ -268,3 +270,14 @@ sdpc_critic_tiny = sdpc_critic.replace(
 )
 
 HYBRID_PRESETS: dict[str, HybridRecipe] = {"sdpc-gan": sdpc_gan, "sdpc-critic": sdpc_critic}
+
+
+def trained() -> dict[str, Recipe]:
+    """The presets that ``bascule train`` takes, those of plug-ins too, by their names."""
+    return {
+        **PRESETS,
+        **AAE_PRESETS,
+        **TRANSLATION_PRESETS,
+        **HYBRID_PRESETS,
+        **plugin_presets(),
+    }

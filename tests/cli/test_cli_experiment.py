@@ -76,7 +76,7 @@ def test_a_folder_is_run_summed_up_reported_and_packed(bascule, folder, tmp_path
     code, out, err = bascule("run", "small")
     assert code == 0, err
     assert "small/a-noise: inconclusive: one seed" in out
-    assert "small/c-gone is left out: no image set 'gone'" in err
+    assert "small/c-gone is skipped: no image set 'gone'" in err
     notes = Path("runs/notes/small")
     for page in (notes / "a-noise/note.md", notes / "b-held-out/note.html", notes / "summary.md"):
         assert page.exists()
@@ -123,7 +123,7 @@ def test_what_is_missing_is_told_and_never_trained(bascule, folder):
     assert code == 2 and "plain, seed 0: not started yet" in err
     assert not list(Path("runs").glob("2*"))
     code, _, err = bascule("pack", "small/a-noise", "-o", "x.tar.xz")
-    assert code == 2 and "there is nothing to pack" in err
+    assert code == 2 and "so there is nothing to pack: run it first" in err
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from bascule.experiments import (
     NoiseBound,
     Within,
 )
-from bascule.experiments.experiment import find_file, find_files, load, places
+from bascule.experiments.experiment import load
+from bascule.experiments.files import find_file, find_files, places
 from bascule.interventions import PerfectG
 from bascule.metrics.measured import Measured
 

@@ -101,7 +101,7 @@ def test_what_is_no_cluster_is_refused_in_one_line(tmp_path, kind, at_once, sett
 def test_the_command_line_says_where(bascule, tmp_path):
     here = ("run", str(Path(__file__).parents[2] / "experiments" / "perfect_g.py"), "--quick")
     code, _, err = bascule(*here, "--job-set", "timeout_min=5")
-    assert code == 2 and "--job-set timeout_min=5 without --cluster" in err
+    assert code == 2 and "--job-set timeout_min=5 needs --cluster" in err
     code, _, err = bascule(*here, "--cluster", "local", "--job-set", "timeout_min")
     assert code == 2 and "expected NAME=VALUE, e.g. --job-set timeout_min=60" in err
     code, _, err = bascule(*here, "--cluster", "local")

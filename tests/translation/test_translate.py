@@ -120,8 +120,11 @@ def test_bad_input_is_one_line(bascule, trained, pictures, tmp_path):
     empty.mkdir()
     out = ("-o", str(tmp_path / "out"))
     for words, message in (
-        ((name, str(pictures), *out, "--back"), "a ContrastiveRecipe has no way back"),
-        ((name, str(empty), *out), "contains no readable image"),
+        (
+            (name, str(pictures), *out, "--back"),
+            "a ContrastiveRecipe translates in one direction only",
+        ),
+        ((name, str(empty), *out), "holds no picture that can be read"),
         ((name, str(tmp_path / "none"), *out), "no such file or folder"),
         ((name, str(pictures), "-o", str(pictures)), "lies in the input folder"),
         ((name, str(pictures), *out, "--size", "3"), "expected at least 16 pixels"),
@@ -149,7 +152,7 @@ def test_a_run_of_translation_is_evaluated_and_its_note_says_so(bascule, trained
     assert "cycle L1 after JPEG" in note and "colour transfer" in note and "R@1" in note
     assert (run / "neighbours-0001.png").exists()
     code, _, err = bascule("evaluate", "cycle", "--extractor", "pixels", "--extractor", "inception")
-    assert code == 2 and "give one for a run of translation" in err
+    assert code == 2 and "expected a single one for a run of translation" in err
 
 
 @pytest.mark.parametrize("name", ["cycle", "cut"])

@@ -104,7 +104,7 @@ def test_it_stops_on_a_signal_and_the_same_command_goes_on(file):
         time.sleep(0.1)
     begun.send_signal(signal.SIGINT)
     _, err = begun.communicate(timeout=60)
-    assert begun.returncode == 130 and "the same command goes on" in err
+    assert begun.returncode == 130 and "give the same command again to go on" in err
     (run,) = (file.parent / "runs").glob("*trial*")
     assert json.loads((run / "status.json").read_text())["state"] == "interrupted"
 
