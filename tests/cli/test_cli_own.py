@@ -114,7 +114,9 @@ def test_a_callback_that_adds_no_number_is_refused(bascule, mine, folder, line, 
     assert code == 2 and said in err and "Traceback" not in err
 
 
-@pytest.mark.parametrize("method", ["on_step_end(self, state, seconds)", "on_epoch_end(self, record)"])
+@pytest.mark.parametrize(
+    "method", ["on_step_end(self, state, seconds)", "on_epoch_end(self, record)"]
+)
 def test_what_goes_wrong_in_a_callback_is_one_line(bascule, mine, folder, method):
     mine.write_text(mine.read_text("utf-8") + f"\n    def {method}:\n        1 / 0\n", "utf-8")
     code, _, err = bascule("train", "dcgan64-tiny", *TINY, "--callback", "mine.py:Steps")

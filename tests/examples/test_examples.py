@@ -57,7 +57,7 @@ def game(folder) -> Run:
         "model=my_nets.py:Upsampling(width=4, size=32)",
         "objective=my_objective.py:Pearson()",
         "penalties=my_penalty.py:Drift(0.01)",
-        "change=my_intervention.py:Grey(0.5, from_epoch=1)",
+        "interventions=my_intervention.py:Grey(0.5, from_epoch=1)",
     )
     watched = ("--callback", "my_callback.py:Norm")
     bascule("train", "dcgan64-tiny", "--name", "game", *watched, *TINY, SMALL[0], *own)
@@ -73,7 +73,7 @@ def test_nets_objective_penalty_and_rule_are_played_and_kept_with_the_run(game):
 
 
 def test_the_rule_changes_nothing_before_its_first_epoch_and_then_does(game):
-    bascule("fork", "game", "--at-epoch", "1", "--name", "plain", "--set", "change=[]")
+    bascule("fork", "game", "--at-epoch", "1", "--name", "plain", "--set", "interventions=[]")
     plain = run_named("plain")
     assert plain.rows()[0]["loss_D"] == game.rows()[0]["loss_D"]
     assert plain.rows()[1]["loss_D"] != game.rows()[1]["loss_D"]
@@ -193,8 +193,8 @@ def test_a_plugin_brings_a_preset_and_a_rule_by_their_names(installed):
     assert "dcgan64-rested" in bascule("presets")
     assert "Rest(every=2)" in bascule("interventions")
     small = (*TINY, "epochs=1", *SMALL, "model.width=4")
-    bascule("train", "dcgan64-rested", "--name", "rested", *small, "change=Rest(3)")
-    assert run_named("rested").recipe.change[0].every == 3
+    bascule("train", "dcgan64-rested", "--name", "rested", *small, "interventions=Rest(3)")
+    assert run_named("rested").recipe.interventions[0].every == 3
 
 
 def test_the_sample_of_the_readme_trains(folder):

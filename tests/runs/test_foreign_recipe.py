@@ -33,14 +33,16 @@ def run(tmp_path, store, tiny) -> Run:
     (tmp_path / "kind.py").write_text(KIND)
     mine = load_file(tmp_path / "kind.py").Mine
     fields = {name: getattr(tiny, name) for name in ("data", "model", "epochs", "batch", "device")}
-    recipe = mine(**fields, threads=1, change=PerfectG(2), objective=GANLoss("hinge"), weight=0.25)
+    recipe = mine(
+        **fields, threads=1, interventions=PerfectG(2), objective=GANLoss("hinge"), weight=0.25
+    )
     return Run(store.create(recipe, "run", "0" * 64).folder)
 
 
 def test_it_tells_its_fields_and_what_it_is_able_to_do(run):
     seen, real = run.recipe, run.playable
     assert isinstance(seen, ForeignRecipe) and not isinstance(real, ForeignRecipe)
-    assert seen.weight == 0.25 and seen.change == (PerfectG(2),) and seen.precision == "fp32"
+    assert seen.weight == 0.25 and seen.interventions == (PerfectG(2),) and seen.precision == "fp32"
     assert seen.gan_objective == GANLoss("hinge") and seen.is_diagnosable
     assert seen.scalars == real.scalars and seen.z_dim == real.z_dim == 8
     assert codec.encode(seen) == codec.encode(real)

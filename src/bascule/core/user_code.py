@@ -221,7 +221,7 @@ def load_named(text: str) -> Any:
     return code_at(path.parent).find(f"{path.name}:{name}")
 
 
-def brought_classes(path: Path) -> tuple[type, ...]:
+def classes_in_file(path: Path) -> tuple[type, ...]:
     """The user's dataclasses that the file at ``path`` defines or imports; none without a file."""
     return classes_of(load_file(path)) if path.exists() else ()
 
@@ -300,6 +300,7 @@ class Source:
 
     @property
     def path(self) -> Path:
+        """The file's path."""
         return self.base / self.rel
 
     @property
@@ -309,6 +310,7 @@ class Source:
         return parts[:-1] if parts[-1] == "__init__" else parts
 
     def read(self) -> bytes:
+        """The content, as it was executed. Raises :class:`UserError` if it cannot be read."""
         try:
             return self.code.read(self.path) if self.code else read_bytes(self.path, MOST_BYTES)
         except (OSError, ValueError) as error:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import make_dataclass
 from functools import cache
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from bascule.core.context import StepContext
 from bascule.core.errors import UserError
@@ -65,7 +65,8 @@ def foreign(
     """
     try:
         told = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in facts.items())
-        return _class(written, tuple(fields), told, cast(Hashable, base))(**fields)
+        kind: Any = base  # to mypy, a class of dataclasses is not hashable
+        return _class(written, tuple(fields), told, kind)(**fields)
     except (TypeError, ValueError) as error:
         raise UserError(
             f"{str(written)[:80]!r} is not the class of a value: {error}; expected a name such as "

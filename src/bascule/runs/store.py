@@ -158,10 +158,10 @@ class Run:
 
     def _old_rules(self) -> tuple[type, ...]:
         """The interventions of an ``experiment.py``, which older runs name by a single word."""
-        from bascule.core.user_code import brought_classes
+        from bascule.core.user_code import classes_in_file
         from bascule.interventions import Intervention
 
-        found = brought_classes(self.folder / "experiment.py")
+        found = classes_in_file(self.folder / "experiment.py")
         return tuple(cls for cls in found if issubclass(cls, Intervention))
 
     def _decoded(
@@ -543,8 +543,10 @@ def _key(
     elif not old:
         told = [fingerprint(sources(classes))]
     else:
-        told = [source_of(type(c)) for c in recipe.change if type(c) in classes]
-    if old and not (told and len(set(map(type, recipe.change)) & set(classes)) == len(classes)):
+        told = [source_of(type(c)) for c in recipe.interventions if type(c) in classes]
+    if old and not (
+        told and len(set(map(type, recipe.interventions)) & set(classes)) == len(classes)
+    ):
         return None
     shared = [f"{processes} processes"] if processes > 1 else []
     return codec.digest((recipe, data_digest, fork, *told, *shared), bare=old)

@@ -114,7 +114,7 @@ class HybridRecipe(gan.GANRecipe):
         if isinstance(self.model, SDPCGAN) and self.augment:
             raise UserError(
                 f"augment={self.augment}: codes are computed once, for the training images "
-                "without augmentation; use change=DiffAugment()"
+                "without augmentation; use interventions=DiffAugment()"
             )
         if self.code_epochs and not isinstance(self.model, SDPCGAN):
             raise UserError(
