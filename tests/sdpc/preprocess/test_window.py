@@ -47,6 +47,6 @@ def test_refusals():
         Window(2.5)
     assert not Window().invertible
     with pytest.raises(
-        UserError, match=r"Window\(power=10\) cannot be undone: it makes the border"
+        UserError, match=r"Window\(power=10\) cannot be undone: it sets the border"
     ):
         Window().undo(torch.ones(1, 1, 4, 4), {})
