@@ -92,7 +92,9 @@ class Plain:
             for net, lr in ((self.G, recipe.lr_G), (self.D, recipe.lr_D))
         )
         self.loss_D, self.loss_G = LOSSES[recipe.objective.kind]
-        self.view = augmented if any(isinstance(c, DiffAugment) for c in recipe.change) else _same
+        self.view = (
+            augmented if any(isinstance(c, DiffAugment) for c in recipe.interventions) else _same
+        )
         self.flips = any(isinstance(a, Flip) for a in recipe.augment)
         self.average = None
         if recipe.ema_half_life is not None:

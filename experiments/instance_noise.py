@@ -17,7 +17,7 @@ def instance_noise(
         hypothesis=("Instance noise slows D's lead while it is strong."),
         arms={
             "plain": plain,
-            "noise": plain.replace(change=InstanceNoise(Anneal(0.3, 0.0, until_epoch))),
+            "noise": plain.replace(interventions=InstanceNoise(Anneal(0.3, 0.0, until_epoch))),
         },
         predictions=[
             Lower("D_x", arm="noise", than="plain", to_epoch=until_epoch // 2),

@@ -20,8 +20,8 @@ quick = Experiment(
     hypothesis=FOOLED,
     arms={
         "plain": plain,
-        "perfect G": plain.replace(change=PerfectG(3, little)),
-        "perfect G, strong noise": plain.replace(change=PerfectG(3, strong)),
+        "perfect G": plain.replace(interventions=PerfectG(3, little)),
+        "perfect G, strong noise": plain.replace(interventions=PerfectG(3, strong)),
     },
     predictions=[
         Higher("D_Gz", "perfect G", than="plain", from_epoch=3, to_epoch=4),
@@ -45,13 +45,13 @@ experiment = Experiment(
     hypothesis=f"{FOOLED} Noise on everything that D sees takes this sign away from it.",
     arms={
         "plain": plain,
-        "perfect G": plain.replace(change=perfect),
-        "perfect G, strong noise": plain.replace(change=PerfectG(at_epoch, strong)),
+        "perfect G": plain.replace(interventions=perfect),
+        "perfect G, strong noise": plain.replace(interventions=PerfectG(at_epoch, strong)),
         "perfect G, every input noised": plain.replace(
-            change=[perfect, InstanceNoise(little, from_epoch=at_epoch)]
+            interventions=[perfect, InstanceNoise(little, from_epoch=at_epoch)]
         ),
         "perfect G, same noise on reals": plain.replace(
-            change=[perfect, NoiseOnReals(little, from_epoch=at_epoch)]
+            interventions=[perfect, NoiseOnReals(little, from_epoch=at_epoch)]
         ),
     },
     predictions=[

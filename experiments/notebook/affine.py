@@ -32,9 +32,9 @@ def affine(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) 
             "flips, scale": moved(scale=zoom),
             "flips, both": moved(degrees=degrees, scale=zoom),
             "flips, both, black corners": moved(degrees=degrees, scale=zoom, fill="black"),
-            "flips, DiffAugment": plain.replace(augment=Flip(), change=DiffAugment()),
+            "flips, DiffAugment": plain.replace(augment=Flip(), interventions=DiffAugment()),
             "flips, ADA": plain.replace(
-                augment=Flip(), change=AdaptiveAugment(speed_images=50_000)
+                augment=Flip(), interventions=AdaptiveAugment(speed_images=50_000)
             ),
         },
         predictions=[

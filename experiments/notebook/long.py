@@ -22,7 +22,7 @@ def long(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) ->
         ),
         arms={
             "plain": plain,
-            "DiffAugment": plain.replace(change=(*plain.change, DiffAugment())),
+            "DiffAugment": plain.replace(interventions=(*plain.interventions, DiffAugment())),
         },
         predictions=[
             Falls("mmd", "plain", earlier=first, later=second),
@@ -55,7 +55,7 @@ def long(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) ->
     )
 
 
-changes = {"augment": Flip(), "change": InstanceNoise(Uniform(0.0, 0.1))}
+changes = {"augment": Flip(), "interventions": InstanceNoise(Uniform(0.0, 0.1))}
 quick = long(
     smooth_quick.replace(**changes, epochs=20, keep_every_epochs=2),
     Measure(fakes=64, attributes=False, epochs=(4,)),

@@ -33,19 +33,19 @@ def lying(
         ),
         arms={
             "plain": plain,
-            "negative": plain.replace(change=RealsAmongFakes(t, sigma)),
-            "positive": plain.replace(change=FakesAmongReals(t)),
-            "noise": plain.replace(change=noise),
+            "negative": plain.replace(interventions=RealsAmongFakes(t, sigma)),
+            "positive": plain.replace(interventions=FakesAmongReals(t)),
+            "noise": plain.replace(interventions=noise),
             "negative as published": plain.replace(
-                change=[RealsAmongFakes(t, sigma=0.0, G_sees=True), noise]
+                interventions=[RealsAmongFakes(t, sigma=0.0, G_sees=True), noise]
             ),
-            "positive, with noise": plain.replace(change=[FakesAmongReals(t), noise]),
+            "positive, with noise": plain.replace(interventions=[FakesAmongReals(t), noise]),
             "pseudo augmentation (APA)": plain.replace(
-                change=PseudoAugmentation(speed_images=50_000)
+                interventions=PseudoAugmentation(speed_images=50_000)
             ),
-            "negative augmentation (NDA)": plain.replace(change=NegativeAugmentation()),
+            "negative augmentation (NDA)": plain.replace(interventions=NegativeAugmentation()),
             "top-k": plain.replace(top_k=TopK(nu=0.5, gamma=0.98)),
-            "fake history": plain.replace(change=FakeHistory()),
+            "fake history": plain.replace(interventions=FakeHistory()),
         },
         predictions=[
             # which lies slow D's lead

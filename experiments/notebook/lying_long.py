@@ -21,7 +21,7 @@ def lying_long(
         ),
         arms={
             "plain": plain,
-            "negative": plain.replace(change=RealsAmongFakes(t, Uniform(0.0, 0.1))),
+            "negative": plain.replace(interventions=RealsAmongFakes(t, Uniform(0.0, 0.1))),
         },
         predictions=[
             Lower("lead", "negative", than="plain", from_epoch=late),

@@ -27,10 +27,10 @@ def lying_simpsons(
         ),
         arms={
             "plain": plain,
-            "negative": plain.replace(change=RealsAmongFakes(t, sigma)),
-            "positive": plain.replace(change=FakesAmongReals(t)),
+            "negative": plain.replace(interventions=RealsAmongFakes(t, sigma)),
+            "positive": plain.replace(interventions=FakesAmongReals(t)),
             "pseudo augmentation (APA)": plain.replace(
-                change=PseudoAugmentation(speed_images=50_000)
+                interventions=PseudoAugmentation(speed_images=50_000)
             ),
         },
         predictions=[

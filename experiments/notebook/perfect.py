@@ -31,18 +31,26 @@ def perfect_g(
         ),
         arms={
             "plain": plain,
-            "late": plain.replace(change=PerfectG(late, sigma)),
-            "early": short.replace(change=swap),
-            "early, every input noised": short.replace(change=[swap, InstanceNoise(sigma, early)]),
-            "early, doses only": short.replace(
-                change=RealsAmongFakes(16, sigma, from_epoch=early, every_steps=4)
+            "late": plain.replace(interventions=PerfectG(late, sigma)),
+            "early": short.replace(interventions=swap),
+            "early, every input noised": short.replace(
+                interventions=[swap, InstanceNoise(sigma, early)]
             ),
-            "early, other reals": short.replace(change=PerfectG(early, sigma, of="other")),
-            "early, held-out reals": short.replace(change=PerfectG(early, sigma, of="held_out")),
-            "early, reals noised more": short.replace(change=[swap, NoiseOnReals(wider, early)]),
-            "early, same noise on reals": short.replace(change=[swap, NoiseOnReals(sigma, early)]),
+            "early, doses only": short.replace(
+                interventions=RealsAmongFakes(16, sigma, from_epoch=early, every_steps=4)
+            ),
+            "early, other reals": short.replace(interventions=PerfectG(early, sigma, of="other")),
+            "early, held-out reals": short.replace(
+                interventions=PerfectG(early, sigma, of="held_out")
+            ),
+            "early, reals noised more": short.replace(
+                interventions=[swap, NoiseOnReals(wider, early)]
+            ),
+            "early, same noise on reals": short.replace(
+                interventions=[swap, NoiseOnReals(sigma, early)]
+            ),
             "smooth D": smooth.replace(epochs=early_end),
-            "smooth D, early": smooth.replace(epochs=early_end, change=swap),
+            "smooth D, early": smooth.replace(epochs=early_end, interventions=swap),
         },
         predictions=[
             # fooled at the switch

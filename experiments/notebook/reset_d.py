@@ -23,8 +23,8 @@ def reset_d(
         ),
         arms={
             "plain": plain,
-            "reset": plain.replace(change=reset),
-            "threshold": plain.replace(change=threshold),
+            "reset": plain.replace(interventions=reset),
+            "threshold": plain.replace(interventions=threshold),
         },
         predictions=[
             Lower("lead", "reset", than="plain", from_epoch=late),

@@ -11,7 +11,7 @@ space: dict[str, Choice] = {
     "objective.kind": Among(("non-saturating", "hinge")),
     "batch": Among((16, 32)),
     "augment": Among(("[]", "[Flip()]")),
-    "change": Among(("[]", "[DiffAugment()]")),
+    "interventions": Among(("[]", "[DiffAugment()]")),
 }
 remarks = (
     "Trials last an eighth of the half hour that the preset is meant for: 40,000 images. What pays "

@@ -11,7 +11,7 @@ space: dict[str, Choice] = {
     "batch": Among((16, 32, 64)),
     "model.z_dim": Among((16, 64, 100, 256)),
     "model.norm_eps": Between(1e-6, 1.0, log=True),
-    "change": Among(("[]", "[InstanceNoise(0.05)]", "[InstanceNoise(Uniform(0.0, 0.1))]")),
+    "interventions": Among(("[]", "[InstanceNoise(0.05)]", "[InstanceNoise(Uniform(0.0, 0.1))]")),
 }
 remarks = (
     "The notebook turned these knobs one at a time and by eye: both learning rates, the epsilon of "

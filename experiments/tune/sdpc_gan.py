@@ -15,7 +15,7 @@ space: dict[str, Choice] = {
     "batch": Among((16, 32)),
     "lr_dictionaries": Among((0.0, 0.1)),
     "coding.settle.k_fb": Among((0.0, 1.0)),
-    "change": Among(("[]", "[DiffAugment()]")),
+    "interventions": Among(("[]", "[DiffAugment()]")),
 }
 remarks = (
     "The start is the generator of codes of hybrids/verdict: one epoch for dictionaries and 26 for "

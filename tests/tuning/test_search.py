@@ -119,10 +119,10 @@ def test_a_trial_that_was_stopped_goes_on_as_if_nothing_had_happened(small, sear
 
 
 def test_losses_that_diverge_cost_their_trial_alone(small, search):
-    wild = replace(small, space={"change": Among(("[]", "[InstanceNoise(1e38)]"))}, trials=4)
+    wild = replace(small, space={"interventions": Among(("[]", "[InstanceNoise(1e38)]"))}, trials=4)
     study, _, done = search(wild, 4)
     assert done
-    by_rule = {trial.params["change"]: trial for trial in study.trials}
+    by_rule = {trial.params["interventions"]: trial for trial in study.trials}
     assert by_rule["[]"].state.name == "COMPLETE"
     bad = by_rule["[InstanceNoise(1e38)]"]
     assert bad.state.name == "PRUNED" and "is not finite" in bad.user_attrs["why"]
@@ -204,9 +204,11 @@ def test_a_start_outside_the_space_is_not_tried(small, tmp_path):
     assert replace(small, space={"batch": Whole(16, 32)}).start_params() is None
     study = study_of(outside, str(tmp_path / "journal.log"))
     assert states(study) == []
-    rules = replace(small, space={"change": Among(("[]", "[InstanceNoise(0.1)]"))})
-    assert rules.start_params() == {"change": "[]"}
-    assert rules.recipe({"change": "[InstanceNoise(0.1)]"}).change == (InstanceNoise(0.1),)
+    rules = replace(small, space={"interventions": Among(("[]", "[InstanceNoise(0.1)]"))})
+    assert rules.start_params() == {"interventions": "[]"}
+    assert rules.recipe({"interventions": "[InstanceNoise(0.1)]"}).interventions == (
+        InstanceNoise(0.1),
+    )
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ class Uniform:
             raise UserError(f"Uniform({self.low}, {self.high}): expected 0 <= low <= high")
 
     def value_at(self, context: StepContext) -> float:
+        """The value of the draw "uniform" at ``context``."""
         u = torch.rand((), generator=context.rng("uniform"), dtype=torch.float64).item()
         return self.low + (self.high - self.low) * u
 
@@ -56,6 +57,7 @@ class Anneal:
             )
 
     def value_at(self, context: StepContext) -> float:
+        """The value in the epoch of ``context``."""
         share = (context.epoch - self.from_epoch) / (self.until_epoch - self.from_epoch)
         return self.start + (self.end - self.start) * min(max(share, 0.0), 1.0)
 
@@ -79,6 +81,7 @@ class Cosine:
         _check_ends(self)
 
     def value_at(self, context: StepContext) -> float:
+        """The value in the epoch of ``context``."""
         share = min(context.epoch / self.until_epoch, 1.0)
         return self.end + (self.start - self.end) * (1 + cos(pi * share)) / 2
 

@@ -300,6 +300,7 @@ class Source:
 
     @property
     def path(self) -> Path:
+        """The file's path."""
         return self.base / self.rel
 
     @property
@@ -309,6 +310,7 @@ class Source:
         return parts[:-1] if parts[-1] == "__init__" else parts
 
     def read(self) -> bytes:
+        """The content, as it was executed. Raises :class:`UserError` if it cannot be read."""
         try:
             return self.code.read(self.path) if self.code else read_bytes(self.path, MOST_BYTES)
         except (OSError, ValueError) as error:

@@ -104,6 +104,7 @@ class Game:
             get_ema_multi_avg_fn(decay)(ours, theirs, torch.tensor(0))
 
     def state_dict(self) -> dict[str, Any]:
+        """The state for checkpoints: tensors and plain values only."""
         return {
             "G": self.G.state_dict(),
             "D": self.D.state_dict(),

@@ -141,7 +141,7 @@ class GradientPenalty(Penalty):
             real.device
         )
         u = (share * real + (1 - share) * fake).requires_grad_()
-        return self.every * self.weight * _off_one(turn.discriminate(u, "between", "real"), u)
+        return self.every * self.weight * _one_centred(turn.discriminate(u, "between", "real"), u)
 
 
 @dataclass(frozen=True)
@@ -163,10 +163,10 @@ class DRAGAN(Penalty):
         rng = turn.context.device_rng("noise")
         noise = torch.randn(real.shape, generator=rng, device=real.device)
         u = (real + self.sigma * noise).requires_grad_()
-        return self.every * self.weight * _off_one(turn.discriminate(u, "around", "real"), u)
+        return self.every * self.weight * _one_centred(turn.discriminate(u, "around", "real"), u)
 
 
-def _off_one(logits: Tensor, images: Tensor) -> Tensor:
+def _one_centred(logits: Tensor, images: Tensor) -> Tensor:
     # The square root has no derivative at 0: a flat D would give NaN.
     return ((squared_slope(logits, images) + 1e-12).sqrt() - 1).square().mean()
 

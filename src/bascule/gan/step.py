@@ -71,7 +71,7 @@ def gan_step(
     context = replace(
         context,
         services=replace(
-            context.services, discriminate=lambda x: _judged(game, change, x, context)
+            context.services, discriminate=lambda x: _detached_logits(game, change, x, context)
         ),
     )
     # Scopes are part of every draw's address, so they keep their first names.
@@ -104,7 +104,7 @@ def gan_step(
         turn = Turn(
             images={"real": of_real, "fake": of_fake},
             logits={"real": logit_real, "fake": logit_fake},
-            discriminate=lambda x, name, side: _also_judged(
+            discriminate=lambda x, name, side: _logits(
                 game, change, x, context.within(f"view/D/{name}"), of_side[side]
             ),
             context=context.within("penalties"),
@@ -125,8 +125,8 @@ def gan_step(
     }
     if g_plays:
         game.D.requires_grad_(False)  # G's step needs no gradients of D's weights
-        heard = d_learns and g_learns
-        with game.autocast(), torch.set_grad_enabled(g_learns), norms(game.D, learn=heard):
+        updates_norms = d_learns and g_learns
+        with game.autocast(), torch.set_grad_enabled(g_learns), norms(game.D, learn=updates_norms):
             judged = change.generator_batch(fake, shown_fake, context.within("turn_of_G"))
             logit = game.discriminate(
                 change.augment(judged, context.within("view/G/fake")), of_side["fake"]
@@ -143,13 +143,13 @@ def gan_step(
     return {name: value.detach() for name, value in scalars.items()}
 
 
-def _judged(game: Game, change: Intervention, x: Tensor, context: StepContext) -> Tensor:
+def _detached_logits(game: Game, change: Intervention, x: Tensor, context: StepContext) -> Tensor:
     """D's logits (B,) for ``x`` with its present weights; changes nothing in D."""
     with torch.no_grad(), game.autocast():
-        return per_image(_also_judged(game, change, x.detach(), context.within("judge")))
+        return per_image(_logits(game, change, x.detach(), context.within("judge")))
 
 
-def _also_judged(
+def _logits(
     game: Game, change: Intervention, x: Tensor, context: StepContext, y: Tensor | None = None
 ) -> Tensor:
     """D's logits for ``x`` with their graph; D's normalisation statistics stay as they are."""

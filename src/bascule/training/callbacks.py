@@ -63,4 +63,5 @@ def check_tensorboard() -> None:
 
 
 def tensorboard_is_installed() -> bool:
+    """Whether TensorBoard can be imported; does not import it."""
     return find_spec("tensorboard") is not None

@@ -68,12 +68,13 @@ class Recipe:
         raise NotImplementedError
 
     @property
-    def change(self) -> tuple[Intervention, ...]:
+    def interventions(self) -> tuple[Intervention, ...]:
         """The interventions of the recipe."""
         return ()
 
     @property
     def precision(self) -> str:
+        """The precision of the networks: "fp32", "bf16" or "auto"."""
         return "fp32"
 
     @property

@@ -26,6 +26,7 @@ class State:
     partial: dict[str, list[Tensor]] = field(default_factory=dict)
 
     def state_dict(self) -> dict[str, Any]:
+        """The state for checkpoints: tensors and plain values only."""
         return {
             "game": self.trainer.state_dict(),
             "epoch": self.epoch,
@@ -34,6 +35,7 @@ class State:
         }
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Load what :meth:`state_dict` returned, onto the trainer's device."""
         self.trainer.load_state_dict(saved["game"])
         self.epoch, self.step = saved["epoch"], saved["step"]
         self.partial = {

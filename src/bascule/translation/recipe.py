@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from bascule.core.context import StepContext, address, generator
+from bascule.core.context import StepContext, generator
 from bascule.core.optimizers import autocast
 from bascule.core.schedules import Rate, value_at
 from bascule.data.augment import Augmentation
@@ -107,7 +107,6 @@ class TranslationTrainer(Trainer[R], Generic[R, T]):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         recipe, players = self.recipe, self.players
         context = StepContext(recipe.seed, batch.epoch, batch.step, device=self.device)
-        torch.manual_seed(address(recipe.seed, "global", context.step))
         assert batch.labels is not None, "labels name the set of each image"
         sets = [(batch.labels == kind).nonzero().flatten() for kind in (0, 1)]
         if players.shown is None:
