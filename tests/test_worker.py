@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bascule import worker
+from bascule import jobs, worker
 from bascule.core.user_code import load_file
 from bascule.data.faces import Faces
-from bascule.experiments import Measure, jobs
+from bascule.experiments import Measure
 from bascule.jobs import MeasureRun, TrainRun
 from bascule.runs.codec import encode
 from bascule.runs.evaluations import evaluations
