@@ -191,7 +191,7 @@ def installed(folder, monkeypatch):
 
 def test_a_plugin_brings_a_preset_and_a_rule_by_their_names(installed):
     assert "dcgan64-rested" in bascule("presets")
-    assert "Rest(every=2)" in bascule("interventions")
+    assert "Rest  D learns in every" in bascule("interventions")
     small = (*TINY, "epochs=1", *SMALL, "model.width=4")
     bascule("train", "dcgan64-rested", "--name", "rested", *small, "interventions=Rest(3)")
     assert run_named("rested").recipe.interventions[0].every == 3
