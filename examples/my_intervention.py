@@ -3,7 +3,7 @@
 It overrides one hook of the step, `augment`, and changes nothing before `first_epoch()`.
 Its draws come from `context.rng`, so they shift no other draw: a fork differs by this rule alone.
 
-    bascule train dcgan64-tiny --set "change=my_intervention.py:Grey(0.5, from_epoch=2)" epochs=5
+    bascule train dcgan64-tiny --set "interventions=my_intervention.py:Grey(0.5)" epochs=5
 """
 
 from dataclasses import dataclass

@@ -6,7 +6,7 @@ from importlib import import_module
 import pytest
 
 MODULES = (
-    *("tuning.cli", "core.context", "core.schedules"),
+    *("tuning.cli", "core.context", "core.schedules", "experiments.files"),
     *("metrics.logits", "runs.codec", "runs.store"),
 )
 

@@ -24,4 +24,4 @@ class Rest(Intervention):
         return player == "G" or context.step % self.every == 0
 
 
-PRESETS = {"dcgan64-rested": dcgan64_tiny.replace(change=Rest())}
+PRESETS = {"dcgan64-rested": dcgan64_tiny.replace(interventions=Rest())}

@@ -12,7 +12,7 @@ degrees, zoom = 10.0, (0.9, 1.1)
 
 
 def affine(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) -> Experiment:
-    """The question at one size."""
+    """The experiment at one size, given by ``plain``."""
     late = plain.epochs // 2
 
     def moved(**motion: Any) -> GANRecipe:
@@ -32,9 +32,9 @@ def affine(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) 
             "flips, scale": moved(scale=zoom),
             "flips, both": moved(degrees=degrees, scale=zoom),
             "flips, both, black corners": moved(degrees=degrees, scale=zoom, fill="black"),
-            "flips, DiffAugment": plain.replace(augment=Flip(), change=DiffAugment()),
+            "flips, DiffAugment": plain.replace(augment=Flip(), interventions=DiffAugment()),
             "flips, ADA": plain.replace(
-                augment=Flip(), change=AdaptiveAugment(speed_images=50_000)
+                augment=Flip(), interventions=AdaptiveAugment(speed_images=50_000)
             ),
         },
         predictions=[

@@ -14,6 +14,7 @@ from math import log
 
 from bascule.aae.model import AAE
 from bascule.aae.recipe import AAERecipe
+from bascule.core.class_names import plugin_presets
 from bascule.core.schedules import Anneal, Cosine
 from bascule.data.augment import Flip
 from bascule.data.faces import Faces
@@ -36,6 +37,7 @@ from bascule.sdpc.preprocess.standard import Standardise
 from bascule.sdpc.preprocess.whitening import Whiten
 from bascule.sdpc.preprocess.window import Window
 from bascule.sdpc.recipe import SDPCRecipe
+from bascule.training.recipe import Recipe
 from bascule.translation.cut.model import CUT
 from bascule.translation.cut.recipe import ContrastiveRecipe
 from bascule.translation.cyclegan.model import CycleGAN
@@ -105,23 +107,23 @@ r3gan64 = sngan64.replace(
 )
 
 dcgan64_hinge = dcgan64_light.replace(
-    objective=GANLoss("hinge"), augment=Flip(), change=DiffAugment(), ema_half_life=5000.0
+    objective=GANLoss("hinge"), augment=Flip(), interventions=DiffAugment(), ema_half_life=5000.0
 )
 # Rounded results of a search with trials of 40,000 images (experiments/tune/light_dcgan.py). The
 # learning rates fall in the last quarter (experiments/cool_down.py).
 dcgan64_tuned = dcgan64_hinge.replace(
     objective=GANLoss(),
     augment=(),
-    change=(),
+    interventions=(),
     batch=16,
     lr_D=1e-3,
     lr_G=9e-4,
-    cool_down=0.25,
+    lr_decay=0.25,
 )
 # A quarter of the width, from pretrained weights that come with the package (`make weights`). It
 # draws faces from its first epoch on. The weights were trained on other faces.
 dcgan64_pretrained = dcgan64_tuned.replace(
-    model=DCGAN(width=16, norm_D="spectral"), start="faces64", cool_down=0.0
+    model=DCGAN(width=16, norm_D="spectral"), start="faces64", lr_decay=0.0
 )
 sngan64_light = dcgan64_hinge.replace(model=SNGAN(width=8))
 sagan64_light = dcgan64_hinge.replace(model=SAGAN(width=8))
@@ -245,7 +247,7 @@ sdpc_critic = HybridRecipe(
     **{
         field: getattr(dcgan64_tuned, field)
         for field in (
-            *("batch", "lr_D", "lr_G", "beta1", "beta2", "cool_down"),
+            *("batch", "lr_D", "lr_G", "beta1", "beta2", "lr_decay"),
             *("ema_half_life", "precision"),
         )
     },
@@ -268,3 +270,14 @@ sdpc_critic_tiny = sdpc_critic.replace(
 )
 
 HYBRID_PRESETS: dict[str, HybridRecipe] = {"sdpc-gan": sdpc_gan, "sdpc-critic": sdpc_critic}
+
+
+def trained() -> dict[str, Recipe]:
+    """The presets that ``bascule train`` takes, those of plug-ins too, by their names."""
+    return {
+        **PRESETS,
+        **AAE_PRESETS,
+        **TRANSLATION_PRESETS,
+        **HYBRID_PRESETS,
+        **plugin_presets(),
+    }

@@ -13,48 +13,29 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bascule import jobs
-from bascule.core.errors import UserError, lacks_memory, of_system
+from bascule.core.errors import UserError
+from bascule.core.exits import INTERRUPTED, exit_code
 from bascule.jobs import Job, MeasureRun, PlayTrials, TrainRun
 from bascule.runs.store import Store
 
 if TYPE_CHECKING:
     from bascule.training.loop import Callback
 
-INTERRUPTED = 130
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the job in the named file; returns the exit code."""
-    try:
-        return _done(sys.argv[1:] if arguments is None else arguments)
-    except KeyboardInterrupt:
-        print("bascule: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except UserError as refusal:
-        return _refused(refusal)
-    except OSError as error:
-        return _refused(of_system(error))
-    except (MemoryError, RuntimeError) as error:
-        if not lacks_memory(error):
-            raise
-        return _refused(UserError(f"not enough memory ({error}): try a smaller batch"))
+    """Do the job in the file that is named; returns the exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return exit_code(lambda: _done(given))
 
 
 def _done(arguments: Sequence[str]) -> int:
     if len(arguments) != 1:
         raise UserError(f"{len(arguments)} arguments: expected `python -m bascule.worker JOB.json`")
     return do(jobs.read(Path(arguments[0])))
-
-
-def _refused(refusal: UserError) -> int:
-    with suppress(OSError):  # standard error may be full or closed
-        print(f"bascule: {' '.join(str(refusal).split())}", file=sys.stderr, flush=True)
-    return 2
 
 
 def do(job: Job) -> int:

@@ -1,6 +1,5 @@
 """``bascule data`` from its command line."""
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +7,13 @@ import pytest
 from PIL import Image
 
 from bascule.cli.data import add
+from bascule.cli.verbs import Parser
 from bascule.core.errors import UserError
 from bascule.data.faces import Faces
 
 
 def bascule(*words: object) -> int:
-    parser = argparse.ArgumentParser()
+    parser = Parser()
     add(parser.add_subparsers(required=True))
     args = parser.parse_args(["data", *map(str, words)])
     return args.do(args)

@@ -1,11 +1,12 @@
 """What there is, a line each, from the code itself."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from bascule.experiments import predictions
-from bascule.interventions import INTERVENTIONS
+from bascule.interventions import INTERVENTIONS, Intervention
 
 
 def lines(bascule, verb: str) -> list[str]:
@@ -14,34 +15,83 @@ def lines(bascule, verb: str) -> list[str]:
     return out.splitlines()
 
 
-def test_presets_say_their_size_net_and_objective(bascule):
-    from bascule.cli.train import trained
+def test_presets_say_their_verb_size_net_and_objective(bascule):
+    from bascule.presets import trained
 
-    told = {line.split()[0]: line for line in lines(bascule, "presets")}
+    told = {line[9:].split()[0]: line for line in lines(bascule, "presets")}
     assert set(told) == {*trained(), "sdpc", "sdpc-published"}
-    assert told["sngan64-light"].endswith("64 px, SNGAN(width=8), GAN, hinge, batch 32")
+    assert told["sngan64-light"].startswith("train    sngan64-light ")
+    assert told["sngan64-light"].endswith("64 px, SNGAN(width=8), GAN, hinge, batch 32, 100 epochs")
     assert "256 px, CycleGAN, Cycle, least-squares" in told["cyclegan-256"]
+    assert told["sdpc-published"].startswith("sdpc fit sdpc-published ")
 
 
-def test_interventions_and_predictions_say_how_they_are_called(bascule):
+def test_interventions_say_their_fields_types_defaults_and_ranges(bascule):
     told = lines(bascule, "interventions")
-    assert len(told) == len(INTERVENTIONS)
-    assert told[0] == (
-        "PerfectG(at_epoch, sigma=Uniform(low=0.0, high=0.1), of='same')  From at_epoch on, G "
-        "seems almost perfect: the fakes are reals plus noise."
-    )
+    assert len([line for line in told if line[0] != " "]) == len(INTERVENTIONS)
+    assert told[0].startswith("PerfectG  ") and told[0].endswith(".")
+    assert told[1:4] == [
+        "    at_epoch  int, required; an epoch >= 0, counted from 0",
+        "    sigma     float | Uniform | Anneal | Cosine = Uniform(low=0.0, high=0.1); "
+        "a number >= 0, or a schedule",
+        "    of        'same' | 'other' | 'held_out' = 'same'",
+    ]
+    assert "    grid        int = 2; 2 to 8 tiles a side" in told
     apa = next(line for line in told if line.startswith("PseudoAugmentation"))
     assert "et al. 2021" in apa and apa.endswith((".", ")"))
+
+
+def test_predictions_say_their_fields(bascule):
     told = lines(bascule, "predictions")
     known = {name for name, value in vars(predictions).items() if hasattr(value, "claim")}
     shown = {name for name in known if not name.startswith("_")} - {"Prediction"}
-    assert {line.partition("(")[0] for line in told} == shown
-    assert any(line.startswith("Lower(scalar, arm, than, by=0.0, ") for line in told)
+    assert {line.split()[0] for line in told if line[0] != " "} == shown
+    lower = next(k for k, line in enumerate(told) if line.startswith("Lower  "))
+    assert "    arm         str, required" in told[lower:]
+    assert "    by          float = 0.0" in told[lower:]
+
+
+@dataclass(frozen=True)
+class Blur(Intervention):
+    """Blurs what D sees. And more."""
+
+    share: float
+    names: tuple[str, ...] = field(default_factory=lambda: ("a",))
+
+    def __post_init__(self) -> None:
+        if self.share < 0:
+            raise ValueError(f"share={self.share}: expected a share >= 0")
+
+
+@dataclass(frozen=True)
+class Doubles:
+    """The scalar doubles."""
+
+    scalar: str
+    claim = "doubles"
+
+
+def test_what_plug_ins_define_is_listed(bascule, monkeypatch):
+    from bascule.presets import dcgan64
+
+    of_plugins = {"Blur": Blur, "Doubles": Doubles}
+    monkeypatch.setattr("bascule.core.class_names.plugin_classes", lambda: of_plugins)
+    monkeypatch.setattr("bascule.presets.plugin_presets", lambda: {"my-net": dcgan64})
+    assert lines(bascule, "interventions")[-3:] == [
+        "Blur  Blurs what D sees.",
+        "    share  float, required; a share >= 0",
+        "    names  tuple[str, ...] = ('a',)",
+    ]
+    assert lines(bascule, "predictions")[-2:] == [
+        "Doubles  The scalar doubles.",
+        "    scalar  str, required",
+    ]
+    assert any(line.startswith("train    my-net ") for line in lines(bascule, "presets"))
 
 
 @pytest.fixture
 def nothing_ships(monkeypatch):
-    monkeypatch.setattr("bascule.experiments.experiment.places", lambda: [Path("experiments")])
+    monkeypatch.setattr("bascule.experiments.files.places", lambda: [Path("experiments")])
 
 
 def test_experiments_are_read_and_not_run(bascule, nothing_ships):

@@ -76,7 +76,7 @@ class Dim(Intervention):
 
 here = {"device": "cpu", "threads": 1}
 light = GANRecipe(data=Faces(n=40, size=32), model=Pair(), batch=8, epochs=2, **here)
-recipe = light.replace(objective=Squares(), penalties=SmallLogits(), change=Dim(0.25))
+recipe = light.replace(objective=Squares(), penalties=SmallLogits(), interventions=Dim(0.25))
 experiment = Experiment("Is dim good?", "It is.", {"plain": light, "dim": recipe},
                         [Within("D_x", "dim", 0, 1)], seeds=(0,))
 """
@@ -118,7 +118,7 @@ def test_a_recipe_is_trained_from_a_file_resumed_and_forked_from_its_copy(files)
 
 def test_data_and_rules_from_files(files):
     words = ("train", "my_recipe.py:light", "--data", "my_data.py:MySet", "--set", "epochs=1")
-    code, _, err = files(*words, "change=[Dim(0.3)]", "--name", "mine")
+    code, _, err = files(*words, "interventions=[Dim(0.3)]", "--name", "mine")
     assert code == 0, err
     run = Store(Path("runs")).find("mine")
     kept = {p.name for p in run.code_folder.glob("*.py")}
@@ -133,7 +133,7 @@ def test_data_and_rules_from_files(files):
         (["train", "my_recipe.py", "--data", "my_data.py:Gone"], "my_data.py defines no Gone"),
         (["train", "my_recipe.py", "--data", "gone.py:MySet"], "there is no file gone.py"),
         (["train", "my_recipe.py", "--data", "my_recipe.py:Dim"], "Dim makes no dataset"),
-        (["train", "my_recipe.py", "--set", "change=Dimm(3)"], "did you mean Dim?"),
+        (["train", "my_recipe.py", "--set", "interventions=Dimm(3)"], "did you mean Dim?"),
         (
             ["train", "my_recipe.py", "--set", "model=my_nets.py:G(3)"],
             "G is not a frozen dataclass",

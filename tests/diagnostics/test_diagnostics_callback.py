@@ -55,7 +55,7 @@ class CountViews(Intervention):
 
 def test_rules_remember_nothing_of_what_is_asked(tiny, tmp_path, same):
     rules = (AdaptiveAugment(target=-1.0, speed_images=150), CountViews())
-    recipe = tiny.replace(change=rules, lr_D=2e-3)
+    recipe = tiny.replace(interventions=rules, lr_D=2e-3)
     alone = begin(recipe)
     train(alone, TRAIN)
     watched, rows = measured(recipe, tmp_path)
@@ -67,7 +67,7 @@ def test_rules_remember_nothing_of_what_is_asked(tiny, tmp_path, same):
 
 
 def test_D_is_asked_with_the_probability_of_the_moment(tiny, tmp_path):
-    recipe = tiny.replace(change=AdaptiveAugment())
+    recipe = tiny.replace(interventions=AdaptiveAugment())
     state = begin(recipe)
     record = Record(4, {"epoch": 3, "step": 40}, state.trainer)
     told = []

@@ -16,15 +16,15 @@ from bascule.presets import PRESETS
     ("words", "said"),
     [
         (["dcgan"], "unknown preset 'dcgan'"),
-        (["dcgan64"], "a ladder of dcgan64 alone: give at least two presets"),
+        (["dcgan64"], "a ladder with dcgan64 alone: expected at least two presets"),
         (["--seeds", "0", "0"], "--seeds 0 0: expected different seeds"),
-        (["--minutes", "0"], "--minutes 0 -n 2000: expected > 0"),
-        (["-n", "1"], "expected > 0, and at least 2 fakes"),
+        (["--minutes", "0"], "--minutes 0 -n 2000: expected minutes > 0"),
+        (["-n", "1"], "expected minutes > 0 and at least 2 fakes"),
         (["--data", "nowhere"], "nowhere"),
         (["--jobs", "0"], "--jobs 0: expected at least 1"),
         (
             *(["--data", "Faces(n=80)", "-n", "4"],),
-            "a ladder goes by KID, which needs 5 fakes, 4 are given; give more images or fakes",
+            "a ladder ranks by KID, which needs 5 fakes, 4 are given; give more images or fakes",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -67,7 +67,7 @@ def test_it_goes_on_with_the_paces_of_its_first_day(bascule, monkeypatch, tiny):
     words += ("--jobs", "1")
     for _ in range(2):  # no pace is asked for a second time
         code, _, err = bascule(*words, "--no-attributes", "--name", "mine")
-        assert code == 130 and "the same command goes on" in err
+        assert code == 130 and "give the same command again to go on" in err
     (first, jobs, launcher), (again, *_) = given
     assert first.arms == again.arms and first.measure.fakes == 20 and launcher.at_once == 1
     assert [p.scalar for p in first.predictions] == [KID]  # 5 are too few to be covered

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from bascule.aae.model import AAE
 from bascule.aae.step import Autoencoder, aae_step
-from bascule.core.context import StepContext, address, generator
+from bascule.core.context import StepContext, generator
 from bascule.data.augment import Augmentation
 from bascule.data.batches import as_uint8
 from bascule.data.faces import Faces
@@ -84,7 +84,6 @@ class AAETrainer(Trainer[AAERecipe]):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         recipe = self.recipe
         context = StepContext(recipe.seed, batch.epoch, batch.step, device=self.device)
-        torch.manual_seed(address(recipe.seed, "global", context.step))
         x = prepare(batch.pixels(self.device), recipe.augment, "rgb", context)
         if recipe.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)

@@ -1,22 +1,30 @@
-"""The command line: verbs, one line for every refusal, and exit codes.
+# PYTHON_ARGCOMPLETE_OK
+"""The command line: verbs, one line for every error, and exit codes.
 
 0 done, 2 refused (bad input, full disk, diverged losses), 130 interrupted (go on with resume).
 """
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
-import time
-from contextlib import suppress
 from pathlib import Path
 
 from bascule import __version__
+from bascule.cli.arguments import add_trust
 from bascule.cli.verbs import Parser
-from bascule.core.errors import UserError, lacks_memory, of_system
-from bascule.core.processes import processes, rank
+from bascule.core.errors import UserError
+from bascule.core.exits import exit_code
+from bascule.core.processes import processes
 
+GROUPS = {
+    "experiments": ("run", "report", "experiments", "predictions", "pack", "unpack"),
+    "training a single run": ("train", "resume", "fork", "presets", "interventions"),
+    "looking at runs": ("list", "compare", "rm"),
+    "measuring": ("evaluate", "ladder", "tune", "theory"),
+    "drawing and exporting": ("generate", "draw", "translate", "sdpc", "export"),
+    "image sets": ("data",),
+    "the shell": ("completion",),
+}
 TRUSTING = (  # verbs that may execute code of a run or a recipe
     *("run", "tune", "train", "resume", "fork", "ladder"),
     *("evaluate", "generate", "draw", "translate", "export", "sdpc"),
@@ -24,9 +32,10 @@ TRUSTING = (  # verbs that may execute code of a run or a recipe
 SHARED = ("train", "resume", "fork")  # verbs that torchrun may start
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The whole command line."""
     from bascule.cli import (
+        completion,
         data,
         draw,
         evaluate,
@@ -39,13 +48,20 @@ def parser() -> argparse.ArgumentParser:
     )
     from bascule.ladder import cli as ladder
     from bascule.sdpc import cli as sdpc
-    from bascule.theory import cli as theorise
-    from bascule.translation import cli as translate
-    from bascule.tuning import cli as tune
+    from bascule.theory import cli as theory
+    from bascule.translation import cli as translation
+    from bascule.tuning import cli as tuning
 
     top = Parser(
         prog="bascule",
-        description="Change one rule of the adversarial game, and read an honest verdict.",
+        usage="bascule [--runs DIR] VERB ...",
+        description="Change one rule of a GAN's training, and test what the change does.",
+        groups=GROUPS,
+        examples=[
+            "bascule run perfect-g --quick --open",
+            "bascule train dcgan64-light --set epochs=100",
+            "bascule VERB --help",
+        ],
     )
     top.add_argument("--version", action="version", version=f"bascule {__version__}")
     top.add_argument(
@@ -53,69 +69,30 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         default=Path(os.environ.get("BASCULE_RUNS", "runs")),
         metavar="DIR",
-        help="where runs are kept (default: $BASCULE_RUNS, or ./runs)",
+        help="folder of all runs (default: $BASCULE_RUNS, or ./runs)",
     )
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-    experiment.add(verbs)
-    ladder.add(verbs)
-    tune.add(verbs)
-    train.add(verbs)
-    inspect.add(verbs)
-    remove.add(verbs)
-    evaluate.add(verbs)
-    generate.add(verbs)
-    translate.add(verbs)
-    draw.add(verbs)
-    sdpc.add(verbs)
-    theorise.add(verbs)
-    data.add(verbs)
-    lists.add(verbs)
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB", prog="bascule")
+    for part in (experiment, train, inspect, remove, evaluate, ladder, tuning, theory):
+        part.add(verbs)
+    for part in (generate, draw, translation, sdpc, data, lists, completion):
+        part.add(verbs)
     for name in TRUSTING:
-        _add_trust(verbs.choices[name])
+        add_trust(verbs.choices[name])
     return top
 
 
-def _add_trust(verb: argparse.ArgumentParser) -> None:
-    for action in verb._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for part in action.choices.values():
-                _add_trust(part)
-            return
-    told = "allow the Python code that a run or a recipe brings from elsewhere"
-    verb.add_argument("--trust", action="store_true", help=told)
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit code.
-
-    What goes wrong for a reason outside the program, an OSError or too little memory, is one line
-    and 2, as a refusal is. Any other exception is a bug, and keeps its traceback.
-    """
-    try:
-        try:
-            return _done(arguments)
-        finally:
-            if sys.stdout is not None:
-                sys.stdout.flush()  # what cannot be written is seen here, not after the end
-    except UserError as refusal:
-        if rank() > 0:  # the first process says the same, and torchrun ends all when one ends
-            time.sleep(5)
-            return 2
-        return _refused(refusal)
-    except KeyboardInterrupt:
-        print("bascule: interrupted", file=sys.stderr)
-        return 130
-    except OSError as error:
-        _forget_output()
-        return _refused(of_system(error))
-    except (MemoryError, RuntimeError) as error:
-        if not lacks_memory(error):
-            raise
-        return _refused(UserError(f"not enough memory ({error}): give smaller numbers"))
+    """Run one command; returns the exit code."""
+    return exit_code(lambda: _done(arguments))
 
 
 def _done(arguments: list[str] | None) -> int:
-    args = parser().parse_args(arguments)
+    top = parser()
+    if "_ARGCOMPLETE" in os.environ:
+        from bascule.cli import completion
+
+        completion.answer(top)
+    args = top.parse_args(arguments)
     if getattr(args, "trust", False):
         from bascule.core import trust
 
@@ -124,20 +101,3 @@ def _done(arguments: list[str] | None) -> int:
         raise UserError(f"torchrun with `bascule {args.verb}`: expected {', '.join(SHARED)}")
     code: int = args.do(args)
     return code
-
-
-def _refused(refusal: UserError) -> int:
-    with suppress(OSError):  # standard error may be full or closed, too
-        print(f"bascule: {' '.join(str(refusal).split())}", file=sys.stderr, flush=True)
-    return 2
-
-
-def _forget_output() -> None:
-    """Where standard output takes no more, drop what is left for it: Python would fail again."""
-    if sys.stdout is None:
-        return
-    try:
-        sys.stdout.flush()
-    except OSError:
-        with suppress(OSError, ValueError):  # tests replace it by one without a file
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

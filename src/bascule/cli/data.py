@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bascule.cli import completion
+from bascule.cli.arguments import add_output
 from bascule.cli.numbers import whole
-from bascule.cli.verbs import Verbs
+from bascule.cli.verbs import Parser, Verbs
 from bascule.core.errors import UserError
 from bascule.data.places import imported_sets, place
 from bascule.data.styles import OPTIONS
@@ -26,45 +28,94 @@ SHOWN_CORRUPT = 10
 
 
 def add(verbs: Verbs) -> None:
-    """Add the verb ``data``; each sub-verb sets ``do``, a function (args) -> exit code."""
-    data = verbs.add_parser("data", help="import, list, show and fetch image sets")
-    subs = data.add_subparsers(dest="data_verb", required=True, metavar="VERB")
+    """Add the verb ``data``; each part sets ``do``, a function (args) -> exit code."""
+    data = verbs.add_parser(
+        "data",
+        help="import, list, show and fetch image sets",
+        examples=[
+            "bascule data list",
+            "bascule data import path/to/folder --name my-faces",
+        ],
+    )
+    parts = data.add_subparsers(dest="data_verb", required=True, metavar="VERB")
 
-    verb = subs.add_parser("import", help="prepare the images of a folder, .zip or .npz")
-    verb.add_argument("path", type=Path, help="folder (searched to any depth), .zip or .npz")
-    verb.add_argument("--name", required=True, help="what to call the set")
+    verb = parts.add_parser(
+        "import",
+        help="prepare the images of a folder, a .zip or an .npz",
+        examples=[
+            "bascule data import path/to/folder --name my-faces",
+            "bascule data import faces.zip --name my-faces --size 32 --skip-corrupt",
+        ],
+    )
+    verb.add_argument(
+        "path", type=Path, help="a folder (with all its subfolders), a .zip or an .npz"
+    )
+    verb.add_argument("--name", required=True, help="name of the set")
     _add_import_options(verb)
     verb.set_defaults(do=_import)
 
-    verb = subs.add_parser("list", help="the sets at hand")
+    verb = parts.add_parser(
+        "list", help="list the image sets on this machine", examples=["bascule data list"]
+    )
     verb.set_defaults(do=_list)
 
-    verb = subs.add_parser("show", help="facts about a set, and a grid of its images")
-    verb.add_argument("name", help="faces, fractals, or an imported set")
-    verb.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="PNG (default: data/NAME.png in runs)"
+    verb = parts.add_parser(
+        "show",
+        help="describe a set, and draw a grid of its images",
+        examples=[
+            "bascule data show faces --style adventurer",
+            "bascule data show my-faces --size 32 -o grid.png",
+        ],
     )
     verb.add_argument(
-        "--size", type=whole(1_000_000), default=64, help="pixels a side (default: 64)"
+        "name", help="faces, fractals, or an imported set", completer=completion.shown_sets
     )
-    verb.add_argument("--n", type=whole(1_000_000), default=2000, help="images of a built-in set")
-    verb.add_argument("--style", default="micah", help=f"of faces: {', '.join(OPTIONS)}")
+    add_output(verb, "FILE", "PNG file (default: data/NAME.png in the folder of runs)")
+    verb.add_argument(
+        "--size",
+        type=whole(1_000_000),
+        default=64,
+        metavar="PX",
+        help="pixels a side (default: 64)",
+    )
+    verb.add_argument(
+        "--n",
+        type=whole(1_000_000),
+        default=2000,
+        metavar="N",
+        help="number of images of a built-in set (default: 2000)",
+    )
+    verb.add_argument(
+        "--style", default="micah", help=f"style of faces: {', '.join(OPTIONS)} (default: micah)"
+    )
     verb.set_defaults(do=_show)
 
-    verb = subs.add_parser("fetch", help="download a known set")
-    verb.add_argument("known", choices=["simpsons"])
-    verb.add_argument("--accept-licence", action="store_true", help="you read and accept the terms")
-    verb.add_argument("--name", default="simpsons", help="what to call the set")
+    verb = parts.add_parser(
+        "fetch",
+        help="download a known set",
+        examples=["bascule data fetch simpsons --accept-licence"],
+    )
+    verb.add_argument("known", choices=["simpsons"], help="the set to download")
+    verb.add_argument(
+        "--accept-licence", action="store_true", help="you have read and accept the licence"
+    )
+    verb.add_argument("--name", default="simpsons", help="name of the set (default: simpsons)")
     _add_import_options(verb)
     verb.set_defaults(do=_fetch)
 
 
-def _add_import_options(verb: argparse.ArgumentParser) -> None:
+def _add_import_options(verb: Parser) -> None:
     verb.add_argument(
-        "--size", type=whole(1_000_000), default=64, help="pixels a side (default: 64)"
+        "--size",
+        type=whole(1_000_000),
+        default=64,
+        metavar="PX",
+        help="pixels a side (default: 64)",
     )
-    verb.add_argument("--skip-corrupt", action="store_true", help="leave out unusable images")
-    verb.add_argument("--replace", action="store_true", help="overwrite a set of that name")
+    verb.add_argument("--skip-corrupt", action="store_true", help="skip images that cannot be read")
+    verb.add_argument(
+        "--replace", action="store_true", help="replace a set that has this name already"
+    )
 
 
 def _import(args: argparse.Namespace) -> int:
@@ -129,7 +180,8 @@ def _tell_left_out(left_out: Sequence[tuple[str, str, int]]) -> None:
 def _twin_line(groups: list[list[int]]) -> str:
     return (
         f"near duplicates: {sum(map(len, groups)):,} images in {len(groups):,} groups, "
-        f"the largest of {max(map(len, groups), default=0):,}; no group is split"
+        f"the largest of {max(map(len, groups), default=0):,}; "
+        "each group is all training images or all held-out images"
     )
 
 
@@ -163,7 +215,7 @@ def _show(args: argparse.Namespace) -> int:
     if args.name in imported_sets():
         _tell_left_out(about(place(args.name, args.size)).get("left_out", ()))
     _tell_labels(images.labels)
-    print(f"credit: {images.credit or 'unknown: yours to know'}")
+    print(f"credit: {images.credit or 'not recorded'}")
     print(f"digest: {images.digest}")
     print(f"grid: {output}")
     return 0

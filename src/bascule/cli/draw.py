@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bascule.cli.numbers import a_seed, an_epoch, real, whole
-from bascule.cli.verbs import Verbs
+from bascule.cli.arguments import add_epoch, add_output, add_run, add_seed
+from bascule.cli.numbers import real, whole
+from bascule.cli.verbs import Parser, Verbs
 from bascule.core import atomic
 from bascule.core.errors import UserError
 from bascule.runs.store import Run, Store
@@ -25,61 +26,78 @@ Do = Callable[[argparse.Namespace], int]
 
 def add(verbs: Verbs) -> None:
     """Add the verbs of this file to the command line."""
-    draw = verbs.add_parser("draw", help="with a run's G: film, walk, truncated, invert")
+    draw = verbs.add_parser(
+        "draw",
+        help="draw with a run's G: film, walk, truncated, invert",
+        examples=[
+            "bascule draw film dcgan64-light",
+            "bascule draw invert dcgan64-light path/to/pictures",
+        ],
+    )
     parts = draw.add_subparsers(dest="part", required=True, metavar="VERB")
 
-    film = _part(parts, "film", "how the sample grid changed in training", do_film, "film.webp")
-    film.add_argument("--fps", type=real(1000), default=6.0, help="pictures a second (default: 6)")
+    film = _part(
+        *(parts, "film", "film the sample grid over the epochs", do_film, "film.webp"),
+        examples=["bascule draw film dcgan64-light --fps 12"],
+    )
+    film.add_argument("--fps", type=real(1000), default=6.0, help="frames a second (default: 6)")
 
-    path = _part(parts, "walk", "a round trip from latent to latent", do_walk, "walk.webp")
+    path = _part(
+        *(parts, "walk", "film a walk through latent space and back", do_walk, "walk.webp"),
+        examples=["bascule draw walk dcgan64-light --stops 6 --rows 2"],
+    )
     path.add_argument(
-        "--stops", type=whole(1000), default=5, metavar="K", help="latents (default: 5)"
+        "--stops", type=whole(1000), default=5, metavar="K", help="latents on the way (default: 5)"
     )
     path.add_argument(
         "--frames",
         type=whole(1000),
         default=12,
         metavar="M",
-        help="from stop to stop (default: 12)",
+        help="frames from one latent to the next (default: 12)",
     )
-    path.add_argument("--kind", choices=KINDS, default="slerp", help="(default: slerp)")
-    path.add_argument("--rows", type=whole(1000), default=4, metavar="R", help="walks (default: 4)")
     path.add_argument(
-        "--fps", type=real(1000), default=12.0, help="pictures a second (default: 12)"
+        "--kind", choices=KINDS, default="slerp", help="interpolation (default: slerp)"
     )
+    path.add_argument(
+        "--rows", type=whole(1000), default=4, metavar="R", help="walks in one film (default: 4)"
+    )
+    path.add_argument("--fps", type=real(1000), default=12.0, help="frames a second (default: 12)")
 
-    cut = _part(parts, "truncated", "from the middle of the law", do_truncated, "truncated.png")
+    cut = _part(
+        *(parts, "truncated", "draw from truncated latents", do_truncated, "truncated.png"),
+        examples=["bascule draw truncated dcgan64-light --threshold 0.5 2"],
+    )
     cut.add_argument(
         "--threshold",
         type=real(1000),
         nargs="+",
         default=[0.5, 1.0, 2.0],
         metavar="T",
-        help="(0.5 1 2)",
+        help="draw a row with every |z| < T, for each T (default: 0.5 1 2)",
     )
 
-    invert = _part(parts, "invert", "the latents that draw given pictures", do_invert, "invert.png")
+    invert = _part(
+        *(parts, "invert", "find latents that reproduce pictures", do_invert, "invert.png"),
+        examples=["bascule draw invert dcgan64-light path/to/pictures --steps 500"],
+    )
     invert.add_argument("images", type=Path, help="a picture, or a folder of pictures")
     invert.add_argument(
-        "--steps", type=whole(10_000_000), default=300, metavar="N", help="(default: 300)"
+        "--steps",
+        type=whole(10_000_000),
+        default=300,
+        metavar="N",
+        help="optimisation steps (default: 300)",
     )
 
 
-def _part(
-    parts: Verbs,
-    name: str,
-    told: str,
-    do: Do,
-    file: str,
-) -> argparse.ArgumentParser:
-    part = parts.add_parser(name, help=told)
-    part.add_argument("run", help="a run's id, a part of it, or its folder")
+def _part(parts: Verbs, name: str, told: str, do: Do, file: str, examples: Sequence[str]) -> Parser:
+    part = parts.add_parser(name, help=told, examples=examples)
+    add_run(part)
     if name != "film":
-        part.add_argument("--epoch", type=an_epoch, metavar="E", help="a kept checkpoint (newest)")
-        part.add_argument("--seed", type=a_seed, default=0, help="of the latents (default: 0)")
-    part.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help=f"default: {file} in the run's folder"
-    )
+        add_epoch(part)
+        add_seed(part)
+    add_output(part, "FILE", f"file to write (default: {file} in the run's folder)")
     part.set_defaults(do=do, file=file)
     return part
 
@@ -94,7 +112,7 @@ def do_film(args: argparse.Namespace) -> int:
     _expect("--fps", args.fps, args.fps > 0, "a number > 0")
     epochs = sampled_epochs(run)
     if not epochs:
-        raise UserError(f"{run.id} has no sample grids yet: train it first")
+        raise UserError(f"{run.id} has no sample grids yet: train it for more epochs")
     frames = [_titled(opened(run.sample(epoch)), f"epoch {epoch}") for epoch in epochs]
     last = [frames[-1]] * max(1, round(args.fps))  # rest a second on the end
     write_film([*frames, *last[1:]], path, args.fps)
@@ -123,7 +141,7 @@ def do_walk(args: argparse.Namespace) -> int:
     strip = path.with_suffix(".png")
     shown = walks[:, :: max(1, args.frames // 3)]
     atomic.write_png(strip, grid(shown.flatten(0, 1), shown.shape[1]))
-    return _said(path, f"a strip of it: {strip}")
+    return _said(path, f"as a strip: {strip}")
 
 
 def do_truncated(args: argparse.Namespace) -> int:
@@ -143,7 +161,7 @@ def do_truncated(args: argparse.Namespace) -> int:
         rows.append(draw(z))
     atomic.write_png(path, grid(torch.cat(rows), 12))
     told = ", ".join(f"{threshold:g}" for threshold in args.threshold)
-    return _said(path, f"a row each of |z| < {told}")
+    return _said(path, f"one row for each |z| < {told}")
 
 
 def do_invert(args: argparse.Namespace) -> int:
@@ -162,12 +180,12 @@ def do_invert(args: argparse.Namespace) -> int:
     _expect("--steps", args.steps, args.steps >= 1, "a whole number >= 1")
     recipe, state = restored(run, args.epoch)
     if recipe.gan_objective is None or recipe.z_dim is None or state.trainer.generator is None:
-        raise UserError(f"{run.id} is a run of {type(recipe).__name__}: expected one of a GAN")
+        raise UserError(f"{run.id} is a run of {type(recipe).__name__}: expected a run of a GAN")
     names, pictures = read_pictures(args.images, recipe.data.size)
     given = torch.from_numpy(pictures)
     G = state.trainer.generator.eval().requires_grad_(False)
     target = to_space(as_float(given), recipe.space).to(state.trainer.device)
-    with counter("descending") as tell:
+    with counter("inverting") as tell:
         rng = generator("invert", args.seed)
         z, far = invert(G, target, recipe.z_dim, rng, args.steps, tell=tell)
     with torch.no_grad():
@@ -177,7 +195,7 @@ def do_invert(args: argparse.Namespace) -> int:
     atomic.write(latents, lambda to: _write_npz(to, names, z.cpu().numpy(), far.cpu().numpy()))
     for name, value in zip(names, far.tolist(), strict=True):
         print(f"{name}: distance {value:.4f}")
-    return _said(path, f"each picture beside what G draws for its latent; latents: {latents}")
+    return _said(path, f"each picture beside its reproduction by G; latents: {latents}")
 
 
 def _write_npz(to: Path, names: list[str], z: np.ndarray, far: np.ndarray) -> None:

@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bascule.cli.numbers import a_seed, an_epoch, real, whole
+from bascule.cli import completion
+from bascule.cli.arguments import add_output, add_seed
+from bascule.cli.numbers import an_epoch, real, whole
 from bascule.cli.train import load_images, named_data
 from bascule.cli.verbs import Verbs
 from bascule.core.errors import UserError
@@ -21,21 +23,45 @@ if TYPE_CHECKING:
     from bascule.metrics.metric import Metric
     from bascule.training.recipe import Recipe
 
-OUTPUT = "default: the run; for a folder of pictures, evaluations/ beside the runs"
+EXTRACTORS = (  # those of bascule.features.extractors, the default first
+    *("efficientnet-lite0", "random-conv", "pixels", "inception"),
+    *("dinov2-s", "dinov2-b", "dinov2-l"),
+)
 
 
 def add(verbs: Verbs) -> None:
-    """Add the verbs of this file to the command line."""
+    """Add the verb of this file to the command line."""
     evaluate = verbs.add_parser(
-        "evaluate", help="measure a run, or a folder of pictures: every number beside its floor"
+        "evaluate",
+        help="measure a run, or a folder of pictures",
+        description="Measure a run, or a folder of pictures. Beside each number stands its floor: "
+        "what real images that were held out would get.",
+        examples=[
+            "bascule evaluate dcgan64-light --all-epochs",
+            "bascule evaluate dcgan64-light --metric my_metrics.py:Eyes",
+            "bascule evaluate path/to/pictures --data faces",
+        ],
     )
-    evaluate.add_argument("target", help="a run's id, a part of it, or a folder of RGB pictures")
-    evaluate.add_argument("--data", metavar="NAME", help="for a folder: the set to compare it with")
+    evaluate.add_argument(
+        "target",
+        help="a run's id, a part of it, or a folder of RGB pictures",
+        completer=completion.runs_and_folders,
+    )
+    evaluate.add_argument(
+        "--data",
+        metavar="NAME",
+        help="image set with which a folder of pictures is compared",
+        completer=completion.image_sets,
+    )
     evaluate.add_argument(
         "-n", type=whole(1_000_000), default=5000, metavar="N", help="fakes (default: 5000)"
     )
     evaluate.add_argument(
-        "--epoch", type=an_epoch, nargs="+", metavar="E", help="kept checkpoints of the run"
+        "--epoch",
+        type=an_epoch,
+        nargs="+",
+        metavar="E",
+        help="checkpoints of the run (default: the newest)",
     )
     evaluate.add_argument("--all-epochs", action="store_true", help="every kept checkpoint")
     evaluate.add_argument(
@@ -44,7 +70,9 @@ def add(verbs: Verbs) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help=_extractors,
+        help=f"{', '.join(EXTRACTORS)}, or one of your own, FILE:NAME (default: {EXTRACTORS[0]}); "
+        "may be repeated",
+        completer=completion.extractors,
     )
     evaluate.add_argument(
         "--metric",
@@ -52,48 +80,54 @@ def add(verbs: Verbs) -> None:
         default=[],
         metavar="FILE:NAME",
         help="a metric of your own, such as my_metrics.py:Eyes; may be repeated",
+        completer=completion.classes,
     )
     evaluate.add_argument(
         "--standing",
         type=whole(1_000_000),
         default=0,
         metavar="N",
-        help="first take G's BatchNorm statistics over N batches of 250 latents",
+        help="first average G's BatchNorm statistics over N batches of 250 latents",
     )
-    evaluate.add_argument("--no-attributes", action="store_true", help="skip the exact attributes")
-    evaluate.add_argument("--seed", type=a_seed, default=0, help="of the latents (default: 0)")
-    evaluate.add_argument("-o", "--output", type=Path, metavar="DIR", help=OUTPUT)
     evaluate.add_argument(
+        "--no-attributes", action="store_true", help="do not measure the attributes of faces"
+    )
+    add_seed(evaluate)
+    add_output(
+        evaluate,
+        "DIR",
+        "folder of the results (default: the run; evaluations/ in the folder of runs)",
+    )
+    sdpc = evaluate.add_argument_group("options for SDPC, and for hybrids of GAN and SDPC")
+    sdpc.add_argument(
         "--k-fb",
         type=real(1e6),
         nargs="+",
         metavar="K",
-        help="of SDPC: feedback to settle with; of a hybrid: its fakes are settled, too",
+        help="strengths of feedback; a hybrid's fakes are also settled at each of them",
     )
-    evaluate.add_argument(
+    sdpc.add_argument(
         "--no-settled-fakes",
         action="store_true",
-        help="of a hybrid: --k-fb for the rest alone, which saves minutes",
+        help="do not settle a hybrid's fakes, which saves minutes",
     )
-    evaluate.add_argument(
-        "--sigma", type=real(1e6), nargs="+", metavar="S", help="of SDPC: noise to take away"
+    sdpc.add_argument(
+        "--sigma",
+        type=real(1e6),
+        nargs="+",
+        metavar="S",
+        help="standard deviations of noise to remove",
     )
-    evaluate.add_argument(
-        "--decoded", action="store_true", help="of SDPC: how well pictures come back from codes"
+    sdpc.add_argument(
+        "--decoded", action="store_true", help="measure how well codes decode to their pictures"
     )
-    evaluate.add_argument(
+    sdpc.add_argument(
         "--abilities",
         action="store_true",
-        help="of SDPC: telling foreign pictures, filling a hole, editing one attribute",
+        help="measure codes at three tasks: detect pictures of another set, fill a hole, edit "
+        "one attribute",
     )
     evaluate.set_defaults(do=do_evaluate)
-
-
-def _extractors() -> str:
-    from bascule.features.extractors import DEFAULT, EXTRACTORS
-
-    known = ", ".join(EXTRACTORS)
-    return f"{known}, or one of your own, FILE:NAME (default: {DEFAULT}); may be repeated"
 
 
 def metrics_of(args: argparse.Namespace) -> tuple[Metric, ...]:
@@ -119,7 +153,7 @@ def do_evaluate(args: argparse.Namespace) -> int:
     run = store.find(args.target)
     if args.data:
         raise UserError(
-            f"--data {args.data}: {run.id} is a run, it is measured against its own set"
+            f"--data {args.data}: {run.id} is a run, which is compared with its own image set"
         )
     return _run(args, run)
 
@@ -129,15 +163,15 @@ def _run(args: argparse.Namespace, run: Run) -> int:
     from bascule.reports.run_note import write_run_note
 
     if args.all_epochs and args.epoch is not None:
-        raise UserError("--epoch and --all-epochs: give one of them")
+        raise UserError("--epoch with --all-epochs: expected only one of the two")
     measure, means = _measure_of(args, run.recipe), _means(args)
     check_measure(run, measure)
     if means.metrics and run.recipe.evaluates == "codes":
-        raise UserError(f"--metric: {run.id} is a network of SDPC, which draws no fakes to measure")
+        raise UserError(f"--metric: {run.id} is a run of SDPC, which draws no fakes to measure")
     images = load_images(run.playable.data)
     epochs = run.kept_epochs() if args.all_epochs else args.epoch or [None]
     if not epochs:
-        raise UserError(f"{run.id} keeps no checkpoint yet: train it first")
+        raise UserError(f"{run.id} has no kept checkpoint yet: train it for more epochs")
     for epoch in epochs:
         found, picture = measure_run(run, images, measure, epoch, means)
         _tell(args.output or run.folder, found, picture, run.recipe)
@@ -160,7 +194,9 @@ def _measure_of(args: argparse.Namespace, recipe: Recipe) -> Measures:
     if recipe.evaluates == "translations" and not (k_fb or sigmas or any(of_codes.values())):
         spaces = list(dict.fromkeys(args.extractor))
         if len(spaces) > 1:
-            raise UserError(f"--extractor {' '.join(spaces)}: give one for a run of translation")
+            raise UserError(
+                f"--extractor {' '.join(spaces)}: expected a single one for a run of translation"
+            )
         return MeasureTranslation(args.n, attributes)
     settled = not args.no_settled_fakes
     return Measure(args.n, attributes, k_fb=k_fb, sigmas=sigmas, settled_fakes=settled, **of_codes)
@@ -185,15 +221,15 @@ def _folder(args: argparse.Namespace, path: Path) -> int:
 
     if not args.data:
         raise UserError(
-            f"{path} is a folder of pictures: say what to compare it with: --data faces, fractals "
-            "or an imported set"
+            f"{path} is a folder of pictures, to be compared with an image set: give --data faces, "
+            "fractals or an imported set"
         )
     if args.epoch is not None or args.all_epochs:
-        raise UserError(f"{path} is a folder of pictures: it has no epochs")
+        raise UserError(f"{path} is a folder of pictures: expected no --epoch and no --all-epochs")
     means = _means(args)  # refused before anything is read
     whole = path.resolve()
     if args.output and whole in (args.output.resolve(), *args.output.resolve().parents):
-        raise UserError(f"-o {args.output}: the pictures are there; give another folder")
+        raise UserError(f"-o {args.output}: the pictures are in this folder; give another one")
     # Two folders of one name have places of their own.
     called = f"{slug(whole.name)}-{address(whole):016x}"[:-8]
     output = args.output or args.runs / "evaluations" / called
@@ -227,7 +263,7 @@ def _tell(
     elif found.values:
         tables = [evaluation.evaluation_table(found)]
     else:
-        raise UserError(f"nothing of {found.subject} can be measured: {found.remarks()[0]}")
+        raise UserError(f"nothing can be measured of {found.subject}: {found.remarks()[0]}")
     path = keep_with_picture(folder, found, picture)
     print(title(found))
     out = console()

@@ -11,9 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bascule.cli import completion
+from bascule.cli.arguments import add_output
 from bascule.cli.numbers import a_seed, whole
 from bascule.cli.train import add_settings, add_tensorboard, load, settings
-from bascule.cli.verbs import Verbs
+from bascule.cli.verbs import Parser, Verbs
 from bascule.core.errors import UserError
 from bascule.runs.store import Run, Store, slug
 
@@ -31,30 +33,62 @@ FORCE = f"give --force to replace it, or {ELSEWHERE.removeprefix('give ')}"
 
 def add(verbs: Verbs) -> None:
     """Add the verbs of this file to the command line."""
-    run = verbs.add_parser("run", help="run an experiment and write its lab note")
+    run = verbs.add_parser(
+        "run",
+        help="run an experiment, and write its note",
+        description="Train every arm of an experiment on the same seeds, test its predictions, and "
+        "write a note. A folder of experiments is run one after the other.",
+        examples=[
+            "bascule run perfect-g --quick --open",
+            "bascule run my_question.py --seeds 0 1 2 --jobs 2",
+            "bascule run perfect-g --set epochs=20 data.n=500",
+        ],
+    )
     _experiment(run)
-    run.add_argument("--arm", action="append", default=[], metavar="ARM", help="only this arm")
+    run.add_argument(
+        "--arm",
+        action="append",
+        default=[],
+        metavar="ARM",
+        help="run only this arm; may be repeated",
+    )
     add_cluster(run)
     add_tensorboard(run)
     run.set_defaults(do=do_run)
 
-    report = verbs.add_parser("report", help="write an experiment's note from the runs there are")
+    report = verbs.add_parser(
+        "report",
+        help="write the note of an experiment again, without training",
+        examples=["bascule report perfect-g --open", "bascule report notebook"],
+    )
     _experiment(report)
     report.set_defaults(do=do_report, arm=[])
 
-    packs = verbs.add_parser("pack", help="an experiment's finished runs in one small file")
+    packs = verbs.add_parser(
+        "pack",
+        help="put the finished runs of an experiment into one small file",
+        examples=["bascule pack perfect-g -o perfect-g.tar.xz"],
+    )
     _experiment(packs, note=False)
-    packs.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
+    add_output(packs, "FILE", "file to write, a .tar.xz", required=True)
     packs.set_defaults(do=do_pack)
 
-    unpacks = verbs.add_parser("unpack", help="put the runs of such files among yours")
-    unpacks.add_argument("file", type=Path, nargs="+", metavar="FILE")
+    unpacks = verbs.add_parser(
+        "unpack",
+        help="add the runs in packed files to yours",
+        examples=["bascule unpack perfect-g.tar.xz"],
+    )
+    unpacks.add_argument(
+        "file", type=Path, nargs="+", metavar="FILE", help="files of `bascule pack`"
+    )
     unpacks.set_defaults(do=do_unpack)
 
 
-def _experiment(verb: argparse.ArgumentParser, note: bool = True) -> None:
+def _experiment(verb: Parser, note: bool = True) -> None:
     verb.add_argument(
-        "experiment", help="its name, in experiments/ here or among those that ship, or a path"
+        "experiment",
+        help="name of an experiment (`bascule experiments` lists them), a file, or a folder",
+        completer=completion.experiments,
     )
     verb.add_argument("--quick", action="store_true", help="the experiment's small version")
     verb.add_argument(
@@ -62,40 +96,43 @@ def _experiment(verb: argparse.ArgumentParser, note: bool = True) -> None:
         type=a_seed,
         nargs="+",
         metavar="S",
-        help="train every arm once with each of them (default: the experiment's, often 0 1 2)",
+        help="train every arm once with each seed (default: the experiment's, often 0 1 2)",
     )
     verb.add_argument(
         "--data",
         metavar="NAME",
-        help="on other images: faces, fractals or an imported set; to translate, SET+SET",
+        help="another image set: faces, fractals or an imported one; SET+SET for translation",
+        completer=completion.image_sets,
     )
     if note:
-        verb.add_argument("--note", type=Path, metavar="DIR", help="where the note goes")
+        verb.add_argument(
+            "--note", type=Path, metavar="DIR", help="folder of the note (default: in notes/)"
+        )
         verb.add_argument(
             "--force", action="store_true", help="replace a note that was made from more runs"
         )
-        verb.add_argument(
-            "--open", action="store_true", help="open the note in a browser, where there is one"
-        )
+        verb.add_argument("--open", action="store_true", help="open the note in a browser")
     add_settings(verb)
 
 
-def add_cluster(verb: argparse.ArgumentParser) -> None:
-    """Add to a verb where its runs are trained."""
-    verb.add_argument("--cluster", help="train as jobs of submitit: slurm, or local to try it")
-    add_jobs(verb, "runs at once (of a cluster 8; here as many as there are cores, on a GPU 1)")
+def add_cluster(verb: Parser) -> None:
+    """Add the options that say where runs are trained."""
+    verb.add_argument(
+        "--cluster", metavar="NAME", help="train as jobs of submitit: slurm, or local to try it"
+    )
+    add_jobs(verb, "runs at once (default: 8 on a cluster, 1 on a GPU, else one per core)")
     verb.add_argument(
         "--job-set",
         nargs="+",
         action="extend",
         default=[],
         metavar="NAME=VALUE",
-        help="of submitit: slurm_partition=gpu timeout_min=120 gpus_per_node=1",
+        help="parameters of submitit, such as slurm_partition=gpu timeout_min=120",
     )
 
 
-def add_jobs(verb: argparse.ArgumentParser, told: str) -> None:
-    """Add to a verb how many runs it trains at once."""
+def add_jobs(verb: Parser, told: str) -> None:
+    """Add ``--jobs``, how many runs are trained at once."""
     verb.add_argument("--jobs", type=whole(10_000), metavar="N", help=told)
 
 
@@ -105,7 +142,9 @@ def launcher_of(args: argparse.Namespace) -> LocalLauncher | SubmititLauncher:
 
     if not args.cluster:
         if args.job_set:
-            raise UserError(f"--job-set {args.job_set[0]} without --cluster: give --cluster slurm")
+            raise UserError(
+                f"--job-set {args.job_set[0]} needs --cluster: give --cluster slurm, too"
+            )
         return LocalLauncher(args.jobs)
     folder = (args.runs / "jobs").resolve()
     at_once = 8 if args.jobs is None else args.jobs
@@ -136,7 +175,9 @@ def do_pack(args: argparse.Namespace) -> int:
             shown += [run for run, seed in finished.items() if seed == min(finished.values())]
         print(f"{found.name}: {len(finished)} of {len(jobs)} runs are finished")
     if not runs:
-        raise UserError(f"no run of {args.experiment} is finished: there is nothing to pack")
+        raise UserError(
+            f"no run of {args.experiment} is finished, so there is nothing to pack: run it first"
+        )
     args.output.parent.mkdir(parents=True, exist_ok=True)
     pack(runs, args.output, shown)
     print(f"pack: {args.output}, {args.output.stat().st_size / 1e6:.1f} MB")
@@ -152,7 +193,7 @@ def do_unpack(args: argparse.Namespace) -> int:
         added, known = unpack(path, Store(args.runs))
         new += added
         old += known
-    print(f"{len(new)} runs unpacked into {args.runs}, {len(old)} were there already")
+    print(f"{len(new)} runs unpacked into {args.runs}, {len(old)} already there")
     return 0
 
 
@@ -160,11 +201,12 @@ def _known(args: argparse.Namespace) -> list[Experiment]:
     """The experiments that are asked for; refused before any of them runs."""
     from bascule.core.user_code import said
     from bascule.experiments import experiment as experiments
+    from bascule.experiments.files import find_files
 
     check_seeds(args.seeds or ())
-    paths = experiments.find_files(args.experiment)
+    paths = find_files(args.experiment)
     known = [experiments.load(path, args.quick) for path in paths]
-    if args.data:  # as a setting, so that notes tell it and a command repeats it
+    if args.data:  # as a setting, which notes show and a command repeats
         args.set = [f"data={said(_data_of(args.data, known))}", *args.set]
         args.data = None
     if tensorboard := getattr(args, "tensorboard", False):
@@ -187,7 +229,7 @@ def _data_of(name: str, known: Sequence[Experiment]) -> Data:
     if len(sizes) > 1 or len(kinds) > 1:
         raise UserError(
             f"--data {name}: the arms differ in size or kind of image sets; "
-            "run one experiment, or say --set data=..."
+            "run a single experiment, or give --set data=..."
         )
     named = named_sets if kinds.pop() == 2 else named_data
     return named(name, sizes.pop())
@@ -237,7 +279,7 @@ def _each(args: argparse.Namespace, train: bool) -> int:
         except UserError as refusal:
             if not top:
                 raise
-            print(f"{found.name} is left out: {refusal}", file=sys.stderr)
+            print(f"{found.name} is skipped: {refusal}", file=sys.stderr)
             continue
         if train and not train_all(found, jobs, sets, Store(args.runs), launcher):
             return interrupted()
@@ -311,7 +353,7 @@ def check_seeds(seeds: Sequence[int]) -> None:
 
 def interrupted() -> int:
     """Say that nothing is lost; the exit code."""
-    print("interrupted: every run is saved; the same command goes on", file=sys.stderr)
+    print("interrupted: every run is saved; give the same command again to go on", file=sys.stderr)
     return 130
 
 

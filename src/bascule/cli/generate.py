@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bascule.cli.numbers import a_seed, an_epoch, whole
+from bascule.cli.arguments import add_epoch, add_output, add_run, add_seed
+from bascule.cli.numbers import whole
 from bascule.cli.verbs import Verbs
 from bascule.core import atomic
 from bascule.core.errors import UserError
@@ -21,18 +21,22 @@ CREDIT = "CREDIT.txt"
 
 def add(verbs: Verbs) -> None:
     """Add the verb of this file to the command line."""
-    verb = verbs.add_parser("generate", help="pictures of a run's G, as PNG files in a folder")
-    verb.add_argument("run", help="a run's id, a part of it, or its folder")
-    verb.add_argument(
-        "-n", type=whole(MOST), default=64, metavar="N", help="pictures (default: 64)"
+    verb = verbs.add_parser(
+        "generate",
+        help="draw pictures with a run's G into a folder, as PNG files",
+        examples=["bascule generate dcgan64-light -n 1000 -o fakes"],
     )
-    verb.add_argument("--seed", type=a_seed, default=0, help="of the latents (default: 0)")
-    verb.add_argument("--epoch", type=an_epoch, metavar="E", help="a kept checkpoint (newest)")
+    add_run(verb)
     verb.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="DIR", help="where the pictures go"
+        "-n", type=whole(MOST), default=64, metavar="N", help="number of pictures (default: 64)"
     )
+    add_seed(verb)
+    add_epoch(verb)
+    add_output(verb, "DIR", "folder to write to", required=True)
     verb.add_argument(
-        "--force", action="store_true", help="even where DIR holds files; equal names are replaced"
+        "--force",
+        action="store_true",
+        help="write even if DIR holds files; files of the same name are replaced",
     )
     verb.set_defaults(do=do_generate)
 
@@ -67,7 +71,7 @@ def do_generate(args: argparse.Namespace) -> int:
 
 
 def _credit(run: Run, epoch: int, args: argparse.Namespace) -> str:
-    """Where the pictures come from, and the credit that the images which were learnt from ask."""
+    """Where the pictures come from, and the credit of the images that G was trained on."""
     from bascule.cli.train import load_images
 
     try:
@@ -77,5 +81,5 @@ def _credit(run: Run, epoch: int, args: argparse.Namespace) -> str:
         credit = f"unknown: the image set {run.recipe.data} is not on this machine"
     return (
         f"Drawn by G of the run {run.id} after {epoch} epochs, seed {args.seed}, with bascule.\n"
-        f"Credit of the images that it learned from:\n{credit}\n"
+        f"Credit of the images that it was trained on:\n{credit}\n"
     )

@@ -6,8 +6,9 @@ import argparse
 import hashlib
 import shlex
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
+from bascule.cli import completion
+from bascule.cli.arguments import add_output
 from bascule.cli.verbs import Verbs
 from bascule.core.errors import UserError
 from bascule.runs.store import Run, Store, slug
@@ -19,15 +20,22 @@ LATER = ("loss_G", "loss_D", "images/s", "fork of", "D_Gz", "D_x")  # the first 
 
 def add(verbs: Verbs) -> None:
     """Add the verbs of this file to the command line."""
-    listing = verbs.add_parser("list", help="list the runs")
+    listing = verbs.add_parser("list", help="list the runs", examples=["bascule list"])
     listing.set_defaults(do=do_list)
 
-    compare = verbs.add_parser("compare", help="runs side by side: differences, curves, pictures")
-    compare.add_argument(
-        "run", nargs="+", help="run ids, parts of them, or folders; the first is of the control"
+    compare = verbs.add_parser(
+        "compare",
+        help="compare runs: differences of recipes, curves, pictures",
+        examples=["bascule compare dcgan64-light sngan64-light --name nets"],
     )
-    compare.add_argument("-o", "--output", type=Path, metavar="DIR", help="where the page goes")
-    compare.add_argument("--name", help="what to call it (default: from the runs)")
+    compare.add_argument(
+        "run",
+        nargs="+",
+        help="ids of runs, parts of them, or folders; the first one is the control",
+        completer=completion.runs,
+    )
+    add_output(compare, "DIR", "folder of the page (default: in notes/compare/)")
+    compare.add_argument("--name", help="name of the comparison (default: made from the runs)")
     compare.add_argument("--force", action="store_true", help="replace a page about other runs")
     compare.set_defaults(do=do_compare)
 

@@ -1,46 +1,78 @@
-"""The verbs that list what there is: presets, experiments, interventions, predictions.
+"""The verbs that list what can be named: presets, experiments, interventions, predictions.
 
-All of it is read from the code; experiments are read as text, and not executed.
+Everything is read from the code, of plug-ins too. Experiments are read as text, and not executed.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
 import dataclasses
-import re
 import sys
 from collections.abc import Iterable
-from typing import Any
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 from bascule.cli.verbs import Verbs
+from bascule.experiments.files import first_sentence, known_files, verb_and_question
+
+if TYPE_CHECKING:
+    from bascule.interventions import Intervention
+
+REFUSED = -2  # a number that a field with a range refuses
 
 
 def add(verbs: Verbs) -> None:
     """Add the verbs of this file to the command line."""
-    presets = verbs.add_parser("presets", help="what `train` knows by name")
+    presets = verbs.add_parser(
+        "presets",
+        help="list the presets that `train` and `sdpc fit` take",
+        examples=["bascule presets"],
+    )
     presets.set_defaults(do=do_presets)
-    experiments = verbs.add_parser("experiments", help="what `run` and `tune` know by name")
+    experiments = verbs.add_parser(
+        "experiments",
+        help="list the experiments that `run` and `tune` take",
+        examples=["bascule experiments"],
+    )
     experiments.set_defaults(do=do_experiments)
-    interventions = verbs.add_parser("interventions", help="rules to change the game by")
+    interventions = verbs.add_parser(
+        "interventions",
+        help="list the interventions, with their fields and ranges",
+        examples=["bascule interventions"],
+    )
     interventions.set_defaults(do=do_interventions)
-    predictions = verbs.add_parser("predictions", help="what an experiment can predict")
+    predictions = verbs.add_parser(
+        "predictions",
+        help="list what an experiment can predict",
+        examples=["bascule predictions"],
+    )
     predictions.set_defaults(do=do_predictions)
 
 
 def do_presets(args: argparse.Namespace) -> int:
-    from bascule.cli.train import trained
-    from bascule.presets import SDPC_PRESETS
+    from bascule.presets import SDPC_PRESETS, trained
 
-    recipes = trained() | SDPC_PRESETS  # the latter are learnt by `sdpc fit`
+    recipes = trained() | SDPC_PRESETS
     wide = max(map(len, recipes))
     for name, recipe in recipes.items():
-        kind = type(recipe).__name__.removesuffix("Recipe") or "GAN"
-        objective = getattr(recipe, "objective", "")
-        plays = f"{kind}, {getattr(objective, 'kind', objective)}".removesuffix(", ")
-        what = f"{recipe.data.size} px, {_net(recipe.model)}, {plays}, batch {recipe.batch}"
-        _tell(f"{name:{wide}}", what)
+        verb = "sdpc fit" if name in SDPC_PRESETS else "train"
+        _tell(f"{verb:8} {name:{wide}}", facts(recipe))
     return 0
+
+
+def facts(recipe: Any) -> str:
+    """``64 px, DCGAN(width=32), GAN, hinge, batch 32, 100 epochs``."""
+    size, model = getattr(recipe.data, "size", None), getattr(recipe, "model", None)
+    objective = getattr(recipe, "objective", None)
+    told = [
+        f"{size} px" if size else "",
+        _net(model) if model else "",
+        type(recipe).__name__.removesuffix("Recipe"),
+        getattr(objective, "kind", objective),
+        f"batch {recipe.batch}",
+        f"{recipe.epochs} epochs",
+    ]
+    return ", ".join(str(part) for part in told if part)
 
 
 def _net(model: Any) -> str:
@@ -51,71 +83,129 @@ def _net(model: Any) -> str:
 
 
 def do_experiments(args: argparse.Namespace) -> int:
-    from bascule.experiments.experiment import known_files
-
     files = known_files()
     if not files:
         print("no experiments: there is no folder experiments/ here")
     wide = max(map(len, files), default=0)
     for name, path in files.items():
-        tree = ast.parse(path.read_text("utf-8"))
-        assigned = {t.id for node in tree.body for t in _targets(node)}
-        verb = "tune" if "tuning" in assigned else "run"
-        if "experiment" in assigned or verb == "tune":
-            _tell(f"{verb:4} {name:{wide}}", _first_sentence(ast.get_docstring(tree) or ""))
+        verb, question = verb_and_question(path)
+        if verb:
+            _tell(f"{verb:4} {name:{wide}}", question)
     return 0
 
 
 def do_interventions(args: argparse.Namespace) -> int:
+    return _tell_classes(known_interventions())
+
+
+def known_interventions() -> list[type[Intervention]]:
+    """The interventions of the package and of plug-ins."""
     from bascule.core.class_names import plugin_classes
     from bascule.interventions import INTERVENTIONS, Intervention
 
-    more = (kind for kind in plugin_classes().values() if issubclass(kind, Intervention))
-    return _tell_classes((*INTERVENTIONS, *more))
+    more = [kind for kind in plugin_classes().values() if issubclass(kind, Intervention)]
+    return [*INTERVENTIONS, *more]
 
 
 def do_predictions(args: argparse.Namespace) -> int:
     from bascule import experiments
+    from bascule.core.class_names import plugin_classes
 
     known = [getattr(experiments, name) for name in experiments.__all__]
+    known += plugin_classes().values()
     return _tell_classes(kind for kind in known if hasattr(kind, "claim"))
 
 
 def _tell_classes(kinds: Iterable[type]) -> int:
+    """Each class with its first sentence, and its fields below it."""
     for kind in kinds:
-        _tell(_signature(kind), _first_sentence(kind.__doc__ or ""))
+        _tell(kind.__name__, summary(kind))
+        fields = _fields(kind)
+        wide = max((len(f.name) for f in fields), default=0)
+        for f in fields:
+            _tell(f"    {f.name:{wide}}", _about(kind, f), indent=8)
     return 0
 
 
-def _signature(kind: Any) -> str:
-    """``PerfectG(at_epoch, sigma=0.0)``: the values that it takes, with their defaults."""
-    told = []
-    for f in dataclasses.fields(kind):
-        if f.init:
-            told.append(f.name if f.default is dataclasses.MISSING else f"{f.name}={f.default!r}")
-    return f"{kind.__name__}({', '.join(told)})"
+def summary(kind: type) -> str:
+    """The first sentence of a class."""
+    return first_sentence(kind.__doc__ or "")
 
 
-def _first_sentence(text: str) -> str:
-    told = " ".join(text.split()).replace("``", "")
-    found = re.match(r".+?[.?!](?=\s+[A-Z]|$)", told)
-    return found.group() if found else told
+def call_of(kind: type) -> str:
+    """How a call of a class begins: ``PerfectG(at_epoch=``, or ``DiffAugment`` without values."""
+    needed = [f.name for f in _fields(kind) if _is_needed(f)]
+    return f"{kind.__name__}({needed[0]}=" if needed else kind.__name__
 
 
-def _targets(node: ast.stmt) -> list[ast.Name]:
-    targets = node.targets if isinstance(node, ast.Assign) else []
-    return [target for target in targets if isinstance(target, ast.Name)]
+def _about(kind: type, f: dataclasses.Field[Any]) -> str:
+    """``float = 0.5; a share in (0, 1]``: type, default and range of a field."""
+    from bascule.core.fields import hints
+
+    told = _type(hints(kind)[f.name])
+    if f.default is not dataclasses.MISSING:
+        told += f" = {f.default!r}"
+    elif f.default_factory is not dataclasses.MISSING:
+        told += f" = {f.default_factory()!r}"
+    else:
+        told += ", required"
+    allowed = _range(kind, f.name)
+    return f"{told}; {allowed}" if allowed else told
 
 
-def _tell(name: str, what: str) -> None:
-    """One line; on a terminal that is too narrow for it, more, indented."""
+def _range(kind: type, name: str) -> str:
+    """What a class expects of a field, in the words with which it refuses a wrong number.
+
+    Empty where the class takes that number, or where the field is no number.
+    """
+    needed = {f.name: 1 for f in _fields(kind) if _is_needed(f)}
+    if _refusal(kind, needed):  # it needs more than numbers
+        return ""
+    refusal = _refusal(kind, {**needed, name: REFUSED})
+    return " ".join(refusal.partition("expected ")[2].split())
+
+
+def _refusal(kind: type, values: dict[str, int]) -> str:
+    """Why a class does not take these values; empty where it does."""
+    try:
+        kind(**values)
+    except Exception as refusal:  # a plug-in's class may raise anything
+        return str(refusal) or type(refusal).__name__
+    return ""
+
+
+def _type(hint: Any) -> str:
+    """``float | Uniform``, ``'G' | 'D'`` for a Literal, ``tuple[str, ...]``."""
+    parts = get_args(hint)
+    if get_origin(hint) is Literal:
+        return " | ".join(map(repr, parts))
+    if get_origin(hint) in (Union, UnionType):
+        return " | ".join(map(_type, parts))
+    if get_origin(hint) is tuple:
+        return f"tuple[{', '.join('...' if part is ... else _type(part) for part in parts)}]"
+    return "None" if hint is type(None) else getattr(hint, "__name__", str(hint))
+
+
+def _fields(kind: Any) -> list[dataclasses.Field[Any]]:
+    return [f for f in dataclasses.fields(kind) if f.init]
+
+
+def _is_needed(f: dataclasses.Field[Any]) -> bool:
+    return f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+
+
+def _tell(name: str, what: str, indent: int = 4) -> None:
+    """One line; on a terminal that is too narrow for it, the name and then the rest, indented."""
+    line = f"{name}  {what}"
+    if not sys.stdout.isatty():  # whole lines for grep
+        print(line)
+        return
     from rich.console import Console
     from rich.padding import Padding
 
-    line = f"{name}  {what}"
     console = Console()
-    if not sys.stdout.isatty() or len(line) <= console.width:
+    if len(line) <= console.width:
         print(line)
         return
     print(name.rstrip())
-    console.print(Padding(what, (0, 0, 0, 4)), markup=False, highlight=False)
+    console.print(Padding(what, (0, 0, 0, indent)), markup=False, highlight=False)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bascule.cli import completion
 from bascule.cli.verbs import Verbs
 from bascule.core.errors import UserError
 from bascule.runs.store import Run, Store
@@ -17,8 +18,14 @@ from bascule.runs.store import Run, Store
 
 def add(verbs: Verbs) -> None:
     """Add the verb of this file to the command line."""
-    verb = verbs.add_parser("rm", help="delete runs")
-    verb.add_argument("run", nargs="+", help="run ids, or parts of them")
+    verb = verbs.add_parser(
+        "rm",
+        help="delete runs",
+        examples=["bascule rm dcgan64-tiny", "bascule rm first second --yes"],
+    )
+    verb.add_argument(
+        "run", nargs="+", help="ids of runs, or parts of them", completer=completion.runs
+    )
     verb.add_argument("--yes", action="store_true", help="do not ask first")
     verb.set_defaults(do=do_remove)
 
@@ -33,7 +40,7 @@ def do_remove(args: argparse.Namespace) -> int:
     told = [f"{run.id} ({_size(run.folder) / 1e6:.1f} MB)" for run in runs]
     if not args.yes:
         if not sys.stdin.isatty():
-            raise UserError(f"rm {', '.join(told)}: give --yes to delete without being asked")
+            raise UserError(f"rm {', '.join(told)}: nobody can be asked here; give --yes to delete")
         print("\n".join(told), file=sys.stderr)
         print(f"delete {_count(runs)}? [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):

@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bascule.cli import completion
+from bascule.cli.arguments import add_run
 from bascule.cli.numbers import an_epoch
-from bascule.cli.verbs import Verbs
+from bascule.cli.verbs import Parser, Verbs
 from bascule.core.errors import UserError, unknown
 from bascule.core.processes import processes
 from bascule.core.reading import read_json
@@ -23,80 +25,92 @@ if TYPE_CHECKING:
     from bascule.training.recipe import Recipe
 
 
-def trained() -> dict[str, Recipe]:
-    """The presets of the verb ``train``."""
-    from bascule import presets
-    from bascule.core.class_names import plugin_presets
-
-    return {
-        **presets.PRESETS,
-        **presets.AAE_PRESETS,
-        **presets.TRANSLATION_PRESETS,
-        **presets.HYBRID_PRESETS,
-        **plugin_presets(),
-    }
-
-
 def add(verbs: Verbs) -> None:
     """Add the verbs of this file to the command line."""
-    train = verbs.add_parser("train", help="train one preset")
+    train = verbs.add_parser(
+        "train",
+        help="train a preset, or a recipe of your own",
+        examples=[
+            "bascule train dcgan64-light --set epochs=100",
+            "bascule train sngan64-light --data my-faces --name first",
+            "bascule train my_recipe.py",
+        ],
+    )
     train.add_argument(
-        "preset", help=lambda: ", ".join((*trained(), "a recipe's .json file, or my_recipe.py"))
+        "preset",
+        help="a preset (`bascule presets` lists them), a recipe's .json file, or my_recipe.py",
+        completer=completion.presets,
     )
     train.add_argument(
         "--data",
         metavar="NAME",
-        help="faces, fractals, an imported set, or my_data.py:MySet; to translate, SET+SET",
+        help="faces, fractals, an imported set, or my_data.py:MySet; SET+SET for translation",
+        completer=completion.image_sets,
     )
-    train.add_argument("--name", help="what to call the run")
+    train.add_argument("--name", help="name of the run")
     add_settings(train)
     add_callbacks(train)
     train.set_defaults(do=do_train)
 
-    resume = verbs.add_parser("resume", help="go on with a run that was stopped")
-    resume.add_argument("run", help="a run's id, a part of it, or its folder")
+    resume = verbs.add_parser(
+        "resume",
+        help="go on with a run that was stopped",
+        examples=["bascule resume dcgan64-light"],
+    )
+    add_run(resume)
     add_callbacks(resume)
     resume.set_defaults(do=do_resume)
 
-    forks = verbs.add_parser("fork", help="branch a run under a changed rule")
-    forks.add_argument("run", help="a run's id, a part of it, or its folder")
+    forks = verbs.add_parser(
+        "fork",
+        help="continue a run from one of its epochs with a changed recipe",
+        examples=[
+            'bascule fork first --at-epoch 60 --change "PerfectG(at_epoch=60)"',
+            "bascule fork first --at-epoch 60 --set lr_D=1e-4 --epochs 40",
+        ],
+    )
+    add_run(forks)
     forks.add_argument(
         "--at-epoch",
         type=an_epoch,
         required=True,
         metavar="E",
-        help="the past to share: E complete epochs",
+        help="branch off after E complete epochs",
     )
     forks.add_argument(
         "--change",
         action="append",
         default=[],
         metavar="CHANGE",
-        help="a rule to add, e.g. 'PerfectG(at_epoch=60)'; may be repeated",
+        help="an intervention to add (`bascule interventions` lists them); may be repeated",
+        completer=completion.interventions,
     )
-    forks.add_argument("--epochs", type=an_epoch, metavar="N", help="epochs after the branch")
-    forks.add_argument("--name", help="what to call the fork")
+    forks.add_argument(
+        "--epochs", type=an_epoch, metavar="N", help="epochs after the branch (default: the rest)"
+    )
+    forks.add_argument("--name", help="name of the fork")
     add_settings(forks)
     add_callbacks(forks)
     forks.set_defaults(do=do_fork)
 
 
-def add_callbacks(verb: argparse.ArgumentParser) -> None:
-    """Add to a verb that trains what watches the run."""
+def add_callbacks(verb: Parser) -> None:
+    """Add the options of what watches a run."""
     verb.add_argument(
         "--callback",
         action="append",
         default=[],
         metavar="FILE:NAME",
         help="a callback of your own, such as my_callbacks.py:Count; may be repeated",
+        completer=completion.classes,
     )
     add_tensorboard(verb)
 
 
-def add_tensorboard(verb: argparse.ArgumentParser) -> None:
+def add_tensorboard(verb: Parser) -> None:
     """Add ``--tensorboard`` to a verb that trains."""
     verb.add_argument(
-        "--tensorboard", action="store_true", help="write TensorBoard events to the run's folder tb"
+        "--tensorboard", action="store_true", help="write TensorBoard events, to tb/ in the run"
     )
 
 
@@ -111,8 +125,8 @@ def callbacks_of(args: argparse.Namespace) -> tuple[Callback, ...]:
 
 
 def add_settings(
-    verb: argparse.ArgumentParser,
-    example: str = "epochs=50 model.width=32 'change=InstanceNoise(0.1)'",
+    verb: Parser,
+    example: str = "epochs=50 model.width=32 'interventions=InstanceNoise(0.1)'",
 ) -> None:
     """Add ``--set`` to a verb."""
     verb.add_argument(
@@ -121,12 +135,13 @@ def add_settings(
         action="extend",
         default=[],
         metavar="FIELD=VALUE",
-        help=f"recipe fields, e.g. {example}",
+        help=f"change fields of the recipe, such as {example}",
+        completer=completion.fields,
     )
 
 
 def settings(pairs: list[str], option: str = "--set") -> dict[str, str]:
-    """``["epochs=50"]`` as ``{"epochs": "50"}``; ``option``: where they stood."""
+    """``["epochs=50"]`` as ``{"epochs": "50"}``; ``option``: the option that gave them."""
     found = {}
     for pair in pairs:
         name, sign, value = pair.partition("=")
@@ -147,7 +162,7 @@ def load(recipe: Recipe) -> ImageSet:
             f"{images.name} has {n} training images, fewer than one batch of {recipe.batch}: "
             f"give more images, or --set batch={max(n // 2, 2)}"
         )
-    recipe.labels_of(images)  # refuses labels that the set has not, before there is a run
+    recipe.labels_of(images)  # refuses labels that the set lacks, before a run is created
     return images
 
 
@@ -188,6 +203,7 @@ def preset_and_classes(name: str) -> tuple[Recipe, tuple[type, ...]]:
 
     ``my_recipe.py`` names what the file calls ``recipe``, ``my_recipe.py:light`` its ``light``.
     """
+    from bascule.presets import trained
     from bascule.training.recipe import as_recipe
 
     classes: tuple[type, ...] = ()
@@ -230,8 +246,8 @@ def _written_recipe(path: Path) -> Recipe:
 
 
 def named_data(name: str, size: int) -> DataSource:
-    """The data that a text means: a built-in set, an import, a call like ``Faces(n=500)``, or a
-    class, function or dataset in a file of the user's, ``my_data.py:MySet``."""
+    """The image set that a text names: a built-in or imported one, a call like ``Faces(n=500)``,
+    or a class, function or dataset in a file of the user's, ``my_data.py:MySet``."""
     from bascule.core.fields import hints
     from bascule.core.user_code import load_named
     from bascule.data.dataset import FromDataset
@@ -264,7 +280,7 @@ def named_data(name: str, size: int) -> DataSource:
 
 
 def named_sets(name: str, size: int) -> PairSource:
-    """The two sets that a text means: ``humans+faces``, or ``CartoonPair(n=500)``."""
+    """The two sets that a text names: ``humans+faces``, or ``CartoonPair(n=500)``."""
     from bascule.data.source import PairSource
     from bascule.runs import codec
     from bascule.translation.domains import TwoSets
@@ -297,11 +313,11 @@ def do_fork(args: argparse.Namespace) -> int:
     extra = known_with(recipe)
     added = tuple(_one_change(text, extra) for text in args.change)
     epochs = args.at_epoch + args.epochs if args.epochs else recipe.epochs
-    longer = {"epochs": epochs} | ({"change": recipe.change + added} if added else {})
+    longer = {"epochs": epochs} | ({"interventions": recipe.interventions + added} if added else {})
     recipe = recipe.replace(**longer)
     recipe = codec.changed(recipe, settings(args.set), extra)
     if recipe == parent.playable:
-        raise UserError("the fork changes nothing: give --change, --set or --epochs")
+        raise UserError("the fork would change nothing: give --change, --set or --epochs")
     told = ", ".join(args.change + args.set) or f"{epochs} epochs"
     name = args.name or f"{parent.name} fork {args.at_epoch} {told}"
     recipe.check_processes(processes())
@@ -327,10 +343,10 @@ def train_run(
     store: Store,
     args: argparse.Namespace,
 ) -> int:
-    """Train the run that ``create`` makes of the recipe's images, or finds; then write its note.
+    """Train the run that ``create`` makes or finds, given the recipe's images; write its note.
 
-    As one of several processes, where ``torchrun`` has started them: the first one does what is
-    done once, and tells.
+    ``torchrun`` may have started several processes. Then the first one creates the run and writes
+    the note, and broadcasts the run's folder to the others.
     """
     from bascule.core.distributed import process_group
     from bascule.runs.execute import execute
@@ -338,7 +354,7 @@ def train_run(
 
     callbacks = callbacks_of(args)
     if processes() > 1:
-        check_device(recipe.device)  # each is given its own before it plays
+        check_device(recipe.device)  # each process takes its own device
     with process_group(recipe.device.partition(":")[0]) as group:
         if group and not group.is_main:
             run = Run(Path(group.broadcast()))

@@ -48,12 +48,28 @@ class Placeholder:
     """Stands for a value whose class is not loaded; every field accepts it."""
 
 
-def added_field(default: Any) -> Any:
+def renamed_field(default: Any, key: str) -> Any:
+    """A field that older files call ``key``: so do digests, and files with that name are read."""
+    return dataclasses.field(default=default, metadata={"key": key})
+
+
+def key_of(field: dataclasses.Field[Any]) -> str:
+    """What digests call a field."""
+    return str(field.metadata.get("key", field.name))
+
+
+def renamed(cls: type) -> dict[str, str]:
+    """The older names of fields of ``cls``, and the new ones."""
+    return {key_of(f): f.name for f in dataclasses.fields(cls) if key_of(f) != f.name}
+
+
+def added_field(default: Any, key: str | None = None) -> Any:
     """A field that was added to recipes later: at ``default`` it is left out of the digest.
 
-    So older runs keep their names. Never change such a default.
+    So older runs keep their names. Never change such a default. ``key``: see :func:`renamed_field`.
     """
-    return dataclasses.field(default=default, metadata={"added": True})
+    metadata = {"added": True} | ({"key": key} if key else {})
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def hints(cls: type) -> dict[str, Any]:

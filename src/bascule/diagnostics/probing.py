@@ -51,7 +51,7 @@ def logits(
     ``beside``: images of the other kind, which D sees in the same forward pass if the recipe has
     ``concat``; otherwise not used.
     """
-    view = Compose(recipe.change).augment
+    view = Compose(recipe.interventions).augment
     found = []
     with torch.no_grad(), norms(game.D, learn=False):
         for k, part in enumerate(pictures.split(batch)):
@@ -74,7 +74,7 @@ def gradient_norms(
     not the last one of training. So epochs differ only by the networks, and a resumed run gets the
     same value. The norm of a network without weights is 0.
     """
-    view = Compose(recipe.change).augment
+    view = Compose(recipe.interventions).augment
     context = context.within("diagnostics/gradient")
     with norms(game.G, learn=False), norms(game.D, learn=False), game.autocast():
         fake = game.G(z.to(game.device)).float()

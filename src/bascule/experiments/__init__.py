@@ -1,27 +1,31 @@
 """Experiments: a question, arms, predictions that a program can check, and the verdict."""
 
-from bascule.experiments.bounds import NoiseBound
-from bascule.experiments.experiment import (
-    Experiment,
-    Measure,
-    MeasureCoding,
-    MeasureTranslation,
-)
-from bascule.experiments.predictions import (
-    COVERAGE,
-    KID,
-    Alike,
-    Closes,
-    Exceeds,
-    Falls,
-    Higher,
-    Lower,
-    Rises,
-    Settles,
-    Spike,
-    Within,
-    mean_tv,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bascule.experiments.bounds import NoiseBound
+    from bascule.experiments.experiment import (
+        Experiment,
+        Measure,
+        MeasureCoding,
+        MeasureTranslation,
+    )
+    from bascule.experiments.predictions import (
+        COVERAGE,
+        KID,
+        Alike,
+        Closes,
+        Exceeds,
+        Falls,
+        Higher,
+        Lower,
+        Rises,
+        Settles,
+        Spike,
+        Within,
+        mean_tv,
+    )
 
 __all__ = [
     "COVERAGE",
@@ -43,3 +47,12 @@ __all__ = [
     "Within",
     "mean_tv",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for now: a worker that trains needs none of it, and starts sooner."""
+    if name in __all__:
+        for module in ("experiment", "predictions", "bounds"):
+            if hasattr(found := import_module(f"{__name__}.{module}"), name):
+                return getattr(found, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar, cast
 
-import bascule
 from bascule.core.errors import UserError, unknown
 from bascule.core.user_code import classes_of, code_in, code_of, load_file, sources
 from bascule.evaluation.evaluate import PIXELS
 from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.bounds import NoiseBound, check_bounds
+from bascule.experiments.files import FOLDER
 from bascule.experiments.predictions import SPACE, Prediction, about, check, numbers_of
 from bascule.features.extractor import FeatureExtractor
 from bascule.features.extractors import EXTRACTORS, extractor
@@ -25,7 +25,6 @@ from bascule.sdpc.measure import K_FB, SIGMAS, way
 from bascule.training.loop import Callback
 from bascule.training.recipe import Recipe
 
-FOLDER = Path("experiments")
 Defined = TypeVar("Defined")
 
 
@@ -330,54 +329,3 @@ def loaded(
         if not isinstance(found, kind):
             raise UserError(f"{path} has no quick version: give its {kind.__name__} a `quick=`")
     return found, name, classes_of(module)
-
-
-def places() -> list[Path]:
-    """The folders in which experiments are found by name.
-
-    First ``experiments/`` in the current folder, then the shipped ones, which are in the package,
-    or next to it in a checkout.
-    """
-    package = Path(bascule.__file__).parent
-    shipped = (package / "shipped" / FOLDER, package.parents[1] / FOLDER)
-    found = [FOLDER, *[place for place in shipped if place.is_dir()][:1]]
-    return [found[0]] if found[0].resolve() == found[-1].resolve() else found
-
-
-def find_files(text: str) -> list[Path]:
-    """The files of an experiment, or of a folder of experiments, sorted by name.
-
-    ``text``: a path, or the name of a file or folder in one of :func:`places`.
-    """
-    folders = [each for each in (Path(text), *(p / text for p in places())) if each.is_dir()]
-    for each in folders:
-        if found := sorted(p for p in each.glob("*.py") if not p.name.startswith("_")):
-            return found
-    if folders:
-        raise UserError(f"no experiment in the folder {folders[0]}: expected .py files")
-    return [find_file(text)]
-
-
-def known_files() -> dict[str, Path]:
-    """name -> file for all :func:`places`, in their order; the first place has precedence."""
-    found: dict[str, Path] = {}
-    for place in places():
-        for path in sorted(place.rglob("*.py")):
-            if not path.name.startswith("_"):
-                name = path.relative_to(place).with_suffix("").as_posix().replace("_", "-")
-                found.setdefault(name, path)
-    return found
-
-
-def find_file(text: str) -> Path:
-    """The experiment's file: a path, or the name of a file in one of :func:`places`."""
-    if text.endswith(".py"):
-        path = Path(text)
-        if not path.exists():
-            raise UserError(f"no such experiment file: {text}")
-        return path
-    for place in places():
-        path = place / f"{text.replace('-', '_')}.py"
-        if path.exists():
-            return path
-    raise unknown("experiment", text, known_files())

@@ -123,9 +123,9 @@ def shared_epochs(trunk: Recipe, other: Recipe) -> int:
     decay. An intervention changes nothing before its ``first_epoch()``. Both recipes must have more
     epochs than they share.
     """
-    n = len(trunk.change)
-    free = {"change", "epochs"}
-    starts = [change.first_epoch() for change in other.change[n:]]
+    n = len(trunk.interventions)
+    free = {"interventions", "epochs"}
+    starts = [change.first_epoch() for change in other.interventions[n:]]
     same = type(trunk) is type(other)
     if same:
         free |= {*trunk.length_fields}
@@ -138,7 +138,7 @@ def shared_epochs(trunk: Recipe, other: Recipe) -> int:
         for f in fields(trunk)
         if f.name not in free
     )
-    if not starts or not same or other.change[:n] != trunk.change:
+    if not starts or not same or other.interventions[:n] != trunk.interventions:
         return 0
     return min(starts) if min(starts) < min(trunk.epochs, other.epochs) else 0
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from bascule.core.context import Services, StepContext, address, generator
 from bascule.core.distributed import ProcessGroup
 from bascule.core.errors import UserError, unknown
-from bascule.core.fields import added_field
+from bascule.core.fields import added_field, renamed_field
 from bascule.core.schedules import Rate, value_at
 from bascule.data.augment import Augmentation
 from bascule.data.batches import as_uint8
@@ -80,13 +80,13 @@ class GANRecipe(Recipe):
     augment: tuple[Augmentation, ...] = ()
     space: Literal["rgb", "hsv"] = "rgb"
     concat: bool = False
-    change: tuple[Intervention, ...] = ()
+    interventions: tuple[Intervention, ...] = renamed_field((), "change")
     top_k: TopK | None = None
     objective: Objective = added_field(GANLoss())
     penalties: tuple[Penalty, ...] = added_field(())
     critic_steps: int = added_field(1)
     ema_half_life: Rate | None = added_field(None)
-    cool_down: float = added_field(0.0)
+    lr_decay: float = added_field(0.0, key="cool_down")
     labels: str | None = added_field(None)
     sparsity: float = added_field(0.0)
     start: str | None = added_field(None)
@@ -107,7 +107,7 @@ class GANRecipe(Recipe):
         self._expect("critic_steps", self.critic_steps >= 1, "a whole number >= 1")
         if self.ema_half_life is not None:
             self._expect("ema_half_life", min(ends(self.ema_half_life)) >= 0, "images, >= 0")
-        self._expect("cool_down", 0 <= self.cool_down <= 1, "a share of the epochs, 0 to 1")
+        self._expect("lr_decay", 0 <= self.lr_decay <= 1, "a share of the epochs, 0 to 1")
         self._expect("sparsity", 0 <= self.sparsity < float("inf"), "a number >= 0")
         kinds = [type(penalty).__name__ for penalty in self.penalties]
         self._expect("penalties", len(set(kinds)) == len(kinds), "each kind once")
@@ -124,7 +124,7 @@ class GANRecipe(Recipe):
                 f"labels={self.labels} and model.classes={self.classes}: expected both or neither, "
                 "e.g. labels=hairVariant model.classes=8 (SNGAN, SAGAN and BigGAN take labels)"
             )
-        for change in self.change:
+        for change in self.interventions:
             if (
                 self.labels
                 and type(change).discriminator_batch is not Intervention.discriminator_batch
@@ -140,7 +140,7 @@ class GANRecipe(Recipe):
                 )
 
     sample_caption = "G on the same 64 latents, so a place in one grid is the same z in every other"
-    length_fields = ("cool_down",)
+    length_fields = ("lr_decay",)
 
     def build(self) -> GANTrainer[Self]:
         return GANTrainer(self, networks(self))
@@ -167,20 +167,20 @@ class GANRecipe(Recipe):
         return lcm(self.critic_steps, *(penalty.every for penalty in self.penalties))
 
     def uses_held_out(self) -> bool:
-        return any(change.uses_held_out() for change in self.change)
+        return any(change.uses_held_out() for change in self.interventions)
 
     @property
     def depends_on_length_from(self) -> int | None:
-        return self.decays_from if self.cool_down else None
+        return self.decays_from if self.lr_decay else None
 
     @property
     def decays_from(self) -> int:
-        """The first epoch, from 0, with learning rates lowered by ``cool_down``."""
-        return floor(self.epochs * (1 - self.cool_down)) + 1
+        """The first epoch, from 0, with learning rates lowered by ``lr_decay``."""
+        return floor(self.epochs * (1 - self.lr_decay)) + 1
 
     def lr_scale(self, epoch: int) -> float:
-        """The factor of both learning rates in ``epoch``, in [0, 1]; ``cool_down`` lowers it."""
-        cooling = self.cool_down * self.epochs
+        """The factor of both learning rates in ``epoch``, in [0, 1]; ``lr_decay`` lowers it."""
+        cooling = self.lr_decay * self.epochs
         return min(1.0, (self.epochs - epoch) / cooling) if cooling else 1.0
 
     @property
@@ -226,7 +226,7 @@ class GANTrainer(Trainer[G_]):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One step of D, and one of G if it is due, on the training images of ``batch``."""
         recipe, game = self.recipe, self.game
-        change = Compose(recipe.change)
+        change = Compose(recipe.interventions)
 
         def shown(pixels: Tensor, at: StepContext) -> Tensor:
             x = prepare(pixels.to(game.device), recipe.augment, recipe.space, at)
@@ -242,7 +242,6 @@ class GANTrainer(Trainer[G_]):
         context = StepContext(
             recipe.seed, batch.epoch, batch.step, device=game.device, services=services
         )
-        torch.manual_seed(address(recipe.seed, "global", context.step))  # for layers like dropout
         real = shown(batch.pixels(batch.images.device), context)
         self.set_rates(game, context)
         told = None

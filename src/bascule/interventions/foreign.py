@@ -14,7 +14,7 @@ from bascule.gan.game import Game
 from bascule.interventions.hooks import Intervention
 
 
-class Foreign(Placeholder, Intervention):
+class Foreign(Placeholder):
     """Stands for a value whose class is not loaded: its name, its fields and some facts.
 
     It compares and prints as the value itself would. Nothing can be trained with it.
@@ -27,6 +27,15 @@ class Foreign(Placeholder, Intervention):
     facts: ClassVar[Mapping[str, Any]] = {}
     _members: ClassVar[tuple[str, ...]] = ()  # facts that take the place of members of a base class
 
+    def __getattr__(self, name: str) -> Any:
+        if name in type(self).facts:
+            return type(self).facts[name]
+        raise AttributeError(f"{type(self).__name__} is not loaded: {name} is not known")
+
+
+class ForeignValue(Foreign, Intervention):
+    """Stands for any part of a recipe; it may be an intervention, too."""
+
     def first_epoch(self) -> int:
         """The fact ``first_epoch``; else the field ``at_epoch`` or ``from_epoch``; else 0."""
         told = (self.facts.get("first_epoch"), getattr(self, "at_epoch", None))
@@ -38,11 +47,6 @@ class Foreign(Placeholder, Intervention):
     def uses_held_out(self) -> bool:
         return bool(self.facts.get("uses_held_out", False))
 
-    def __getattr__(self, name: str) -> Any:
-        if name in type(self).facts:
-            return type(self).facts[name]
-        raise AttributeError(f"{type(self).__name__} is not loaded: {name} is not known")
-
     def on_step_start(self, game: Game, context: StepContext) -> None:
         raise UserError(
             f"this run uses {type(self).__name__} from its own code, which is not loaded here"
@@ -53,7 +57,7 @@ def foreign(
     written: str,
     fields: Mapping[str, Any],
     facts: Mapping[str, Any] = {},
-    base: type[Foreign] = Foreign,
+    base: type[Foreign] = ForeignValue,
 ) -> Foreign:
     """The placeholder of a value. ``written``: its class, ``"my_nets.py:G"`` or ``"G"``.
 

@@ -73,7 +73,7 @@ class Intervention:
         return real, fake
 
     def generator_batch(self, own: Tensor, shown: Tensor, context: StepContext) -> Tensor:
-        """What D judges in G's step: what it was ``shown`` as fake, or G's ``own`` fakes."""
+        """What D judges in G's step: what it was ``last_judged`` as fake, or G's ``own`` fakes."""
         return shown
 
     def augment(self, x: Tensor, context: StepContext) -> Tensor:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bascule.cli import completion
 from bascule.cli.experiment import add_jobs, check_seeds, interrupted, may_replace, say, train_all
 from bascule.cli.numbers import a_seed, real, whole
 from bascule.cli.train import load, named_data
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def default() -> list[str]:
-    """The presets of a ladder that names none."""
+    """The presets that are compared where none is named."""
     from bascule.presets import PRESETS
 
     light = [n for n in PRESETS if n.endswith(("64-light", "64-hinge", "64-tuned"))]
@@ -30,15 +31,33 @@ def default() -> list[str]:
 
 def add(verbs: Verbs) -> None:
     """Add the verb of this file to the command line."""
-    verb = verbs.add_parser("ladder", help="compare presets at equal minutes on one image set")
+    verb = verbs.add_parser(
+        "ladder",
+        help="compare presets at equal training time on one image set",
+        examples=[
+            'bascule ladder --data "Faces(n=2000)" --minutes 10',
+            "bascule ladder dcgan64-light sngan64-light --data simpsons --minutes 30",
+        ],
+    )
     verb.add_argument(
         "preset",
         nargs="*",
-        help=lambda: f"the first is the one to beat (default: {' '.join(default())})",
+        help="presets of GANs, the first one is the baseline (default: the light ones)",
+        completer=completion.gan_presets,
     )
-    verb.add_argument("--data", default="Faces(n=2000)", help="an image set (Faces(n=2000))")
     verb.add_argument(
-        "--minutes", type=real(100_000), default=10.0, help="of each run (default: 10)"
+        "--data",
+        default="Faces(n=2000)",
+        metavar="NAME",
+        help="image set (default: Faces(n=2000))",
+        completer=completion.image_sets,
+    )
+    verb.add_argument(
+        "--minutes",
+        type=real(100_000),
+        default=10.0,
+        metavar="M",
+        help="training time of each run (default: 10)",
     )
     verb.add_argument(
         "--seeds",
@@ -46,15 +65,25 @@ def add(verbs: Verbs) -> None:
         nargs="+",
         default=[0, 1, 2],
         metavar="S",
-        help="of each preset (default: 0 1 2)",
+        help="seeds of each preset (default: 0 1 2)",
     )
     verb.add_argument(
-        "-n", type=whole(1_000_000), default=2000, metavar="N", help="fakes (default: 2000)"
+        "-n",
+        type=whole(1_000_000),
+        default=2000,
+        metavar="N",
+        help="fakes to measure (default: 2000)",
     )
-    add_jobs(verb, "runs at once (default: as many as there are cores, on a GPU 1)")
-    verb.add_argument("--no-attributes", action="store_true", help="skip the exact attributes")
-    verb.add_argument("--name", help="what to call it (default: from the data and the minutes)")
-    verb.add_argument("--note", type=Path, metavar="DIR", help="where the note goes")
+    add_jobs(verb, "runs at once (default: 1 on a GPU, else one per core)")
+    verb.add_argument(
+        "--no-attributes", action="store_true", help="do not measure the attributes of faces"
+    )
+    verb.add_argument(
+        "--name", help="name of the ladder (default: made from the data and the minutes)"
+    )
+    verb.add_argument(
+        "--note", type=Path, metavar="DIR", help="folder of the note (default: in notes/)"
+    )
     verb.set_defaults(do=do_ladder)
 
 
@@ -71,11 +100,11 @@ def do_ladder(args: argparse.Namespace) -> int:
         if name not in PRESETS:
             raise unknown("preset", name, PRESETS)
     if len(names) < 2:
-        raise UserError(f"a ladder of {names[0]} alone: give at least two presets")
+        raise UserError(f"a ladder with {names[0]} alone: expected at least two presets")
     check_seeds(args.seeds)
     if not args.minutes > 0 or args.n < 2:
         raise UserError(
-            f"--minutes {args.minutes:g} -n {args.n}: expected > 0, and at least 2 fakes"
+            f"--minutes {args.minutes:g} -n {args.n}: expected minutes > 0 and at least 2 fakes"
         )
     launcher = LocalLauncher(args.jobs)
     data = named_data(args.data, 64)
@@ -83,7 +112,7 @@ def do_ladder(args: argparse.Namespace) -> int:
     images = load(recipes[names[0]])
     lost = will_be_left_out(recipes[names[0]], images, args.n)
     if "KID" in lost:
-        raise UserError(f"a ladder goes by KID, which {lost['KID']}; give more images or fakes")
+        raise UserError(f"a ladder ranks by KID, which {lost['KID']}; give more images or fakes")
     covers = "coverage of held-out" not in lost
     called = args.name or f"ladder {images.name} {args.minutes:g} min"
     store = Store(args.runs)
@@ -111,7 +140,7 @@ def do_ladder(args: argparse.Namespace) -> int:
 def _measured(
     recipes: dict[str, GANRecipe], images: ImageSet, minutes: float
 ) -> dict[str, GANRecipe]:
-    """The rungs, by the pace of each recipe on this machine."""
+    """The recipes with as many epochs as fit into ``minutes`` on this machine."""
     from bascule.cli.progress import counter
     from bascule.ladder.experiment import pace, rung
 

@@ -145,7 +145,7 @@ def changes(recipes: Sequence[Recipe]) -> list[Change]:
     """The epochs at which the rules of these recipes begin to act, except epoch 0, each once."""
     found: dict[int, list[str]] = {}
     for recipe in recipes:
-        for change in recipe.change:
+        for change in recipe.interventions:
             names = found.setdefault(change.first_epoch(), [])
             if type(change).__name__ not in names:
                 names.append(type(change).__name__)

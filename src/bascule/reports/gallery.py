@@ -62,7 +62,7 @@ def hero(results: Results, arms: Sequence[str] = ()) -> Gallery | None:
     changed = {
         arm: fakes
         for arm in picked
-        if runs[arm].recipe.change and (fakes := judged_fakes(runs[arm], each)) is not None
+        if runs[arm].recipe.interventions and (fakes := judged_fakes(runs[arm], each)) is not None
     }
     rows: dict[str, np.ndarray] = {}
     for arm in picked:

@@ -66,9 +66,11 @@ def found_made(folder: Path, stem: str) -> Made | None:
 
 
 def protect(folder: Path, stem: str, now: Made, how: str, only_from_nothing: bool = False) -> None:
-    """Raises :class:`UserError` if the page ``stem`` in ``folder`` was made from more than ``now``.
+    """Raises :class:`UserError` if the page ``stem`` in ``folder`` was made from more than
+    ``context``.
 
-    ``how``: the advice in the error line. ``only_from_nothing``: raise only if ``now`` has no run.
+    ``how``: the advice in the error line. ``only_from_nothing``: raise only if ``context`` has no
+    run.
     """
     there = found_made(folder, stem)
     if there is None or not now.is_emptier_than(there) or (only_from_nothing and now.runs):

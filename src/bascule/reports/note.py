@@ -298,7 +298,7 @@ def _pictures(runs: Mapping[str, Run], seed: int) -> list[Picture]:
         while name in used:
             name = f"{stem}-{len(used) + 1}"
         used.add(name)
-        first = min((c.first_epoch() for c in run.recipe.change), default=0)
+        first = min((c.first_epoch() for c in run.recipe.interventions), default=0)
         before = [at_or_before(epochs, first)] if epochs[0] <= first < epochs[-1] else []
         for epoch in (*before, epochs[-1]):
             when = "the end" if epoch == epochs[-1] else "just before the change"

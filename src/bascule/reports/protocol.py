@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Sequence
 
 from bascule.core.errors import UserError
-from bascule.experiments.experiment import Experiment, find_file
+from bascule.experiments.experiment import Experiment
+from bascule.experiments.files import find_file
 from bascule.experiments.schedule import Results
 from bascule.reports import facts
 from bascule.reports.page import Block, Lines, Table, Text

@@ -12,9 +12,9 @@ from typing import Any, TypeVar, cast
 
 from bascule.core import class_names
 from bascule.core.errors import UserError, unknown
-from bascule.core.fields import checked, hints
+from bascule.core.fields import checked, hints, key_of, renamed
 from bascule.core.user_code import Code, is_named, load_named, name_of
-from bascule.interventions.foreign import Foreign, foreign
+from bascule.interventions.foreign import Foreign, ForeignValue, foreign
 from bascule.runs.foreign_recipe import ForeignRecipe, facts_of
 from bascule.training.recipe import Recipe
 
@@ -45,7 +45,7 @@ def encode(value: Any, brief: bool = False, bare: bool = False) -> Any:
         for f in _fields(cls):
             part = getattr(value, f.name)
             if not (brief and f.metadata.get("added") and part == f.default):
-                told[f.name] = encode(part, brief, bare)
+                told[key_of(f) if brief else f.name] = encode(part, brief, bare)
         if not brief and "facts" not in told and (facts := _facts(value)):
             told["facts"] = facts
         return told
@@ -148,7 +148,8 @@ def decode(
             return build(cls, fields | more)
         if to_look is not None and isinstance(name, str):
             facts = facts if isinstance(facts, dict) else {}
-            return foreign(name, fields, facts, ForeignRecipe if "is_recipe" in facts else Foreign)
+            base = ForeignRecipe if "is_recipe" in facts else ForeignValue
+            return foreign(name, fields, facts, base)
         raise unknown("class in a recipe", str(name), {*class_names.ALIASES, *by_word})
 
     return value(plain)
@@ -172,7 +173,8 @@ def unloaded(value: Any) -> list[type[Foreign]]:
 
 def build(cls: type, values: Mapping[str, Any]) -> Any:
     """``cls(**values)``, after checking that every name is a field and every value has its type."""
-    known = hints(cls)
+    known, newer = hints(cls), renamed(cls)
+    values = {newer.get(name, name): value for name, value in values.items()}
     for name in values:
         if name not in known:
             raise unknown(f"field of {cls.__name__}", name, known)
@@ -194,11 +196,12 @@ def changed(value: V, settings: Mapping[str, str], extra: Iterable[type] = ()) -
     >>> changed(parse("Affine(degrees=10)"), {"degrees": "20"}).degrees
     20.0
     """
-    known = hints(type(value))
+    known, newer = hints(type(value)), renamed(type(value))
     new: dict[str, Any] = {}
     inner: dict[str, dict[str, str]] = {}
     for path, text in settings.items():
         head, _, rest = path.partition(".")
+        head = newer.get(head, head)
         if head not in known:
             raise _no_such_field(value, head)
         if rest:

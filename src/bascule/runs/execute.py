@@ -42,7 +42,7 @@ class Checkpointer(Callback):
         self.diagnosed: list[Row] = []
         self.saved_at = self.shown_at = -SAVE_EVERY_S  # the first epoch is saved at once
         recipe = run.playable
-        self.keep = {change.first_epoch() for change in recipe.change}
+        self.keep = {change.first_epoch() for change in recipe.interventions}
         self.keep |= {*range(0, recipe.epochs, recipe.keep_every_epochs), recipe.epochs, *branches}
         if run.fork:
             self.keep.add(run.fork.epoch)

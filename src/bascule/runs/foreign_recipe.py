@@ -32,6 +32,10 @@ class ForeignRecipe(Foreign, Recipe):
     model: Any = None
     _members: ClassVar[tuple[str, ...]] = FACTS
 
+    def __post_init__(self) -> None:
+        if not all(isinstance(name, str) for name in (*self.scalars, *self.length_fields)):
+            raise ValueError("its scalars are no names")
+
     @property
     def scalars(self) -> tuple[str, ...]:
         return ()

@@ -543,8 +543,10 @@ def _key(
     elif not old:
         told = [fingerprint(sources(classes))]
     else:
-        told = [source_of(type(c)) for c in recipe.change if type(c) in classes]
-    if old and not (told and len(set(map(type, recipe.change)) & set(classes)) == len(classes)):
+        told = [source_of(type(c)) for c in recipe.interventions if type(c) in classes]
+    if old and not (
+        told and len(set(map(type, recipe.interventions)) & set(classes)) == len(classes)
+    ):
         return None
     shared = [f"{processes} processes"] if processes > 1 else []
     return codec.digest((recipe, data_digest, fork, *told, *shared), bare=old)

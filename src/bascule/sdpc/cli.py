@@ -1,4 +1,4 @@
-"""The verbs of sparse deep predictive coding: fit, show, denoise, encode, decode."""
+"""The verbs of sparse deep predictive coding: fit, show, denoise and more."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bascule.cli.numbers import a_seed, an_epoch, real, whole
+from bascule.cli import completion
+from bascule.cli.arguments import add_epoch, add_output, add_run, add_seed
+from bascule.cli.numbers import real, whole
 from bascule.cli.train import add_callbacks, add_settings, load, named_data, settings, train_run
 from bascule.cli.verbs import Verbs
 from bascule.core import atomic
@@ -23,70 +25,98 @@ if TYPE_CHECKING:
 
 def add(verbs: Verbs) -> None:
     """Add the verbs of this file to the command line."""
-    sdpc = verbs.add_parser("sdpc", help="sparse deep predictive coding: fit, show, denoise, ...")
+    sdpc = verbs.add_parser(
+        "sdpc",
+        help="sparse deep predictive coding: fit, show, denoise and more",
+        examples=["bascule sdpc fit faces --set data.n=500", "bascule sdpc show sdpc"],
+    )
     parts = sdpc.add_subparsers(dest="part", required=True, metavar="VERB")
 
-    fit = parts.add_parser("fit", help="learn dictionaries of an image set")
-    fit.add_argument("data", help="faces, fractals, an imported set, or Faces(n=500)")
-    fit.add_argument("--preset", default="sdpc", help=_presets)
-    fit.add_argument("--name", help="what to call the run")
+    fit = parts.add_parser(
+        "fit",
+        help="learn dictionaries of an image set",
+        examples=["bascule sdpc fit faces --set epochs=20 data.n=500 settle.k_fb=2"],
+    )
+    fit.add_argument(
+        "data",
+        help="faces, fractals, an imported set, or Faces(n=500)",
+        completer=completion.image_sets,
+    )
+    fit.add_argument(
+        "--preset",
+        default="sdpc",
+        metavar="NAME",
+        help="sdpc or sdpc-published (default: sdpc)",
+        completer=completion.sdpc_presets,
+    )
+    fit.add_argument("--name", help="name of the run")
     add_settings(fit, example="epochs=50 data.n=500 settle.k_fb=2")
     add_callbacks(fit)
     fit.set_defaults(do=do_fit)
 
     show = parts.add_parser(
-        "show", help="a page: dictionaries, reconstructions, activity, convergence"
+        "show",
+        help="write a page: dictionaries, reconstructions, activity, convergence",
+        examples=["bascule sdpc show sdpc"],
     )
-    show.add_argument("run", help="a run's id, a part of it, or its folder")
-    show.add_argument(
-        "--epoch", type=an_epoch, metavar="E", help="a kept checkpoint (default: newest)"
-    )
+    add_run(show)
+    add_epoch(show)
     show.set_defaults(do=do_show)
 
-    denoise = parts.add_parser("denoise", help="what the codes of noisy pictures stand for")
-    denoise.add_argument("run", help="a run's id, a part of it, or its folder")
+    denoise = parts.add_parser(
+        "denoise",
+        help="reconstruct noisy pictures from their codes",
+        examples=["bascule sdpc denoise sdpc path/to/pictures --sigma 0.3 --k-fb 0 4 -o clean"],
+    )
+    add_run(denoise)
     denoise.add_argument("images", type=Path, help="a picture, or a folder of pictures")
     denoise.add_argument(
         "--sigma",
         type=real(1e6),
         default=0.0,
         metavar="S",
-        help="deviation of noise to add first, in pixels of [-1, 1] (default: 0)",
+        help="standard deviation of noise to add first, for pixels in [-1, 1] (default: 0)",
     )
     denoise.add_argument(
-        "--k-fb", type=real(1e6), nargs="+", metavar="K", help="feedback (default: as trained)"
+        "--k-fb",
+        type=real(1e6),
+        nargs="+",
+        metavar="K",
+        help="strengths of feedback (default: as trained)",
     )
-    denoise.add_argument("--seed", type=a_seed, default=0, help="of the noise (default: 0)")
-    denoise.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="DIR", help="where the pictures go"
-    )
+    add_seed(denoise, of="the noise")
+    add_output(denoise, "DIR", "folder to write to", required=True)
     denoise.set_defaults(do=do_denoise)
 
-    encode = parts.add_parser("encode", help="write the codes of pictures to a file")
-    encode.add_argument("run", help="a run's id, a part of it, or its folder")
+    encode = parts.add_parser(
+        "encode",
+        help="write the codes of pictures to a file",
+        examples=["bascule sdpc encode sdpc path/to/pictures -o codes.npz"],
+    )
+    add_run(encode)
     encode.add_argument("images", type=Path, help="a picture, or a folder of pictures")
     encode.add_argument(
-        "--k-fb", type=real(1e6), metavar="K", help="feedback (default: as trained)"
+        "--k-fb", type=real(1e6), metavar="K", help="strength of feedback (default: as trained)"
     )
-    encode.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FILE", help="where to, codes.npz"
-    )
+    add_output(encode, "FILE", "file to write, an .npz", required=True)
     encode.set_defaults(do=do_encode)
 
-    decode = parts.add_parser("decode", help="draw what codes stand for, changed ones too")
-    decode.add_argument("run", help="a run's id, a part of it, or its folder")
-    decode.add_argument("codes", type=Path, help="a file that encode wrote")
-    decode.add_argument("--layer", type=whole(1000), default=1, metavar="L", help="(default: 1)")
-    decode.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="DIR", help="where the pictures go"
+    decode = parts.add_parser(
+        "decode",
+        help="draw pictures from codes, which may be edited",
+        examples=["bascule sdpc decode sdpc codes.npz --layer 2 -o drawn"],
     )
+    add_run(decode)
+    decode.add_argument("codes", type=Path, help="a file that `bascule sdpc encode` wrote")
+    decode.add_argument(
+        "--layer",
+        type=whole(1000),
+        default=1,
+        metavar="L",
+        help="decode the codes of this layer (default: 1)",
+    )
+    add_output(decode, "DIR", "folder to write to", required=True)
     decode.set_defaults(do=do_decode)
-
-
-def _presets() -> str:
-    from bascule.presets import SDPC_PRESETS
-
-    return f"{', '.join(SDPC_PRESETS)} (default: sdpc)"
 
 
 def do_fit(args: argparse.Namespace) -> int:
@@ -123,7 +153,7 @@ def do_show(args: argparse.Namespace) -> int:
     images = load(run.playable)
     pictures = images.pixels[images.indices("held_out")]
     if len(pictures) < 2:
-        raise UserError(f"{images.name} holds out {len(pictures)} pictures: at least 2 are needed")
+        raise UserError(f"{images.name} has {len(pictures)} held-out pictures: expected at least 2")
     print(f"page: {write_coding_page(run, coder, pictures, images.credit)}")
     return 0
 
@@ -148,11 +178,11 @@ def do_denoise(args: argparse.Namespace) -> int:
     for name, made in results.pictures.items():
         _write_pictures(args.output, names, made, f"-{name}")
     atomic.write_png(args.output / "sheet.png", results.sheet())
-    table = Table("picture", "SSIM with the picture given")
+    table = Table("picture", "SSIM with the given picture")
     for name, value in results.ssim().items():
         table.add_row(name, f"{value:.3f}")
     console().print(table)
-    print(f"pictures: {args.output}; all of them side by side: {args.output / 'sheet.png'}")
+    print(f"pictures: {args.output}; side by side: {args.output / 'sheet.png'}")
     return 0
 
 

@@ -6,9 +6,9 @@ import argparse
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bascule.cli.arguments import add_output
 from bascule.cli.verbs import Verbs
 
 if TYPE_CHECKING:
@@ -19,15 +19,16 @@ def add(verbs: Verbs) -> None:
     """Add the verb of this file to the command line."""
     theory = verbs.add_parser(
         "theory",
-        help="measure what theory predicts, side by side (two minutes)",
-        description="Compares what the program measures with what theory predicts. Exit code 1 "
-        "when a prediction is not met.",
+        help="compare measurements with predictions of theory (two minutes)",
+        description="Compare what the program measures with what theory predicts. The exit code is "
+        "1 when a prediction is not met.",
+        examples=["bascule theory", "bascule theory --full -o theory"],
     )
-    theory.add_argument("-o", "--output", type=Path, metavar="DIR", help="where the page goes")
+    add_output(theory, "DIR", "folder of the page (default: notes/theory in the folder of runs)")
     theory.add_argument(
         "--full",
         action="store_true",
-        help="play rings and grids as long as they were published (hours)",
+        help="train on rings and grids for as long as in the papers (hours)",
     )
     theory.set_defaults(do=do_theory)
 
@@ -61,7 +62,7 @@ def do_theory(args: argparse.Namespace) -> int:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[Shares], None]]:
-    """A bar over all jobs; a line a minute where there is no terminal."""
+    """A bar over all jobs; one line a minute where there is no terminal."""
     from bascule.cli.progress import counter
 
     with counter("theory bench, %") as bar:

@@ -127,9 +127,8 @@ def train(
         for indices in order[first:]:
             at = (state.epoch, state.step)
             batch = Batch(images, indices, *at, held_out, labels, working)
-            torch.manual_seed(
-                address(recipe.seed, "global", state.step)
-            )  # for dropout and the like
+            # For layers that draw from the global generator, such as dropout.
+            torch.manual_seed(address(recipe.seed, "global", state.step))
             scalars = state.trainer.step(batch)
             for name, value in scalars.items():
                 state.partial.setdefault(name, []).append(value)

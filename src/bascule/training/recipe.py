@@ -68,7 +68,7 @@ class Recipe:
         raise NotImplementedError
 
     @property
-    def change(self) -> tuple[Intervention, ...]:
+    def interventions(self) -> tuple[Intervention, ...]:
         """The interventions of the recipe."""
         return ()
 

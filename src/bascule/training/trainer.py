@@ -69,7 +69,11 @@ class Trainer(Generic[R]):
         self.recipe, self.device = recipe, device
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        """One training step; returns its detached scalars by name."""
+        """One training step; returns its detached scalars by name.
+
+        The loop seeds PyTorch's global generator before it, for layers that draw from it, such as
+        dropout.
+        """
         raise NotImplementedError
 
     def preview(self) -> Image.Image:

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bascule.cli.numbers import an_epoch, whole
-from bascule.cli.verbs import Verbs
+from bascule.cli.arguments import add_epoch, add_output, add_run
+from bascule.cli.numbers import whole
+from bascule.cli.verbs import Parser, Verbs
 from bascule.core.errors import UserError
 from bascule.runs.store import Run, Store
 
@@ -18,36 +19,50 @@ if TYPE_CHECKING:
 
 def add(verbs: Verbs) -> None:
     """Add the verbs of this file to the command line."""
-    translate = verbs.add_parser("translate", help="turn a folder of pictures into the other kind")
+    translate = verbs.add_parser(
+        "translate",
+        help="translate pictures with a run's translator",
+        examples=[
+            "bascule translate cyclegan-light path/to/photos -o cartoons",
+            "bascule translate cyclegan-light cartoons -o photos --back",
+        ],
+    )
     _of_run(translate)
-    translate.add_argument("pictures", type=Path, help="a picture, or a folder or .zip of them")
-    translate.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    translate.add_argument("pictures", type=Path, help="a picture, or a folder or .zip of pictures")
+    add_output(translate, "DIR", "folder to write to", required=True)
     translate.add_argument(
         "--size",
         type=whole(4096),
         metavar="PX",
-        help="of the shorter side (default: that of training)",
+        help="pixels of the shorter side (default: as in training)",
     )
     translate.add_argument(
-        "--crop", action="store_true", help="the largest centred square, as in training"
+        "--crop", action="store_true", help="crop to the largest centred square, as in training"
     )
     translate.set_defaults(do=do_translate)
 
     export = verbs.add_parser(
-        "export", help="write a run's translator as an ONNX file, or its G and D for PyTorch"
+        "export",
+        help="write a translator as an ONNX file, or G and D for PyTorch",
+        examples=[
+            "bascule export cyclegan-light -o cartoon.onnx",
+            "bascule export dcgan64-light -o faces.pt --half",
+        ],
     )
     _of_run(export)
-    export.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FILE", help="name.onnx or name.pt"
+    add_output(
+        export, "FILE", "file to write: a translator as .onnx, or G and D as .pt", required=True
     )
     export.add_argument("--half", action="store_true", help="of a .pt file: half precision")
     export.set_defaults(do=do_export)
 
 
-def _of_run(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("run", help="a run's id, a part of it, or its folder")
-    verb.add_argument("--back", action="store_true", help="from the second kind to the first")
-    verb.add_argument("--epoch", type=an_epoch, metavar="E", help="a kept checkpoint (newest)")
+def _of_run(verb: Parser) -> None:
+    add_run(verb)
+    verb.add_argument(
+        "--back", action="store_true", help="translate from the second set to the first"
+    )
+    add_epoch(verb)
 
 
 def do_translate(args: argparse.Namespace) -> int:
@@ -66,7 +81,7 @@ def do_translate(args: argparse.Namespace) -> int:
         )
     page = write_translated(args.output, done, run, epoch, args.back)
     for name, why in unread:
-        print(f"bascule: {args.pictures}: {name} was left out: {why}", file=sys.stderr)
+        print(f"bascule: {args.pictures}: {name} was skipped: {why}", file=sys.stderr)
     print(f"{len(done)} pictures: {args.output}")
     print(f"page: {page}")
     return 2 if unread else 0
@@ -75,7 +90,7 @@ def do_translate(args: argparse.Namespace) -> int:
 def do_export(args: argparse.Namespace) -> int:
     if args.output.suffix not in (".onnx", ".pt") or not args.output.parent.is_dir():
         raise UserError(
-            f"-o {args.output}: expected a file name.onnx or name.pt in a folder that is there"
+            f"-o {args.output}: expected a file name.onnx or name.pt in an existing folder"
         )
     run = Store(args.runs).find(args.run)
     return _onnx(run, args) if args.output.suffix == ".onnx" else _weights(run, args)
@@ -85,7 +100,9 @@ def _weights(run: Run, args: argparse.Namespace) -> int:
     from bascule.runs.weights import export_weights
 
     if args.back:
-        raise UserError(f"--back with {args.output.name}: expected it for a translator and a .onnx")
+        raise UserError(
+            f"--back with {args.output.name}: expected it only with an .onnx file of a translator"
+        )
     credit = run.playable.data.load(None).credit
     epochs = export_weights(run, args.output, args.epoch, args.half, credit)
     print(f"{args.output}: G and D of {run.id} after {epochs} epochs")
@@ -97,16 +114,16 @@ def _onnx(run: Run, args: argparse.Namespace) -> int:
     from bascule.translation.onnx import export_onnx
 
     if args.half:
-        raise UserError(f"--half with {args.output.name}: expected it for a .pt file")
+        raise UserError(f"--half with {args.output.name}: expected it only with a .pt file")
     there, _, epoch = _ways(run, args)
     with counter("exporting"):
         worst = export_onnx(there, args.output, run.id, epoch)
-    print(f"{args.output} (differs from PyTorch by at most {worst:.1g}, of pictures in [0, 1])")
+    print(f"{args.output} (differs from PyTorch by at most {worst:.1g}, for pixels in [0, 1])")
     return 0
 
 
 def _ways(run: Run, args: argparse.Namespace) -> tuple[Translator, Translator | None, int]:
-    """The translator that is asked for, what leads back where something does, and the epoch."""
+    """The translator that is asked for, the one in the other direction or None, and the epoch."""
     from bascule.translation.translate import ways_of
 
     ways = ways_of(run, args.epoch)
@@ -114,5 +131,7 @@ def _ways(run: Run, args: argparse.Namespace) -> tuple[Translator, Translator | 
         return ways.there, ways.back, ways.epoch
     if ways.back is None:
         kind = type(run.recipe).__name__
-        raise UserError(f"--back: a {kind} has no way back; train cyclegan-light for both")
+        raise UserError(
+            f"--back: a {kind} translates in one direction only; train cyclegan-light for both"
+        )
     return ways.back, ways.there, ways.epoch

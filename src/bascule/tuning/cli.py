@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from bascule.cli import completion
 from bascule.cli.experiment import (
     add_cluster,
     images_of,
@@ -43,28 +44,48 @@ NEVER = 1e12
 
 def add(verbs: Verbs) -> None:
     """Add the verb of this file to the command line."""
-    verb = verbs.add_parser("tune", help="search for better settings, and judge them afresh")
-    verb.add_argument("tuning", help="its name, here or among those that ship, or a path")
+    verb = verbs.add_parser(
+        "tune",
+        help="search for better settings, and test them on fresh seeds",
+        examples=[
+            "bascule tune tune/light-dcgan --quick",
+            "bascule tune tune/notebook-scans --budget 1h --workers 2",
+        ],
+    )
+    verb.add_argument(
+        "tuning",
+        help="name of a tuning (`bascule experiments` lists them), or a file",
+        completer=completion.tunings,
+    )
     verb.add_argument("--quick", action="store_true", help="the tuning's small version")
     verb.add_argument(
-        "--trials", type=whole(1_000_000), metavar="N", help="how many (default: the file's)"
+        "--trials",
+        type=whole(1_000_000),
+        metavar="N",
+        help="number of trials (default: the file's)",
     )
-    verb.add_argument("--budget", metavar="TIME", help="begin no trial after it: 90m, 2h, 1h30m")
     verb.add_argument(
-        "--workers", type=whole(10_000), metavar="N", help="trials at once (default: cores)"
+        "--budget", metavar="TIME", help="start no trial after this time: 90m, 2h, 1h30m"
     )
     verb.add_argument(
-        "--storage", metavar="URL", help="a database that many machines share (postgresql://...)"
+        "--workers", type=whole(10_000), metavar="N", help="trials at once (default: one per core)"
     )
-    verb.add_argument("--name", help="what to call it (default: the file's name)")
-    verb.add_argument("--note", type=Path, metavar="DIR", help="where the note goes")
+    verb.add_argument(
+        "--storage",
+        metavar="URL",
+        help="database shared by several machines, such as postgresql://...",
+    )
+    verb.add_argument("--name", help="name of the search (default: the file's)")
+    verb.add_argument(
+        "--note", type=Path, metavar="DIR", help="folder of the note (default: in notes/)"
+    )
     add_settings(verb)
     add_cluster(verb)
     verb.set_defaults(do=do_tune)
 
 
 def do_tune(args: argparse.Namespace) -> int:
-    from bascule.experiments.experiment import find_file
+    from bascule.experiments.files import find_file
     from bascule.experiments.measurable import check_search
     from bascule.jobs import PlayTrials
     from bascule.runs import codec
@@ -85,7 +106,9 @@ def do_tune(args: argparse.Namespace) -> int:
     images = load_images(tuning.trial({}).data)
     check_search(images, tuning.fakes)
     launcher = launcher_of(args)
-    resolve_auto(tuning.start, here=not args.cluster)  # refuses now what the judgement would later
+    resolve_auto(
+        tuning.start, here=not args.cluster
+    )  # refuses now what the final comparison would refuse
     assert tuning.file is not None
     job = PlayTrials(
         runs=str(store.root.resolve()),
@@ -144,7 +167,7 @@ def _search(
     job: PlayTrials,
     launcher: LocalLauncher | SubmititLauncher,
 ) -> bool:
-    """Let workers do ``job``; False when interrupted. A worker that dies costs its trial alone."""
+    """Let workers do ``job``; False when interrupted. A worker that dies costs only its trial."""
     from bascule import jobs
     from bascule.cli.progress import bars, counter
     from bascule.features.cache import features_of
@@ -193,12 +216,12 @@ def _search(
                 worker.wait()
                 _last_line(folder, name)
         if not stopped() and counted(study) == 0:
-            raise UserError(f"no trial could begin: {last or 'no message'}")
+            raise UserError(f"no trial could start: {last or 'the workers gave no reason'}")
         return not stopped()
 
 
 def _last_line(folder: Path, worker: str) -> str:
-    """What a worker complained of last; its files go."""
+    """The last line of a worker's log; its files are deleted."""
     (folder / f"{worker}.json").unlink(missing_ok=True)
     log = folder / f"{worker}.log"
     try:
@@ -239,7 +262,7 @@ class _Shown:
 def _judge(
     tuning: Tuning, best: Any, store: Store, launcher: LocalLauncher | SubmititLauncher
 ) -> Results | None:
-    """The best settings and the start on fresh seeds; None when interrupted or they are one."""
+    """The best settings and the start on fresh seeds; None when interrupted or both are equal."""
     from bascule.experiments.schedule import gather, plan
 
     if best.params == tuning.start_params():

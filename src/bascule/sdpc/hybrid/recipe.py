@@ -14,7 +14,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from bascule.core.context import Services, StepContext, address, generator
+from bascule.core.context import Services, StepContext, generator
 from bascule.core.errors import UserError
 from bascule.data.batches import as_float
 from bascule.gan import recipe as gan
@@ -114,7 +114,7 @@ class HybridRecipe(gan.GANRecipe):
         if isinstance(self.model, SDPCGAN) and self.augment:
             raise UserError(
                 f"augment={self.augment}: codes are computed once, for the training images "
-                "without augmentation; use change=DiffAugment()"
+                "without augmentation; use interventions=DiffAugment()"
             )
         if self.code_epochs and not isinstance(self.model, SDPCGAN):
             raise UserError(
@@ -337,7 +337,6 @@ class HybridTrainer(gan.GANTrainer[HybridRecipe]):
         recipe, game = self.recipe, self.game
         services = Services(latent.memory, latent.last_metrics)
         context = StepContext(recipe.seed, at.epoch, at.step, device=self.device, services=services)
-        torch.manual_seed(address(recipe.seed, "global", context.step))
         self.set_rates(latent, context)
         real = torch.cat([batch.g2 / cast(CodeGenerator, game.G).scale, LOUD * batch.low], 1)
         noise = Compose((InstanceNoise(recipe.code_noise),) if recipe.code_noise else ())

@@ -54,7 +54,7 @@ class Layer:
             raise UserError(f"Layer({name}={getattr(self, name)}): expected {expected}")
 
     def side(self, n: int) -> int:
-        """The side of the code of an input of side ``n``; a UserError if it does not fit."""
+        """The side of the code of an input of side ``n``. A UserError if it does not fit."""
         left = n + 2 * self.padding - self.kernel
         if left < 0 or left % self.stride:
             low = max(left // self.stride, 0) * self.stride + self.kernel - 2 * self.padding
