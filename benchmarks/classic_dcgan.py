@@ -1,12 +1,12 @@
-"""The rival: a DCGAN trained the way tutorials do it, with none of bascule's shortcuts.
+"""The baseline for speed: a DCGAN trained as in tutorials, without bascule's optimisations.
 
-A folder of 200x200 PNGs decoded and resized per item by two workers; a D that ends in a sigmoid,
-under BCELoss; fp32 in the default memory layout; D's real and fake batches backwards one after
-the other; gradients of D computed (and thrown away) in G's step; every loss read back from the
-device at every step. Each departure that makes bascule faster is absent here on purpose, and
-nothing is slowed down either.
+Two workers decode and resize 200x200 PNGs from a folder. D ends in a sigmoid and uses BCELoss. It
+trains in fp32 in the default memory layout. D's real and fake batches have separate backward
+passes. G's step also computes gradients of D, which are not used. Every loss is read back from the
+device at every step. All optimisations of bascule are left out on purpose; nothing is slowed down
+on purpose.
 
-Run alone, it makes its own images and prints its own speed:
+Run as a script, it makes its own images and prints its speed:
 
     python benchmarks/classic_dcgan.py --images 512 --batches 8
 """
@@ -31,9 +31,9 @@ from bascule.models.dcgan import DCGANW9
 
 
 def make_folder(path: Path, n: int, seed: int = 0) -> Path:
-    """Writes ``n`` 200x200 RGB PNGs of smooth, face-like blobs under ``path``/faces.
+    """Write ``n`` 200x200 RGB PNGs of smooth, face-like blobs to ``path``/faces; returns ``path``.
 
-    ImageFolder wants one folder per class, hence the extra level. Returns ``path``.
+    The subfolder is needed because ImageFolder expects one folder per class.
     """
     rng = np.random.default_rng(seed)
     folder = path / "faces"
@@ -119,7 +119,7 @@ class ClassicDiscriminator(nn.Module):
 
 
 class OnFlatNoise(nn.Module):
-    """A G that takes z: (B, nz), shown to the classic loop, which hands (B, nz, 1, 1)."""
+    """Adapts a G with z: (B, nz) to the classic loop, which passes (B, nz, 1, 1)."""
 
     def __init__(self, G: nn.Module) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class OnFlatNoise(nn.Module):
 
 
 def classic_nets(nz: int = 100, width: int = 64) -> tuple[nn.Module, nn.Module]:
-    """(G, D) of the classic example, initialised N(0, 0.02) from the global generator."""
+    """(G, D) of the classic example, with weights N(0, 0.02²) from the global generator."""
 
     def draw(layer: nn.Module) -> None:
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
@@ -143,14 +143,14 @@ def classic_nets(nz: int = 100, width: int = 64) -> tuple[nn.Module, nn.Module]:
 
 
 def w9_nets(nz: int = 100, width: int = 64, seed: int = 0) -> tuple[nn.Module, nn.Module]:
-    """(G, D) of the 2019 notebook, dressed for the classic loop: flat noise, sigmoid on D."""
+    """(G, D) of the 2019 notebook, adapted to the classic loop: flat noise, and a sigmoid in D."""
     G, D = DCGANW9(width=width, z_dim=nz).players(torch.Generator().manual_seed(seed))
     return OnFlatNoise(G), nn.Sequential(D, nn.Sigmoid())
 
 
 @dataclass
 class Read:
-    """What the classic loop reads back at each step; D's means before and after D's update."""
+    """The numbers read back at each step, with D's means before and after its update."""
 
     images: int
     loss_D: float
@@ -161,11 +161,11 @@ class Read:
 
 
 class ClassicLoop:
-    """Trains on the PNGs of ``folder``, one batch per :meth:`step`; pausable between batches.
+    """Trains on the PNGs of ``folder``, one batch per :meth:`step`; it can pause between batches.
 
-    The workers of the current epoch stay alive while paused: they fill at most two batches each
-    and then wait. ``nets`` is a (G, D) with G: (B, nz, 1, 1) -> images and D: images ->
-    probabilities (B,). Call :meth:`close` to end the workers.
+    During a pause, the workers of the current epoch load at most two batches each and then wait.
+    ``nets``: (G, D) with G: (B, nz, 1, 1) -> images and D: images -> probabilities (B,). Call
+    :meth:`close` to end the workers.
     """
 
     def __init__(
@@ -201,7 +201,7 @@ class ClassicLoop:
         self._batches: Iterator[list[Tensor]] | None = None
 
     def train(self, batches: int) -> Iterator[Read]:
-        """``batches`` training steps, going on from where the last call stopped."""
+        """Run ``batches`` training steps, continuing from the last call."""
         for _ in range(batches):
             yield self.step()
 
@@ -237,11 +237,11 @@ class ClassicLoop:
         return Read(n, loss_D.item(), loss_G.item(), D_x, D_Gz, D_Gz_after)
 
     def close(self) -> None:
-        """Ends the workers of the epoch under way."""
+        """End the workers of the current epoch."""
         self._batches = None
 
     def _next_batch(self) -> Tensor:
-        """The next batch of images, over the end of one epoch into the next."""
+        """The next batch of images; starts a new epoch if needed."""
         if self._batches is None:
             self._batches = iter(self.loader)
         try:
@@ -265,7 +265,7 @@ def main() -> None:
         folder = asked.folder or make_folder(Path(made), asked.images)
         nets = classic_nets() if asked.nets == "classic" else w9_nets()
         loop = ClassicLoop(folder, nets)
-        loop.step()  # the first batch pays for starting the workers
+        loop.step()  # the first batch includes the start of the workers
         start, images = time.perf_counter(), 0
         for read in loop.train(asked.batches):
             images += read.images

@@ -3,13 +3,13 @@
     python benchmarks/dcgan_step.py                    both net pairs, fp32 and bf16
     python benchmarks/dcgan_step.py --nets classic --rounds 3
 
-Both train the same nets with the same batch on the same pictures, on every core, an epoch each
-in turn, so that a drift of the machine hits both alike; the ratio is the median over the rounds.
-The rival decodes every picture every epoch (`classic_dcgan.py`); bascule decodes once, which is
-timed too and counted into the ratio "with import", over a run of `--epochs` epochs.
+Both train the same networks with the same batch size on the same images, on all cores. They
+alternate epoch by epoch, so that a drift of the machine's speed affects both. The ratio is the
+median over rounds. The baseline decodes every image in every epoch (`classic_dcgan.py`). bascule
+decodes once; this time is included in the ratio "with import", for a run of `--epochs` epochs.
 
-The share of the roofline is the step's floating-point operations a second, over the best that
-PyTorch's own convolution of 64 -> 128 or 128 -> 256 channels reached forwards in the same run.
+The share of the roofline is the step's floating-point operations per second, divided by the best
+rate of PyTorch's convolution of 64 -> 128 or 128 -> 256 channels (forward pass, same run).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def roof(dtype: torch.dtype) -> float:
-    """GFLOP/s of the faster of two typical convolutions, forwards, channels_last, batch 64."""
+    """GFLOP/s of the faster of two typical convolutions: forward, channels_last, batch 64."""
     best = 0.0
     for into, out, side in ((64, 128, 32), (128, 256, 16)):
         conv = torch.nn.Conv2d(into, out, 4, 2, 1, bias=False)
@@ -66,7 +66,7 @@ def roof(dtype: torch.dtype) -> float:
 
 
 def flop_per_image(recipe: GANRecipe) -> float:
-    """Floating-point operations that one step of bascule spends on one image."""
+    """Floating-point operations of one step of bascule per image."""
     state = begin(recipe)
     real = torch.zeros(8, 3, recipe.model.size, recipe.model.size)
     with FlopCounterMode(display=False) as counter:
@@ -75,7 +75,7 @@ def flop_per_image(recipe: GANRecipe) -> float:
 
 
 class Ours:
-    """bascule's own loop, an epoch at a time."""
+    """bascule's loop, one epoch at a time."""
 
     def __init__(self, recipe: GANRecipe, images: torch.Tensor) -> None:
         self.recipe, self.images = resolve_auto(recipe.replace(epochs=10_000)), images
@@ -87,7 +87,7 @@ class Ours:
 
 
 def race(name: str, n: int, rounds: int, epochs: int) -> None:
-    """Print the speeds of one net pair."""
+    """Print the speeds for one pair of networks."""
     with tempfile.TemporaryDirectory() as made:
         os.environ["BASCULE_DATA"] = str(Path(made) / "cache")
         folder = make_folder(Path(made) / "pictures", n)
@@ -104,7 +104,7 @@ def race(name: str, n: int, rounds: int, epochs: int) -> None:
             rival.close()
 
         speeds: dict[str, list[float]] = {"rival": [], "fp32": [], "bf16": []}
-        for round_ in range(rounds + 1):  # the first warms up
+        for round_ in range(rounds + 1):  # the first one is a warm-up
             measured = {"rival": batches * recipe.batch / timed(rival_epoch)}
             for precision, mine in ours.items():
                 measured[precision] = batches * recipe.batch / timed(mine.epoch)

@@ -1,11 +1,11 @@
-"""Do the diagnoses name what is wrong? Synthetic failures with known names, over seeds.
+"""Do the diagnoses find the right failure? Tests with synthetic failures, over seeds.
 
     python benchmarks/diagnostics.py                        the table of notes/diagnostics.md
     python benchmarks/diagnostics.py --seeds 100 101        other seeds, to choose thresholds by
     python benchmarks/diagnostics.py --overhead             share of a run's time at default pace
 
-Each case is a real game of a real D at 32 px, on one thread; what fails is built in. Thresholds
-were chosen on seeds from 100 on; the table is of seeds 5 to 9, looked at once.
+Each case trains a real D at 32 px on one thread, with a built-in failure. The thresholds were
+chosen on seeds from 100 on. The table is for seeds 5 to 9, which were evaluated only once.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from bascule.training.hardware import cores, resolve_auto
 from bascule.training.loop import Callback, Record, Row, train
 from bascule.training.state import State, begin
 
-# As quick as a GAN that still learns faces can be: 26 steps an epoch, 20 ms a step.
+# The fastest GAN that still learns faces: 26 steps per epoch, 20 ms per step.
 BASE = GANRecipe(
     data=Faces(n=4000, size=32),
     model=DCGAN(width=16, size=32, norm_D="spectral"),
@@ -57,7 +57,7 @@ SHOWN = (
 
 @dataclass(frozen=True)
 class Pictures:
-    """One seed's share of the faces: trained on, held out, and never seen by anyone."""
+    """The faces of one seed: training images, held-out images, and unused ones."""
 
     train: Tensor
     held_out: Tensor
@@ -73,9 +73,10 @@ class Pictures:
 
 
 class Shows(nn.Module):
-    """A G that shows given pictures, plus noise of standard deviation ``sigma``, and a brightness.
+    """A G that outputs given images, plus noise of standard deviation ``sigma`` and a brightness.
 
-    z chooses: its first number the picture, the others the noise. Its one weight is ``theta``.
+    The first number of z selects the image, the others the noise. Its only weight is ``theta``, the
+    brightness.
     """
 
     def __init__(self, pictures: Tensor, sigma: float = 0.0, theta: float = 0.0) -> None:
@@ -92,7 +93,7 @@ class Shows(nn.Module):
 
 
 class FewModes(nn.Module):
-    """A G that knows only the nearest of a few z, and a hundredth of the rest."""
+    """A G with few modes: z is replaced by the nearest of a few z, plus a hundredth of the rest."""
 
     def __init__(self, G: nn.Module, z: Tensor) -> None:
         super().__init__()
@@ -103,7 +104,7 @@ class FewModes(nn.Module):
 
 
 class Brightness(nn.Module):
-    """D(x) = psi * (mean of x - grey): with a G that only shifts brightness, a Dirac-GAN."""
+    """D(x) = psi * (mean of x - grey). A Dirac-GAN if G only shifts brightness."""
 
     def __init__(self, grey: float) -> None:
         super().__init__()
@@ -120,7 +121,7 @@ def plays(
     change: Callable[[State], None] | None = None,
     pace_images: int = 1,
 ) -> list[Row]:
-    """The rows of one game, whose players ``change`` may replace first; one an epoch, or fewer."""
+    """The diagnostics rows of one run. ``change`` may replace its networks before the start."""
     recipe = resolve_auto(recipe.replace(seed=seed))
     torch.set_num_threads(1)
     state, rows = begin(recipe), list[Row]()
@@ -135,7 +136,7 @@ def plays(
 
 
 def still(game: Game, player: str) -> None:
-    """Let ``player`` stand still for the whole game."""
+    """Do not update ``player`` for the whole run."""
     weights = getattr(game, player).parameters()
     setattr(game, f"opt_{player}", torch.optim.SGD(weights, lr=0.0))
 
@@ -198,7 +199,7 @@ def slow_g(seed: int) -> list[Row]:
 
 
 def few_images(seed: int) -> list[Row]:
-    """64 training images, two steps an epoch, and a D with BatchNorm: it learns by heart."""
+    """64 training images, two steps per epoch, and a D with BatchNorm, which memorises them."""
     pictures = Pictures.of(seed)
     few = Pictures(pictures.train[:64], pictures.held_out, pictures.fresh)
     recipe = BASE.replace(model=DCGAN(width=16, size=32), epochs=300, keep_every_epochs=60)
@@ -206,7 +207,7 @@ def few_images(seed: int) -> list[Row]:
 
 
 def few_against_ideal(seed: int) -> list[Row]:
-    """The same number of images and a G as good as can be: all that D can learn is by heart."""
+    """The same number of images and an ideal G, so D can only memorise."""
     pictures = Pictures.of(seed)
     few = Pictures(pictures.train[:64], pictures.held_out, pictures.fresh)
     recipe = SMALL_D.replace(epochs=240, keep_every_epochs=60)
@@ -214,10 +215,11 @@ def few_against_ideal(seed: int) -> list[Row]:
 
 
 def cycles(seed: int) -> list[Row]:
-    """Mescheder et al. 2018: near rest a period of 4 pi / (lr * 26 steps) epochs, slowly damped."""
+    """A slowly damped period of 4 pi / (lr * 26 steps) epochs near equilibrium (Mescheder 2018)."""
     pictures = Pictures.of(seed)
 
-    grey = as_float(pictures.train).mean().item() - 0.1  # so that reals see psi, and hardly damp it
+    # So that reals depend on psi, with little damping
+    grey = as_float(pictures.train).mean().item() - 0.1
 
     def change(state: State) -> None:
         game = state.trainer.game
@@ -245,14 +247,14 @@ CASES: dict[str, tuple[Callable[[int], list[Row]], str]] = {
 
 
 def named(case: str, seed: int) -> tuple[list[str], Row, float]:
-    """The names that one game gets, its last row, and how long it took in seconds."""
+    """The diagnoses of one run, its last row, and its duration in seconds."""
     began = time.perf_counter()
     rows = CASES[case][0](seed)
     return [finding.name for finding in diagnose(rows)], rows[-1], time.perf_counter() - began
 
 
 def confusion(seeds: list[int]) -> str:
-    """Case by name: in how many of the seeds each case got each name, as Markdown."""
+    """A Markdown table: for each case, the number of seeds with each diagnosis."""
     found: dict[str, list[list[str]]] = {case: [] for case in CASES}
     with ProcessPoolExecutor(cores(), mp_context=get_context("spawn")) as pool:
         games = {(case, seed): pool.submit(named, case, seed) for seed in seeds for case in CASES}
@@ -275,7 +277,7 @@ def confusion(seeds: list[int]) -> str:
 
 
 def overhead(epochs: int = 10) -> str:
-    """The share of a run's time that the probe takes at its default pace."""
+    """The share of a run's time that diagnostics take at their default frequency."""
     recipe = resolve_auto(dcgan64_light.replace(epochs=epochs, threads=1, precision="fp32"))
     images = recipe.data.load()
     pixels = [torch.from_numpy(images.pixels[images.indices(s)]) for s in ("train", "held_out")]
@@ -293,7 +295,7 @@ def overhead(epochs: int = 10) -> str:
 
 
 class Timed(Callback):
-    """A probe, and the seconds that it took."""
+    """A callback, and the seconds that it took."""
 
     def __init__(self, callback: Diagnostics) -> None:
         self.callback, self.seconds = callback, 0.0

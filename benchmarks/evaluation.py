@@ -1,10 +1,10 @@
-"""How long a whole default evaluation takes, beside torch-fidelity with the same network.
+"""The time of a complete default evaluation, compared with torch-fidelity on the same network.
 
     python benchmarks/evaluation.py [--n 5000]
 
-``n`` generated against ``n`` real faces at 64 px, the reference cached. The rival computes FID,
-KID and precision and recall with the same EfficientNet-Lite0 at the same size, in the same run;
-it keeps no features of the reals here, so its half for the fakes alone is told too.
+``n`` fakes against ``n`` real faces at 64 px, with cached features of the reals. torch-fidelity
+computes FID, KID, precision and recall with the same EfficientNet-Lite0 at the same size, in the
+same run. It does not cache features of the reals here.
 Needs the extra ``oracle``.
 """
 
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def noisy(pixels: np.ndarray) -> np.ndarray:
-    """The reals in another order with a little noise: what they are costs no time."""
+    """The reals in another order with a little noise, as fakes: only the time matters."""
     rng = np.random.default_rng(0)
     noise = rng.integers(-8, 9, pixels.shape, np.int16)
     return (pixels[rng.permutation(len(pixels))] + noise).clip(0, 255).astype(np.uint8)
@@ -72,7 +72,7 @@ def quiet(what: str):
 
 
 class Pictures(TensorDataset):
-    """What torch-fidelity takes: a set of uint8 tensors, not of tuples."""
+    """A data set of uint8 tensors, as torch-fidelity expects, instead of tuples."""
 
     def __getitem__(self, index: int) -> torch.Tensor:
         return self.tensors[0][index]

@@ -1,12 +1,13 @@
-"""Twenty steps of every preset, to the last bit: did a change of the program change a number?
+"""Twenty steps of every preset, to test that a change of the program keeps every bit.
 
     python benchmarks/golden.py write before.json           at the commit to compare with
     python benchmarks/golden.py check before.json           after the change, on the same machine
     python benchmarks/golden.py check before.json dcgan64   some presets
 
 Every preset is trained through the command line, on few images and small batches, with one thread.
-Kept are the scalars of every epoch and a hash of all tensors of the last checkpoint. Kernels differ
-between processors in the last bits, so the file means something on the machine that wrote it.
+The file has the scalars of every epoch and a hash of all tensors of the last checkpoint. Kernels of
+different processors differ in the last bits, so the file is valid only on the machine that wrote
+it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ GAN = ["batch=4", "epochs=2"]
 
 
 def commands() -> dict[str, list[str]]:
-    """The words of the command line that train each preset for about 20 steps."""
+    """preset -> the command line that trains it for about 20 steps."""
     found = {}
     for name, recipe in (presets.PRESETS | presets.AAE_PRESETS).items():
         found[name] = ["train", name, "--data", FACES.format(size=recipe.data.size), "--set", *GAN]

@@ -1,11 +1,12 @@
-"""Is grain counted as variety? Joint coverage of fakes, of those in vocabulary alone, and noised.
+"""Does noise in images count as diversity? Joint coverage of fakes, with three controls.
 
     python benchmarks/joint_coverage.py --seeds 1 2 3 4
 
-For the runs of the verdict that the store holds: each generator of codes beside the DCGAN of its
-seed and number of faces. A network that only knows faces must call grain something, so joint
-coverage (docs/measuring.md) could rise with it. Fakes out of vocabulary are left out on both sides
-and as many of each arm are kept; and the DCGAN's fakes are covered with white noise.
+For the runs of hybrids/verdict in the store: each generator of codes is compared with the DCGAN of
+the same seed and number of faces. A classifier that knows only faces assigns some attributes even
+to noise, so joint coverage (docs/measuring.md) could increase with noise. The controls: fakes out
+of vocabulary are left out in both arms; the same number of fakes is kept in both arms; and white
+noise is added to the DCGAN's fakes.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from bascule.runs.store import Store
 FACES = ("", ", 500 faces", ", 200 faces")
 NOISE = (5, 15)  # levels of 255
 FAKES = 1000
-REPEATS = 20  # of drawing as many fakes of one arm as the other has
+REPEATS = 20  # of drawing equally many fakes from both arms
 
 
 def joint(reading: Reading, rows: np.ndarray, train: Reading, over: tuple[str, ...]) -> float:
-    """Share of the training images whose combination some fake among ``rows`` has."""
+    """The share of training images whose attribute combination occurs in some fake of ``rows``."""
     fakes, reals = (np.stack([r.labels[name] for name in over], 1) for r in (reading, train))
     return joint_coverage(fakes[rows], reals).coverage
 
@@ -47,14 +48,14 @@ def noised(fakes: np.ndarray, sigma: float) -> np.ndarray:
 
 @cache
 def reader_of(data: Faces) -> tuple[AttributeClassifier, Reading]:
-    """What reads the faces of ``data``, and what it reads in those to train on."""
+    """The attribute classifier for ``data``, and its reading of the training images."""
     images = data.load()
     reader = classifier(data.style, images.size)
     return reader, reader.read(images.pixels[images.indices("train")])
 
 
 def told(store: Store, faces: str, seed: int) -> dict[str, float]:
-    """Of one pair of runs: every number by its name."""
+    """Name -> number for one pair of runs."""
     runs = {
         arm: store.find(f"hybrids/verdict {arm}{faces} s{seed}") for arm in ("DCGAN", "sdpc-gan")
     }

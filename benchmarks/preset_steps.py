@@ -1,14 +1,15 @@
-"""What a step of every preset costs, beside a plain loop of the same nets written by hand.
+"""The time of a step of every preset, compared with a plain loop for the same networks.
 
     python benchmarks/preset_steps.py                 every preset
     python benchmarks/preset_steps.py sngan64-light   some
     python benchmarks/preset_steps.py --scale         one run on 1 and 2 processes, and on 2 threads
     python benchmarks/preset_steps.py --device cuda --precision bf16
 
-The rival has the same nets, losses, penalties, augmentation, optimiser and averaged G, in the
-fewest lines of ordinary PyTorch, and nothing around them: no rules, no addressed randomness, no
-scalars kept. Both play whole rounds (every turn of G, every lazy penalty) in turn, so that a drift
-of the machine hits both alike; the ratio is the median over rounds, with the lowest and highest.
+The plain loop has the same networks, losses, penalties, augmentation, optimiser and averaged G, in
+a few lines of PyTorch. It has no interventions, no addressed randomness and no recorded scalars.
+Both alternate in complete rounds, with all updates of G and all lazy penalties, so that a drift of
+the machine's speed affects both. The ratio is the median over rounds, with the lowest and the
+highest.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from bascule.training.state import begin
 from bascule.training.trainer import Batch
 
 START = StepContext(0, 0, 0)
-LOSSES = {  # of D for (real, fake) logits, of G for (fake, real)
+LOSSES = {  # D's loss of (real, fake) logits, G's loss of (fake, real) logits
     "non-saturating": (
         lambda r, f: F.softplus(-r).mean() + F.softplus(f).mean(),
         lambda f, r: F.softplus(-f).mean(),
@@ -58,7 +59,7 @@ LOSSES = {  # of D for (real, fake) logits, of G for (fake, real)
 
 
 def augmented(x: Tensor) -> Tensor:
-    """DiffAugment's colour, translation and cutout, as one would write them in a script."""
+    """DiffAugment's colour, translation and cutout, as in a simple script."""
     (b, _, h, w), on = x.shape, x.device
     x = x + torch.rand(b, 1, 1, 1, device=on) - 0.5
     mean = x.mean(1, keepdim=True)
@@ -77,7 +78,7 @@ def augmented(x: Tensor) -> Tensor:
 
 
 class Plain:
-    """The loop one would write: two nets, two optimisers, nothing else."""
+    """A simple training loop: two networks, two optimisers, nothing else."""
 
     def __init__(self, recipe: GANRecipe, images: Tensor) -> None:
         layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
@@ -91,7 +92,9 @@ class Plain:
             for net, lr in ((self.G, recipe.lr_G), (self.D, recipe.lr_D))
         )
         self.loss_D, self.loss_G = LOSSES[recipe.objective.kind]
-        self.view = augmented if any(isinstance(c, DiffAugment) for c in recipe.change) else _same
+        self.view = (
+            augmented if any(isinstance(c, DiffAugment) for c in recipe.interventions) else _same
+        )
         self.flips = any(isinstance(a, Flip) for a in recipe.augment)
         self.average = None
         if recipe.ema_half_life is not None:
@@ -201,7 +204,7 @@ def compare(name: str, recipe: GANRecipe, images: Tensor, rounds: int, seconds: 
 
 
 def scale(name: str, epochs: int, runs: Path, batch: int) -> None:
-    """images/s of one run on one process and on two, a thread each, and on one of two threads."""
+    """Images/s with 1 process, with 2 processes of 1 thread, and with 1 process of 2 threads."""
     tail = ["-m", "bascule", "--runs", str(runs), "train", name, "--set", f"epochs={epochs}"]
     tail += ["data=Faces(n=1000)", "device=cpu", "keep_every_epochs=99", "sample_every_epochs=99"]
     tail += [f"batch={batch}"]

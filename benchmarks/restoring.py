@@ -1,13 +1,14 @@
-"""Do learnt codes clean and complete faces better than filters that have learnt nothing?
+"""Do learnt codes denoise and inpaint faces better than filters without learning?
 
     python benchmarks/restoring.py RUN [RUN ...]      some minutes a run on one core
 
-Denoising: noise of deviation sigma on prepared held-out faces, as `bascule evaluate RUN --sigma`
-adds it, and mean SSIM of what layer 1 makes of it with the clean ones. Each rival chooses its knobs
-for each sigma on training faces, whose clean ones it is shown: total variation (Chambolle 2004) its
-weight, non-local means (Buades et al. 2005) its strength, codes without feedback by how much their
-prices are raised, codes with feedback its strength, too. Completing: a hole in the middle, and the
-mean absolute error inside, beside biharmonic surfaces (Damelin, Hoang 2018).
+Denoising: noise with standard deviation sigma is added to preprocessed held-out faces, as in
+`bascule evaluate RUN --sigma`. The result is the mean SSIM of the reconstruction with the clean
+faces. The parameters of each method are chosen for each sigma on training faces, by SSIM with the
+clean ones: the weight of total variation (Chambolle 2004), the strength of non-local means (Buades
+et al. 2005), the factor of the thresholds for codes without feedback, and this factor and k_fb for
+codes with feedback. Inpainting: the mean absolute error inside a hole in the middle, compared with
+biharmonic inpainting (Damelin, Hoang 2018).
 """
 
 from __future__ import annotations
@@ -37,13 +38,13 @@ SIGMAS = (0.5, 1.0, 2.0)
 CHOSEN_ON, JUDGED_ON = 16, 96
 WEIGHTS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)  # of TV, times sigma
 STRENGTHS = (0.2, 0.3, 0.4, 0.6, 0.8, 1.0)  # h of non-local means, times sigma
-PRICES = tuple(2 ** (i / 2) for i in range(10))  # 1 to 22, times those that the dictionaries have
+PRICES = tuple(2 ** (i / 2) for i in range(10))  # 1 to 22, times the thresholds of the dictionaries
 K_FB = (0.5, 1.0, 2.0, 4.0)
 Rival = Callable[[Tensor, float], Tensor]  # noisy (N, 3, H, W), sigma -> clean
 
 
 def each(y: Tensor, clean: Callable[[np.ndarray], np.ndarray]) -> Tensor:
-    """``clean``, of one picture (H, W, 3), over all of ``y``."""
+    """Apply ``clean``, a function of one image (H, W, 3), to all images of ``y``."""
     pictures = y.permute(0, 2, 3, 1).double().numpy()
     return torch.from_numpy(np.stack([clean(one) for one in pictures])).permute(0, 3, 1, 2).float()
 
@@ -83,7 +84,7 @@ def by_codes(coder: Coder, k_fb: float, price: float) -> Rival:
 
 
 def rivals(coder: Coder) -> dict[str, dict[str, Rival]]:
-    """Kind -> knobs in words -> what cleans."""
+    """Kind -> parameters in words -> denoiser."""
 
     def codes(strengths: Sequence[float], prices: Sequence[float]) -> dict[str, Rival]:
         return {
@@ -101,7 +102,7 @@ def rivals(coder: Coder) -> dict[str, dict[str, Rival]]:
 
 
 def noisy(y: Tensor, sigma: float) -> Tensor:
-    """The noise of `bascule evaluate --sigma`, by blocks."""
+    """``y`` with the noise of `bascule evaluate --sigma`, added block by block."""
     parts = enumerate(y.split(AT_ONCE))
     return torch.cat([noised(part, sigma, 0, k * AT_ONCE) for k, part in parts])
 
@@ -111,7 +112,7 @@ def similar(a: Tensor, y: Tensor) -> float:
 
 
 def denoising(coder: Coder, train: Tensor, held_out: Tensor) -> Iterator[tuple[str, str, float]]:
-    """(what at which sigma, the knobs that were chosen, SSIM on held-out faces)."""
+    """(kind and sigma, chosen parameters, SSIM on held-out faces)."""
     every = rivals(coder)
     for sigma in SIGMAS:
         lesson, task = noisy(train, sigma), noisy(held_out, sigma)
@@ -121,7 +122,7 @@ def denoising(coder: Coder, train: Tensor, held_out: Tensor) -> Iterator[tuple[s
 
 
 def completing(coder: Coder, pictures: np.ndarray) -> Iterator[tuple[str, str, float]]:
-    """(what, its knobs, L1 in the hole)."""
+    """(kind, parameters, L1 in the hole)."""
     for k, layer in product((0.0, 4.0), (1, 2)):
         filled, before, cut = inpainted(coder, pictures, k, layer)
         truth = pictures[:, :, cut, cut]

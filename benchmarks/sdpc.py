@@ -1,20 +1,20 @@
-"""SDPC inference against the published style of it, and one layer against sporco.
+"""The speed of SDPC inference against a published-style loop, and of one layer against sporco.
 
     python benchmarks/sdpc.py                 all of it, a few minutes
     python benchmarks/sdpc.py --rounds 3 --no-sporco
 
-The rival is a loop as research code writes it: the same two-layer dynamics ("published"), each
-layer's energy formed with transposed convolutions and its gradient taken by autograd, weights
-frozen. Both do the same iterations from the same start with the same step sizes, in turn, so that
-a drift of the machine hits both alike; the ratio is the median over the rounds, and the largest
-relative difference of their codes is printed beside it.
+The baseline is a loop as in research code: the same two-layer dynamics ("published"), with each
+layer's energy computed by transposed convolutions, its gradient by autograd, and frozen weights.
+Both run the same number of iterations from the same start with the same step sizes. They alternate,
+so that a drift of the machine's speed affects both. The ratio is the median over rounds. The
+largest relative difference of the codes is also printed.
 
-The share of the roofline counts the convolutions alone: 4 an iteration (two layers, each way), over
-the best that PyTorch's own convolution reached in the same run.
+The share of the roofline counts only the convolutions, 4 per iteration (two layers, both
+directions), divided by the best rate of PyTorch's convolution in the same run.
 
-sporco (pip install sporco) solves one layer of stride 1 with non-negative codes by ADMM on a
-circular image; ours solves it without wrap-around on the same picture with a border of zeros. Both
-stop where 20 more iterations lower their objective by less than 0.1 %.
+sporco (pip install sporco) solves one layer of stride 1 with non-negative codes by ADMM with
+circular borders. Ours solves it without circular borders on the same image with a border of zeros.
+Both stop when 20 more iterations reduce the objective by less than 0.1 %.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def by_autograd(network: Network, x: Tensor, steps: tuple[float, ...]) -> list[T
 
 
 def pictures(n: int, side: int) -> Tensor:
-    """Prepared faces, cut to ``side``."""
+    """Preprocessed faces, cropped to ``side`` pixels."""
     recipe = sdpc.replace(data=Faces(n=256))
     y, _ = recipe.prepared(torch.from_numpy(np.array(recipe.data.load().pixels[:n])))
     return y[..., :side, :side].contiguous()
@@ -167,7 +167,7 @@ def against_sporco(rounds: int) -> None:
     layer = Layer(atoms, k, threshold=price)
     network = SDPC((layer,), channels=1, size=side + k - 1).network(generator("benchmark"))
     x = torch.nn.functional.pad(pictures(1, side).mean(1, keepdim=True), (0, k - 1, 0, k - 1))
-    # A transposed convolution draws D as it is, as sporco's convolution does.
+    # A transposed convolution does not flip D, and neither does sporco's convolution.
     D = network.dictionaries[0][:, 0].permute(1, 2, 0).numpy()
     s = x[0, 0].numpy()
 

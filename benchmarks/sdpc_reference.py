@@ -1,11 +1,11 @@
-"""Our published mode against maps that the published program computed.
+"""Compare our "published" mode with maps computed by the authors' program.
 
     python benchmarks/sdpc_reference.py FOLDER
 
 FOLDER holds dictionaries.npz (dico0, dico1: dictionaries; v0, v1: gains) and fixture.npz (X:
 images; lam: thresholds; th: tolerance; stride; for each feedback strength k: g1_bk, g2_bk, it_bk,
-eta_bk: maps, the index of the last iteration, step sizes). They belong to the authors of that
-program and are no part of this one.
+eta_bk: maps, the index of the last iteration, step sizes). These files belong to the authors of
+that program and are not included here.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""The sensitivity card of the extractors: does a number rise as pictures get worse, and how soon?
+"""The sensitivity of the feature extractors: at which damage do metrics react to worse images?
 
     python benchmarks/sensitivity.py            about 6 minutes on one free core
-    python benchmarks/sensitivity.py --n 300    a quick look, written nowhere
+    python benchmarks/sensitivity.py --n 300    a quick test that writes no file
 
-Cartoon faces against others that were spoiled in seven ways at four strengths, equal n. Strength 0
-is untouched pictures, three disjoint sets of them: what lies between those is noise. Writes
-notes/sensitivity.md and keeps what a person wrote there under "Reading".
+Cartoon faces are compared with others that are damaged in seven ways at four strengths, with equal
+n. Strength 0 means undamaged images. There are three disjoint sets of them, whose differences show
+the noise of a metric. Writes notes/sensitivity.md and keeps the hand-written section "Reading".
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from bascule.metrics.vendi import vendi_score
 NOTE = Path(__file__).parent.parent / "notes" / "sensitivity.md"
 EXTRACTORS = ("efficientnet-lite0", "random-conv", "pixels")
 READING = "## Reading"
-COPIED = 10  # so many images stand for all, where copies are tested
+COPIED = 10  # the number of copied images in the test of copies
 PATCHES, DIRECTIONS = 16, 128
 
 
@@ -73,7 +73,7 @@ def tinted(x: np.ndarray, levels: int) -> np.ndarray:
 
 
 def copied(x: np.ndarray, percent: int) -> np.ndarray:
-    """The last ``percent`` of the images give way to copies of the first ten."""
+    """The images with the last ``percent`` replaced by copies of the first ten."""
     kept = len(x) - len(x) * percent // 100
     return np.concatenate([x[:kept], x[:COPIED][np.arange(len(x) - kept) % COPIED]])
 
@@ -90,12 +90,12 @@ class Sets:
         return np.array(self.faces.pixels[number * self.n : (number + 1) * self.n])
 
     def dropped(self, x: np.ndarray, count: int) -> np.ndarray:
-        """Without the ``count`` most frequent kinds of hair, filled up with faces of the rest."""
+        """The images without the ``count`` most frequent kinds of hair, filled up with others."""
         hair = self.faces.labels["hairVariant"]
         kinds, frequency = np.unique(hair, return_counts=True)
         gone = kinds[np.argsort(-frequency, kind="stable")][:count]
         left = np.flatnonzero(~np.isin(hair, gone))
-        left = left[left >= self.n][: self.n]  # none of the reals
+        left = left[left >= self.n][: self.n]  # not among the reals
         assert len(left) == self.n, "too few faces of the kinds that are left"
         return np.array(self.faces.pixels[left])
 
@@ -105,7 +105,7 @@ class Sets:
 
 
 def ways(sets: Sets) -> dict[str, tuple[str, Callable, tuple[int | float, ...]]]:
-    """Name -> (unit, what spoils, strengths from weak to strong)."""
+    """Name -> (unit, damaging function, strengths from weak to strong)."""
     return {
         "blur": ("sigma, px", blurred, (0.5, 1, 2, 4)),
         "white noise": ("sigma, of 255", noised, (2, 5, 15, 45)),
@@ -118,7 +118,7 @@ def ways(sets: Sets) -> dict[str, tuple[str, Callable, tuple[int | float, ...]]]
 
 
 def statistics(real: np.ndarray, fake: np.ndarray, variety: float) -> dict[str, float]:
-    """``variety`` is the Vendi score of the reals."""
+    """Name -> statistic. ``variety``: the Vendi score of the reals."""
     return {
         "KID x 1000": 1000 * polynomial_mmd(real, fake).value,
         "FD": frechet_distance(real, fake),
@@ -159,13 +159,13 @@ class OfPatches:
 
 
 FALLS = ("coverage", "Vendi ratio")
-# Noise makes pictures differ more: variety should fall only where pictures are lost.
+# Noise makes images differ more, so diversity should fall only if images are lost.
 ONLY = {"Vendi ratio": ("copies of 10 images", "kinds of hair dropped")}
 
 
 @dataclass
 class Row:
-    """One statistic of one extractor as one way of spoiling grows stronger."""
+    """One statistic of one extractor at increasing strengths of one kind of damage."""
 
     way: str
     strengths: tuple[float, ...]
@@ -175,13 +175,13 @@ class Row:
 
     @property
     def rho(self) -> float:
-        """Rank correlation of strength and value, positive in the direction that is right."""
+        """The rank correlation of strength and value, positive if the direction is right."""
         values = [np.mean(self.clean), *self.values]
         return self.sign * float(spearmanr(range(len(values)), values).statistic)
 
     @property
     def seen_from(self) -> str:
-        """The weakest strength beyond the noise, or "never"."""
+        """The weakest strength whose effect exceeds the noise, or "never"."""
         middle, width = np.mean(self.clean), np.ptp(self.clean)
         beyond = [self.sign * (v - middle) > 2 * width for v in self.values]
         return f"{self.strengths[beyond.index(True)]}" if any(beyond) else "never"
@@ -196,7 +196,7 @@ def number(value: float) -> str:
 
 
 def measure(sets: Sets) -> dict[str, list[Row]]:
-    """Statistic with its extractor -> a row for each way of spoiling that it should see."""
+    """Statistic with its extractor -> a row for each kind of damage that it should detect."""
     real, base = sets.part(0), sets.part(1)
     judges = [*(OfFeatures(name, real) for name in EXTRACTORS), OfPatches(real)]
     clean = [[judge(sets.part(i)) for i in (1, 2, 3)] for judge in judges]
@@ -217,7 +217,7 @@ def measure(sets: Sets) -> dict[str, list[Row]]:
 
 
 def tables(sets: Sets) -> str:
-    """The verdicts in one table, then every value."""
+    """A table of verdicts, then a table of all values."""
     found, kinds = measure(sets), ways(sets)
     units = [f"{way} ({unit})" for way, (unit, _, _) in kinds.items()]
     lines = ["", f"| seen from | {' | '.join(units)} |", "|---" * (1 + len(units)) + "|"]

@@ -1,13 +1,13 @@
-"""What a step of the light CycleGAN costs, beside the published sizes and beside a plain loop.
+"""The time of a step of the light CycleGAN, compared with the published size and a plain loop.
 
     python benchmarks/translation_steps.py            about three minutes on one core
 
-Three players take steps of one pair of pictures of 64 pixels in turn, so that a drift of the
-machine hits all alike; ratios are medians over rounds, with the lowest and highest.
+Three programs alternate in steps on one pair of images of 64 pixels, so that a drift of the
+machine's speed affects all. Ratios are medians over rounds, with the lowest and the highest.
 
-- *light*: the preset's step, as `bascule train cyclegan-light` plays it, in fp32;
+- *light*: the preset's step, as in `bascule train cyclegan-light`, in fp32;
 - *reference*: the same step with the published sizes (9 blocks, width 64, patches of 70 pixels);
-- *plain*: the light nets in a loop by hand, which calls a net once for each term of the equations.
+- *plain*: the light networks in a simple loop with one network call per term of the equations.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from bascule.translation.networks import ToFew
 
 
 class Ours:
-    """The recipe's own step."""
+    """The step of the recipe."""
 
     def __init__(self, recipe: CycleRecipe, pixels: Tensor, labels: Tensor) -> None:
         self.recipe, self.pixels, self.state = recipe, pixels, begin(recipe)
@@ -47,14 +47,14 @@ class Ours:
 
 
 class Plain:
-    """The same game, a call for each term, in ordinary PyTorch."""
+    """The same training step in plain PyTorch, with one network call per term."""
 
     def __init__(self, recipe: CycleRecipe, pixels: Tensor, labels: Tensor) -> None:
         self.A, self.B = (pixels[labels == kind].float() / 127.5 - 1 for kind in (0, 1))
         self.G_AB, self.G_BA, self.D_A, self.D_B = recipe.model.players(generator("plain"))
         for net in (self.G_AB, self.G_BA):
             for layer in net.modules():
-                if isinstance(layer, ToFew):  # as one would write it
+                if isinstance(layer, ToFew):  # a plain convolution
                     layer.forward = partial(torch.nn.Conv2d.forward, layer)
         both = (self.G_AB, self.G_BA), (self.D_A, self.D_B)
         self.opt_G, self.opt_D = (
@@ -101,7 +101,7 @@ def _far(logits: Tensor, wanted: float) -> Tensor:
 
 
 def seconds(step: Callable[[], None], steps: int) -> float:
-    """Of one step, in the mean over ``steps``."""
+    """Seconds per step, mean over ``steps``."""
     began = time.perf_counter()
     for _ in range(steps):
         step()

@@ -1,12 +1,12 @@
-"""How long a worker takes from its start to its first step, in two source trees side by side.
+"""The time from the start of a worker to its first step, for two source trees.
 
     git worktree add /tmp/before HEAD~1
     python benchmarks/worker_start.py /tmp/before/src src -n 7
 
-A run of one step an epoch is made in each tree, and trained by a worker again and again from its
-beginning. The clock stops when its first row is on the disk. The trees take turns, so that both
-meet the same load of the machine, and ``import torch`` alone is timed between them. Printed are
-medians, of the clock and of the processor's time, and the ratios with and without that import.
+A run with one step per epoch is created in each tree, and a worker trains it from the start,
+several times. The clock stops when its first row is on disk. The trees alternate, so that both have
+the same load of the machine. ``import torch`` alone is timed in between. The output has medians of
+wall time and of CPU time, and ratios with and without that import.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def environment(tree: Path) -> dict[str, str]:
 
 
 def make_run(tree: Path, runs: Path) -> Path:
-    """A run of ``tree``, by its command line; returns its folder."""
+    """Create a run with the command line of ``tree``; returns its folder."""
     words = ["--runs", str(runs), "train", "dcgan64-tiny", "--set", *RUN]
     command = [sys.executable, "-m", "bascule", *words]
     subprocess.run(command, env=environment(tree), check=True, capture_output=True)
@@ -41,7 +41,7 @@ def make_run(tree: Path, runs: Path) -> Path:
 
 
 def begin_again(run: Path) -> None:
-    """Take away what was trained."""
+    """Delete the results of training."""
     for name in ("status.json", "scalars.jsonl", "diagnostics.jsonl"):
         (run / name).unlink(missing_ok=True)
     shutil.rmtree(run / "checkpoints")
@@ -49,7 +49,7 @@ def begin_again(run: Path) -> None:
 
 
 def command_of(tree: Path, run: Path) -> list[str]:
-    """What starts a worker of ``tree``; before there were jobs, it was a verb."""
+    """The command that starts a worker of ``tree``; older trees use a subcommand of bascule."""
     if not (tree / "bascule" / "worker.py").exists():
         return [*("-m", "bascule", "--runs", str(run.parent), "resume", str(run)), "--worker"]
     job = run / "train.json"
@@ -59,7 +59,7 @@ def command_of(tree: Path, run: Path) -> list[str]:
 
 
 class Seconds(NamedTuple):
-    """``clock``: as a user waits. ``cpu``: of the process, which other load changes less."""
+    """``clock``: wall time. ``cpu``: CPU time of the process, which other load affects less."""
 
     clock: float
     cpu: float
@@ -83,7 +83,7 @@ def seconds_of(script: str) -> Seconds:
 
 
 def ended(process: subprocess.Popen[bytes], began: float, kill: bool = True) -> Seconds:
-    """How long a process took; it is killed now, or waited for."""
+    """The time of a process, which is killed now or waited for."""
     clock = time.perf_counter() - began
     if kill:
         process.kill()

@@ -1,4 +1,4 @@
-"""Does it take the grain from a GAN's faces to let both rates fall in the last quarter?"""
+"""Does learning rate decay in the last quarter remove the grain from a GAN's faces?"""
 
 from bascule.data.faces import Faces
 from bascule.experiments import Alike, Experiment, Higher, Lower, Measure, mean_tv
@@ -9,8 +9,8 @@ from bascule.presets import dcgan64_tiny, dcgan64_tuned
 
 
 def cool_down(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) -> Experiment:
-    """The question at one size."""
-    cooled = plain.replace(cool_down=0.25)
+    """The experiment at one size, given by ``plain``."""
+    cooled = plain.replace(lr_decay=0.25)
     predictions: list[Prediction] = [
         Lower(HELD_OUT_KID, "cooled", than="steady"),
         Higher(HELD_OUT_COVERAGE, "cooled", than="steady"),
@@ -47,7 +47,7 @@ quick = cool_down(
     Measure(40, attributes=False),
 )
 experiment = cool_down(
-    dcgan64_tuned.replace(data=Faces(n=2000), epochs=169, threads=1, cool_down=0.0),
+    dcgan64_tuned.replace(data=Faces(n=2000), epochs=169, threads=1, lr_decay=0.0),
     Measure(1000),
     quick=quick,
 )

@@ -11,13 +11,13 @@ from bascule.presets import dcgan64_light, dcgan64_tiny
 def instance_noise(
     plain: GANRecipe, until_epoch: int, quick: Experiment | None = None
 ) -> Experiment:
-    """The question at one size: noise falls from 0.3 to 0 at ``until_epoch``."""
+    """The experiment at one size: noise falls linearly from 0.3 to 0 at ``until_epoch``."""
     return Experiment(
         question=__doc__,
         hypothesis=("Instance noise slows D's lead while it is strong."),
         arms={
             "plain": plain,
-            "noise": plain.replace(change=InstanceNoise(Anneal(0.3, 0.0, until_epoch))),
+            "noise": plain.replace(interventions=InstanceNoise(Anneal(0.3, 0.0, until_epoch))),
         },
         predictions=[
             Lower("D_x", arm="noise", than="plain", to_epoch=until_epoch // 2),

@@ -13,15 +13,15 @@ FOOLED = (
 )
 little, strong = Uniform(0.0, 0.1), 0.3  # standard deviations, of images in [-1, 1]
 
-# In minutes: G and D begin with weights that come with the package, so there are faces at once.
+# Takes minutes: G and D start from pretrained weights of the package, so G draws faces at once.
 plain = dcgan64_pretrained.replace(data=Faces(n=600), epochs=10, sample_every_epochs=1)
 quick = Experiment(
     question=QUESTION,
     hypothesis=FOOLED,
     arms={
         "plain": plain,
-        "perfect G": plain.replace(change=PerfectG(3, little)),
-        "perfect G, strong noise": plain.replace(change=PerfectG(3, strong)),
+        "perfect G": plain.replace(interventions=PerfectG(3, little)),
+        "perfect G, strong noise": plain.replace(interventions=PerfectG(3, strong)),
     },
     predictions=[
         Higher("D_Gz", "perfect G", than="plain", from_epoch=3, to_epoch=4),
@@ -36,7 +36,7 @@ quick = Experiment(
     ),
 )
 
-# The same from noise: every seed is a game of its own.
+# The same from random weights: the seeds are independent runs.
 plain = plain.replace(data=Faces(), start=None, epochs=40, sample_every_epochs=5)
 at_epoch, late = 30, 35
 perfect = PerfectG(at_epoch, little)
@@ -45,13 +45,13 @@ experiment = Experiment(
     hypothesis=f"{FOOLED} Noise on everything that D sees takes this sign away from it.",
     arms={
         "plain": plain,
-        "perfect G": plain.replace(change=perfect),
-        "perfect G, strong noise": plain.replace(change=PerfectG(at_epoch, strong)),
+        "perfect G": plain.replace(interventions=perfect),
+        "perfect G, strong noise": plain.replace(interventions=PerfectG(at_epoch, strong)),
         "perfect G, every input noised": plain.replace(
-            change=[perfect, InstanceNoise(little, from_epoch=at_epoch)]
+            interventions=[perfect, InstanceNoise(little, from_epoch=at_epoch)]
         ),
         "perfect G, same noise on reals": plain.replace(
-            change=[perfect, NoiseOnReals(little, from_epoch=at_epoch)]
+            interventions=[perfect, NoiseOnReals(little, from_epoch=at_epoch)]
         ),
     },
     predictions=[

@@ -4,18 +4,22 @@ Whole experiments start a process a run, which would take CI long; here the quic
 in this process.
 """
 
-import subprocess
-import sys
+import json
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import torch
 
+from bascule.cli import main
 from bascule.experiments.experiment import load
+from bascule.runs.codec import encode
 from bascule.training.hardware import resolve_auto
 from bascule.training.loop import train
 from bascule.training.state import begin
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
+_played: set[str] = set()  # recipes, as JSON: many arms of different questions are the same
 
 
 def play_to_the_end(file: Path) -> None:
@@ -25,6 +29,8 @@ def play_to_the_end(file: Path) -> None:
     assert len(whole.seeds) >= 3
     for arm, recipe in quick.arms.items():
         recipe = resolve_auto(recipe.replace(device="cpu", threads=1))
+        if (told := json.dumps(encode(recipe))) in _played:
+            continue
         images = recipe.data.load()
         train_on, held_out = (
             torch.from_numpy(images.pixels[images.indices(split)])
@@ -34,13 +40,14 @@ def play_to_the_end(file: Path) -> None:
         labels = recipe.labels_of(images)
         train(state, train_on, held_out=held_out, labels=labels)
         assert state.epoch == recipe.epochs, arm
+        _played.add(told)
 
 
 def run_as_its_user(folder: Path, *words: str) -> tuple[str, str]:
     """What ``bascule run`` says of ``words``, and the note it writes; all goes into ``folder``."""
-    command = [sys.executable, "-m", "bascule", "--runs", str(folder / "runs"), "run", *words]
-    command += ["--note", str(folder / "note")]
-    root = EXPERIMENTS.parent
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, encoding="utf-8")
-    assert done.returncode == 0, done.stderr
-    return done.stdout, (folder / "note/note.md").read_text("utf-8")
+    command = ["--runs", str(folder / "runs"), "run", *words, "--note", str(folder / "note")]
+    said, told = StringIO(), StringIO()
+    with chdir(EXPERIMENTS.parent), redirect_stdout(said), redirect_stderr(told):
+        code = main(command)
+    assert code == 0, told.getvalue()
+    return said.getvalue(), (folder / "note/note.md").read_text("utf-8")

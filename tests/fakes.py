@@ -32,9 +32,9 @@ plain = GANRecipe(
 )
 ARMS = {
     "plain": plain,
-    "perfect G": plain.replace(change=PerfectG(SWITCH)),
+    "perfect G": plain.replace(interventions=PerfectG(SWITCH)),
     "perfect G, every input noised": plain.replace(
-        change=[PerfectG(SWITCH), InstanceNoise(from_epoch=SWITCH)]
+        interventions=[PerfectG(SWITCH), InstanceNoise(from_epoch=SWITCH)]
     ),
 }
 
@@ -118,7 +118,7 @@ def judged(experiment, seeds, runs, failures=None) -> Results:
 def fake_parent_and_fork(root) -> tuple[Run, Run]:
     """A finished run and its finished fork at SWITCH."""
     parent = write_fake(root / "parent-id", plain, "parent", fake_rows(0, False))
-    recipe = plain.replace(change=PerfectG(SWITCH))
+    recipe = plain.replace(interventions=PerfectG(SWITCH))
     fork = {"parent": "parent-id", "epoch": SWITCH}
     return parent, write_fake(root / "child-id", recipe, "child", fake_rows(0, True), fork)
 

@@ -35,12 +35,16 @@ smooth = plain.replace(model=DCGAN(width=4, z_dim=8, size=32, norm_D="spectral")
 GAMES = {
     "batch norm": plain.replace(augment=(Flip(),), concat=True),
     "lies": plain.replace(
-        change=(FakesAmongReals(t=3), FakeHistory(size=12), InstanceNoise(Uniform(0.0, 0.1))),
+        interventions=(
+            FakesAmongReals(t=3),
+            FakeHistory(size=12),
+            InstanceNoise(Uniform(0.0, 0.1)),
+        ),
         top_k=TopK(0.5, 0.5),
     ),
     "slopes": plain.replace(penalties=(R1(), R2()), objective=GANLoss("relativistic")),
     "penalties": smooth.replace(
-        change=(DiffAugment(),), penalties=(GradientPenalty(), LeCam(), Consistency())
+        interventions=(DiffAugment(),), penalties=(GradientPenalty(), LeCam(), Consistency())
     ),
     "average": smooth.replace(
         model=BigGAN(width=1, z_dim=8, size=32), objective=GANLoss("hinge"), ema_half_life=24.0

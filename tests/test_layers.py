@@ -25,7 +25,7 @@ LAYERS = {  # the longest name that fits counts, so a slice may have parts in se
     "translation.evaluation": 8,
     "runs": 9,
     **dict.fromkeys(["sdpc.load", "translation.translate", "translation.onnx"], 10),
-    **dict.fromkeys(["experiments"], 11),
+    **dict.fromkeys(["experiments", "jobs"], 11),
     **dict.fromkeys(["presets", "tuning.search", "ladder.experiment", "worker"], 12),
     **dict.fromkeys(["notebook", "reports"], 13),
     **dict.fromkeys(["sdpc.reports", "translation.report", "translation.page"], 13),
@@ -45,7 +45,7 @@ MAY_USE = {
     **dict.fromkeys(["tuning", "ladder"], ("gan",)),  # of GANs alone
 }
 SHARED_BY_MODELS = ("layers", "model", "resampling")
-FREE = {0, 13, 14}  # the core, the pages and the verbs know each other
+FREE = {0, 11, 13, 14}  # the core, experiments and their jobs, pages, and verbs know each other
 
 
 def modules_of(root: Path) -> dict[str, str]:

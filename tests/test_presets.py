@@ -104,7 +104,7 @@ def test_a_preset_plays_on_any_machine(recipe):
     for name in ("channels_last", "fused_adam", "compile", "threads", "device"):
         assert getattr(recipe, name) == next(f for f in fields(GANRecipe) if f.name == name).default
     assert recipe.data == GANRecipe().data and recipe.space == "rgb"
-    assert set(recipe.change) <= {DiffAugment()}
+    assert set(recipe.interventions) <= {DiffAugment()}
 
 
 @pytest.mark.parametrize("name", PAPERS)

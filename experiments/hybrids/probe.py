@@ -12,7 +12,7 @@ K_FB = (0.0, 1.0, 2.0, 3.0, 4.0)
 
 
 def probe(plain: HybridRecipe, fakes: int, quick: Experiment | None = None) -> Experiment:
-    """The question at one size. ``plain``: a DCGAN beside dictionaries."""
+    """The experiment at one size. ``plain``: a DCGAN with dictionaries for settling."""
 
     def kid(layer: int, k: float) -> str:
         return f"KID of layer {layer} at k_fb={k:g}[{DEFAULT},128px]"

@@ -2,8 +2,8 @@
 
 Needs the pictures: `bascule data import FOLDER --name simpsons`, or `bascule data fetch simpsons`.
 
-Kill rules as in verdict.py: neither is worth it for its pictures if at eight minutes of one core it
-does not beat the DCGAN in KID on held-out faces.
+Stopping rules as in verdict.py: a hybrid is not worth it for its images if after eight minutes on
+one core it does not beat the DCGAN in KID on held-out faces.
 """
 
 from typing import Any
@@ -16,14 +16,14 @@ from bascule.presets import sdpc_critic, sdpc_critic_tiny
 from bascule.sdpc.hybrid.model import SDPCGAN, SDPCCritic
 from bascule.sdpc.hybrid.recipe import HybridRecipe
 
-# Of 900 training faces, for eight minutes each at the pace of verdict.py.
+# Epochs of 900 training faces that take eight minutes each at the speed of verdict.py.
 EPOCHS = {"dictionaries": 2, "DCGAN": 100, "sdpc-gan": 64, "sdpc-critic": 32}
 
 
 def simpsons(
     plain: HybridRecipe, epochs: dict[str, int], measure: Measure, quick: Experiment | None = None
 ) -> Experiment:
-    """The question at one size; ``epochs``: of the dictionaries and of each game."""
+    """The experiment at one size; ``epochs``: those of the dictionaries and of each kind of GAN."""
     how: dict[str, Any] = {name: getattr(plain.model, name) for name in ("width", "z_dim", "size")}
     coding = plain.coding.replace(epochs=epochs["dictionaries"])
     random = coding.untaught().replace(epochs=1)

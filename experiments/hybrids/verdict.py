@@ -1,10 +1,10 @@
 """GAN x SDPC: is an architecture that merges them worth it, in pictures or in what it can do?
 
-Kill rules, written before any run. A generator of codes is not worth it for its pictures if at
-equal time it does not beat the DCGAN in KID on held-out faces; its dictionaries are not worth it if
-random ones, or ones learnt without feedback, do as well; and it is no SDPC if the innovation draws
-more than four fifths. A critic through codes is not worth it if it does not beat the DCGAN at equal
-time, and its feedback is not if T = 0 or k_fb = 0 do as well.
+Stopping rules, written before any run. A generator of codes is not worth it for its images if at
+equal time it does not beat the DCGAN in KID on held-out faces. Its dictionaries are not worth it if
+random ones, or ones learnt without feedback, are as good. It does not count as SDPC if the
+innovation draws more than four fifths. A critic through codes is not worth it if it does not beat
+the DCGAN at equal time. Its feedback is not worth it if T = 0 or k_fb = 0 are as good.
 """
 
 from dataclasses import replace
@@ -18,25 +18,27 @@ from bascule.presets import sdpc_critic, sdpc_critic_tiny
 from bascule.sdpc.hybrid.model import SDPCGAN, SDPCCritic
 from bascule.sdpc.hybrid.recipe import HybridRecipe
 
-# Milliseconds an image on one core while the other was at work, measured before the runs: what
-# equal time is made of.
+# Milliseconds per image on one core while the other core was busy, measured before the runs. Equal
+# time is computed from these.
 PACE = {
     "dictionaries": 33.0,
-    "settling": 29.0,  # of training images, once
+    "settling": 29.0,  # per training image, once
     "codes": 4.9,
     "DCGAN": 5.3,
-    "DCGAN, wide": 7.7,  # by its ratio to DCGAN on another day
+    "DCGAN, wide": 7.7,  # from its ratio to DCGAN, measured on another day
     "A": 6.8,
     "B": 14.5,
 }
-DICTIONARY_EPOCHS = 1  # of 2,000 faces; fewer faces are seen as often
+DICTIONARY_EPOCHS = 1  # of 2,000 faces; with fewer faces, as many images in total
 
 
 def arms(
     plain: HybridRecipe, epochs: dict[str, int], few: int | None = None
 ) -> dict[str, HybridRecipe]:
-    """The arms. ``epochs``: of each kind of game; ``few``: the most important ones alone, called
-    after so many faces."""
+    """The arms. ``epochs``: those of each kind of GAN.
+
+    ``few``: a number of faces; then only the most important arms, with that number in their names.
+    """
     name = "" if few is None else f", {few} faces"
     coding = plain.coding.replace(epochs=epochs["dictionaries"])
     random = coding.untaught().replace(epochs=1)
@@ -56,7 +58,7 @@ def arms(
     A = SDPCGAN(width=width, z_dim=z_dim, size=size)
     B = SDPCCritic(width=width, z_dim=z_dim, size=size)
     found = {
-        # What a DCGAN saves by learning no dictionaries it plays for longer.
+        # A DCGAN learns no dictionaries, so it trains for longer in the same time.
         f"DCGAN{name}": played(dcgan, "DCGAN", coding=random),
         f"sdpc-gan{name}": played(A, "A"),
         f"sdpc-critic{name}": played(B, "B"),
@@ -88,7 +90,7 @@ def verdict(
     measure: Measure,
     quick: Experiment | None = None,
 ) -> Experiment:
-    """The question. ``sizes``: numbers of faces of the smaller games."""
+    """The experiment. ``sizes``: the numbers of faces of the smaller arms."""
     gan, critic = "sdpc-gan", "sdpc-critic"
     predictions: list[Prediction] = [
         *(
@@ -157,8 +159,10 @@ def verdict(
 
 
 def timed(minutes: float, faces: int) -> dict[str, int]:
-    """How many epochs of each kind of game fill ``minutes``; where codes come first, they have a
-    third of what dictionaries and settling leave."""
+    """Kind of GAN -> the number of epochs that takes ``minutes``.
+
+    Training on codes gets a third of the time that dictionaries and inference leave.
+    """
     dictionaries = max(1, round(DICTIONARY_EPOCHS * 2000 / faces))
     left = minutes * 60 - dictionaries * faces * PACE["dictionaries"] / 1000
     coded = left - faces * PACE["settling"] / 1000
@@ -179,7 +183,7 @@ def timed(minutes: float, faces: int) -> dict[str, int]:
 
 
 def faces(n: int, **others: Any) -> Faces:
-    """``n`` training faces and 200 held-out ones."""
+    """``n`` training faces and 200 held-out faces."""
     return Faces(n=n + 200, held_out=200 / (n + 200), **others)
 
 

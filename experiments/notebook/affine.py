@@ -1,5 +1,7 @@
 """Do turned and zoomed reals help a GAN with few faces, and what do their corners do to D?"""
 
+from typing import Any
+
 from bascule.data.augment import Affine, Flip
 from bascule.experiments import KID, Experiment, Higher, Lower, Measure
 from bascule.gan.recipe import GANRecipe
@@ -10,10 +12,10 @@ degrees, zoom = 10.0, (0.9, 1.1)
 
 
 def affine(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) -> Experiment:
-    """The question at one size."""
+    """The experiment at one size, given by ``plain``."""
     late = plain.epochs // 2
 
-    def moved(**motion) -> GANRecipe:
+    def moved(**motion: Any) -> GANRecipe:
         return plain.replace(augment=[Flip(), Affine(**motion)])
 
     return Experiment(
@@ -30,9 +32,9 @@ def affine(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) 
             "flips, scale": moved(scale=zoom),
             "flips, both": moved(degrees=degrees, scale=zoom),
             "flips, both, black corners": moved(degrees=degrees, scale=zoom, fill="black"),
-            "flips, DiffAugment": plain.replace(augment=Flip(), change=DiffAugment()),
+            "flips, DiffAugment": plain.replace(augment=Flip(), interventions=DiffAugment()),
             "flips, ADA": plain.replace(
-                augment=Flip(), change=AdaptiveAugment(speed_images=50_000)
+                augment=Flip(), interventions=AdaptiveAugment(speed_images=50_000)
             ),
         },
         predictions=[

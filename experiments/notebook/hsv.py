@@ -1,4 +1,4 @@
-"""Does a GAN that plays in HSV draw better faces than one that plays in RGB?"""
+"""Does a GAN in HSV draw better faces than a GAN in RGB?"""
 
 from bascule.experiments import KID, Experiment, Higher, Lower, Measure, mean_tv
 from bascule.gan.recipe import GANRecipe
@@ -6,7 +6,7 @@ from bascule.notebook import smooth_quick, smooth_small
 
 
 def hsv(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) -> Experiment:
-    """The question at one size. Both arms are measured in RGB."""
+    """The experiment at one size, given by ``plain``. Both arms are measured in RGB."""
     return Experiment(
         question=__doc__,
         hypothesis=(

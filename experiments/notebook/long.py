@@ -1,4 +1,4 @@
-"""What becomes of a GAN in 5000 epochs: when is it best, and why does it not stay so?"""
+"""How does a GAN develop over 5000 epochs: when is it best, and why does it not stay so?"""
 
 from bascule.core.schedules import Uniform
 from bascule.data.augment import Flip
@@ -10,7 +10,7 @@ from bascule.notebook import smooth_quick, smooth_small
 
 
 def long(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) -> Experiment:
-    """The question at one size, in tenths of the run."""
+    """The experiment at one size; windows are tenths of the run."""
     tenth = plain.epochs // 10
     first, second, last = (0, tenth), (tenth, 2 * tenth), (9 * tenth, 10 * tenth)
     return Experiment(
@@ -22,7 +22,7 @@ def long(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) ->
         ),
         arms={
             "plain": plain,
-            "DiffAugment": plain.replace(change=(*plain.change, DiffAugment())),
+            "DiffAugment": plain.replace(interventions=(*plain.interventions, DiffAugment())),
         },
         predictions=[
             Falls("mmd", "plain", earlier=first, later=second),
@@ -55,7 +55,7 @@ def long(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) ->
     )
 
 
-changes = {"augment": Flip(), "change": InstanceNoise(Uniform(0.0, 0.1))}
+changes = {"augment": Flip(), "interventions": InstanceNoise(Uniform(0.0, 0.1))}
 quick = long(
     smooth_quick.replace(**changes, epochs=20, keep_every_epochs=2),
     Measure(fakes=64, attributes=False, epochs=(4,)),

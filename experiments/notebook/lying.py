@@ -21,7 +21,7 @@ noise = InstanceNoise(sigma)
 def lying(
     plain: GANRecipe, t: int, measure: Measure, quick: Experiment | None = None
 ) -> Experiment:
-    """The question at one size; ``t`` pictures of a batch are lies."""
+    """The experiment at one size; ``t`` images of a batch have wrong labels."""
     late = plain.epochs // 2
     return Experiment(
         question=__doc__,
@@ -33,33 +33,33 @@ def lying(
         ),
         arms={
             "plain": plain,
-            "negative": plain.replace(change=RealsAmongFakes(t, sigma)),
-            "positive": plain.replace(change=FakesAmongReals(t)),
-            "noise": plain.replace(change=noise),
+            "negative": plain.replace(interventions=RealsAmongFakes(t, sigma)),
+            "positive": plain.replace(interventions=FakesAmongReals(t)),
+            "noise": plain.replace(interventions=noise),
             "negative as published": plain.replace(
-                change=[RealsAmongFakes(t, sigma=0.0, G_sees=True), noise]
+                interventions=[RealsAmongFakes(t, sigma=0.0, G_sees=True), noise]
             ),
-            "positive, with noise": plain.replace(change=[FakesAmongReals(t), noise]),
+            "positive, with noise": plain.replace(interventions=[FakesAmongReals(t), noise]),
             "pseudo augmentation (APA)": plain.replace(
-                change=PseudoAugmentation(speed_images=50_000)
+                interventions=PseudoAugmentation(speed_images=50_000)
             ),
-            "negative augmentation (NDA)": plain.replace(change=NegativeAugmentation()),
+            "negative augmentation (NDA)": plain.replace(interventions=NegativeAugmentation()),
             "top-k": plain.replace(top_k=TopK(nu=0.5, gamma=0.98)),
-            "fake history": plain.replace(change=FakeHistory()),
+            "fake history": plain.replace(interventions=FakeHistory()),
         },
         predictions=[
-            # who slows D's lead
+            # which lies slow D's lead
             Lower("lead", "negative", than="plain", from_epoch=late),
             Lower("lead", "positive", than="plain", from_epoch=late),
             Lower("lead", "negative", than="positive", from_epoch=late),
             Lower("lead", "noise", than="plain", from_epoch=late),
             Lower("lead", "negative as published", than="noise", from_epoch=late),
-            # what it buys
+            # effects on quality and diversity
             Higher(KID, "negative", than="plain"),
             Higher(KID, "positive", than="plain"),
             Lower("coverage", "positive", than="plain", from_epoch=late),
             Higher(mean_tv(plain.data.size), "positive", than="plain"),
-            # what the field's own versions claim
+            # claims of published methods
             Lower(KID, "pseudo augmentation (APA)", than="plain"),
             Lower(KID, "negative augmentation (NDA)", than="plain"),
             Lower(KID, "top-k", than="plain"),

@@ -11,7 +11,7 @@ from bascule.notebook import smooth_quick, smooth_small
 def lying_long(
     plain: GANRecipe, t: int, measure: Measure, quick: Experiment | None = None
 ) -> Experiment:
-    """The controlled pair of lying.py at one size."""
+    """The controlled pair of arms of lying.py, at one size."""
     late = plain.epochs // 2
     return Experiment(
         question=__doc__,
@@ -21,7 +21,7 @@ def lying_long(
         ),
         arms={
             "plain": plain,
-            "negative": plain.replace(change=RealsAmongFakes(t, Uniform(0.0, 0.1))),
+            "negative": plain.replace(interventions=RealsAmongFakes(t, Uniform(0.0, 0.1))),
         },
         predictions=[
             Lower("lead", "negative", than="plain", from_epoch=late),

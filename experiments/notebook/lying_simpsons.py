@@ -17,7 +17,7 @@ sigma = Uniform(0.0, 0.1)
 def lying_simpsons(
     plain: GANRecipe, t: int, measure: Measure, quick: Experiment | None = None
 ) -> Experiment:
-    """The controlled arms of lying.py at one size; ``t`` pictures of a batch are lies."""
+    """The controlled arms of lying.py at one size; ``t`` images of a batch have wrong labels."""
     late = plain.epochs // 2
     return Experiment(
         question="What if we lie to D about the faces of the Simpsons?",
@@ -27,10 +27,10 @@ def lying_simpsons(
         ),
         arms={
             "plain": plain,
-            "negative": plain.replace(change=RealsAmongFakes(t, sigma)),
-            "positive": plain.replace(change=FakesAmongReals(t)),
+            "negative": plain.replace(interventions=RealsAmongFakes(t, sigma)),
+            "positive": plain.replace(interventions=FakesAmongReals(t)),
             "pseudo augmentation (APA)": plain.replace(
-                change=PseudoAugmentation(speed_images=50_000)
+                interventions=PseudoAugmentation(speed_images=50_000)
             ),
         },
         predictions=[

@@ -18,7 +18,7 @@ def perfect_g(
     end: int,
     quick: Experiment | None = None,
 ) -> Experiment:
-    """The question at one size. ``sharp``: D with BatchNorm; ``smooth``: with spectral norm."""
+    """The experiment at one size. ``sharp``: D with BatchNorm; ``smooth``: with spectral norm."""
     plain, short = sharp.replace(epochs=end), sharp.replace(epochs=early_end)
     swap = PerfectG(early, sigma)
     settled = early + (early_end - early) // 2
@@ -31,29 +31,37 @@ def perfect_g(
         ),
         arms={
             "plain": plain,
-            "late": plain.replace(change=PerfectG(late, sigma)),
-            "early": short.replace(change=swap),
-            "early, every input noised": short.replace(change=[swap, InstanceNoise(sigma, early)]),
-            "early, doses only": short.replace(
-                change=RealsAmongFakes(16, sigma, from_epoch=early, every_steps=4)
+            "late": plain.replace(interventions=PerfectG(late, sigma)),
+            "early": short.replace(interventions=swap),
+            "early, every input noised": short.replace(
+                interventions=[swap, InstanceNoise(sigma, early)]
             ),
-            "early, other reals": short.replace(change=PerfectG(early, sigma, of="other")),
-            "early, held-out reals": short.replace(change=PerfectG(early, sigma, of="held_out")),
-            "early, reals noised more": short.replace(change=[swap, NoiseOnReals(wider, early)]),
-            "early, same noise on reals": short.replace(change=[swap, NoiseOnReals(sigma, early)]),
+            "early, doses only": short.replace(
+                interventions=RealsAmongFakes(16, sigma, from_epoch=early, every_steps=4)
+            ),
+            "early, other reals": short.replace(interventions=PerfectG(early, sigma, of="other")),
+            "early, held-out reals": short.replace(
+                interventions=PerfectG(early, sigma, of="held_out")
+            ),
+            "early, reals noised more": short.replace(
+                interventions=[swap, NoiseOnReals(wider, early)]
+            ),
+            "early, same noise on reals": short.replace(
+                interventions=[swap, NoiseOnReals(sigma, early)]
+            ),
             "smooth D": smooth.replace(epochs=early_end),
-            "smooth D, early": smooth.replace(epochs=early_end, change=swap),
+            "smooth D, early": smooth.replace(epochs=early_end, interventions=swap),
         },
         predictions=[
             # fooled at the switch
             Higher("loss_D", "late", than="plain", by=0.1, from_epoch=late, to_epoch=late + 1),
             Higher("loss_D", "early", than="plain", by=0.1, from_epoch=early, to_epoch=early + 1),
-            # and then no more
+            # and later not any more
             Within("D_x", "late", 0.75, 1.0, from_epoch=(late + end) // 2),
             Within("D_Gz", "late", 0.0, 0.25, from_epoch=(late + end) // 2),
             Within("D_x", "early", 0.75, 1.0, from_epoch=settled),
             Within("D_Gz", "early", 0.0, 0.25, from_epoch=settled),
-            # what takes the sign of the noise away, or adds another
+            # arms that hide the noise as a sign of fakes, or add another sign
             Higher("loss_D", "early, every input noised", than="early", from_epoch=settled),
             Higher("loss_D", "early, reals noised more", than="early", from_epoch=settled),
             Alike("D_Gz", "early, other reals", than="early", by=0.05, from_epoch=settled),
@@ -61,7 +69,7 @@ def perfect_g(
             Higher(
                 "D_Gz", "early, doses only", than="plain", from_epoch=settled, to_epoch=early_end
             ),
-            # how steep D may be decides
+            # the slope of D decides
             Higher("D_Gz", "smooth D, early", than="early", by=0.1, from_epoch=settled),
         ],
         checks=[

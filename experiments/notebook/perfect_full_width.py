@@ -14,7 +14,7 @@ sigma = Uniform(0.0, 0.1)
 def full_width(
     base: GANRecipe, early: int, end: int, quick: Experiment | None = None
 ) -> Experiment:
-    """The pair plain and early of perfect.py, with other nets and few epochs."""
+    """The arms plain and early of perfect.py, with other networks and few epochs."""
     plain = base.replace(epochs=end)
     settled = early + (end - early) // 2
     return Experiment(
@@ -23,7 +23,7 @@ def full_width(
             "The notebook's D of width 64 is fooled at the switch, and within some tens of steps "
             "sees the noise and wins again, as the light one does."
         ),
-        arms={"plain": plain, "early": plain.replace(change=PerfectG(early, sigma))},
+        arms={"plain": plain, "early": plain.replace(interventions=PerfectG(early, sigma))},
         predictions=[
             Higher("loss_D", "early", than="plain", by=0.1, from_epoch=early, to_epoch=early + 1),
             Within("D_x", "early", 0.75, 1.0, from_epoch=settled),

@@ -29,11 +29,17 @@ def perfect_simpsons(
         ),
         arms={
             "plain": plain,
-            "early": plain.replace(change=swap),
-            "early, every input noised": plain.replace(change=[swap, InstanceNoise(sigma, early)]),
-            "early, other reals": plain.replace(change=PerfectG(early, sigma, of="other")),
-            "early, held-out reals": plain.replace(change=PerfectG(early, sigma, of="held_out")),
-            "early, same noise on reals": plain.replace(change=[swap, NoiseOnReals(sigma, early)]),
+            "early": plain.replace(interventions=swap),
+            "early, every input noised": plain.replace(
+                interventions=[swap, InstanceNoise(sigma, early)]
+            ),
+            "early, other reals": plain.replace(interventions=PerfectG(early, sigma, of="other")),
+            "early, held-out reals": plain.replace(
+                interventions=PerfectG(early, sigma, of="held_out")
+            ),
+            "early, same noise on reals": plain.replace(
+                interventions=[swap, NoiseOnReals(sigma, early)]
+            ),
         },
         predictions=[
             Higher("loss_D", "early", than="plain", by=0.1, from_epoch=early, to_epoch=early + 1),

@@ -1,4 +1,4 @@
-"""What if D begins again whenever it leads too far, and what if G then waits for it?"""
+"""What if D is reset whenever its lead is too large, and what if G then waits for it?"""
 
 from bascule.experiments import KID, Experiment, Higher, Lower, Measure
 from bascule.gan.recipe import GANRecipe
@@ -9,7 +9,7 @@ from bascule.notebook import sharp_quick, sharp_small
 def reset_d(
     plain: GANRecipe, over_steps: int, measure: Measure, quick: Experiment | None = None
 ) -> Experiment:
-    """The question at one size, for a D that wins when it is left alone."""
+    """The experiment at one size, for a D that wins without an intervention."""
     late = plain.epochs // 2
     reset = ResetD(D_x=0.7, D_Gz=0.2, over_steps=over_steps)
     threshold = ResetD(D_x=0.7, D_Gz=0.2, over_steps=over_steps, wait=(0.6, 0.3))
@@ -23,8 +23,8 @@ def reset_d(
         ),
         arms={
             "plain": plain,
-            "reset": plain.replace(change=reset),
-            "threshold": plain.replace(change=threshold),
+            "reset": plain.replace(interventions=reset),
+            "threshold": plain.replace(interventions=threshold),
         },
         predictions=[
             Lower("lead", "reset", than="plain", from_epoch=late),

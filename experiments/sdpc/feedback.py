@@ -1,4 +1,4 @@
-"""What does feedback between the layers of SDPC cost, and what does it buy?"""
+"""What are the costs and benefits of feedback between the layers of SDPC?"""
 
 from bascule.data.faces import Faces
 from bascule.experiments import Exceeds, Experiment, Higher, Lower, MeasureCoding
@@ -11,7 +11,7 @@ K_FB, SIGMAS = (0.0, 1.0, 2.0, 3.0, 4.0), (0.0, 0.5, 1.0, 2.0)
 
 
 def feedback(plain: SDPCRecipe, pictures: int, quick: Experiment | None = None) -> Experiment:
-    """The question at one size. Every arm is settled on held-out pictures as it was trained."""
+    """The experiment at one size. Held-out images are encoded with each arm's own settings."""
     published = Inference("published", tolerance=5e-3)
 
     def settled(how: Inference, k_fb: float) -> SDPCRecipe:

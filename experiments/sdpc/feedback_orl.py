@@ -1,4 +1,4 @@
-"""What does feedback between the layers of SDPC cost, and what does it buy, on the ORL faces?
+"""What are the costs and benefits of feedback between the layers of SDPC on the ORL faces?
 
 Needs the pictures: `bascule data import FOLDER --name orl`.
 """

@@ -1,4 +1,4 @@
-"""How well do faces come back from their SDPC codes: is there anything for a GAN to draw?"""
+"""How well are faces decoded from their SDPC codes: can a GAN on codes draw faces?"""
 
 from bascule.data.faces import Faces
 from bascule.experiments import Exceeds, Experiment, Higher, MeasureCoding, Within
@@ -11,7 +11,7 @@ from bascule.sdpc.recipe import SDPCRecipe
 def gate(
     plain: SDPCRecipe, arms: dict[str, SDPC], pictures: int, quick: Experiment | None = None
 ) -> Experiment:
-    """The question at one size; ``arms``: other geometries than the plain one."""
+    """The experiment at one size; ``arms``: further geometries beside the plain one."""
     read = {way: f"attributes read of {way}[decoded]" for way in ("layer 1", "layer 2", "low-pass")}
     ssim, kid = "SSIM of layer 2[decoded]", f"KID of layer 2[{DEFAULT},128px]"
     return Experiment(

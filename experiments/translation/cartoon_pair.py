@@ -1,4 +1,4 @@
-"""How much of a known translation is learnt without pairs, in half an hour of one core?"""
+"""How much of a known translation is learnt without pairs, in half an hour on one core?"""
 
 from dataclasses import replace
 from typing import Any
@@ -29,7 +29,7 @@ def cartoon_pair(
     measure: MeasureTranslation,
     quick: Experiment | None = None,
 ) -> Experiment:
-    """The question at one size."""
+    """The experiment at one size."""
 
     def at(name: str) -> str:
         return f"{name}[translation,{size}px]"
@@ -76,7 +76,7 @@ def cartoon_pair(
 def _arms(
     data: CartoonPair, cycle: CycleGAN, cut: CUT, pix2pix: Pix2Pix, **same: Any
 ) -> dict[str, Recipe]:
-    """The light presets on ``data`` with these nets, and with the fields ``same``."""
+    """The light presets on ``data`` with these networks, and with the common fields ``same``."""
     plain = cyclegan_light.replace(data=data, model=cycle, **same)
     return {
         "CycleGAN": plain,

@@ -21,7 +21,7 @@ def human_to_cartoon(
     humans: bool = True,
     quick: Experiment | None = None,
 ) -> Experiment:
-    """The question at one size."""
+    """The experiment at one size."""
 
     def at(name: str) -> str:
         return f"{name}[translation,{size}px]"

@@ -1,4 +1,4 @@
-"""Which rates, batch and augmentation should the light DCGAN have for half an hour of CPU?"""
+"""Which learning rates, batch and augmentation suit the light DCGAN for half an hour on a CPU?"""
 
 from bascule.data.faces import Faces
 from bascule.models.dcgan import DCGAN
@@ -11,7 +11,7 @@ space: dict[str, Choice] = {
     "objective.kind": Among(("non-saturating", "hinge")),
     "batch": Among((16, 32)),
     "augment": Among(("[]", "[Flip()]")),
-    "change": Among(("[]", "[DiffAugment()]")),
+    "interventions": Among(("[]", "[DiffAugment()]")),
 }
 remarks = (
     "Trials last an eighth of the half hour that the preset is meant for: 40,000 images. What pays "

@@ -1,4 +1,4 @@
-"""The scans of the 2019 notebook, as one search: which of its knobs was worth turning?"""
+"""The scans of the 2019 notebook as one search: which of its settings matter?"""
 
 from bascule.notebook import sharp_quick, sharp_small
 from bascule.tuning.search import Among, Between, Choice, Tuning, Whole
@@ -11,7 +11,7 @@ space: dict[str, Choice] = {
     "batch": Among((16, 32, 64)),
     "model.z_dim": Among((16, 64, 100, 256)),
     "model.norm_eps": Between(1e-6, 1.0, log=True),
-    "change": Among(("[]", "[InstanceNoise(0.05)]", "[InstanceNoise(Uniform(0.0, 0.1))]")),
+    "interventions": Among(("[]", "[InstanceNoise(0.05)]", "[InstanceNoise(Uniform(0.0, 0.1))]")),
 }
 remarks = (
     "The notebook turned these knobs one at a time and by eye: both learning rates, the epsilon of "

@@ -1,7 +1,7 @@
-"""Which rates of its own should the generator of codes have?
+"""Which learning rates suit the generator of codes?
 
-Both hybrids play at the rates that a search found for the DCGAN (tune/light_dcgan), which leaves
-open whether they lose to it for want of a search of their own. This one is as long as that one was.
+Both hybrids use the learning rates that a search found for the DCGAN (tune/light_dcgan). So they
+might lose to it only because they had no search of their own. This search is as long as that one.
 """
 
 from bascule.data.faces import Faces
@@ -15,7 +15,7 @@ space: dict[str, Choice] = {
     "batch": Among((16, 32)),
     "lr_dictionaries": Among((0.0, 0.1)),
     "coding.settle.k_fb": Among((0.0, 1.0)),
-    "change": Among(("[]", "[DiffAugment()]")),
+    "interventions": Among(("[]", "[DiffAugment()]")),
 }
 remarks = (
     "The start is the generator of codes of hybrids/verdict: one epoch for dictionaries and 26 for "

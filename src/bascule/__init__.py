@@ -1,3 +1,3 @@
-"""bascule: change one rule of the adversarial game, and read an honest verdict."""
+"""bascule: change one rule of adversarial training and get a statistically sound verdict."""
 
 __version__ = "0.1.0"

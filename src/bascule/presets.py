@@ -1,13 +1,13 @@
-"""The public starting points: each names only what it differs in.
+"""The presets: public starting points. Each lists only the fields that differ from the default.
 
-On 2,000 cartoon faces the published recipe ends soon: D, with its batch normalisation, wins
-within an epoch, and G stays grey (notes/dcgan_on_faces.md). The light presets therefore take
-spectral normalisation in D, the two learning rates and beta1 = 0 that go with it (Zhang et al.
-2019, section 4), and a batch of 32 for more steps an epoch.
+On 2,000 cartoon faces the published DCGAN recipe fails early: D, with its batch normalisation, wins
+within an epoch, and G draws only grey (notes/dcgan_on_faces.md). The light presets therefore use
+spectral normalisation in D, with its two learning rates and beta1 = 0 (Zhang et al. 2019, section
+4), and a batch of 32 for more steps per epoch.
 
-Beside the preset of each paper stands a light one for CPUs. The light ones share what helps on
-few images, so that they differ in their nets and objectives: flips, DiffAugment, a batch of 32 and
-an averaged G. They compute in bfloat16 where the machine multiplies it in hardware.
+Each paper has a preset of its own and a light one for CPUs. All light presets use what helps on few
+images: flips, DiffAugment, a batch of 32 and an averaged G. So they differ only in their networks
+and objectives. They compute in bfloat16 if the hardware supports it.
 """
 
 from math import log
@@ -49,7 +49,7 @@ from bascule.translation.pix2pix.recipe import PairedRecipe
 # Radford et al. 2015 at its published width and rates.
 dcgan64 = GANRecipe(model=DCGAN(width=64), augment=(Flip(),))
 
-# For CPUs: half and a quarter of the width, and a D that does not run away.
+# For CPUs: half and a quarter of the width, and a D that does not win at once.
 dcgan64_light = dcgan64.replace(
     model=DCGAN(width=32, norm_D="spectral"),
     augment=(),
@@ -66,8 +66,8 @@ dcgan64_tiny = dcgan64_light.replace(model=DCGAN(width=16, norm_D="spectral"), p
 dcgan_w9 = dcgan64.replace(model=DCGANW9(), lr_D=4e-5, lr_G=4e-4)
 dcgan_w9_light = dcgan_w9.replace(model=DCGANW9(width=24), precision="auto")
 
-# Miyato et al. 2018, section 4 and table 2 (row C): hinge loss, five turns of D for one of G, and
-# rates that fall to 0.
+# Miyato et al. 2018, section 4 and table 2 (row C): hinge loss, five updates of D for each update
+# of G, and learning rates that fall to 0.
 sngan64 = dcgan64.replace(
     model=SNGAN(width=64),
     objective=GANLoss("hinge"),
@@ -78,14 +78,15 @@ sngan64 = dcgan64.replace(
     beta2=0.9,
     epochs=500,
 )
-# Zhang et al. 2019, section 4: both nets normalised, two rates, one turn each.
+# Zhang et al. 2019, section 4: spectral normalisation in both networks, two learning rates, one
+# update each.
 sagan64 = sngan64.replace(model=SAGAN(width=64), critic_steps=1, lr_D=4e-4, lr_G=1e-4)
 # Gulrajani et al. 2017, algorithm 1 and the appendix for its ResNets.
 wgan_gp64 = sngan64.replace(
     model=WGANGP(width=64), objective=GANLoss("wasserstein"), penalties=(GradientPenalty(10.0),)
 )
 # Brock et al. 2019, appendix C, with a batch of 256 instead of 2048. The half-life is that of an
-# average which keeps 0.9999 at each step.
+# average with decay 0.9999 per step.
 biggan64 = sagan64.replace(
     model=BigGAN(width=64), batch=256, beta2=0.999, ema_half_life=256 * log(0.5) / log(0.9999)
 )
@@ -106,23 +107,23 @@ r3gan64 = sngan64.replace(
 )
 
 dcgan64_hinge = dcgan64_light.replace(
-    objective=GANLoss("hinge"), augment=Flip(), change=DiffAugment(), ema_half_life=5000.0
+    objective=GANLoss("hinge"), augment=Flip(), interventions=DiffAugment(), ema_half_life=5000.0
 )
-# What a search over 40,000 images found (experiments/tune/light_dcgan.py), rounded; the rates fall
-# in the last quarter (experiments/cool_down.py).
+# Rounded results of a search with trials of 40,000 images (experiments/tune/light_dcgan.py). The
+# learning rates fall in the last quarter (experiments/cool_down.py).
 dcgan64_tuned = dcgan64_hinge.replace(
     objective=GANLoss(),
     augment=(),
-    change=(),
+    interventions=(),
     batch=16,
     lr_D=1e-3,
     lr_G=9e-4,
-    cool_down=0.25,
+    lr_decay=0.25,
 )
-# A quarter of the width, from weights that come with the package (`make weights`): it draws faces
-# from its first epoch on, on faces that those weights never saw.
+# A quarter of the width, from pretrained weights that come with the package (`make weights`). It
+# draws faces from its first epoch on. The weights were trained on other faces.
 dcgan64_pretrained = dcgan64_tuned.replace(
-    model=DCGAN(width=16, norm_D="spectral"), start="faces64", cool_down=0.0
+    model=DCGAN(width=16, norm_D="spectral"), start="faces64", lr_decay=0.0
 )
 sngan64_light = dcgan64_hinge.replace(model=SNGAN(width=8))
 sagan64_light = dcgan64_hinge.replace(model=SAGAN(width=8))
@@ -135,7 +136,7 @@ wgan_gp64_light = dcgan64_hinge.replace(
     lr_G=2e-4,
 )
 biggan64_light = dcgan64_hinge.replace(model=BigGAN(width=8), lr_D=2e-4, lr_G=2e-4)
-# Lazy penalties depart from the paper, and so does DiffAugment.
+# Lazy penalties and DiffAugment are departures from the paper.
 r3gan64_light = dcgan64_hinge.replace(
     model=R3GAN((64, 64, 64, 32, 16)),
     objective=GANLoss("relativistic"),
@@ -172,7 +173,8 @@ aae64_light = aae64.replace(model=AAE(width=32, z_dim=32), batch=32, lr=1e-3, lr
 
 AAE_PRESETS: dict[str, AAERecipe] = {"aae64": aae64, "aae64-light": aae64_light}
 
-# Zhu et al. 2017: 9 residual blocks at 256 pixels; 100 epochs at one rate and 100 down to 0.
+# Zhu et al. 2017: 9 residual blocks at 256 pixels; 100 epochs at a constant learning rate, then 100
+# in which it falls linearly to 0.
 cyclegan_256 = CycleRecipe(
     data=TwoSets(Faces(style="adventurer", size=256), Faces(size=256)),
     model=CycleGAN(),
@@ -194,9 +196,9 @@ fastcut_256 = cut_256.replace(
     lr=Anneal(2e-4, 0.0, until_epoch=200, from_epoch=150),
     epochs=200,
 )
-# For CPUs, at 64 pixels: a ninth of the weights, and a judge whose patch of 34 pixels is half a
-# face. An epoch of the two styles is 2,000 steps of one picture of each. InstanceNorm wants its
-# channels first.
+# For CPUs, at 64 pixels: a ninth of the weights, and a discriminator whose patch of 34 pixels
+# covers half a face. An epoch of the two styles is 2,000 steps with one picture of each.
+# InstanceNorm is faster with channels first.
 cyclegan_light = CycleRecipe(
     data=CartoonPair(),
     lr=Anneal(2e-4, 0.0, until_epoch=4, from_epoch=2),
@@ -220,11 +222,11 @@ TRANSLATION_PRESETS: dict[str, CycleRecipe | ContrastiveRecipe | PairedRecipe] =
     "pix2pix-light": pix2pix_light,
 }
 
-# Sparse deep predictive coding: colours stay in the low band, so that codes decode back to them.
+# Sparse deep predictive coding. The low band keeps the colours, so that decoded images have them.
 sdpc = SDPCRecipe()
 
 # The dynamics and preprocessing of Boutin et al. 2020 for grey faces, at 64 pixels and with a
-# geometry that a CPU settles quickly. Whitening is the correct filter (docs/sdpc.md).
+# geometry whose inference is fast on a CPU. Whitening uses the correct filter (docs/sdpc.md).
 sdpc_published = sdpc.replace(
     model=SDPC((Layer(64, 8, 4, 2, 0.3), Layer(128, 4, 2, 1, 0.3)), channels=1),
     space="grey",
@@ -239,20 +241,20 @@ SDPC_PRESETS: dict[str, SDPCRecipe] = {
     "sdpc-published": sdpc_published,
 }
 
-# GAN x SDPC, for CPUs, with the rates and the batch of dcgan64-tuned: what differs is the hybrid.
+# GAN x SDPC, for CPUs, with the learning rates and the batch of dcgan64-tuned, to compare with it.
 sdpc_critic = HybridRecipe(
     model=SDPCCritic(),
     **{
         field: getattr(dcgan64_tuned, field)
         for field in (
-            *("batch", "lr_D", "lr_G", "beta1", "beta2", "cool_down"),
+            *("batch", "lr_D", "lr_G", "beta1", "beta2", "lr_decay"),
             *("ema_half_life", "precision"),
         )
     },
 )
 sdpc_gan = sdpc_critic.replace(
     model=SDPCGAN()
-)  # a game on codes first did not pay: hybrids/verdict
+)  # training on codes first did not help: hybrids/verdict
 
 # For the small versions of experiments: 40 faces of 32 pixels, seconds a run.
 sdpc_critic_tiny = sdpc_critic.replace(

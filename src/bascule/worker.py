@@ -1,9 +1,9 @@
-"""``python -m bascule.worker JOB.json``: do one job in this process.
+"""``python -m bascule.worker JOB.json``: run one job in this process.
 
-Launchers start it on this machine or on a cluster. While it trains it prints a JSON line a few
-times a second: ``{"epoch": ..., "images_per_s": ..., "scalars": {...}}``. What goes wrong for a
-reason outside the program is one line on standard error. Exit codes: 0 done, 2 refused, 130
-interrupted. It stops when the process that started it is gone.
+Launchers start it on this machine or on a cluster. During training it prints a JSON line a few
+times per second: ``{"epoch": ..., "images_per_s": ..., "scalars": {...}}``. A user error is one
+line on standard error. Exit codes: 0 done, 2 user error, 130 interrupted. It stops when its parent
+process has ended.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _done(arguments: Sequence[str]) -> int:
 
 
 def do(job: Job) -> int:
-    """Do a job; returns the exit code. Each kind loads only what it needs."""
+    """Run a job; returns the exit code. Each kind of job imports only what it needs."""
     if isinstance(job, TrainRun):
         return _train(job)
     return _measure(job) if isinstance(job, MeasureRun) else _play_trials(job)
@@ -53,7 +53,7 @@ def _train(job: TrainRun) -> int:
     parent = os.getppid()
     store = Store(Path(job.runs))
     run = store.find(job.run)
-    if not getattr(run.recipe, "compile", False):  # some kinds cannot be compiled
+    if not getattr(run.recipe, "compile", False):  # some kinds of recipe have no such field
         leave_compiler_unloaded()
     images = run.recipe.data.load()
     lines = Lines(run.recipe, len(images.indices("train")) // run.recipe.batch)
@@ -70,9 +70,9 @@ def _train(job: TrainRun) -> int:
 
 
 def _callbacks(job: TrainRun) -> list[Callback]:
-    """The user's."""
+    """The user's callbacks."""
     if not job.callbacks:
-        return []  # most have none, and what reads their names takes seconds to load
+        return []  # most jobs have none, and the module that parses names takes seconds to load
     from bascule.runs.own import callback_named
 
     return [callback_named(words) for words in job.callbacks]
@@ -95,7 +95,7 @@ def _measure(job: MeasureRun) -> int:
 
 
 def _end_with(parent: int) -> None:
-    """End this process when its parent is gone; what is measured so far is kept."""
+    """End this process when its parent has ended; finished measurements are kept."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(INTERRUPTED)

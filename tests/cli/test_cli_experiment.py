@@ -23,17 +23,18 @@ MEASURED = (
     HEAD
     + """
 experiment = Experiment("Is noise good?", "It is.",
-                        {"plain": plain, "noise": plain.replace(change=[InstanceNoise()])},
-                        [Lower(KID, "noise", than="plain")], seeds=(0,),
-                        measure=Measure(fakes=40, attributes=False))
+                        {"plain": plain, "noise": plain.replace(interventions=[InstanceNoise()])},
+                        [Lower(KID.at(extractor="random-conv-s0,64px"), "noise", than="plain")],
+                        seeds=(0,),
+                        measure=Measure(fakes=40, attributes=False, features="random-conv"))
 """
 )
 SPOILT = (
     HEAD
     + """
 swap = PerfectG(at_epoch=1, of="held_out")
-held = plain.replace(change=swap)
-experiment = Experiment("Is D fooled?", "It is.", {"plain": plain, "held": held},
+held = plain.replace(interventions=swap)
+experiment = Experiment("Is D fooled?", "It is.", {"held": held},
                         [Within("D_x", "held", 0, 1)], seeds=(0,),
                         measure=Measure(fakes=40, attributes=False))
 """
@@ -52,7 +53,7 @@ OWN = (
     HEAD
     + """
 few = plain.replace(epochs=1)
-noisy = few.replace(change=InstanceNoise())
+noisy = few.replace(interventions=InstanceNoise())
 quick = Experiment("Is D sure?", "It is.", {"plain": few, "noise": noisy},
                    [Within("D_x", "plain", 0, 1), Within("D_Gz", "noise", 0, 1)], seeds=(0,))
 experiment = Experiment("Is D sure?", "It is.", {"plain": plain}, [Within("D_x", "plain", 0, 1)],
@@ -81,7 +82,7 @@ def test_a_folder_is_run_summed_up_reported_and_packed(bascule, folder, tmp_path
         assert page.exists()
     summary = (notes / "summary.md").read_text("utf-8")
     assert "Is noise good?" in summary and "Of 2 experiments that were run" in summary
-    assert "KID[efficientnet-lite0,128px] of “noise” is lower" in summary
+    assert "KID[random-conv-s0,64px] of “noise” is lower" in summary
 
     runs = {run.name: run for run in Store(Path("runs")).runs()}
     assert (runs["small/a-noise noise s0"].folder / "metrics.json").exists()
@@ -119,7 +120,7 @@ def findings(note: Path) -> str:
 
 def test_what_is_missing_is_told_and_never_trained(bascule, folder):
     code, _, err = bascule("report", "small/a-noise")
-    assert code == 2 and "plain, seed 0: not begun yet" in err
+    assert code == 2 and "plain, seed 0: not started yet" in err
     assert not list(Path("runs").glob("2*"))
     code, _, err = bascule("pack", "small/a-noise", "-o", "x.tar.xz")
     assert code == 2 and "so there is nothing to pack: run it first" in err

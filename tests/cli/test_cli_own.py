@@ -103,7 +103,7 @@ def test_what_a_callback_adds_reaches_scalars_and_the_note(bascule, mine, folder
     ("line", "said"),
     [
         ('record.add("steps", float("nan"))', "a callback adds 'steps' = nan: expected one finite"),
-        ('record.add("loss_D", 1)', "a callback adds 'loss_D', which the record of an epoch has"),
+        ('record.add("loss_D", 1)', "a callback adds 'loss_D', but the epoch has it already"),
         ('record.add("steps", "many")', "a callback adds 'steps' = many: expected one finite"),
     ],
 )
@@ -114,7 +114,9 @@ def test_a_callback_that_adds_no_number_is_refused(bascule, mine, folder, line, 
     assert code == 2 and said in err and "Traceback" not in err
 
 
-@pytest.mark.parametrize("method", ["step_done(self, state, seconds)", "epoch_done(self, record)"])
+@pytest.mark.parametrize(
+    "method", ["on_step_end(self, state, seconds)", "on_epoch_end(self, record)"]
+)
 def test_what_goes_wrong_in_a_callback_is_one_line(bascule, mine, folder, method):
     mine.write_text(mine.read_text("utf-8") + f"\n    def {method}:\n        1 / 0\n", "utf-8")
     code, _, err = bascule("train", "dcgan64-tiny", *TINY, "--callback", "mine.py:Steps")
@@ -164,7 +166,7 @@ def test_an_experiment_names_them_and_its_workers_carry_them(bascule, mine, fold
             "can never be measured: Measure(features=Colours()) takes its numbers in the space "
             "colours; give KID.at(extractor='colours')",
         ),
-        ("(Bright(above=90), Apart)", "(3,)", "3 is no Metric; derive it from one"),
+        ("(Bright(above=90), Apart)", "(3,)", "3 is not a Metric; expected a subclass"),
         ("features=Colours()", "features='colors'", "unknown extractor 'colors'"),
         (
             "callbacks=(Steps(),)",

@@ -51,7 +51,7 @@ def test_places_that_are_no_place(bascule):
     for words, told in (
         (["--runs", "file/x", "train", "dcgan64-tiny"], "a file stands where a folder is expected"),
         (["--runs", "r" * 300, "train", "dcgan64-tiny"], "the name is too long"),
-        (["--runs", "loop/x", "train", "dcgan64-tiny"], "links that lead in a circle"),
+        (["--runs", "loop/x", "train", "dcgan64-tiny"], "the links lead in a circle"),
         (["data", "import", "loop", "--name", "x"], "no such file or folder"),
         (["train", f"{'r' * 300}.json"], "too long"),
     ):
@@ -72,7 +72,7 @@ def test_full_standard_output_is_told(tmp_path):
                 [*RUN, *words], stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path
             )
         assert done.returncode == 2, done.stderr
-        assert done.stderr == "bascule: no space left; free some and do it again\n"
+        assert done.stderr == "bascule: no space left; free some and try again\n"
 
 
 def test_a_closed_pipe_is_told(tmp_path):
@@ -83,4 +83,4 @@ def test_a_closed_pipe_is_told(tmp_path):
     )
     os.close(theirs)
     assert done.returncode == 2
-    assert done.stderr == "bascule: standard output was closed before all was written\n"
+    assert done.stderr == "bascule: standard output was closed before everything was written\n"

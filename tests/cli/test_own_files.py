@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bascule import jobs
 from bascule.runs.store import Store
 
 NETS = """
@@ -75,7 +76,7 @@ class Dim(Intervention):
 
 here = {"device": "cpu", "threads": 1}
 light = GANRecipe(data=Faces(n=40, size=32), model=Pair(), batch=8, epochs=2, **here)
-recipe = light.replace(objective=Squares(), penalties=SmallLogits(), change=Dim(0.25))
+recipe = light.replace(objective=Squares(), penalties=SmallLogits(), interventions=Dim(0.25))
 experiment = Experiment("Is dim good?", "It is.", {"plain": light, "dim": recipe},
                         [Within("D_x", "dim", 0, 1)], seeds=(0,))
 """
@@ -117,7 +118,7 @@ def test_a_recipe_is_trained_from_a_file_resumed_and_forked_from_its_copy(files)
 
 def test_data_and_rules_from_files(files):
     words = ("train", "my_recipe.py:light", "--data", "my_data.py:MySet", "--set", "epochs=1")
-    code, _, err = files(*words, "change=[Dim(0.3)]", "--name", "mine")
+    code, _, err = files(*words, "interventions=[Dim(0.3)]", "--name", "mine")
     assert code == 0, err
     run = Store(Path("runs")).find("mine")
     kept = {p.name for p in run.code_folder.glob("*.py")}
@@ -132,8 +133,11 @@ def test_data_and_rules_from_files(files):
         (["train", "my_recipe.py", "--data", "my_data.py:Gone"], "my_data.py defines no Gone"),
         (["train", "my_recipe.py", "--data", "gone.py:MySet"], "there is no file gone.py"),
         (["train", "my_recipe.py", "--data", "my_recipe.py:Dim"], "Dim makes no dataset"),
-        (["train", "my_recipe.py", "--set", "change=Dimm(3)"], "did you mean Dim?"),
-        (["train", "my_recipe.py", "--set", "model=my_nets.py:G(3)"], "G is no value: put @data"),
+        (["train", "my_recipe.py", "--set", "interventions=Dimm(3)"], "did you mean Dim?"),
+        (
+            ["train", "my_recipe.py", "--set", "model=my_nets.py:G(3)"],
+            "G is not a frozen dataclass",
+        ),
     ],
 )
 def test_what_a_file_does_not_hold_is_refused_in_one_line(files, words, said):
@@ -154,7 +158,9 @@ def test_a_killed_worker_goes_on_from_the_copy(files):
     (run.folder / "checkpoints").mkdir()
     for name in ("my_nets.py", "my_recipe.py"):
         Path(name).unlink()
-    words = [sys.executable, "-m", "bascule", "--runs", "other", "resume", run.id, "--worker"]
+    job = jobs.TrainRun(str(Path("other").resolve()), str(run.folder.resolve()))
+    jobs.write(job, run.folder / "train.json")
+    words = [sys.executable, "-m", "bascule.worker", str(run.folder / "train.json")]
     worker = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     for _ in range(1200):
         if run.checkpoint().exists() or worker.poll() is not None:

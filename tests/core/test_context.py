@@ -221,5 +221,5 @@ def test_the_judge_and_the_pictures_are_those_of_the_lender():
     ],
 )
 def test_outside_a_game_nothing_is_lent(ask):
-    with pytest.raises(AssertionError, match="only a"):
+    with pytest.raises(AssertionError, match="available only"):
         ask(NOW)

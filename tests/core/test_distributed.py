@@ -105,7 +105,7 @@ def test_a_shared_run_stops_and_goes_on_exactly(tmp_path):
             assert torch.equal(mine[player][weight], value), weight
     assert len(run.diagnostics()) > 0
     assert json.loads((run.folder / "run.json").read_text())["processes"] == 2
-    with pytest.raises(UserError, match="began on 2 processes and would go on on 1"):
+    with pytest.raises(UserError, match="was started on 2 processes and cannot resume on 1"):
         check_process_group(run, None)
 
 
@@ -121,7 +121,7 @@ def one_of_two(monkeypatch):
         (["run", "perfect-g"], "torchrun with `bascule run`: expected train, resume, fork"),
         ([*TRAIN, "batch=15"], "batch=15 on 2 processes: expected a multiple of 2"),
         ([*TRAIN, "compile=True"], "compile=True on several processes"),
-        (["train", "aae64"], "torchrun with a AAERecipe: only the game of G and D"),
+        (["train", "aae64"], "torchrun with a AAERecipe: only a GANRecipe trains"),
     ],
 )
 def test_what_cannot_be_shared_is_refused_in_one_line(one_of_two, tmp_path, capsys, words, message):

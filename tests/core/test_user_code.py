@@ -5,7 +5,7 @@ import torch
 
 from bascule.core.context import StepContext
 from bascule.core.errors import UserError
-from bascule.core.user_code import brought_classes, classes_of, load_file
+from bascule.core.user_code import classes_in_file, classes_of, load_file
 from bascule.interventions import Intervention
 from bascule.runs import codec
 
@@ -51,14 +51,14 @@ def file(tmp_path):
 
 @pytest.mark.parametrize("text", [DIM, LATE], ids=["now", "late annotations"])
 def test_the_files_own_interventions_are_found_and_nothing_else(file, text):
-    classes = brought_classes(file(text))
+    classes = classes_in_file(file(text))
     assert [c.__name__ for c in classes] == ["Dim", "Darker"]
     assert all(issubclass(c, Intervention) for c in classes)
 
 
 @pytest.mark.parametrize("text", [DIM, LATE], ids=["now", "late annotations"])
 def test_a_brought_class_can_be_written_read_and_used(file, text):
-    dim, _ = extra = brought_classes(file(text))
+    dim, _ = extra = classes_in_file(file(text))
     rule = codec.parse("Dim(0.25, from_epoch=2)", extra)
     assert rule == dim(0.25, from_epoch=2)
     assert codec.decode(codec.encode(rule), extra) == rule
@@ -70,7 +70,7 @@ def test_a_brought_class_can_be_written_read_and_used(file, text):
 
 
 def test_no_file_brings_nothing(tmp_path):
-    assert brought_classes(tmp_path / "experiment.py") == ()
+    assert classes_in_file(tmp_path / "experiment.py") == ()
 
 
 @pytest.mark.parametrize("name", ["完璧.py", "a b-c.py", "été.py"])
@@ -142,7 +142,7 @@ def test_a_second_file_of_one_name_does_not_disturb_the_first(tmp_path):
     for path, text in zip(paths, (FIRST, "answer = 42\n"), strict=True):
         path.parent.mkdir()
         path.write_text(text)
-    extra = brought_classes(paths[0])
+    extra = classes_in_file(paths[0])
     load_file(paths[1])
     assert codec.parse("Dim(0.25)", extra).factor == 0.25
 

@@ -51,9 +51,9 @@ def test_pictures_and_arrays_hold_the_same_pixels():
 @pytest.mark.parametrize(
     ("of", "said"),
     [
-        (lambda root: root, "give a function without arguments that does"),
-        (lambda: 3, "expected one with a length and items"),
-        (of_one_size_too_few, "at least 2 are needed"),
+        (lambda root: root, "give a function that needs no arguments"),
+        (lambda: 3, "expected an object with __len__ and __getitem__"),
+        (of_one_size_too_few, "expected at least 2"),
         (pairs, "are 16 px, not 32 px: resize them"),
     ],
 )

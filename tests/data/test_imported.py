@@ -90,7 +90,7 @@ def test_the_same_content_again_is_reused_and_other_content_needs_replace(
     assert import_images(folder, "mine", size=16, replace=True).reused
     assert (root / "imported" / "mine" / "16" / "images.npy").stat().st_mtime_ns == stamp
     (folder / "00.png").unlink()
-    refused(root, folder, "taken by other content .12 images.*--replace")
+    refused(root, folder, "used for other content .12 images.*--replace")
     assert not import_images(folder, "mine", size=16, replace=True).reused
     assert len(Imported("mine", 16).load()) == 11
     assert imported_sets() == {"mine": [16]}  # size 8 was of the old content

@@ -31,5 +31,5 @@ def test_it_travels_in_a_recipe_and_on_the_command_line():
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1])
 def test_a_share_that_is_none_is_refused(share):
-    with pytest.raises(UserError, match="expected a share within"):
+    with pytest.raises(UserError, match="expected a share between"):
         ValidationSplit(Faces(), share)

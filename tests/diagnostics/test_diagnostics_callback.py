@@ -55,7 +55,7 @@ class CountViews(Intervention):
 
 def test_rules_remember_nothing_of_what_is_asked(tiny, tmp_path, same):
     rules = (AdaptiveAugment(target=-1.0, speed_images=150), CountViews())
-    recipe = tiny.replace(change=rules, lr_D=2e-3)
+    recipe = tiny.replace(interventions=rules, lr_D=2e-3)
     alone = begin(recipe)
     train(alone, TRAIN)
     watched, rows = measured(recipe, tmp_path)
@@ -67,7 +67,7 @@ def test_rules_remember_nothing_of_what_is_asked(tiny, tmp_path, same):
 
 
 def test_D_is_asked_with_the_probability_of_the_moment(tiny, tmp_path):
-    recipe = tiny.replace(change=AdaptiveAugment())
+    recipe = tiny.replace(interventions=AdaptiveAugment())
     state = begin(recipe)
     record = Record(4, {"epoch": 3, "step": 40}, state.trainer)
     told = []
@@ -172,5 +172,5 @@ def test_a_d_that_is_no_longer_finite_gets_no_row(tiny, tmp_path):
 
 
 def test_too_few_images_are_refused(tiny, tmp_path):
-    with pytest.raises(UserError, match="80 training and 1 held-out images: at least two"):
+    with pytest.raises(UserError, match="80 training and 1 held-out images: expected at least 2"):
         Diagnostics(tiny, TRAIN, HELD_OUT[:1], print, tmp_path)

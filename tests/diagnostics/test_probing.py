@@ -89,7 +89,7 @@ def test_one_pass_and_the_view_of_the_rules_are_asked_for(tiny):
     assert torch.equal(
         logits(game, x, x, tiny, NOW, 8), logits(game, x, pictures(8, "others"), tiny, NOW, 8)
     )
-    noisy = tiny.replace(change=InstanceNoise(0.5, from_epoch=3))
+    noisy = tiny.replace(interventions=InstanceNoise(0.5, from_epoch=3))
     assert not torch.equal(logits(game, x, x, tiny, NOW, 8), logits(game, x, x, noisy, NOW, 8))
     earlier = StepContext(seed=0, epoch=2, step=11)
     assert torch.equal(logits(game, x, x, tiny, NOW, 8), logits(game, x, x, noisy, earlier, 8))

@@ -123,7 +123,7 @@ def test_on_few_pictures_a_failure_is_named_with_how_many_it_rests_on(failure):
     (found,) = diagnose(few_rows(**FAILURES_OF_FEW[failure]))
     assert found.name == failure and "{" not in found.evidence and not found.calibrated
     if failure == "D wins":
-        assert "AUC 1.000 on 160 training images, and 1.000 on 20 held-out" in found.evidence
+        assert "AUC 1.000 with 160 training images, and 1.000 with 20 held-out" in found.evidence
         assert "at least 0.86 with 95 %" in found.evidence and "D(G(z)) 0.0005" in found.evidence
     said = silence(few_rows(**FAILURES_OF_FEW[failure]))
     assert said.startswith("Too few held-out images to tell memorisation from a healthy game")
@@ -148,6 +148,6 @@ def test_silence_has_its_reason():
     assert silence(late).startswith("No diagnosis yet: 24 more epochs are needed. Too few held-out")
     assert silence(few_rows()) == (
         "No failure is seen. Too few held-out images to tell memorisation from a healthy game: "
-        "diagnostics ask about 20, and 50 are needed."
+        "diagnostics use 20, but 50 are needed."
     )
     assert "96 more epochs are needed to say whether G" in silence(few_rows(3, **WON))

@@ -34,7 +34,7 @@ def test_the_bound_is_that_of_the_recipe_that_plays(tiny):
     ("values", "told"),
     [
         ({"real": -0.1}, r"NoiseBound\(real=-0.1\)"),
-        ({"fake": Anneal(0.1, 0.0, 5)}, "it moves"),
+        ({"fake": Anneal(0.1, 0.0, 5)}, "it changes over time"),
         ({"fake": "much"}, "fake='much' in NoiseBound"),
         ({"from_epoch": -1}, "from_epoch"),
     ],

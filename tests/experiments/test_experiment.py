@@ -32,7 +32,7 @@ class Darker(Intervention):
     def augment(self, x, now):
         return x - self.by
 
-small = Experiment("Où ?", "新しい", {"a": dcgan64_tiny.replace(epochs=2, change=Darker())},
+small = Experiment("Où ?", "新しい", {"a": dcgan64_tiny.replace(epochs=2, interventions=Darker())},
                    [Within("D_x", "a", 0, 1)])
 experiment = Experiment("Q", "H", {"a": dcgan64_tiny}, [Within("D_x", "a", 0, 1)], quick=small)
 """
@@ -44,9 +44,9 @@ def test_a_file_with_its_own_intervention(tmp_path):
     whole, quick = load(path), load(path, quick=True)
     assert (whole.name, quick.name) == ("my-question", "my-question-quick")
     assert quick.question == "Où ?"
-    assert [c.__name__ for c in quick.brought] == ["Darker"]
-    darker = quick.with_settings({"change": "Darker(by=0.3)", "model.width": "8"})
-    assert darker.arms["a"].change[0].by == 0.3
+    assert [c.__name__ for c in quick.user_classes] == ["Darker"]
+    darker = quick.with_settings({"interventions": "Darker(by=0.3)", "model.width": "8"})
+    assert darker.arms["a"].interventions[0].by == 0.3
     assert darker.arms["a"].model.width == 8
 
 
@@ -98,7 +98,7 @@ def test_in_a_checkout_its_own_folder_is_the_one_that_ships(monkeypatch):
 
 def test_settings_are_checked_against_the_whole_experiment(tiny):
     claim = Within("D_x", "swap", 0, 1)
-    found = Experiment("?", "!", {"swap": tiny.replace(change=PerfectG(3))}, [claim])
+    found = Experiment("?", "!", {"swap": tiny.replace(interventions=PerfectG(3))}, [claim])
     with pytest.raises(UserError, match=r"PerfectG\(at_epoch=3.* never acts: the run has 2 epochs"):
         found.with_settings({"epochs": "2"})
     with pytest.raises(UserError, match="epoch 5 never comes"):

@@ -31,8 +31,8 @@ def test_a_small_set_is_told_in_one_line(tiny):
     assert announcement(tiny, images(90)) == (
         "mine is a small set: these will be left out of evaluations: recall (needs 20 held-out "
         "images, this set holds out 9); C_T (needs 40 held-out images, this set holds out 9); "
-        "support at least (needs 100 training images, this set has 81); diagnoses go by what D "
-        "says, for want of 50 held-out images"
+        "support at least (needs 100 training images, this set has 81); fewer than 50 "
+        "held-out images, so diagnoses use only D's outputs"
     )
     few = will_be_left_out(tiny, images(2000), fakes=2)
     assert few.keys() >= {"KID", "C_T", "SWD"} and few["KID"] == "needs 5 fakes, 2 are given"
@@ -63,7 +63,7 @@ def test_a_prediction_that_can_never_be_measured_is_refused(tiny):
     for prediction, n, why in (
         (Higher(HELD_OUT_COVERAGE, "a", than="b"), 60, "coverage of held-out needs 7 held-out"),
         (Within(C_T, "b", -3, 3), 399, "C_T needs 40 held-out images, this set holds out 39"),
-        (Lower("C_T", "a", than="b"), 399, "C_T needs 50 held-out images, diagnostics ask about"),
+        (Lower("C_T", "a", than="b"), 399, "C_T needs 50 held-out images; diagnostics have"),
     ):
         found = experiment(arms, prediction)
         with pytest.raises(UserError, match=f"can never be measured on mine: {why}"):

@@ -11,7 +11,9 @@ from bascule.interventions import PerfectG
 
 def test_runs_of_one_recipe_but_for_the_seed_are_one_arm(tiny, make_run):
     plain = [make_run(tiny.replace(seed=s), f"q plain s{s}") for s in (0, 1)]
-    swap = [make_run(tiny.replace(seed=s, change=PerfectG(2)), f"q swap s{s}") for s in (1, 2)]
+    swap = [
+        make_run(tiny.replace(seed=s, interventions=PerfectG(2)), f"q swap s{s}") for s in (1, 2)
+    ]
     arms = arms_of([plain[0], swap[0], plain[1], swap[1]])
     assert arms == {
         "plain": {0: plain[0], 1: plain[1]},

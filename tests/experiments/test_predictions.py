@@ -109,7 +109,7 @@ def test_alike_is_a_difference_with_two_sides():
     assert p.measure(curves(a=[1.0, 2.0], b=[1.0, 1.0]), 7) == 0.5
     assert p.region() == (-0.5, 0.5)
     assert p.claim() == "loss_D of “a” and “b” differs by at most 0.5 over the run"
-    with pytest.raises(UserError, match="expected a largest difference > 0"):
+    with pytest.raises(UserError, match="expected a number > 0, the largest difference"):
         Alike("loss_D", "a", than="b")
 
 

@@ -95,14 +95,14 @@ def test_a_full_disk_does_not_lose_the_features(monkeypatch, error):
         raise error
 
     monkeypatch.setattr("bascule.core.atomic.write", fail)
-    with pytest.warns(UserWarning, match="not kept"):
+    with pytest.warns(UserWarning, match="cannot be saved"):
         features = features_of(image_set(), Counting())
     assert features.shape == (10, 8)
 
 
 def test_a_file_where_the_folder_should_be_does_not_either(tmp_path):
     (tmp_path / "features").touch()
-    with pytest.warns(UserWarning, match="not kept"):
+    with pytest.warns(UserWarning, match="cannot be saved"):
         assert features_of(image_set(), Counting()).shape == (10, 8)
 
 

@@ -77,7 +77,7 @@ def test_d_is_told_the_labels_of_reals_and_g_those_that_its_latents_ask_for(told
 
 def test_it_trains_resumes_and_draws_as_any_run(told, make_run, store, same):
     rules = (DiffAugment(),)
-    told = told.replace(change=rules, penalties=(GradientPenalty(), Consistency()))
+    told = told.replace(interventions=rules, penalties=(GradientPenalty(), Consistency()))
     whole = make_run(told)
     assert execute(whole, store) == "finished"
     fakes, _ = generate(whole, 6)
@@ -97,7 +97,10 @@ def test_it_trains_resumes_and_draws_as_any_run(told, make_run, store, same):
     [
         ({"labels": None}, "expected both or neither"),
         ({"model": DCGAN(width=4, z_dim=8, size=32)}, "expected both or neither"),
-        ({"change": PerfectG(2)}, "changes which pictures D is shown: not with labels"),
+        (
+            {"interventions": PerfectG(2)},
+            "changes the batch of D, which is not supported with",
+        ),
     ],
 )
 def test_what_cannot_be_told_is_refused(told, differences, message):
@@ -116,8 +119,8 @@ def test_wrong_labels_are_refused_before_there_is_a_run(bascule, tmp_path):
     ("labels", "classes", "message"),
     [
         ("mouth", 3, "unknown label of faces-micah 'mouth'"),
-        ("scale", 3, "it is a number, not a category"),
-        ("mouthVariant", 999, "and the model 999 classes: set model.classes="),
+        ("scale", 3, "this is a number; expected a category"),
+        ("mouthVariant", 999, "but the model has 999 classes: set model.classes="),
     ],
 )
 def test_labels_that_the_set_has_not_are_refused(told, labels, classes, message):

@@ -311,11 +311,11 @@ def test_G_is_judged_by_its_own_fakes_and_the_pool_has_no_gradient():
         (lambda: FakeHistory(from_epoch=-1), r"FakeHistory\(from_epoch=-1\): expected an epoch"),
         (
             lambda: RealsAmongFakes(t=17).discriminator_batch(REAL, FAKE, FROM),
-            r"RealsAmongFakes\(t=17\): expected at most the batch, 16 images",
+            r"RealsAmongFakes\(t=17\): expected at most the batch size, 16",
         ),
         (
             lambda: FakesAmongReals(t=17).discriminator_batch(REAL, FAKE, FROM),
-            r"FakesAmongReals\(t=17\): expected at most the batch, 16 images",
+            r"FakesAmongReals\(t=17\): expected at most the batch size, 16",
         ),
         (
             lambda: NegativeAugmentation(grid=5).discriminator_batch(REAL, FAKE, FROM),

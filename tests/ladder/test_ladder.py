@@ -89,5 +89,5 @@ def test_a_plan_is_kept_and_never_mixed_up(tiny, tmp_path):
         with pytest.raises(UserError, match="has 10 minutes for a, b: give another --name"):
             read_plan(path, presets, minutes)
     path.write_text("[]")
-    with pytest.raises(UserError, match="no plan of a ladder: delete it"):
+    with pytest.raises(UserError, match="not the plan of a ladder: delete it"):
         read_plan(path, ["a", "b"], 10)

@@ -95,5 +95,5 @@ def test_at_refuses_what_the_number_does_not_take(parameters, said):
 
 def test_a_metric_names_its_number():
     assert measurement(MMD).quantity == KID.quantity == METRICS["KID"].quantity()
-    with pytest.raises(UserError, match="3 names no number"):
+    with pytest.raises(UserError, match="3 is no measurement"):
         measurement(3)  # type: ignore[arg-type]

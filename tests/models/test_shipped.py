@@ -51,7 +51,7 @@ def test_it_begins_elsewhere_without_them_and_alike_on_every_seed(small: str) ->
 
 
 def test_refuses_another_net_and_an_unknown_name(small: str) -> None:
-    with pytest.raises(UserError, match=r"expected model=DCGAN\(width=4.*got model=DCGAN\(width=8"):
+    with pytest.raises(UserError, match=r"model=DCGAN\(width=4.*not of model=DCGAN\(width=8"):
         PLAIN.replace(start=small, model=DCGAN(width=8, size=32, norm_D="spectral"))
     with pytest.raises(UserError, match=r"unknown start 'smal': did you mean small\?"):
         PLAIN.replace(start="smal")

@@ -80,7 +80,7 @@ def test_whether_D_knows_its_training_pictures_by_heart_stands_beside(results):
         for arm, by_seed in results.curves.items()
     }
     _, table = measures_tables(replace(results, curves=curves))
-    assert table.columns[-1] == "AUC of D, train vs held-out" and "by heart" in table.caption
+    assert table.columns[-1] == "AUC of D, train vs held-out" and "memorised" in table.caption
     assert [row[-1] for row in table.rows] == ["0.6 ± 0", "0.6 ± 0", "0.5"]
 
 

@@ -154,10 +154,10 @@ def test_a_note_without_any_finished_run_is_written(results, tmp_path):
 
 def test_the_command_names_arms_and_settings(results):
     some = replace(results, runs={**results.runs, "perfect G": {}})
-    told = command(some, ["change=InstanceNoise(0.1)"])
+    told = command(some, ["interventions=InstanceNoise(0.1)"])
     assert told == (
         "bascule run fake --quick --arm plain --arm 'perfect G, every input noised' "
-        "--seeds 0 1 2 --set 'change=InstanceNoise(0.1)'"
+        "--seeds 0 1 2 --set 'interventions=InstanceNoise(0.1)'"
     )
 
 

@@ -62,6 +62,6 @@ def test_what_was_left_out_and_what_cannot_be_said_are_told(tmp_path):
     keep_evaluation(run.folder, Evaluation(run.id, 20, 50, "faces", (), (), left_out))
     text = write_run_note(run, CREDIT).with_suffix(".md").read_text("utf-8")
     assert "No diagnosis yet: 8 more epochs are needed." in text
-    assert "diagnostics ask about 9, and 50 are needed" in text
+    assert "diagnostics use 9, but 50 are needed" in text
     assert "over that of training images | 0.25 | 1 |" in text
     assert "C_T left out: needs 40 held-out images, this set holds out 9" in text

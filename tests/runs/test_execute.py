@@ -60,7 +60,7 @@ def test_augmentation_and_noise_resume_exactly_too(tiny, make_run, store, same):
     from bascule.data.augment import Affine, Flip
 
     recipe = tiny.replace(
-        augment=(Flip(), Affine(degrees=10)), space="hsv", change=InstanceNoise(), epochs=2
+        augment=(Flip(), Affine(degrees=10)), space="hsv", interventions=InstanceNoise(), epochs=2
     )
     whole, stopped = make_run(recipe, "whole"), make_run(recipe, "stopped")
     execute(whole, store)
@@ -86,7 +86,7 @@ STATEFUL = (
 )
 def test_rules_that_remember_resume_exactly_too(tiny, make_run, store, same, rules):
     """Stopped within an epoch and again at the end of one."""
-    recipe = tiny.replace(change=rules, lr_D=2e-3, top_k=TopK(nu=0.5, gamma=0.8), epochs=3)
+    recipe = tiny.replace(interventions=rules, lr_D=2e-3, top_k=TopK(nu=0.5, gamma=0.8), epochs=3)
     whole, stopped = make_run(recipe, "whole"), make_run(recipe, "stopped")
     execute(whole, store)
     for stop_after, step in ((6, 6), (2, 8)):
@@ -109,7 +109,9 @@ def test_a_fork_to_rules_that_remember_equals_the_run_that_had_them(
     tiny, make_run, store, same, at_epoch
 ):
     plain = tiny.replace(lr_D=2e-3)
-    recipe = plain.replace(change=tuple(replace(rule, from_epoch=at_epoch) for rule in STATEFUL))
+    recipe = plain.replace(
+        interventions=tuple(replace(rule, from_epoch=at_epoch) for rule in STATEFUL)
+    )
     parent, scratch = make_run(plain, "parent"), make_run(recipe, "scratch")
     execute(parent, store)
     execute(scratch, store)
@@ -124,9 +126,9 @@ def test_a_fork_to_rules_that_remember_equals_the_run_that_had_them(
 
 def test_a_fork_of_a_run_whose_rule_remembers_goes_on_with_its_memory(tiny, make_run, store, same):
     history = FakeHistory(size=20)
-    parent = make_run(tiny.replace(change=history), "parent")
+    parent = make_run(tiny.replace(interventions=history), "parent")
     execute(parent, store)
-    recipe = tiny.replace(change=(history, RealsAmongFakes(t=2, from_epoch=3)))
+    recipe = tiny.replace(interventions=(history, RealsAmongFakes(t=2, from_epoch=3)))
     scratch = make_run(recipe, "scratch")
     execute(scratch, store)
     branch = fork(store, parent, 3, recipe, "branch")
@@ -139,7 +141,7 @@ def test_no_diagnostics_once_D_is_shown_what_is_held_out(tiny, make_run, store, 
     monkeypatch.setattr(executing, "Diagnostics", partial(Diagnostics, pace_images=1))
     runs = {}
     for of in ("other", "held_out"):
-        runs[of] = make_run(tiny.replace(change=PerfectG(2, of=of)), of)
+        runs[of] = make_run(tiny.replace(interventions=PerfectG(2, of=of)), of)
         assert execute(runs[of], store) == "finished"
         assert len(runs[of].rows()) == 4
     assert [row["epoch"] for row in runs["other"].diagnostics()] == [0, 1, 2, 3]
@@ -155,7 +157,7 @@ def test_no_diagnostics_once_D_is_shown_what_is_held_out(tiny, make_run, store, 
 
 def test_perfect_g_resumes_exactly_whosever_pictures_it_shows(tiny, make_run, store, same):
     changes = (PerfectG(1, of="other"), PerfectG(2, of="held_out"))
-    recipe = tiny.replace(change=changes)
+    recipe = tiny.replace(interventions=changes)
     whole, stopped = make_run(recipe, "whole"), make_run(recipe, "stopped")
     execute(whole, store)
     calls = iter(range(1, 1000))
@@ -197,23 +199,26 @@ def test_callbacks_change_nothing(tiny, make_run, store, same):
     assert same(final(watched), final(alone))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_signals_at_a_random_moment(tiny, make_run, store, same, number):
+def test_signals_at_a_random_moment(tiny, make_run, store, same):
     recipe = tiny.replace(epochs=60, keep_every_epochs=1)
-    whole, hit = make_run(recipe, "whole"), make_run(recipe, "hit")
+    whole = make_run(recipe, "whole")
     execute(whole, store)
-    command = [sys.executable, "-m", "bascule", "--runs", str(store.root), "resume", hit.id]
-    worker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    while len(hit.rows()) < 3 and worker.poll() is None:
-        time.sleep(0.005)
-    worker.send_signal(number)
-    said = worker.stderr.read()
-    assert worker.wait() == (130 if number != signal.SIGKILL else -signal.SIGKILL), said
-    assert hit.status["state"] == "interrupted"
-    assert 3 <= len(hit.rows()) < 60
-    hit.load_checkpoint()
-    execute(hit, store)
-    assert same(final(whole), final(hit))
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
+        hit = make_run(recipe, number.name)
+        command = [sys.executable, "-m", "bascule", "--runs", str(store.root), "resume", hit.id]
+        worker = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        while len(hit.rows()) < 3 and worker.poll() is None:
+            time.sleep(0.005)
+        worker.send_signal(number)
+        said = worker.stderr.read()
+        assert worker.wait() == (130 if number != signal.SIGKILL else -signal.SIGKILL), said
+        assert hit.status["state"] == "interrupted"
+        assert 3 <= len(hit.rows()) < 60
+        hit.load_checkpoint()
+        execute(hit, store)
+        assert same(final(whole), final(hit)), number.name
 
 
 def test_a_loss_that_is_not_finite_is_refused_and_the_good_checkpoint_stays(
@@ -306,7 +311,7 @@ def test_a_broken_checkpoint_is_named(tiny, make_run, store):
 
 
 def test_checkpoints_are_kept_where_a_change_acts(tiny, make_run, store):
-    run = make_run(tiny.replace(change=PerfectG(at_epoch=3)))
+    run = make_run(tiny.replace(interventions=PerfectG(at_epoch=3)))
     execute(run, store)
     assert run.kept_epochs() == [2, 3, 4]
 

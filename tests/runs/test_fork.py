@@ -19,7 +19,7 @@ def test_a_fork_equals_the_run_that_had_the_rule_from_the_start(
 ):
     parent = make_run(tiny, "parent")
     execute(parent, store)
-    recipe = tiny.replace(change=PerfectG(at_epoch))
+    recipe = tiny.replace(interventions=PerfectG(at_epoch))
     scratch = make_run(recipe, "scratch")
     execute(scratch, store)
     branch = fork(store, parent, at_epoch, recipe, "branch")
@@ -36,7 +36,9 @@ def test_a_fork_equals_the_run_that_had_the_rule_from_the_start(
 def test_a_fork_before_any_checkpoint_replays_its_parent(tiny, make_run, store, same):
     parent = make_run(tiny.replace(keep_every_epochs=4), "parent")
     execute(parent, store)
-    noise = parent.recipe.replace(change=InstanceNoise())  # would act from the start, if it could
+    noise = parent.recipe.replace(
+        interventions=InstanceNoise()
+    )  # would act from the start, if it could
     branch = fork(store, parent, 1, noise, "branch")
     execute(branch, store)
     assert branch.rows()[0]["loss_D"] == parent.rows()[0]["loss_D"]
@@ -78,9 +80,9 @@ def test_of_a_running_or_stopped_parent(tiny, make_run, store):
     parent = make_run(tiny, "parent")
     calls = iter(range(1, 1000))
     execute(parent, store, must_stop=lambda: next(calls) == 10)
-    fork(store, parent, 2, tiny.replace(change=PerfectG(2)), "branch")
+    fork(store, parent, 2, tiny.replace(interventions=PerfectG(2)), "branch")
     with pytest.raises(UserError, match="has 2 complete epochs; expected 1 to 2"):
-        fork(store, parent, 3, tiny.replace(change=PerfectG(3)), "branch")
+        fork(store, parent, 3, tiny.replace(interventions=PerfectG(3)), "branch")
 
 
 @pytest.mark.parametrize(
@@ -101,8 +103,8 @@ def test_what_a_fork_cannot_change(tiny, make_run, store, change, told):
 def test_a_fork_of_a_fork(tiny, make_run, store, same):
     trunk = make_run(tiny.replace(keep_every_epochs=4), "trunk")
     execute(trunk, store)
-    swapped = tiny.replace(change=PerfectG(2), keep_every_epochs=4)
-    noised = swapped.replace(change=[PerfectG(2), InstanceNoise(from_epoch=3)])
+    swapped = tiny.replace(interventions=PerfectG(2), keep_every_epochs=4)
+    noised = swapped.replace(interventions=[PerfectG(2), InstanceNoise(from_epoch=3)])
     first = fork(store, trunk, 2, swapped, "first")
     execute(first, store)
     second = fork(store, first, 3, noised, "second")
@@ -112,5 +114,5 @@ def test_a_fork_of_a_fork(tiny, make_run, store, same):
     assert second.fork == Fork(first.id, 3)
     assert same(weights(second), weights(scratch))
 
-    before = fork(store, first, 1, tiny.replace(change=PerfectG(1)), "before its branch")
+    before = fork(store, first, 1, tiny.replace(interventions=PerfectG(1)), "before its branch")
     assert before.fork == Fork(trunk.id, 1)

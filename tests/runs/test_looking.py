@@ -35,7 +35,7 @@ class Dim(Intervention):
 plain = GANRecipe(data=Faces(n=40, size=32), model=DCGAN(width=4, z_dim=8, size=32), batch=8,
                epochs=2, device="cpu", threads=1)
 experiment = Experiment("Is dim good?", "It is.",
-                        {"plain": plain, "dim": plain.replace(change=Dim(0.25))},
+                        {"plain": plain, "dim": plain.replace(interventions=Dim(0.25))},
                         [Within("D_x", "dim", 0, 1)], seeds=(0,))
 """
 

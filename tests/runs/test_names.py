@@ -53,7 +53,7 @@ class Sharpen(Intervention):
     \"\"\"D sees everything sharper.\"\"\"
     factor: float = 0.5
 
-PRESETS = {"sharp64": dcgan64_tiny.replace(change=Sharpen())}
+PRESETS = {"sharp64": dcgan64_tiny.replace(interventions=Sharpen())}
 """
 
 
@@ -87,9 +87,9 @@ def test_a_plugin_brings_presets_and_classes_by_name(plugin, bascule, store, tin
     assert "Sharpen(factor=0.5)  D sees everything sharper." in bascule("interventions")[1]
     rule = codec.parse("Sharpen(0.25)")
     assert codec.encode(rule)["is"] == "sharp:Sharpen"
-    run = store.create(tiny.replace(change=rule), "run", "0" * 64)
+    run = store.create(tiny.replace(interventions=rule), "run", "0" * 64)
     assert not (run.folder / "code").exists()
-    assert Run(run.folder).recipe.change == Run(run.folder).playable.change == (rule,)
+    assert Run(run.folder).recipe.interventions == Run(run.folder).playable.interventions == (rule,)
 
 
 def test_a_plugin_that_does_not_load_is_named(plugin):

@@ -92,8 +92,8 @@ def test_what_names_no_metric_is_refused(mine, text, said):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('name = "apart"', 'name = "KID"', "as a number of the package is called: rename it"),
-        ('name = "apart"', 'name = "D_x"', "as a number of the package is called: rename it"),
+        ('name = "apart"', 'name = "KID"', "the name of a number of the package: rename it"),
+        ('name = "apart"', 'name = "D_x"', "the name of a number of the package: rename it"),
         ('name = "apart"', 'name = "a[b]"', "expected a short text without brackets"),
         ('name = "apart"', "pass", "Apart.name is None"),
         ('name = "apart"', 'name, better = "apart", "more"', "expected one of lower, higher"),
@@ -130,7 +130,7 @@ def test_nan_and_too_few_images_leave_a_metric_out(mine):
     space = extractor_named(f"{mine}:Colours")
     own = [metric_named(f"{mine}:{name}") for name in ("Apart", "Bright")]
     found, _ = evaluate(images.pixels[:20], images, [space], Quiet, own=own)
-    assert "apart left out: is no number of these images" in found.remarks()
+    assert "apart left out: is not defined for these images" in found.remarks()
     found, _ = evaluate(images.pixels[:3], images, [space], Quiet, own=own)
     assert any("bright left out" in line or "bright" in line for line in found.remarks())
 

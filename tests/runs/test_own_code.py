@@ -42,7 +42,7 @@ class Dim(Intervention):
 experiment = Experiment(
     question=__doc__,
     hypothesis="h",
-    arms={"plain": plain, "dim": plain.replace(change=Dim())},
+    arms={"plain": plain, "dim": plain.replace(interventions=Dim())},
     predictions=[Lower("D_x", arm="dim", than="plain")],
 )
 '''
@@ -103,7 +103,7 @@ NO_EDITS = {
 
 def run_of(path: Path, store, tiny) -> Run:
     """A run of a rule that the file defines."""
-    return store.create(tiny.replace(change=load_file(path).Dim()), "run", DATA)
+    return store.create(tiny.replace(interventions=load_file(path).Dim()), "run", DATA)
 
 
 @pytest.mark.parametrize("edit", EDITS)
@@ -139,10 +139,10 @@ def test_a_run_keeps_its_files_and_runs_from_them_alone(write, store, tiny, tmp_
     kept = sorted(p.relative_to(run.folder).as_posix() for p in run.folder.rglob("*.py"))
     assert kept == [f"code/{n}.py" for n in ("helpers", "inner/deep", "inner/more", "question")]
     shutil.rmtree(path.parent)
-    rule = Run(run.folder).playable.change[0]
+    rule = Run(run.folder).playable.interventions[0]
     assert torch.equal(rule.augment(torch.ones(2), NOW), torch.full((2,), 0.9))
     assert not list(run.folder.rglob("*.pyc"))
-    assert isinstance(Run(run.folder).recipe.change[0], Foreign)
+    assert isinstance(Run(run.folder).recipe.interventions[0], Foreign)
 
 
 def test_files_of_one_name_in_two_folders_are_not_mixed_up(write):
@@ -179,7 +179,7 @@ def test_a_subclass_of_the_packages_name_is_never_taken_for_it(tmp_path, store, 
     assert type(Run(plain.folder).playable.model) is DCGAN
     shown = Run(run.folder).recipe
     assert isinstance(shown.model, Foreign) and shown.replace(seed=3).z_dim == 8
-    with pytest.raises(UserError, match="DCGAN names several classes: say"):
+    with pytest.raises(UserError, match="DCGAN names several classes: write"):
         codec.parse("DCGAN(4)", [load_file(path).DCGAN])
     assert type(codec.parse(f"{path}:DCGAN(4)")) is load_file(path).DCGAN
     assert type(codec.parse("bascule.models.dcgan:DCGAN(4)")) is DCGAN
@@ -198,11 +198,14 @@ def test_a_renamed_class_is_another_run(tmp_path, store, tiny):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("class Mine:\n    size, z_dim, players = 32, 8, None\nit = Mine()", "no frozen dataclass"),
+        (
+            "class Mine:\n    size, z_dim, players = 32, 8, None\nit = Mine()",
+            "not a frozen dataclass",
+        ),
         (
             "from dataclasses import dataclass\n@dataclass\nclass Mine:\n    size: int = 32\n"
             "    z_dim: int = 8\n    def players(self, rng): ...\nit = Mine()",
-            "Mine is no frozen dataclass",
+            "Mine is not a frozen dataclass",
         ),
         (
             "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass Mine:\n"
@@ -243,7 +246,7 @@ def test_runs_from_before_files_had_names_are_found_again(tmp_path, store, tiny)
     )
     path = tmp_path / "question.py"
     path.write_text(text)
-    recipe = tiny.replace(change=load_file(path).Dim())
+    recipe = tiny.replace(interventions=load_file(path).Dim())
     run = store.create(recipe, "run", DATA)
     source = text[text.index("@dataclass") :]
     key = codec.digest((recipe, DATA, None, source), bare=True)
@@ -257,4 +260,4 @@ def test_runs_from_before_files_had_names_are_found_again(tmp_path, store, tiny)
     with pytest.raises(UserError, match=r"experiment\.py would run for Dim"):
         _ = Run(old).playable
     path.write_text(text.replace("0.9", "0.5"))  # the class is the same, and the rule is not
-    assert store.same(tiny.replace(change=load_file(path).Dim()), "run", DATA) is None
+    assert store.same(tiny.replace(interventions=load_file(path).Dim()), "run", DATA) is None

@@ -65,7 +65,7 @@ def test_a_fork_of_an_unpacked_run_replays_its_past(finished, store, tiny, tmp_p
     pack([finished], tmp_path / "runs.tar.xz")
     elsewhere = Store(tmp_path / "other")
     ((unpacked,), _) = unpack(tmp_path / "runs.tar.xz", elsewhere)
-    recipe = tiny.replace(change=PerfectG(at_epoch=2))
+    recipe = tiny.replace(interventions=PerfectG(at_epoch=2))
     ours, theirs = fork(elsewhere, unpacked, 2, recipe, "f"), fork(store, finished, 2, recipe, "f")
     execute(ours, elsewhere)
     execute(theirs, store)

@@ -19,7 +19,7 @@ from bascule.core import trust
 from bascule.core.context import StepContext
 from bascule.core.errors import UserError
 from bascule.core.schedules import Uniform
-from bascule.core.user_code import brought_classes
+from bascule.core.user_code import classes_in_file
 from bascule.interventions import NoiseOnReals, PerfectG
 from bascule.interventions.foreign import Foreign
 from bascule.runs import codec
@@ -66,7 +66,7 @@ def experiment_file(tmp_path):
 
 
 def test_a_run_folder_holds_the_whole_recipe(tiny, store):
-    recipe = tiny.replace(change=[PerfectG(2, Uniform(0.0, 0.5)), NoiseOnReals(0.25)])
+    recipe = tiny.replace(interventions=[PerfectG(2, Uniform(0.0, 0.5)), NoiseOnReals(0.25)])
     run = store.create(recipe, "run", DATA)
     assert json.loads((run.folder / "recipe.json").read_text("utf-8")) == codec.encode(recipe)
     assert Run(run.folder).recipe == recipe
@@ -442,13 +442,13 @@ def test_a_killed_run_is_interrupted_and_can_be_taken_up(tiny, store):
 
 
 def dim(file):
-    (cls,) = brought_classes(file)
+    (cls,) = classes_in_file(file)
     return cls
 
 
 def test_a_brought_rule_survives_in_the_folder_alone(tiny, store, experiment_file, tmp_path):
     rule = dim(experiment_file)(factor=0.125)
-    recipe = tiny.replace(change=[PerfectG(2), rule])
+    recipe = tiny.replace(interventions=[PerfectG(2), rule])
     run = store.create(recipe, "run", DATA)
     kept = run.folder / "code" / "my_experiment.py"
     assert kept.read_bytes() == experiment_file.read_bytes()
@@ -457,21 +457,21 @@ def test_a_brought_rule_survives_in_the_folder_alone(tiny, store, experiment_fil
     shutil.move(run.folder, moved)
     again = Run(moved).playable
     assert codec.encode(again) == codec.encode(recipe)
-    assert again.change[0] == PerfectG(2)
+    assert again.interventions[0] == PerfectG(2)
     x = torch.ones(1, 3, 2, 2)
-    assert torch.equal(again.change[1].augment(x, StepContext(0, 0, 0)), x / 2)
-    assert again.change[1].__doc__ == "D sees everything darker: été, 暗い."
+    assert torch.equal(again.interventions[1].augment(x, StepContext(0, 0, 0)), x / 2)
+    assert again.interventions[1].__doc__ == "D sees everything darker: été, 暗い."
 
 
 def test_two_runs_with_rules_of_one_name_keep_their_own(tiny, store, experiment_file):
     runs = []
     for factor in ("0.5", "3.0"):
         experiment_file.write_text(BROUGHT.replace("FACTOR", factor), "utf-8")
-        recipe = tiny.replace(change=dim(experiment_file)())
+        recipe = tiny.replace(interventions=dim(experiment_file)())
         name = f"times {factor}"
         runs.append(store.create(recipe, name, DATA))
     x = torch.ones(1, 3, 2, 2)
-    rules = [Run(run.folder).playable.change[0] for run in runs]
+    rules = [Run(run.folder).playable.interventions[0] for run in runs]
     assert [rule.augment(x, StepContext(0, 0, 0))[0, 0, 0, 0].item() for rule in rules] == [
         0.5,
         3.0,
@@ -479,12 +479,12 @@ def test_two_runs_with_rules_of_one_name_keep_their_own(tiny, store, experiment_
 
 
 def test_the_file_is_kept_only_where_it_is_needed(tiny, store, experiment_file):
-    plain = store.create(tiny.replace(change=PerfectG(2)), "a", DATA)
+    plain = store.create(tiny.replace(interventions=PerfectG(2)), "a", DATA)
     assert not (plain.folder / "code").exists()
 
 
 def test_a_broken_experiment_file_is_named(tiny, store, experiment_file):
-    recipe = tiny.replace(change=dim(experiment_file)())
+    recipe = tiny.replace(interventions=dim(experiment_file)())
     run = store.create(recipe, "run", DATA)
     (run.folder / "code" / "my_experiment.py").write_text("1 / 0")
     trust.mark(*run._own_files())
@@ -498,7 +498,7 @@ def test_a_rule_that_was_edited_is_another_run(tiny, store, experiment_file):
     runs = []
     for factor in ("0.5", "3.0"):
         experiment_file.write_text(BROUGHT.replace("FACTOR", factor), "utf-8")
-        recipe = tiny.replace(change=dim(experiment_file)())
+        recipe = tiny.replace(interventions=dim(experiment_file)())
         runs.append(store.create(recipe, "run", DATA))
     assert runs[0].id != runs[1].id
 
@@ -508,15 +508,15 @@ def test_a_brought_rule_may_bear_the_name_of_a_built_in_one(tiny, store, experim
     text = BROUGHT.replace("FACTOR", "0.5").replace("Dim", "InstanceNoise")
     experiment_file.write_text(text.replace("factor", "sigma"), "utf-8")
     rule = dim(experiment_file)(sigma=0.125)
-    run = store.create(tiny.replace(change=rule), "run", DATA)
+    run = store.create(tiny.replace(interventions=rule), "run", DATA)
     x = torch.ones(1, 3, 2, 2)
-    assert isinstance(Run(run.folder).recipe.change[0], Foreign)  # nor is that one shown
-    shown = Run(run.folder).playable.change[0].augment(x, StepContext(0, 0, 0))
+    assert isinstance(Run(run.folder).recipe.interventions[0], Foreign)  # nor is that one shown
+    shown = Run(run.folder).playable.interventions[0].augment(x, StepContext(0, 0, 0))
     assert torch.equal(shown, rule.augment(x, StepContext(0, 0, 0)))
 
 
 def test_runs_that_share_a_brought_rule_do_not_differ_in_it(tiny, store, experiment_file):
-    recipe = tiny.replace(change=dim(experiment_file)())
+    recipe = tiny.replace(interventions=dim(experiment_file)())
     runs = [store.create(recipe.replace(seed=seed), "run", DATA) for seed in (0, 1)]
     a, b = (Run(run.folder).recipe for run in runs)
     assert codec.differences(a, b) == {"seed": (0, 1)}

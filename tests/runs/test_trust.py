@@ -30,7 +30,7 @@ def own(tmp_path, store, tiny) -> Run:
     """A run with a rule of the user's, made here."""
     path = tmp_path / "rules.py"
     path.write_text(RULE)
-    return store.create(tiny.replace(change=load_file(path).Dim()), "own", DATA)
+    return store.create(tiny.replace(interventions=load_file(path).Dim()), "own", DATA)
 
 
 @pytest.fixture(autouse=True)
@@ -46,13 +46,13 @@ def trap(run: Run, tmp_path) -> Path:
 
 
 def test_what_was_made_here_runs(own):
-    assert type(Run(own.folder).playable.change[0]).__name__ == "Dim"
+    assert type(Run(own.folder).playable.interventions[0]).__name__ == "Dim"
 
 
 def test_what_was_changed_by_others_does_not_run(own, tmp_path):
     marker = trap(own, tmp_path)
     run = Run(own.folder)
-    assert run.recipe.change[0].factor == 0.5
+    assert run.recipe.interventions[0].factor == 0.5
     with pytest.raises(UserError) as refusal:
         _ = run.playable
     told = str(refusal.value)
@@ -87,7 +87,7 @@ def test_the_users_own_experiment_trusts_a_copy_that_is_the_same(own, store, tin
     (own.code_folder / trust.MARK).unlink()
     with pytest.raises(UserError, match="not made here"):
         _ = Run(own.folder).playable
-    recipe = tiny.replace(change=load_file(tmp_path / "rules.py").Dim())
+    recipe = tiny.replace(interventions=load_file(tmp_path / "rules.py").Dim())
     assert store.create(recipe, "own", DATA) == own
     _ = Run(own.folder).playable
 

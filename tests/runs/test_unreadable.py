@@ -124,13 +124,19 @@ def test_no_right_to_read_a_folder(bascule, make_run, tiny, store, monkeypatch):
         ({"is": ["Recipe"], "epochs": 3}, "unknown class in a recipe"),
         (
             {"is": "Recipe", "epochs": 3, "model": {"is": "Nobody"}},
-            "Nobody is not loaded: it tells no size",
+            "Nobody is not loaded: size is not known",
         ),
-        ({"is": "Recipe", "epochs": 3, "change": [{"is": "a b"}]}, "no class of a value: 'a b'"),
-        ({"is": "Recipe", "epochs": 3, "change": [{"is": "A", "x y": 1}]}, "no class of a value"),
+        (
+            {"is": "Recipe", "epochs": 3, "change": [{"is": "a b"}]},
+            "'a b' is not the class of a value",
+        ),
+        (
+            {"is": "Recipe", "epochs": 3, "change": [{"is": "A", "x y": 1}]},
+            "is not the class of a value",
+        ),
         (
             {"is": "Recipe", "epochs": 3, "change": [{"is": "A", "first_epoch": 1}]},
-            "no class of a value",
+            "is not the class of a value",
         ),
     ],
 )

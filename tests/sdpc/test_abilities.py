@@ -50,7 +50,7 @@ def test_foreign_pictures_are_what_they_say(images):
     assert np.array_equal(sets["shuffled"], foreign(images, 6)["shuffled"])
     assert not np.array_equal(sets["shuffled"], foreign(images, 6, seed=1)["shuffled"])
     odd = Faces(n=4, size=30, held_out=0.5).load()
-    with pytest.raises(UserError, match="30 px have no blocks of a quarter"):
+    with pytest.raises(UserError, match="30 px cannot be cut into 4 x 4 blocks"):
         foreign(odd, 2)
 
 

@@ -93,7 +93,7 @@ def test_from_faces_to_denoised_pictures(bascule):
         (["fit", FACES, "--set", "lr=1"], "unknown field of SDPCRecipe 'lr'"),
         (["fit", FACES, *TINY, "settle.k_fb=-1"], "k_fb"),
         (["fit", FACES, *TINY, "batch=31"], "30 training images, fewer than one batch of 31"),
-        (["fit", "Faces(n=40,size=30)"], "an input 30 px wide does not tile"),
+        (["fit", "Faces(n=40,size=30)"], "an input of 30 px does not fit"),
         (["show", "gone"], "unknown run 'gone'"),
         (["denoise", "gone", ".", "-o", "out"], "unknown run 'gone'"),
     ],

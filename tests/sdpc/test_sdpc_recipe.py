@@ -67,7 +67,7 @@ def test_it_draws_its_dictionaries(tiny_sdpc):
     "change, message",
     [
         ({"batch": 0}, "batch=0: expected at least 1 image"),
-        ({"lr_D": (0.1, 0.1, 0.1)}, "lr_D=.* expected one rate, or 2, one a layer"),
+        ({"lr_D": (0.1, 0.1, 0.1)}, "lr_D=.* expected one rate, or 2, one per layer"),
         ({"lr_D": (0.0,)}, "lr_D=.* between 0 and 10"),
         ({"lr_v": -1.0}, "lr_v"),
         ({"momentum": 1.0}, "momentum"),
@@ -75,7 +75,7 @@ def test_it_draws_its_dictionaries(tiny_sdpc):
         ({"epochs": 0}, "epochs=0"),
         ({"space": "grey"}, "1 channels in space='grey' and the model 3: set model.channels=1"),
         ({"model": SDPC((Layer(4, 4, 4),), size=64)}, "images are 32 px and the model takes 64 px"),
-        ({"change": ()}, "unknown recipe field 'change'"),
+        ({"interventions": ()}, "unknown recipe field 'interventions'"),
         ({"lr": 1.0}, "unknown recipe field 'lr'"),
     ],
 )

@@ -74,7 +74,7 @@ def test_processes_return_what_the_jobs_return_by_name():
 def test_jobs_that_fail_end_the_bench():
     with pytest.raises(UserError, match="no luck"):
         bench.here({"bad": fail}, print)
-    with pytest.raises(UserError, match="ended too soon"):
+    with pytest.raises(UserError, match="died"):
         bench.in_processes({"bad": die, "b": partial(times, 4)}, 1, lambda shares: None)
     assert not multiprocessing.active_children()
 

@@ -141,7 +141,7 @@ def test_beside_the_samples_stands_what_D_judged_reals_to_the_left(tiny, tmp_pat
     images = tiny.data.load()
     pixels = torch.from_numpy(images.pixels[images.indices("train")])
     for name, sigma in (("equal", 0.0), ("near", 0.05)):
-        recipe = tiny.replace(change=PerfectG(1, sigma), epochs=2, sample_every_epochs=1)
+        recipe = tiny.replace(interventions=PerfectG(1, sigma), epochs=2, sample_every_epochs=1)
         callback = SampleGrids(
             recipe,
             lambda done: tmp_path / f"{done}.png",

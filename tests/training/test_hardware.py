@@ -38,14 +38,14 @@ def test_cuda_is_refused_without_cuda(no_cuda, device):
 
 def test_more_devices_than_there_are_are_refused(with_cuda, monkeypatch):
     assert resolve_auto(GANRecipe(device="cuda:1")).device == "cuda:1"
-    with pytest.raises(UserError, match="'cuda:2': wanted 3 CUDA devices, and this machine has 2"):
+    with pytest.raises(UserError, match="'cuda:2': needs 3 CUDA devices, but this machine has 2"):
         resolve_auto(GANRecipe(device="cuda:2"))
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     assert resolve_auto(GANRecipe(device="cuda")).device == "cuda"
-    with pytest.raises(UserError, match="'cuda:1' on 2 processes: expected cuda, one for each"):
+    with pytest.raises(UserError, match="'cuda:1' on 2 processes: expected device=cuda, one GPU"):
         resolve_auto(GANRecipe(device="cuda:1"))
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
-    with pytest.raises(UserError, match="on 3 processes: wanted 3 CUDA devices, and this machine"):
+    with pytest.raises(UserError, match="on 3 processes: needs 3 CUDA devices, but this machine"):
         resolve_auto(GANRecipe(device="auto"))
 
 

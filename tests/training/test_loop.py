@@ -139,7 +139,7 @@ def test_a_treated_run_is_its_control_bit_for_bit_until_the_change(
     if plain not in controls:
         controls[plain] = history(plain)
     control_states, control_rows = controls[plain]
-    states, rows = history(plain.replace(change=change))
+    states, rows = history(plain.replace(interventions=change))
     for epoch in range(plain.epochs):
         twins = epoch < 2
         assert same(states[epoch]["game"], control_states[epoch]["game"]) == twins
@@ -162,7 +162,7 @@ def test_each_rule_plays_another_game_from_its_epoch_on(tiny, same, controls, ch
     if short not in controls:
         controls[short] = history(short)
     control_states, control_rows = controls[short]
-    states, rows = history(short.replace(change=change))
+    states, rows = history(short.replace(interventions=change))
     for epoch, twins in ((0, True), (1, False)):
         ours, theirs = states[epoch]["game"], control_states[epoch]["game"]
         assert same(ours["D"], theirs["D"]) == twins
@@ -174,14 +174,14 @@ def test_each_rule_plays_another_game_from_its_epoch_on(tiny, same, controls, ch
 def test_a_change_that_does_nothing_changes_nothing(tiny, same, controls, change):
     if tiny not in controls:
         controls[tiny] = history(tiny)
-    assert same(history(tiny.replace(change=change)), controls[tiny])
+    assert same(history(tiny.replace(interventions=change)), controls[tiny])
 
 
 def test_a_do_nothing_beside_a_change_changes_nothing(tiny, same):
     noise = InstanceNoise()
     short = tiny.replace(epochs=1)
-    with_it = history(short.replace(change=[Intervention(), noise, Intervention()]))
-    assert same(with_it, history(short.replace(change=noise)))
+    with_it = history(short.replace(interventions=[Intervention(), noise, Intervention()]))
+    assert same(with_it, history(short.replace(interventions=noise)))
 
 
 def test_the_same_recipe_is_the_same_run_whatever_happened_before(tiny, same):
@@ -192,7 +192,7 @@ def test_the_same_recipe_is_the_same_run_whatever_happened_before(tiny, same):
         def augment(self, x, context):
             return torch.nn.functional.dropout(x, 0.3)
 
-    recipe = tiny.replace(epochs=2, change=Dropout())
+    recipe = tiny.replace(epochs=2, interventions=Dropout())
     torch.manual_seed(1)
     first = history(recipe)
     torch.manual_seed(2)
@@ -362,7 +362,7 @@ def test_the_step_gets_the_rules_of_the_recipe(tiny, monkeypatch, rules):
 
     monkeypatch.setattr(gan, "gan_step", step)
     changes = (PerfectG(0), NoiseOnReals(0.5))
-    recipe = tiny.replace(epochs=1, change=changes, **vars(rules))
+    recipe = tiny.replace(epochs=1, interventions=changes, **vars(rules))
     state = begin(recipe)
     train(state, flat(36))
     assert given == [(state.trainer.game, Compose(changes), rules)] * 4
@@ -396,7 +396,7 @@ def test_rates_fall_to_nothing_in_the_last_share_of_the_epochs(tiny, monkeypatch
         return {"loss_D": torch.tensor(1.0)}
 
     monkeypatch.setattr(gan, "gan_step", step)
-    recipe = tiny.replace(epochs=8, cool_down=0.5, lr_D=4e-3, lr_G=Anneal(8e-3, 0.0, until_epoch=8))
+    recipe = tiny.replace(epochs=8, lr_decay=0.5, lr_D=4e-3, lr_G=Anneal(8e-3, 0.0, until_epoch=8))
     train(begin(recipe), flat(36))
     of_D, of_G = zip(*seen[::4], strict=True)
     assert of_D == pytest.approx([4e-3] * 5 + [3e-3, 2e-3, 1e-3])
@@ -429,7 +429,7 @@ def test_everything_later_stops_and_goes_on_bit_for_bit(tiny, same):
         critic_steps=3,  # no divisor of an epoch's 4 steps
         ema_half_life=16.0,
         lr_D=Cosine(1e-3, 1e-4, 3),
-        change=DiffAugment(),
+        interventions=DiffAugment(),
     )
     halves, whole = begin(recipe), begin(recipe)
     watched, again = Watch(), Watch()
@@ -486,8 +486,10 @@ def test_more_pictures_are_prepared_as_those_of_the_step(tiny, fed):
 @pytest.mark.parametrize("held_out", [None, flat(36)[:0]], ids=["none given", "none there"])
 def test_pictures_that_do_not_exist_are_refused(tiny, held_out):
     for of, told in (("held_out", "held-out"), ("other", "other")):
-        recipe = tiny.replace(change=PerfectG(0, of=of), epochs=1)
-        with pytest.raises(UserError, match=f"a rule asks for {told} images, and there are none"):
+        recipe = tiny.replace(interventions=PerfectG(0, of=of), epochs=1)
+        with pytest.raises(
+            UserError, match=f"an intervention needs {told} images, but the set has"
+        ):
             train(begin(recipe), flat(8), held_out=held_out)
 
 
@@ -502,7 +504,7 @@ def test_under_perfect_g_of_other_pictures_D_is_shown_nothing_twice(tiny):
 
     for of in ("same", "other", "held_out"):
         rules = (PerfectG(0, sigma=0.0, of=of), Note())
-        recipe = tiny.replace(change=rules, epochs=1)
+        recipe = tiny.replace(interventions=rules, epochs=1)
         train(begin(recipe), flat(36), held_out=flat(56)[50:])
         for real, fake in shown:
             assert (real == fake) == (of == "same")
@@ -524,7 +526,7 @@ def test_a_rule_sees_the_scores_of_the_step_before(tiny):
             context.remember("steps", context.recall("steps") + 1)
             return real, fake
 
-    train(begin(tiny.replace(change=Note(), epochs=2)), IMAGES, [watch])
+    train(begin(tiny.replace(interventions=Note(), epochs=2)), IMAGES, [watch])
     assert set(seen[0].values()) == {None}
     for before, context in zip(watch.steps, seen[1:], strict=False):
         assert context == {name: before[name] for name in context}
@@ -539,7 +541,7 @@ def test_single_numbers_that_a_rule_remembers_are_scalars_of_the_run(tiny):
                 context.remember("pool", real)
             return real, fake
 
-    states, rows = history(tiny.replace(change=(Count(), Count()), epochs=3))
+    states, rows = history(tiny.replace(interventions=(Count(), Count()), epochs=3))
     assert not any("Count" in name for name in rows[0])
     for epoch, values in ((1, [1, 2, 3, 4]), (2, [5, 6, 7, 8])):
         for name in ("Count.0/steps", "Count.1/steps"):
@@ -562,7 +564,7 @@ def test_while_G_waits_for_a_new_D_it_stands_still_and_then_it_learns_again(tiny
             memory = {name: value.item() for name, value in state.trainer.game.memory.items()}
             told.append((memory, copy.deepcopy(state.trainer.game.G.state_dict())))
 
-    recipe = tiny.replace(change=rule)
+    recipe = tiny.replace(interventions=rule)
     train(begin(recipe), IMAGES, [Look()])
     assert [memory == {} for memory, _ in told] == [True] * 4 + [False] * 12
     stood = [same(dict(a), dict(b)) for (_, a), (_, b) in itertools.pairwise(told)]
@@ -705,5 +707,5 @@ def test_a_bf16_run_is_finite_and_keeps_its_twin(tiny, same):
     recipe = tiny.replace(precision="bf16", epochs=2)
     states, rows = history(recipe)
     assert all(math.isfinite(value) for row in rows for value in row.values())
-    treated, _ = history(recipe.replace(change=PerfectG(at_epoch=1)))
+    treated, _ = history(recipe.replace(interventions=PerfectG(at_epoch=1)))
     assert same(states[0], treated[0]) and not same(states[1], treated[1])

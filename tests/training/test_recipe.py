@@ -55,19 +55,19 @@ def test_a_recipe_is_frozen():
 
 def test_equal_recipes_are_one_key():
     change = [PerfectG(3), NoiseOnReals(0.1)]
-    a = PLAIN.replace(change=change, augment=[Flip(), Affine(degrees=10)])
-    b = PLAIN.replace(change=tuple(change), augment=(Flip(), Affine(degrees=10)))
+    a = PLAIN.replace(interventions=change, augment=[Flip(), Affine(degrees=10)])
+    b = PLAIN.replace(interventions=tuple(change), augment=(Flip(), Affine(degrees=10)))
     assert a == b and len({a, b}) == 1
     assert a != PLAIN and len({a, PLAIN}) == 2
 
 
 @pytest.mark.parametrize(
-    "change",
+    "interventions",
     [PerfectG(3), [PerfectG(3)], (PerfectG(3),), iter([PerfectG(3)])],
     ids=["one", "list", "tuple", "iterator"],
 )
 def test_one_change_or_several_become_a_tuple(change):
-    assert PLAIN.replace(change=change).change == (PerfectG(3),)
+    assert PLAIN.replace(interventions=change).interventions == (PerfectG(3),)
 
 
 def test_one_augmentation_becomes_a_tuple_too():
@@ -84,7 +84,7 @@ def test_one_augmentation_becomes_a_tuple_too():
         ("batch", [1, 0, -8], "at least 2 images"),
         ("critic_steps", [0, -1], "a whole number >= 1"),
         ("ema_half_life", [-1.0], "images, >= 0"),
-        ("cool_down", [-0.1, 1.1], "a share of the epochs, 0 to 1"),
+        ("lr_decay", [-0.1, 1.1], "a share of the epochs, 0 to 1"),
         ("lr_D", [Anneal(0.0, 1e-3, 9), Anneal(1e-3, 1.0, 9)], "a number between 0 and 1"),
         ("penalties", [(R1(1.0), R1(2.0))], "each kind once"),
         ("threads", [0, -1], "at least 1, or None"),
@@ -114,9 +114,9 @@ def test_numbers_are_finite(field, value):
         ("seed", 0.5),
         ("precision", "fp16"),
         ("space", "hvs"),
-        ("change", 3),
-        ("change", "PerfectG"),
-        ("change", PerfectG),
+        ("interventions", 3),
+        ("interventions", "PerfectG"),
+        ("interventions", PerfectG),
         ("augment", 3),
         ("data", 3),
         ("model", "dcgan"),
@@ -144,16 +144,16 @@ def test_sizes_that_match_pass():
 
 def test_a_change_beyond_the_end_is_refused():
     refused(
-        r"^PerfectG\(at_epoch=60, .*\) never acts: the run has 50 epochs$",
+        r"^PerfectG\(at_epoch=60, .*\) never acts: the run has 50 epochs; let it act",
         epochs=50,
-        change=PerfectG(at_epoch=60),
+        interventions=PerfectG(at_epoch=60),
     )
-    refused(r"NoiseOnReals\(.* never acts: the run has 100", change=[NoiseOnReals(0.1, 100)])
-    refused(r"InstanceNoise\(.* never acts", change=[PerfectG(3), InstanceNoise(0.1, 200)])
+    refused(r"NoiseOnReals\(.* never acts: the run has 100", interventions=[NoiseOnReals(0.1, 100)])
+    refused(r"InstanceNoise\(.* never acts", interventions=[PerfectG(3), InstanceNoise(0.1, 200)])
 
 
 def test_a_run_shortened_below_its_change_is_refused():
-    treated = PLAIN.replace(change=PerfectG(at_epoch=60))
+    treated = PLAIN.replace(interventions=PerfectG(at_epoch=60))
     with pytest.raises(UserError, match="never acts: the run has 60 epochs"):
         treated.replace(epochs=60)
     assert treated.replace(epochs=61).epochs == 61  # it acts in the last epoch

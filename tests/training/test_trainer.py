@@ -81,7 +81,7 @@ def test_what_a_kind_cannot_do_is_refused_in_one_line():
     trainer = recipe.build()
     assert not recipe.is_diagnosable and recipe.gan_objective is None and not recipe.code_layers
     assert trainer.generator is None and trainer.preview_judged() is None
-    with pytest.raises(UserError, match="MeanRecipe draws from no latents"):
+    with pytest.raises(UserError, match="MeanRecipe has no latents to draw from"):
         trainer.sample(torch.zeros(1, 4))
     with pytest.raises(UserError, match="torchrun with a MeanRecipe"):
         recipe.check_processes(2)
@@ -92,3 +92,9 @@ def test_only_a_recipe_is_one():
     assert as_recipe(GANRecipe(), "no") == GANRecipe()
     with pytest.raises(UserError, match="no recipe here"):
         as_recipe({"epochs": 3}, "no recipe here")
+
+
+def test_the_older_name_of_replace_says_the_new_one():
+    with pytest.raises(AttributeError, match="'but': it is called replace\\(\\) now"):
+        GANRecipe().replace(epochs=3)
+    assert not hasattr(GANRecipe(), "no_such_thing")

@@ -99,7 +99,7 @@ def test_it_goes_on_where_it_stood_and_no_further_than_asked(small, search):
 def test_another_search_of_that_name_is_refused(small, search):
     search(small, 1)
     other = replace(small, space={"lr_G": SPACE["lr_D"]})
-    with pytest.raises(UserError, match="began with another start, space or goal"):
+    with pytest.raises(UserError, match="has another start, space or goal"):
         search(other, 1)
 
 
@@ -119,10 +119,10 @@ def test_a_trial_that_was_stopped_goes_on_as_if_nothing_had_happened(small, sear
 
 
 def test_losses_that_diverge_cost_their_trial_alone(small, search):
-    wild = replace(small, space={"change": Among(("[]", "[InstanceNoise(1e38)]"))}, trials=4)
+    wild = replace(small, space={"interventions": Among(("[]", "[InstanceNoise(1e38)]"))}, trials=4)
     study, _, done = search(wild, 4)
     assert done
-    by_rule = {trial.params["change"]: trial for trial in study.trials}
+    by_rule = {trial.params["interventions"]: trial for trial in study.trials}
     assert by_rule["[]"].state.name == "COMPLETE"
     bad = by_rule["[InstanceNoise(1e38)]"]
     assert bad.state.name == "PRUNED" and "is not finite" in bad.user_attrs["why"]
@@ -204,23 +204,25 @@ def test_a_start_outside_the_space_is_not_tried(small, tmp_path):
     assert replace(small, space={"batch": Whole(16, 32)}).start_params() is None
     study = study_of(outside, str(tmp_path / "journal.log"))
     assert states(study) == []
-    rules = replace(small, space={"change": Among(("[]", "[InstanceNoise(0.1)]"))})
-    assert rules.start_params() == {"change": "[]"}
-    assert rules.recipe({"change": "[InstanceNoise(0.1)]"}).change == (InstanceNoise(0.1),)
+    rules = replace(small, space={"interventions": Among(("[]", "[InstanceNoise(0.1)]"))})
+    assert rules.start_params() == {"interventions": "[]"}
+    assert rules.recipe({"interventions": "[InstanceNoise(0.1)]"}).interventions == (
+        InstanceNoise(0.1),
+    )
 
 
 @pytest.mark.parametrize(
     ("differences", "message"),
     [
-        ({"space": {}}, "needs a field to tune"),
+        ({"space": {}}, "needs at least one field"),
         ({"space": {"lr_X": Between(0.1, 1.0)}}, "unknown field of GANRecipe 'lr_X'"),
         ({"space": {"width": Whole(4, 8)}}, "did you mean model.width?"),
         ({"space": {"lr_D": 0.1}}, "expected Among, Between or Whole"),
-        ({"space": {"epochs": Whole(1, 4)}}, "trials share epochs"),
-        ({"space": {"seed": Whole(1, 4)}}, "trials share seed"),
+        ({"space": {"epochs": Whole(1, 4)}}, "must have the same epochs"),
+        ({"space": {"seed": Whole(1, 4)}}, "must have the same seed"),
         ({"minimise": ("seconds",)}, "expected ('KID',) or ('KID', 'seconds')"),
         ({"minimise": ("FID",)}, "unknown goal 'FID'"),
-        ({"fresh_seeds": (0, 1)}, "expected others than seed=0"),
+        ({"fresh_seeds": (0, 1)}, "expected seeds other than seed=0"),
         ({"looks": 5}, "expected 1 to 4 looks"),
         ({"fakes": 5}, "at least 6 fakes"),
     ],

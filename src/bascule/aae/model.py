@@ -1,7 +1,7 @@
-"""AAE: an autoencoder whose codes an adversary holds to the normal law (Makhzani et al. 2015).
+"""AAE: an autoencoder whose codes are trained to follow N(0, I) (Makhzani et al. 2015).
 
-E maps x: (B, 3, H, W) in [-1, 1] to codes (B, z_dim); G maps codes back to such an x; D judges
-codes, not images: (B,) logits, high where a code looks drawn from N(0, I).
+E maps x: (B, 3, H, W) in [-1, 1] to codes (B, z_dim); G maps codes back to images; D judges codes,
+not images: logits (B,), high for codes that look like samples of N(0, I).
 """
 
 from __future__ import annotations
@@ -30,16 +30,21 @@ from bascule.models.layers import (
 class AAE:
     """The adversarial autoencoder of Makhzani et al., 2015 (arXiv 1511.05644), convolutional.
 
-    E and G are those of DCGAN (Radford et al. 2015). E: strided 4x4 convolutions, each halving the
-    side and doubling ``width`` channels, BatchNorm on all but the first, LeakyReLU(0.2); one more
-    4x4 convolution makes the last 4x4 grid a code. The code is linear and deterministic, the first
-    of the three encoders in the paper's section 2. G mirrors it with transposed convolutions,
-    BatchNorm, ReLU and tanh. Weights ~ N(0, 0.02), BatchNorm gains ~ N(1, 0.02). None has a bias.
+    E and G are those of DCGAN (Radford et al. 2015). E has strided 4x4 convolutions, each of which
+    halves the side and doubles the channels; BatchNorm on all but the first; LeakyReLU(0.2). A last
+    4x4 convolution makes a code from the 4x4 grid. The code is linear and deterministic: the first
+    of the three encoders in the paper's section 2. G mirrors E with transposed convolutions,
+    BatchNorm, ReLU and tanh. Weights ~ N(0, 0.02), BatchNorm gains ~ N(1, 0.02); no biases.
 
-    D: two layers of ``hidden`` ReLU units and one linear logit (the paper's appendix A); the
-    sigmoid belongs to the loss. Its weights ~ N(0, 2 / fan_in), its biases start at 0.
+    D has two layers of ``hidden`` ReLU units and one linear logit (the paper's appendix A); the
+    sigmoid is part of the loss. Its weights ~ N(0, 2 / fan_in); its biases start at 0.
 
-    Departures: the paper's E and G are perceptrons like D, and all its weights ~ N(0, 0.01).
+    width   channels of the layer next to the image
+    z_dim   dimension of the codes
+    size    32 or 64 px
+    hidden  units in each hidden layer of D
+
+    Departures: in the paper, E and G are perceptrons like D, and all weights ~ N(0, 0.01).
     """
 
     width: int = 64
@@ -53,9 +58,9 @@ class AAE:
         check_size("AAE", self.size, 32, 64)
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module, nn.Module]:
-        """(E, G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
+        """(E, G, D) on the device of ``rng``; all weights are drawn from ``rng``."""
         channels = dcgan_channels(self.width, self.size)
-        with torch.device("meta"):  # no memory, no draw from the global generator
+        with torch.device("meta"):  # allocates nothing, and leaves the global generator alone
             E = Encoder(channels, self.z_dim)
             G = Generator(dcgan_up(self.z_dim, channels[::-1]))
             D = Discriminator(_perceptron(self.z_dim, self.hidden))
@@ -66,7 +71,7 @@ class AAE:
 
 
 class Encoder(nn.Module):
-    """x: (B, 3, H, W) in [-1, 1] -> codes (B, z_dim); ``channels`` from the image inwards."""
+    """x: (B, 3, H, W) in [-1, 1] -> codes (B, z_dim); ``channels`` from the image on."""
 
     def __init__(self, channels: list[int], z_dim: int) -> None:
         super().__init__()
@@ -74,7 +79,8 @@ class Encoder(nn.Module):
         self.z_dim = z_dim
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x).reshape(x.shape[0], self.z_dim)  # an error where x is larger
+        z: Tensor = self.layers(x)
+        return z.reshape(x.shape[0], self.z_dim)  # fails if x is larger
 
 
 def _perceptron(z_dim: int, hidden: int) -> list[nn.Module]:

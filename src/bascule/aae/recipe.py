@@ -1,4 +1,4 @@
-"""The recipe of an adversarial autoencoder: images, nets, rates."""
+"""The recipe of an adversarial autoencoder, and the trainer that it builds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from bascule.aae.model import AAE
 from bascule.aae.step import Autoencoder, aae_step
-from bascule.core.context import StepContext, address, generator
+from bascule.core.context import StepContext, generator
 from bascule.data.augment import Augmentation
 from bascule.data.batches import as_uint8
 from bascule.data.faces import Faces
@@ -21,9 +21,12 @@ from bascule.training.trainer import Batch, Trainer, evaluating, prepare
 
 @dataclass(frozen=True)
 class AAERecipe(Recipe):
-    """One run of an adversarial autoencoder, whole.
+    """Everything that decides a run of an adversarial autoencoder.
 
-    ``lr``: of E and G, which give pictures back; ``lr_D``: of D; ``lr_E``: of E against D.
+    lr     learning rate of E and G on the reconstruction loss, in (0, 1)
+    lr_D   learning rate of D
+    lr_E   learning rate of E on the adversarial loss
+    beta1, beta2   of all three Adam optimisers, in [0, 1)
     """
 
     data: DataSource = Faces()
@@ -34,7 +37,7 @@ class AAERecipe(Recipe):
     lr_E: float = 1e-4
     beta1: float = 0.5
     beta2: float = 0.999
-    # what it sees
+    # what the networks see
     augment: tuple[Augmentation, ...] = ()
     # arithmetic
     channels_last: bool = True
@@ -72,7 +75,7 @@ class AAERecipe(Recipe):
 
 
 class AAETrainer(Trainer[AAERecipe]):
-    """Encoder, generator and D of codes, and their three turns."""
+    """Trains the encoder, the generator and the D of codes, in three parts of a step."""
 
     def __init__(self, recipe: AAERecipe, players: Autoencoder) -> None:
         super().__init__(recipe, players.device)
@@ -81,7 +84,6 @@ class AAETrainer(Trainer[AAERecipe]):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         recipe = self.recipe
         context = StepContext(recipe.seed, batch.epoch, batch.step, device=self.device)
-        torch.manual_seed(address(recipe.seed, "global", context.step))
         x = prepare(batch.pixels(self.device), recipe.augment, "rgb", context)
         if recipe.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
@@ -92,7 +94,10 @@ class AAETrainer(Trainer[AAERecipe]):
         return self.players.G
 
     def sample(self, z: Tensor) -> Tensor:
-        """Pictures uint8 (N, 3, H, W) of latents (N, z_dim), with running BatchNorm statistics."""
+        """Images uint8 RGB (N, 3, H, W) on the CPU for latents (N, z_dim).
+
+        Computed with running BatchNorm statistics.
+        """
         with evaluating(self.players.G):
             return as_uint8(self.players.G(z.to(self.device)).float()).cpu()
 

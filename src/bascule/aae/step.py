@@ -1,7 +1,8 @@
-"""One step of an adversarial autoencoder (Makhzani et al. 2015, section 2): three turns.
+"""One training step of an adversarial autoencoder (Makhzani et al. 2015, section 2).
 
-E and G learn to give a picture back; D learns to tell latents of N(0, I) from codes; E learns to
-make codes that D takes for such latents. So G, which has never seen a latent, can draw from them.
+It has three parts. E and G learn to reconstruct images. D learns to distinguish latents ~ N(0, I)
+from codes. E learns to make codes that D takes for such latents. So G, which is trained on codes
+only, can draw from latents.
 """
 
 from __future__ import annotations
@@ -21,16 +22,18 @@ from bascule.gan.step import norms
 
 @dataclass
 class Autoencoder:
-    """Encoder, generator and D, with an optimiser each turn.
+    """Encoder, generator and D, with one optimiser for each part of the step.
 
-    ``E`` maps images (B, 3, H, W) in [-1, 1] to codes (B, z_dim), ``G`` codes to images, ``D``
-    codes to logits (B,), high for those of N(0, I).
+    E            images (B, 3, H, W) in [-1, 1] -> codes (B, z_dim)
+    G            codes -> images
+    D            codes -> logits (B,), high for samples of N(0, I)
+    opt_picture  of E and G, for the reconstruction
     """
 
     E: nn.Module
     G: nn.Module
     D: nn.Module
-    opt_picture: torch.optim.Optimizer  # of E and G
+    opt_picture: torch.optim.Optimizer
     opt_D: torch.optim.Optimizer
     opt_E: torch.optim.Optimizer
     device: torch.device
@@ -39,10 +42,11 @@ class Autoencoder:
         return {name: getattr(self, name) for name in ("E", "G", "D", *_OPTIMIZERS)}
 
     def state_dict(self) -> dict[str, Any]:
+        """The state for checkpoints: tensors and plain values only."""
         return {name: part.state_dict() for name, part in self._parts().items()}
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Take weights and moments; learning rates stay those of the recipe."""
+        """Load weights and moments; learning rates stay those of the recipe."""
         for name, part in self._parts().items():
             if name in _OPTIMIZERS:
                 load_optimizer(part, saved[name])
@@ -54,12 +58,13 @@ _OPTIMIZERS = ("opt_picture", "opt_D", "opt_E")
 
 
 def aae_step(players: Autoencoder, x: Tensor, context: StepContext) -> dict[str, Tensor]:
-    """The three turns on one batch x: (B, 3, H, W) in [-1, 1]; returns detached scalars.
+    """The three parts on one batch x: (B, 3, H, W) in [-1, 1]; returns detached scalars:
 
-    ``reconstruction``: mean squared error of a pixel; loss_D and loss_E in nats, the cross-entropy
-    of :mod:`bascule.gan.objectives` on codes; D_z and D_code: means of sigmoid(logit) of latents
-    and codes in D's turn. Codes of the last two turns leave no trace in E's BatchNorm statistics,
-    which belong to the first.
+    reconstruction   mean squared error per pixel
+    loss_D, loss_E   cross-entropy on codes in nats (:mod:`bascule.gan.objectives`)
+    D_z, D_code      means of sigmoid(logit) over latents, and over codes, in D's part
+
+    The last two parts do not change E's BatchNorm statistics.
     """
     code = players.E(x)
     reconstruction = mse_loss(players.G(code), x)

@@ -1,7 +1,7 @@
-"""Which parts and colours a cartoon face shows, read from its pixels alone.
+"""Classifiers that recognise the parts and colours of a cartoon face from its pixels.
 
-The renderer of the built-in faces tells what it drew, so a network can learn to read a face, and
-how well it does can be measured on renders it has not seen. It then reads what a generator made.
+The renderer of the built-in faces gives exact labels, so a network can be trained on renders and
+tested on unseen ones. It then classifies the faces of a generator.
 """
 
 from __future__ import annotations
@@ -35,18 +35,22 @@ from bascule.attributes.renders import FRESH, LEARNT_FROM, draw
 from bascule.core.context import generator
 from bascule.core.errors import UserError, unknown
 from bascule.core.fields import check_fields
-from bascule.data import cache
 from bascule.data.images import ImageSet, Progress
+from bascule.data.places import root
 from bascule.data.styles import OPTIONS
 
-TRUSTED = 0.95  # accuracy, plain and balanced, that an attribute needs to be used
-REFUSED = 0.05  # share of fresh renders, half of them damaged, that are out of vocabulary
+TRUSTED = 0.95  # an attribute is used only with this accuracy, plain and balanced
+REFUSED = 0.05  # share of fresh renders, clean and damaged, that are called out of vocabulary
 IMPOSTOR_RENDERS = 300
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Renders to learn from, epochs over them, and fresh renders to judge by and take floors from.
+    """How much training and testing a classifier gets.
+
+    renders  training renders, at least 50
+    epochs   passes through them, at least 1
+    fresh    unseen renders for its accuracy and for floors, at least 50
 
     The default takes about five minutes on one core at 64 px, and less on several.
     """
@@ -64,11 +68,11 @@ class Budget:
 def classifier(
     style: str, size: int, progress: Progress | None = None, budget: Budget | None = None
 ) -> AttributeClassifier:
-    """The classifier of ``style`` at ``size`` px: from the cache, or trained and kept there.
+    """The classifier of ``style`` at ``size`` px: from the cache, or newly trained and kept there.
 
-    ``progress`` is told (images drawn and learnt from so far, in all). Raises UserError for an
-    unknown style, a size that faces cannot have, a damaged file, a cache that cannot be written,
-    and where no attribute can be read.
+    ``progress`` is called with (images drawn or trained on so far, in all). Raises UserError for an
+    unknown style, a size outside 8 to 1024, a damaged file, a cache that cannot be written, and if
+    no attribute reaches the accuracy ``TRUSTED``.
     """
     if style not in OPTIONS:
         raise unknown("style of faces", style, OPTIONS)
@@ -85,7 +89,7 @@ def classifier(
 
 
 def style_of(images: ImageSet) -> str | None:
-    """The style of built-in faces that ``images`` are; None for any other set."""
+    """The style of the built-in faces in ``images``; None for any other set."""
     styles = {f"faces-{style}": style for style in OPTIONS}
     return styles.get(images.name)
 
@@ -109,7 +113,7 @@ def _trained(
         best = max(accuracy, key=lambda name: accuracy[name].balanced)
         raise UserError(
             f"no attribute of {style} at {size} px can be read after {budget.renders} renders; the "
-            f"best, {best}, is read right in {accuracy[best].balanced:.0%}: choose larger images"
+            f"best, {best}, is right in {accuracy[best].balanced:.0%}: choose larger images"
         )
 
     def of_used(told: list[Tensor]) -> dict[str, Tensor]:
@@ -138,7 +142,7 @@ def _trained(
 def _impostors(
     style: str, reader: Reader, faces: np.ndarray, tell: Callable[[int], None]
 ) -> Iterator[tuple[str, list[Tensor]]]:
-    """Each kind of impostor, and what ``reader`` says of some hundred of it."""
+    """Each kind of impostor, with the logits of ``reader`` for some hundred of them."""
     for kind, changed in IMPOSTORS.items():
         rng = generator("impostors", kind)
         yield kind, logits(reader, faces, _each(changed, rng))
@@ -163,11 +167,11 @@ def _place(style: str, size: int, budget: Budget) -> Path:
         "packages": {p: version(p) for p in ("dicebear-core", "dicebear-styles", "resvg-py")},
     }
     digest = hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()[:12]
-    return cache.root() / "attributes" / f"{style}-{size}px-{digest}.pt"
+    return root() / "attributes" / f"{style}-{size}px-{digest}.pt"
 
 
 def _plain(made: AttributeClassifier) -> dict[str, Any]:
-    """Tensors and plain values, which load with ``weights_only=True``."""
+    """The classifier as tensors and plain values, which load with ``weights_only=True``."""
     codes = encoded(made.fresh.labels, {name: made.categories[name] for name in made.used})
     return {
         "accuracy": {name: asdict(accuracy) for name, accuracy in made.accuracy.items()},

@@ -1,8 +1,8 @@
-"""Imperfect pictures: what a generator's faces look like next to drawn ones, and what no face is.
+"""Damaged images: slight damage as in a generator's faces, and impostors that are no faces.
 
-x: float (B, 3, H, W) in [-1, 1] throughout. ``imperfect`` keeps every attribute readable and is
-what the classifier must bear; an impostor is a picture that no renderer would draw, and is what
-the classifier must refuse.
+x: float (B, 3, H, W) in [-1, 1] throughout. ``imperfect`` keeps every attribute readable; the
+classifier must tolerate it. An impostor is an image that no renderer would draw; the classifier
+must reject it.
 """
 
 from __future__ import annotations
@@ -14,17 +14,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-REACH = 3  # pixels that a blur looks to each side
+REACH = 3  # least radius of a blur kernel in pixels
 
 
 def imperfect(x: Tensor, rng: torch.Generator) -> Tensor:
-    """Each image with slight faults of its own, each drawn uniformly up to what is written here.
+    """Each image with slight random damage of its own; all amounts are uniformly distributed.
 
-    Mirrored with probability 1/2 (recipes mirror reals, so generators learn to); moved by whole
-    pixels, up to 1/32 of the side; blurred, up to a standard deviation of 0.8 pixels at 64 px;
-    contrast 0.9 to 1.1 and colours shifted by up to 0.04; coarsened to between 16 and 64 levels;
-    with white noise of a standard deviation up to 0.06. Half of the images are spared each of
-    blur, coarsening and noise.
+    Mirrored with probability 1/2 (recipes mirror reals, so generators learn it). Moved by whole
+    pixels, up to 1/32 of the side. Blurred, standard deviation up to 0.8 pixels at 64 px. Contrast
+    0.9 to 1.1, colours shifted by up to 0.04. Quantised to 16 to 64 levels. White noise, standard
+    deviation up to 0.06. Blur, quantisation and noise each affect only half of the images.
     """
     size = x.shape[-1]
     x = torch.where(_uniform(x, rng) < 0.5, x.flip(-1), x)
@@ -38,7 +37,7 @@ def imperfect(x: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def blurred(x: Tensor, sigma: Tensor) -> Tensor:
-    """Each image under its own Gaussian blur, ``sigma`` (B,) in pixels; the border drawn out."""
+    """Gaussian blur, ``sigma`` (B,) in pixels for each image; the border is repeated."""
     reach = max(REACH, math.ceil(3 * float(sigma.max())))
     reach = min(reach, x.shape[-1] - 1)
     at = torch.arange(-reach, reach + 1, dtype=x.dtype)
@@ -51,28 +50,28 @@ def blurred(x: Tensor, sigma: Tensor) -> Tensor:
 
 
 def noise(x: Tensor, rng: torch.Generator) -> Tensor:
-    """Uniform noise, nothing of x."""
+    """Uniform noise instead of x."""
     return 2 * torch.rand(x.shape, generator=rng) - 1
 
 
 def average(x: Tensor, rng: torch.Generator) -> Tensor:
-    """The mean of each image and its neighbour in the batch."""
+    """The mean of each image and the previous one in the batch."""
     return (x + x.roll(1, 0)) / 2
 
 
 def halves(x: Tensor, rng: torch.Generator) -> Tensor:
-    """The left half of each image beside the right half of its neighbour."""
+    """The left half of each image and the right half of the previous one in the batch."""
     half = x.shape[-1] // 2
     return torch.cat((x[..., :half], x.roll(1, 0)[..., half:]), -1)
 
 
 def heavy_blur(x: Tensor, rng: torch.Generator) -> Tensor:
-    """Blur of a standard deviation of 1/16 of the side: a coloured cloud."""
+    """Gaussian blur with a standard deviation of 1/16 of the side."""
     return blurred(x, torch.full((len(x),), x.shape[-1] / 16))
 
 
 def shuffled(x: Tensor, rng: torch.Generator) -> Tensor:
-    """The sixteen tiles of each image in another order."""
+    """The sixteen tiles of each image in a random order."""
     tile = x.shape[-1] // 4
     order = torch.randperm(16, generator=rng)
     rows = [
@@ -96,7 +95,7 @@ def _tile(x: Tensor, k: int, tile: int) -> Tensor:
 
 
 def _moved(x: Tensor, most: int, rng: torch.Generator) -> Tensor:
-    """Each image moved by whole pixels, its border drawn out."""
+    """Each image moved by whole pixels; the border is repeated."""
     if most == 0:
         return x
     side = x.shape[-1]

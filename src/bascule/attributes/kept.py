@@ -1,4 +1,4 @@
-"""What was learnt once stays in the cache, whole or not at all."""
+"""Keeps trained networks in the cache; a file is complete or absent."""
 
 from __future__ import annotations
 
@@ -21,17 +21,22 @@ def kept(
     plain: Callable[[T], Any],
     opened: Callable[[Any], T],
 ) -> T:
-    """What the file ``place`` holds; where there is none, what ``make()`` takes minutes to learn.
+    """The content of the file ``place``, or a new value from ``make()``, which is then saved there.
 
-    ``plain``: as tensors and plain values; ``opened``: back again. Raises :class:`UserError` for a
-    damaged file, and before anything is learnt where the cache cannot be written.
+    what    the kind of value, for error lines
+    make    makes the value, e.g. trains a network for minutes
+    plain   converts a value to tensors and plain values
+    opened  converts them back
+
+    Raises :class:`UserError` for a damaged file. Also if the cache cannot be written; where its
+    folder cannot be made, before ``make()`` is called.
     """
     if place.exists():
         try:
             return opened(torch.load(place, weights_only=True))
-        except Exception as error:  # pickle, zipfile and PyTorch raise many kinds
+        except Exception as error:  # pickle, zipfile and PyTorch raise many classes of errors
             raise UserError(
-                f"damaged {what} {place} ({type(error).__name__}): delete the file, and it is "
+                f"damaged {what} {place} ({type(error).__name__}): delete the file, then it is "
                 "trained again"
             ) from None
     try:
@@ -48,6 +53,6 @@ def kept(
 
 def _unwritable(what: str, place: Path, error: OSError) -> UserError:
     return UserError(
-        f"cannot keep the {what} at {place}: {error.strerror}. Free some space there, or point "
+        f"cannot keep the {what} at {place}: {error.strerror}. Free some space there, or set "
         "BASCULE_DATA to another folder"
     )

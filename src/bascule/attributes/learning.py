@@ -1,4 +1,4 @@
-"""Training a reader on renders, and measuring on others what it can be trusted with."""
+"""Training of attribute classifiers on renders, and their accuracy on unseen renders."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from bascule.data.batches import epoch_order
 from bascule.data.images import Progress
 
 BATCH = 64
-TOP_RATE = 4e-3
-SUPPORT = 10  # renders that a category needs before its recall counts
-CHUNK = 250  # images read at once
+TOP_RATE = 4e-3  # the largest learning rate
+SUPPORT = 10  # a category's recall counts only with so many renders
+CHUNK = 250  # images in one forward pass
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How well one attribute is read from renders that the classifier has not learnt from.
+    """How well one attribute is recognised in unseen renders; shares in [0, 1].
 
-    accuracy  share of the renders read right.
-    balanced  mean over categories of the share read right, so that an attribute which is "none" in
-              nine of ten faces earns nothing by always saying so.
-    damaged   the same mean over the same renders with slight faults, see ``damage.imperfect``.
+    accuracy  share of renders that are classified correctly
+    balanced  mean of this share over categories. An attribute that is "none" in nine of ten faces
+              gains nothing if the answer is always "none".
+    damaged   the balanced accuracy for the same renders with slight damage (``damage.imperfect``)
     """
 
     accuracy: float
@@ -39,7 +39,7 @@ class Accuracy:
 
 
 def encoded(labels: Mapping[str, np.ndarray], categories: Mapping[str, tuple[str, ...]]) -> Tensor:
-    """Codes (N, attributes), int64, in the order of ``categories``; -1 for a category unknown."""
+    """Category indices (N, attributes), int64, by ``categories``; -1 for unknown categories."""
     columns = []
     for name, known in categories.items():
         values, inverse = np.unique(labels[name], return_inverse=True)
@@ -54,10 +54,10 @@ def learn(
     epochs: int,
     learnt: Callable[[int], None],
 ) -> Reader:
-    """A reader trained with AdamW on the mean cross-entropy over attributes, every image damaged.
+    """Train with AdamW on the cross-entropy, averaged over attributes, with damaged images.
 
-    One cycle of the learning rate (Smith & Topin 2018). ``learnt`` is told the images of each
-    batch. Deterministic for a given number of threads.
+    The learning rate follows one cycle (Smith & Topin 2018). ``learnt(n)`` is called with the
+    number of images after each batch. Deterministic for a given number of threads.
     """
     reader = Reader([len(known) for known in categories.values()], generator("reader weights"))
     reader = reader.to(memory_format=torch.channels_last).train()
@@ -83,14 +83,15 @@ def learn(
 def logits(
     reader: Reader, pixels: np.ndarray, changed: Callable[[Tensor, int], Tensor] | None = None
 ) -> list[Tensor]:
-    """What ``reader`` says of ``pixels``, uint8 (N, 3, H, H): (N, categories) for each attribute.
+    """The logits of ``reader`` for ``pixels``, uint8 (N, 3, H, H): (N, categories) by attribute.
 
-    ``changed(x, start)`` may first change each piece x, which starts at image ``start``.
+    ``changed(x, start)`` may change each batch x (B, 3, H, H) in [-1, 1] first; ``start`` is the
+    index of its first image.
     """
     told = []
     with torch.inference_mode():
         for start in range(0, len(pixels), CHUNK):
-            # np.array copies: a tensor must never share a read-only memory map.
+            # np.array copies, because a tensor must not share a read-only memory map.
             x = seen(torch.from_numpy(np.array(pixels[start : start + CHUNK])))
             told.append(reader(changed(x, start) if changed else x))
     return [torch.cat(head) for head in zip(*told, strict=True)]
@@ -102,7 +103,7 @@ def accuracies(
     renders: Renders,
     categories: Mapping[str, tuple[str, ...]],
 ) -> dict[str, Accuracy]:
-    """The accuracy of each attribute, from the logits of ``renders``, clean and damaged."""
+    """The accuracy of each attribute, from the logits of clean and of damaged ``renders``."""
     codes = encoded(renders.labels, categories).T
     found = {}
     for name, one, other, truth in zip(categories, clean, damaged, codes, strict=True):
@@ -114,14 +115,14 @@ def accuracies(
 
 
 def _balanced(right: Tensor, truth: Tensor) -> float:
-    """Mean recall over the categories with support; 0 where fewer than two have it."""
+    """Mean recall over categories with ``SUPPORT`` renders; 0 if fewer than two have it."""
     counts = {int(k): int(n) for k, n in zip(*truth.unique(return_counts=True), strict=True)}
     recalls = [right[truth == k].float().mean() for k, n in counts.items() if n >= SUPPORT]
     return float(torch.stack(recalls).mean()) if len(recalls) > 1 else 0.0
 
 
 def adding_up(progress: Progress | None, total: int) -> Callable[[int], None]:
-    """A function that is told how many images more, and passes on (images so far, in all)."""
+    """A function to call with numbers of images; it reports (their sum, ``total``)."""
     done = 0
 
     def tell(more: int) -> None:

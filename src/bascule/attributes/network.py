@@ -1,4 +1,4 @@
-"""The small network that reads a face: shared layers, and one softmax for each attribute."""
+"""The small network that classifies faces: shared layers, and one softmax for each attribute."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from torch.nn import functional as F
 
 from bascule.data.batches import as_float
 
-READS_AT = 64  # pixels a side: larger images are reduced to it by area means
-GRID = 8  # side of the last feature map; its places stay apart, for parts have their places
+READS_AT = 64  # pixels a side; larger images are reduced to it by area means
+GRID = 8  # side of the last feature map; it is not pooled, because parts have fixed places
 
 
 class Reader(nn.Module):
-    """x: (B, 3, H, W) in [-1, 1] -> one logit array (B, categories) for each attribute.
+    """x: (B, 3, H, W) in [-1, 1] -> logits (B, categories) for each attribute.
 
-    Five convolution blocks, then a layer of 256 that sees all places. The first works at full
-    size, for a brow is two pixels high. ``categories`` is their number for each attribute;
-    ``rng`` draws every weight.
+    Five convolution blocks, then a fully connected layer of 256. The first block works at full
+    resolution, because an eyebrow is only two pixels high.
+
+    categories  the number of categories of each attribute
+    rng         all weights are drawn from it
     """
 
     def __init__(self, categories: Sequence[int], rng: torch.Generator) -> None:
         super().__init__()
         self.categories = list(categories)
-        with torch.device("meta"):  # where making a layer draws nothing from the global generator
+        with torch.device("meta"):  # so that layers do not draw from the global generator
             self.layers = nn.Sequential(
                 *_block(3, 16, 1),
                 *_block(16, 32, 2),
@@ -52,17 +54,18 @@ class Reader(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         x = x.contiguous(memory_format=torch.channels_last)
-        return self.layers(x).split(self.categories, 1)
+        logits: tuple[Tensor, ...] = self.layers(x).split(self.categories, 1)
+        return logits
 
 
 def seen(pixels: Tensor) -> Tensor:
-    """uint8 (B, 3, H, H) as the network sees them: float in [-1, 1], at most 64 px a side."""
+    """uint8 (B, 3, H, H) as input of the network: float in [-1, 1], at most 64 px a side."""
     x = as_float(pixels)
     return F.adaptive_avg_pool2d(x, READS_AT) if x.shape[-1] > READS_AT else x
 
 
 def digest_of(reader: Reader, start: bytes = b"") -> str:
-    """12 hexadecimal digits that stand for ``start`` and the weights of ``reader``."""
+    """A hash of ``start`` and the weights of ``reader``, 12 hexadecimal digits."""
     sha = hashlib.sha256(start)
     for weights in reader.state_dict().values():
         sha.update(np.ascontiguousarray(weights.numpy()).data)

@@ -1,4 +1,4 @@
-"""What a trained classifier is, and what it reads in images."""
+"""A trained attribute classifier, and its predictions for images."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from bascule.attributes.learning import Accuracy, logits
 from bascule.attributes.network import Reader, digest_of
 from bascule.core.errors import UserError
 
-VERSION = 1  # of the code of classifiers: raised when one would come out different
+VERSION = 1  # of the training code; raise it when classifiers would become different
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What a classifier reads in N images.
+    """The predictions of a classifier for N images.
 
-    labels             each used attribute's category, (N,) text, also of images that are no face.
-    out_of_vocabulary  bool (N,): pictures that no renderer would draw.
+    labels             the category of each used attribute, (N,) text, also for images of no face
+    out_of_vocabulary  bool (N,), images that no renderer would draw
     """
 
     labels: dict[str, np.ndarray]
@@ -34,14 +34,15 @@ class Reading:
 
 @dataclass(frozen=True, eq=False)
 class AttributeClassifier:
-    """A trained reader of one style at one size, with the table of what it can be trusted with.
+    """A trained classifier for one style at one size, with its measured accuracy.
 
-    accuracy    of every attribute that varies, used or not.
-    used        the attributes read with plain and balanced accuracy of at least 95 %.
-    categories  of every attribute that varies.
-    renders     how many it was trained on.
-    detected    share of each kind of impostor (:mod:`bascule.attributes.damage`) that is refused.
-    fresh       its reading of renders that nobody trained on: reals for floors at any n.
+    accuracy    of every attribute that varies, used or not
+    used        the attributes with an accuracy and a balanced accuracy of at least 95 %
+    categories  of every attribute that varies
+    renders     the number of training renders
+    detected    the share of each kind of impostor (:mod:`bascule.attributes.damage`) that is found
+    fresh       its predictions for unseen renders, which serve as reals for floors of any n
+    threshold   images with larger doubts (:func:`doubts`) are out of vocabulary
     """
 
     style: str
@@ -57,20 +58,21 @@ class AttributeClassifier:
 
     @cached_property
     def spec(self) -> str:
-        """Its whole identity: numbers of two specs never share an axis or a column."""
+        """Its full identity; numbers of different specs must not be compared."""
         digest = digest_of(self.reader, np.float64(self.threshold).tobytes())
         return f"attributes;v{VERSION};{self.style},{self.size}px;weights {digest}"
 
     def read(self, images: np.ndarray) -> Reading:
-        """The attributes of ``images``, uint8 (N, 3, size, size).
+        """The attributes of ``images``, uint8 RGB (N, 3, size, size).
 
-        An image is out of vocabulary when the classifier doubts it (:func:`doubts`) more than 95 %
-        of the fresh renders, of which each counts twice, as drawn and slightly damaged.
+        An image is out of vocabulary if its doubts (:func:`doubts`) are larger than those of 95 %
+        of the fresh renders, each of which counts twice: as drawn, and slightly damaged. Raises
+        UserError for no images, or for another size.
         """
         expected = (3, self.size, self.size)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != expected:
             raise UserError(
-                f"images are {images.dtype} {images.shape}: this classifier reads uint8 "
+                f"images are {images.dtype} {images.shape}; this classifier expects uint8 "
                 f"(N, 3, {self.size}, {self.size})"
             )
         if not len(images):
@@ -80,10 +82,10 @@ class AttributeClassifier:
 
 
 def doubts(told: Iterable[Tensor]) -> Tensor:
-    """How unsure the logits ``told``, (N, categories) for each used attribute, are of each image.
+    """The uncertainty of each image, (N,), >= 0, from logits (N, categories) of used attributes.
 
-    (N,), at least 0: minus the logarithm of the largest softmax, averaged over attributes
-    (Hendrycks & Gimpel 2017, with several heads in the place of their one).
+    It is minus the logarithm of the largest softmax value, averaged over attributes (Hendrycks &
+    Gimpel 2017, who have a single softmax).
     """
     return -torch.stack([one.log_softmax(1).amax(1) for one in told]).mean(0)
 
@@ -91,5 +93,6 @@ def doubts(told: Iterable[Tensor]) -> Tensor:
 def reading_of(
     told: Mapping[str, Tensor], categories: Mapping[str, tuple[str, ...]], threshold: float
 ) -> Reading:
+    """The predictions for logits ``told``, (N, categories) of each used attribute."""
     labels = {name: np.array(categories[name])[one.argmax(1).numpy()] for name, one in told.items()}
     return Reading(labels, (doubts(told.values()) > threshold).numpy())

@@ -1,8 +1,8 @@
-"""Renders with their labels, drawn apart from every data set: what a classifier learns from.
+"""Renders of faces with their labels, the training images of attribute classifiers.
 
-The seeds are far above those of any :class:`~bascule.data.faces.Faces`, which count from 0, so a
-classifier has seen no image that a GAN is trained or judged on. (A style that draws few different
-faces is the exception: dylan knows 5,040, and any seed gives one of them.)
+Their seeds are far above those of any :class:`~bascule.data.faces.Faces`, which start at 0. So a
+classifier has seen no image that a GAN is trained or evaluated on. (An exception is a style with
+few different faces: dylan has 5,040, and any seed gives one of them.)
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import numpy as np
 
 from bascule.data.faces import Artist
 
-LEARNT_FROM = 10_000_000  # first seed of the renders that the classifier is trained on
-FRESH = 20_000_000  # ... that it is judged on, and that stand for reals nobody trained on
-SELDOM = 50  # per cent: an optional part drawn less often than this is drawn this often
+LEARNT_FROM = 10_000_000  # first seed of the training renders
+FRESH = 20_000_000  # first seed of the test renders, which also stand for unseen reals
+SELDOM = 50  # per cent: the least probability of optional parts in enriched renders
 
 
 @dataclass(frozen=True, eq=False)
 class Renders:
-    """N renders: ``pixels`` uint8 (N, 3, size, size), and each attribute's values, (N,) text."""
+    """N renders: ``pixels`` uint8 RGB (N, 3, size, size), and labels by attribute, (N,) text."""
 
     pixels: np.ndarray
     labels: dict[str, np.ndarray]
@@ -39,11 +39,11 @@ def draw(
     enriched: bool = False,
     drawn: Callable[[int], None] | None = None,
 ) -> Renders:
-    """``n`` renders of ``style`` from ``first_seed`` on; ``drawn`` is told 1 after each.
+    """``n`` renders of ``style`` from ``first_seed`` on; ``drawn(1)`` is called after each.
 
-    ``enriched``: every second render shows each optional part with probability 1/2 where the
-    style shows it less often, so that a moustache in 2 % of the faces is learnt too.
-    Only attributes of text are kept; geometry (floats) is not.
+    ``enriched``: in every second render, each optional part has a probability of at least 1/2. So
+    a moustache that only 2 % of the faces have is learnt too. Only text labels are kept, not the
+    geometry (floats).
     """
     artist = Artist(style)
     often = seldom_parts(artist) if enriched else {}
@@ -60,7 +60,7 @@ def draw(
 
 
 def seldom_parts(artist: Artist) -> dict[str, Any]:
-    """The options that show every optional part of the style at least half of the time."""
+    """DiceBear options that raise the probability of rare parts to ``SELDOM``."""
     parts = artist.definition["components"].items()
     return {
         f"{part}Probability": SELDOM

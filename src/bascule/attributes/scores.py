@@ -1,9 +1,8 @@
-"""How the faces of a generator are spread over attributes, next to the faces it learnt from.
+"""How a generator's faces are distributed over attributes, compared with the training images.
 
-Fakes and reals are read by one classifier, although the reals' exact labels are known: what the
-classifier misreads, it misreads on both sides. A floor is what held-out reals score in the place
-of the fakes; for built-in faces the classifier's own ``fresh`` reading is the best choice, for
-there are 5,000 of them.
+One classifier reads fakes and reals, although exact labels of the reals are known. So its errors
+affect both sides. A floor is the score of held-out reals in place of the fakes. For built-in faces,
+the classifier's own ``fresh`` predictions are the best choice, since there are 5,000 of them.
 """
 
 from __future__ import annotations
@@ -24,27 +23,28 @@ from bascule.metrics.categories import (
     total_variation,
 )
 from bascule.metrics.least import Sizes
-from bascule.metrics.measured import Measured
+from bascule.metrics.metric import Measured
 
 LEAST_IMAGES = 50
-LEAST = Sizes(fakes=LEAST_IMAGES, held_out=0, train=LEAST_IMAGES)  # the floor's are fresh renders
+LEAST = Sizes(fakes=LEAST_IMAGES, held_out=0, train=LEAST_IMAGES)  # floors use fresh renders
 IMAGES_PER_COMBINATION = 5
 
 
 @dataclass(frozen=True)
 class AttributeScores:
-    """Every number beside its floor; images out of vocabulary count like any other.
+    """Scores with their floors; images out of vocabulary count like all others.
 
-    total_variation       of each attribute, in [0, 1], 0 where fakes and reals agree.
-    mean_total_variation  over attributes.
-    missing               of each attribute: categories that no fake has, with chance's share.
-    missing_categories    their number, over all attributes.
-    joint_over            the attributes whose combinations are counted.
-    joint_coverage        share of the training reals whose combination some fake has.
-    joint_in_vocabulary   the same, where fakes out of vocabulary cover nothing: a classifier must
-                          call grain something, so it looks like variety.
-    combinations          number of different combinations.
-    out_of_vocabulary     share of pictures that no renderer would draw.
+    total_variation       distance of each attribute's distributions, in [0, 1], 0 if equal
+    mean_total_variation  its mean over attributes
+    missing               for each attribute, the categories that no fake has, with the share that
+                          is expected by chance
+    missing_categories    their number, over all attributes
+    joint_over            the attributes whose combinations are counted
+    joint_coverage        share of the training reals whose combination some fake has
+    joint_in_vocabulary   the same without fakes that are out of vocabulary. The classifier must
+                          give every image some category, so noise would look like variety.
+    combinations          number of different combinations among the fakes
+    out_of_vocabulary     share of images that no renderer would draw
     """
 
     total_variation: dict[str, Measured]
@@ -61,12 +61,13 @@ class AttributeScores:
 def attribute_scores(
     fake: Reading, train: Reading, held_out: Reading, seed: int = 0
 ) -> AttributeScores:
-    """Scores of ``fake`` against ``train``, and of ``held_out`` in its place at the same n.
+    """Scores of ``fake`` against ``train``, and floors from ``held_out`` at the same n.
 
-    n = min(fakes, held-out); larger readings are cut into disjoint sets of n, and means over them
-    are told (:func:`~bascule.metrics.categories.beside_floor`). ``missing`` names what is absent
-    from all fakes together. All three readings are by one classifier; ``seed`` settles which image
-    goes into which set. Raises UserError for fewer than 50 images or readings of other attributes.
+    n = min(fakes, held-out). Larger sets are cut into disjoint sets of n; results are means over
+    these (:func:`~bascule.metrics.categories.beside_floor`); ``seed`` decides which image is in
+    which set. ``missing`` uses all fakes together. All three must be predictions of one
+    classifier.
+    Raises UserError for fewer than 50 images, or for different attributes.
     """
     readings = {"fakes": fake, "training reals": train, "held-out reals": held_out}
     names = tuple(train.labels)
@@ -83,7 +84,7 @@ def attribute_scores(
             )
     fakes, reals, others = _coded([fake, train, held_out], names)
     fakes, others = (
-        np.column_stack([labels, one.out_of_vocabulary])  # in the last column
+        np.column_stack([labels, one.out_of_vocabulary])  # the last column
         for labels, one in ((fakes, fake), (others, held_out))
     )
     n = min(len(fake), len(held_out))
@@ -127,11 +128,11 @@ def attribute_scores(
 
 
 def joint_attributes(train: Reading, n: int) -> tuple[str, ...]:
-    """The attributes whose combinations ``n`` images can be asked to show.
+    """The attributes whose combinations can be counted with ``n`` images.
 
-    Parts only: a generator may well paint every shirt in every colour and yet know few faces. They
-    are taken from the most evenly spread to the least (by the perplexity of their shares among the
-    training reals), each if there are then still five images for each effective combination.
+    Only parts, if there are any: a generator may paint every shirt in every colour and still know
+    few faces. They are taken in order of the perplexity of their distribution in the training
+    reals, largest first. Each is taken if there are still five images per effective combination.
     """
     parts = [name for name in train.labels if name.endswith("Variant")] or list(train.labels)
     spread = {name: _perplexity(train.labels[name]) for name in parts}
@@ -145,14 +146,14 @@ def joint_attributes(train: Reading, n: int) -> tuple[str, ...]:
 
 
 def _perplexity(labels: np.ndarray) -> float:
-    """exp of the entropy: the number of equally frequent categories as hard to guess."""
+    """exp(entropy): the number of equally frequent categories with the same entropy."""
     _, counts = np.unique(labels, return_counts=True)
     shares = counts / counts.sum()
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
 def _coded(readings: Sequence[Reading], names: Sequence[str]) -> list[np.ndarray]:
-    """Labels as numbers, one int array (N, attributes) a reading: far faster to count than text."""
+    """Labels as integers, one array (N, attributes) per reading: much faster than text."""
     ends = np.cumsum([len(reading) for reading in readings])[:-1]
     columns = []
     for name in names:

@@ -126,7 +126,7 @@ def callbacks_of(args: argparse.Namespace) -> tuple[Callback, ...]:
 
 def add_settings(
     verb: Parser,
-    example: str = "epochs=50 model.width=32 'change=InstanceNoise(0.1)'",
+    example: str = "epochs=50 model.width=32 'interventions=InstanceNoise(0.1)'",
 ) -> None:
     """Add ``--set`` to a verb."""
     verb.add_argument(
@@ -313,7 +313,7 @@ def do_fork(args: argparse.Namespace) -> int:
     extra = known_with(recipe)
     added = tuple(_one_change(text, extra) for text in args.change)
     epochs = args.at_epoch + args.epochs if args.epochs else recipe.epochs
-    longer = {"epochs": epochs} | ({"change": recipe.change + added} if added else {})
+    longer = {"epochs": epochs} | ({"interventions": recipe.interventions + added} if added else {})
     recipe = recipe.replace(**longer)
     recipe = codec.changed(recipe, settings(args.set), extra)
     if recipe == parent.playable:

@@ -1,1 +1,1 @@
-"""What every other part stands on; knows no image, no network and no game."""
+"""Basic parts that all other packages use; they know nothing of images or networks."""

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written under another name, synced, then renamed."""
+"""Atomic writes: a file is complete or absent. It is written under another name, then renamed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def write(path: Path, content: str | bytes | Callable[[Path], object], sync: bool = True) -> None:
     """Put ``content`` at ``path``: text (UTF-8), bytes, or a function that writes a file.
 
-    The old file stays as it was until the new one is complete on disk. Without ``sync`` a power
-    cut may still cost it; what is made again in seconds need not wait for the disk. Raises
-    :class:`UserError` when the disk is full, and where a folder stands at ``path``.
+    The old file stays in place until the new one is complete on disk. Without ``sync`` a power cut
+    may lose the new file; use this for files that are quickly made again. Raises
+    :class:`UserError` when the disk is full, and when ``path`` is a folder.
     """
     if path.is_dir():
         raise UserError(f"{path} is a folder: give the name of a file")
@@ -38,21 +38,21 @@ def write(path: Path, content: str | bytes | Callable[[Path], object], sync: boo
         temporary.unlink(missing_ok=True)
         if disk_is_full(error):
             raise UserError(
-                f"no space left to write {path}: the file that was there is kept; "
+                f"no space left to write {path}: the old file, if any, is kept; "
                 "free some space and resume"
             ) from error
         raise
 
 
 def write_png(path: Path, image: Any, sync: bool = True) -> None:
-    """Put a Pillow ``image`` at ``path`` as :func:`write` does."""
+    """Write a Pillow ``image`` to ``path`` as PNG, like :func:`write`."""
     write(path, lambda to: image.save(to, "PNG"), sync)
 
 
 def disk_is_full(error: BaseException | None) -> bool:
-    """Whether ``error``, or what caused it, is the system's word that the disk is full.
+    """Whether ``error``, or an error that caused it, says that the disk is full.
 
-    PyTorch's writer reports a failed write as RuntimeError while the OSError is its context.
+    PyTorch reports a failed write as a RuntimeError, with the OSError as its context.
     """
     while error is not None:
         if isinstance(error, OSError) and error.errno in FULL:
@@ -64,7 +64,7 @@ def disk_is_full(error: BaseException | None) -> bool:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename in ``folder`` durable, where the system can."""
+    """Make a rename in ``folder`` survive a power cut, where the system can."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)

@@ -1,8 +1,8 @@
 """Names of the package's classes in files.
 
-A file names a class by its module and its name, ``"bascule.models.dcgan:DCGAN"``. Older files name
-it by a bare word, and digests of recipes do so still, so that a class which moves or is renamed
-keeps them. A class that old files do not know needs no entry here.
+A file names a class by its module and its name, ``"bascule.models.dcgan:DCGAN"``. Older files use
+a bare word. Digests of recipes still use these words, so a class keeps its digest when it is moved
+or renamed. A class that no old file names needs no entry here.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any
 import bascule
 from bascule.core.errors import UserError
 
-# The word in old files and in digests, and where the class is now: change the right-hand side when
-# a class moves or is renamed, and never the word.
+# The word in old files and in digests, and where the class is now. When a class is moved or
+# renamed, change the right-hand side. Never change the word.
 ALIASES: dict[str, str] = {
     "Recipe": "bascule.gan.recipe:GANRecipe",
     "Faces": "bascule.data.faces:Faces",
@@ -83,21 +83,21 @@ ALIASES: dict[str, str] = {
     "ResetD": "bascule.interventions.resets:ResetD",
     "Together": "bascule.interventions.hooks:Compose",
 }
-PLUGINS = "bascule.plugins"  # the group of entry points; each names a module
+PLUGINS = "bascule.plugins"  # the entry point group; each entry names a module
 
 
 def path_of(cls: type) -> str:
-    """``"bascule.models.dcgan:DCGAN"``: how files name a class that is installed."""
+    """``"bascule.models.dcgan:DCGAN"``: how files name an installed class."""
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
 def is_of_package(cls: type) -> bool:
-    """Whether a class is bascule's own."""
+    """Whether a class belongs to bascule itself."""
     return cls.__module__.partition(".")[0] == bascule.__name__
 
 
 def word_of(cls: type) -> str:
-    """The word that stands for a class of the package in digests."""
+    """The word that digests use for a class of the package."""
     return _words().get(path_of(cls), cls.__name__)
 
 
@@ -107,10 +107,10 @@ def _words() -> dict[str, str]:
 
 
 def find(name: str) -> type | None:
-    """The class of the package, or of a plug-in, with this bare name or module and name.
+    """The class of the package, or of a plug-in, by its bare name or by module and name.
 
-    A module that is gone does not matter: the class is then looked for by its name alone. Only
-    frozen dataclasses are found.
+    Where the module no longer exists, the class is looked up by its name alone. Only frozen
+    dataclasses are found. Raises :class:`UserError` where several classes have the bare name.
     """
     module, colon, word = name.rpartition(":")
     if colon and module.partition(".")[0] == bascule.__name__:
@@ -126,13 +126,13 @@ def _by_word(word: str) -> type | None:
         return _in_module(module, name)
     found = [cls for module in _defining(word) if (cls := _in_module(module, word))]
     if len(found) > 1:
-        raise UserError(f"{word} names several classes: say {' or '.join(map(path_of, found))}")
+        raise UserError(f"{word} names several classes: write {' or '.join(map(path_of, found))}")
     return found[0] if found else None
 
 
 @cache
 def _in_module(module: str, name: str) -> type | None:
-    if module.endswith("__main__"):  # to import it is to run it
+    if module.endswith("__main__"):  # importing it would run it
         return None
     try:
         found = getattr(import_module(module), name, None)
@@ -145,7 +145,7 @@ def _in_module(module: str, name: str) -> type | None:
 
 @cache
 def _defining(word: str) -> tuple[str, ...]:
-    """The modules of the package whose text defines the class ``word``; none is imported."""
+    """The modules of the package whose text defines the class ``word``; imports none of them."""
     if not word.isidentifier():
         return ()
     root = Path(bascule.__file__).parent
@@ -159,7 +159,7 @@ def _defining(word: str) -> tuple[str, ...]:
 
 
 def is_value_class(cls: Any) -> bool:
-    """Whether ``cls`` is a frozen dataclass, the only kind that files name."""
+    """Whether ``cls`` is a frozen dataclass: files name only such classes."""
     return (
         isinstance(cls, type) and dataclasses.is_dataclass(cls) and cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
     )
@@ -170,9 +170,9 @@ def is_value_class(cls: Any) -> bool:
 
 @cache
 def plugins() -> tuple[ModuleType, ...]:
-    """The modules that installed packages name as entry points of the group ``bascule.plugins``.
+    """The modules that installed packages list as entry points of the group ``bascule.plugins``.
 
-    Raises :class:`UserError` for one that does not load.
+    Raises :class:`UserError` if one cannot be imported.
     """
     found = []
     for entry in entry_points(group=PLUGINS):
@@ -187,13 +187,13 @@ def plugins() -> tuple[ModuleType, ...]:
 
 
 def plugin_presets() -> dict[str, Any]:
-    """The recipes of all plug-ins by name, from the ``PRESETS`` of each module."""
+    """The recipes of all plug-ins by name: ``PRESETS`` of each module."""
     return {name: r for module in plugins() for name, r in getattr(module, "PRESETS", {}).items()}
 
 
 @cache
 def plugin_classes() -> dict[str, type]:
-    """The classes that plug-ins make known, by their bare names."""
+    """The frozen dataclasses that plug-ins define, by their bare names."""
     return {
         name: value
         for module in plugins()

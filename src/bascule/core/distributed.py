@@ -1,10 +1,10 @@
-"""Several processes play one game, as ``torchrun`` starts them: each computes a share of a batch.
+"""One training run on several processes of ``torchrun``; each computes a part of every batch.
 
-A network sees only the share of its process. Everything around it, draws, rules and losses, every
-process computes alike on the whole batch, and gradients of weights are summed over the shares. So
-the game is that of one process, whatever its rules, up to rounding; batch normalisation too, which
-takes the statistics of the whole batch. That is why this is not PyTorch's DistributedDataParallel:
-its processes know their own share alone, and it takes no double backward.
+A network sees only the part of its process. All other work (draws, interventions, losses) is done
+by every process on the whole batch, and the gradients of the weights are summed over the
+processes. Batch normalisation uses the statistics of the whole batch. So the run computes the same
+as on one process, up to rounding, for every intervention. PyTorch's DistributedDataParallel cannot
+do this: its processes know only their own part, and it does not support double backward.
 """
 
 from __future__ import annotations
@@ -23,35 +23,42 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from bascule.core.errors import UserError
 from bascule.core.processes import processes
 
-WAIT = timedelta(hours=1)  # for the first process, while it makes images or writes a checkpoint
+WAIT = timedelta(hours=1)  # the main process may make images or write a checkpoint meanwhile
 
 
 class ProcessGroup:
-    """The processes that play together; use :func:`process_group` to make one."""
+    """The processes of one run; :func:`process_group` makes one."""
 
     def __init__(self) -> None:
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
-        self.plays = False  # whether what a layer computes now is a share of a batch
+        self.plays = False  # whether layers now compute on a part of a batch
 
     @property
     def is_main(self) -> bool:
-        """Whether this is the process that writes and tells."""
+        """Whether this is the process that writes files and prints."""
         return self.rank == 0
 
     def run(self, player: nn.Module, *whole: Tensor) -> Tensor:
-        """``player(*whole)`` in fp32 for whole batches (B, ...) that every process holds alike."""
+        """``player(*whole)`` in fp32; ``whole``: batches (B, ...) that are equal on all processes.
+
+        Raises :class:`UserError` if B is not a multiple of the number of processes.
+        """
         if len(whole[0]) % self.size:
             told = f"a batch of {len(whole[0])} on {self.size} processes"
-            raise UserError(f"{told}: expected a multiple")
+            raise UserError(
+                f"{told}: the batch size must be a multiple of {self.size}; change batch, or "
+                "the number of processes"
+            )
         self.plays = True
         try:
             shares = [_Share.apply(x, self) for x in whole]
-            return _Gather.apply(player(*shares).float(), self)
+            gathered: Tensor = _Gather.apply(player(*shares).float(), self)
+            return gathered
         finally:
             self.plays = False
 
     def sum_gradients(self, player: nn.Module) -> None:
-        """Every process's part of the gradient of ``player`` becomes the whole of it."""
+        """Sum the gradients of ``player`` over all processes, in place."""
         grads = [p.grad for p in player.parameters() if p.grad is not None]
         if not grads:
             return
@@ -61,13 +68,13 @@ class ProcessGroup:
             grad.copy_(whole.view(grad.shape))
 
     def any(self, asked: bool) -> bool:
-        """Whether any process asks."""
+        """Whether ``asked`` is true on any process."""
         answer = torch.tensor(float(asked), device=_device())
         dist.all_reduce(answer, dist.ReduceOp.MAX)
         return bool(answer)
 
     def broadcast(self, value: Any = None) -> Any:
-        """What the first process says, on every process."""
+        """The ``value`` of the main process, on every process."""
         box = [value]
         dist.broadcast_object_list(box, device=_device())
         return box[0]
@@ -79,7 +86,7 @@ def _device() -> torch.device:
 
 @contextmanager
 def process_group(kind: str) -> Iterator[ProcessGroup | None]:
-    """The team of this process, None where it is alone. ``kind``: of device, cpu or cuda."""
+    """The group of this process; None for a single process. ``kind``: "cpu" or "cuda"."""
     if processes() == 1:
         yield None
         return
@@ -88,13 +95,13 @@ def process_group(kind: str) -> Iterator[ProcessGroup | None]:
     dist.init_process_group("nccl" if kind == "cuda" else "gloo", timeout=WAIT)
     try:
         yield ProcessGroup()
-        dist.barrier()  # nobody leaves while another still has something to do
+        dist.barrier()  # no process leaves before all have finished
     finally:
         dist.destroy_process_group()
 
 
 def convert_sync_batchnorm(player: nn.Module, group: ProcessGroup) -> None:
-    """BatchNorm layers of ``player`` take statistics of the whole batch from now on."""
+    """Let the BatchNorm layers of ``player`` use statistics of the whole batch from now on."""
     for layer in player.modules():
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             layer.__class__ = _SyncBatchNorm  # type: ignore[assignment]
@@ -102,7 +109,7 @@ def convert_sync_batchnorm(player: nn.Module, group: ProcessGroup) -> None:
 
 
 class _SyncBatchNorm(_BatchNorm):
-    """BatchNorm of the shares of all processes together, as one process computes it."""
+    """BatchNorm over the parts of all processes, equal to one process with the whole batch."""
 
     group: ProcessGroup
 
@@ -115,7 +122,7 @@ class _SyncBatchNorm(_BatchNorm):
         over = [d for d in range(x.ndim) if d != 1]
         shape = [1, -1, *[1] * (x.ndim - 2)]
         h = x.float()
-        var, mean = torch.var_mean(h, over, correction=0)  # of this share; all are of one size
+        var, mean = torch.var_mean(h, over, correction=0)  # of this part; all have equal size
         own = torch.stack([mean, var])
         places = torch.zeros(self.group.size, *own.shape, device=x.device)
         places[self.group.rank] = own
@@ -137,7 +144,7 @@ class _SyncBatchNorm(_BatchNorm):
 
 
 class _Share(torch.autograd.Function):
-    """(B, ...) -> (B / processes, ...): the images of this process. Back: those of all."""
+    """(B, ...) -> (B / processes, ...): the part of this process. Backward: gather all parts."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, group: ProcessGroup) -> Tensor:
@@ -150,7 +157,7 @@ class _Share(torch.autograd.Function):
 
 
 class _Gather(torch.autograd.Function):
-    """(B / processes, ...) -> (B, ...): the results of all. Back: those of this process."""
+    """(B / processes, ...) -> (B, ...): gather all parts. Backward: the part of this process."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, group: ProcessGroup) -> Tensor:
@@ -165,7 +172,7 @@ class _Gather(torch.autograd.Function):
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over all processes, and back too."""
+    """The sum over all processes, forward and backward."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -175,4 +182,5 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        return _Sum.apply(grad)
+        total: Tensor = _Sum.apply(grad)
+        return total

@@ -1,8 +1,8 @@
-"""Frozen dataclasses whose fields are what their annotations say.
+"""Frozen dataclasses whose fields are checked against their annotations.
 
-A recipe is written by hand, read from a file, or said on the command line; whichever it was, a
-wrong kind of value is refused with one line, and equal values have equal form (1 becomes 1.0
-where a float is declared), so that equal recipes have equal digests.
+A recipe is written by hand, read from a file, or given on the command line. In each case, a value
+of a wrong type is refused with one line. Equal values get an equal form (1 becomes 1.0 where a
+float is declared), so that equal recipes have equal digests.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from bascule.core.errors import UserError
 
 
-class Open(ABC):  # noqa: B024 (a kind without needs is told by inheritance alone)
-    """A kind of value that users may bring: its subclasses are the fields' types.
+class Open(ABC):  # noqa: B024 (a kind without needs is recognised by inheritance alone)
+    """Base of the field types that user code may extend: a field takes any subclass.
 
-    ``needs``: what a value must have. Where a kind names any, a class of the user's that has them
-    all is of that kind without inheriting from it.
+    needs  the names that a class must define. If it is not empty, a user's class that defines all
+           of them counts as a subclass without inheriting.
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
-    def __subclasshook__(cls, other: type) -> bool:
+    def __subclasshook__(cls, other: type) -> Any:  # a bool or NotImplemented
         if "needs" not in vars(cls) or not cls.needs or _is_ours(other):
             return NotImplemented
         known = {name for base in other.__mro__[:-1] for name in _names_in(base)}
@@ -45,19 +45,35 @@ def _names_in(cls: type) -> set[str]:
 
 
 class Placeholder:
-    """Stands for a value whose class is not loaded; every field takes it."""
+    """Stands for a value whose class is not loaded; every field accepts it."""
 
 
-def added_field(default: Any) -> Any:
-    """A field that recipes did not have from the first: at ``default`` it is no part of a digest.
+def renamed_field(default: Any, key: str) -> Any:
+    """A field that older files call ``key``: so do digests, and files with that name are read."""
+    return dataclasses.field(default=default, metadata={"key": key})
 
-    So runs from before it keep their names. Such a default never changes.
+
+def key_of(field: dataclasses.Field[Any]) -> str:
+    """What digests call a field."""
+    return str(field.metadata.get("key", field.name))
+
+
+def renamed(cls: type) -> dict[str, str]:
+    """The older names of fields of ``cls``, and the new ones."""
+    return {key_of(f): f.name for f in dataclasses.fields(cls) if key_of(f) != f.name}
+
+
+def added_field(default: Any, key: str | None = None) -> Any:
+    """A field that was added to recipes later: at ``default`` it is left out of the digest.
+
+    So older runs keep their names. Never change such a default. ``key``: see :func:`renamed_field`.
     """
-    return dataclasses.field(default=default, metadata={"added": True})
+    metadata = {"added": True} | ({"key": key} if key else {})
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def hints(cls: type) -> dict[str, Any]:
-    """The annotated types of the fields that ``cls`` takes."""
+    """The annotated types of the fields in the constructor of ``cls``, by name."""
     return _hints(cls)
 
 
@@ -68,19 +84,20 @@ def _hints(cls: type) -> dict[str, Any]:
 
 
 def check_fields(value: Any) -> None:
-    """Check every field of a frozen dataclass; call it first in ``__post_init__``."""
+    """Check and convert every field of a frozen dataclass; call it first in ``__post_init__``."""
     cls = type(value)
     for name in hints(cls):
         object.__setattr__(value, name, checked(cls, name, getattr(value, name)))
 
 
 def checked(cls: type, name: str, value: Any) -> Any:
-    """``value`` as the field ``name`` of ``cls`` declares it; else raises :class:`UserError`.
+    """``value`` in the form that the field ``name`` of ``cls`` declares.
 
-    Several values, or a single one, are a tuple where one is declared. Numbers must be finite.
+    Where a tuple is declared, a single value or another iterable becomes a tuple. Raises
+    :class:`UserError` for a wrong type, NaN or infinity, and integers of more than 64 bits.
     """
     kind = _kind(cls, name)
-    if kind.is_tuple and value is not None and not isinstance(value, tuple):  # it may be None too
+    if kind.is_tuple and value is not None and not isinstance(value, tuple):  # None may be allowed
         several = isinstance(value, Iterable) and not isinstance(value, str)
         value = tuple(value) if several else (value,)
     if any(isinstance(part, Placeholder) for part in (value if kind.is_tuple else (value,)) or ()):
@@ -111,7 +128,7 @@ def _check_frozen(value: Any) -> None:
     kind = type(value)
     if not (dataclasses.is_dataclass(kind) and kind.__dataclass_params__.frozen):  # type: ignore[attr-defined]
         raise UserError(
-            f"{kind.__name__} is no frozen dataclass, so no file can keep it: put "
+            f"{kind.__name__} is not a frozen dataclass, so it cannot be saved in a file: put "
             "@dataclass(frozen=True) above the class"
         )
 
@@ -124,7 +141,7 @@ def _said(name: str, value: Any) -> str:
 class _Kind(NamedTuple):
     hint: Any
     is_tuple: bool
-    adapter: TypeAdapter | None  # None: the value is an instance of a dataclass
+    adapter: TypeAdapter[Any] | None  # None: the value is an instance of a dataclass
 
 
 @cache
@@ -136,7 +153,7 @@ def _kind(cls: type, name: str) -> _Kind:
 
 
 @cache
-def _adapter(hint: Any, told: str) -> TypeAdapter:
-    """``told``: the hint in words, since unions of another order are equal and yet differ."""
+def _adapter(hint: Any, told: str) -> TypeAdapter[Any]:
+    """``told``: the text of the hint. Unions in another order are equal but give other errors."""
     config = ConfigDict(arbitrary_types_allowed=True, strict=True, allow_inf_nan=False)
     return TypeAdapter(hint, config=config)

@@ -1,4 +1,4 @@
-"""What every training step needs of PyTorch's optimisers and of mixed precision."""
+"""Helpers for PyTorch's optimisers and mixed precision."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from torch import Tensor
 
 
 def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    """One step of ``optimizer`` down the slope of ``loss``."""
+    """One optimiser step on ``loss``: zero the gradients, backward, step."""
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """The context in which nets compute: ``"bf16"`` is automatic mixed precision."""
+    """Automatic mixed precision for ``precision="bf16"``; no effect otherwise."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
-    """Take the moments that were saved; rates and betas stay those of the recipe."""
+    """Load the saved moments; learning rates and betas stay those of the recipe."""
     rates = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
     optimizer.load_state_dict(saved)
     for group, rate in zip(optimizer.param_groups, rates, strict=True):

@@ -1,6 +1,6 @@
-"""Files that others wrote: only regular ones are read, and no more of them than suits their kind.
+"""Safe reading of files from other people: regular files only, up to a size limit.
 
-A device, a pipe or a socket under the name of a file would give data for ever, or never.
+A device, a pipe or a socket with the name of a file could block for ever or never end.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from pathlib import Path
 from typing import Any
 
 MOST_JSON_BYTES = 16 * 2**20
-DEEPEST = 100  # lists and objects within each other: a recipe has five
+DEEPEST = 100  # levels of nested lists and objects; a recipe has five
 
 
 def read_bytes(path: Path, most: int) -> bytes:
     """The content of a regular file of at most ``most`` bytes.
 
-    Raises OSError where the system cannot read it, and ValueError, with the reason as its message,
-    for what is no regular file or holds more.
+    Raises OSError if the system cannot read it. Raises ValueError, with the reason as its message,
+    if it is not a regular file or is larger.
     """
     with open_regular(path, most) as file:
-        found = file.read(most + 1)
-    if len(found) > most:  # it grew, or its size was not told
+        found: bytes = file.read(most + 1)
+    if len(found) > most:  # it grew, or the system did not report its size
         raise ValueError(f"more than {most:,} bytes")
     return found
 
 
 def open_regular(path: Path, most: int) -> Any:
-    """A regular file of at most ``most`` bytes, open for reading bytes. Raises as read_bytes."""
+    """Open a regular file of at most ``most`` bytes in binary mode. Raises as read_bytes."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
         folder = stat.S_ISDIR(status.st_mode)
@@ -39,7 +39,7 @@ def open_regular(path: Path, most: int) -> Any:
 
 
 def read_json(path: Path, most: int = MOST_JSON_BYTES) -> dict[str, Any]:
-    """The object in a JSON file. Raises as :func:`read_bytes`, and ValueError for anything else."""
+    """The object in a JSON file. Raises as :func:`read_bytes`, and ValueError for other JSON."""
     found = parsed(read_bytes(path, most))
     if not isinstance(found, dict):
         raise ValueError(f"it holds {_kind(found)}; expected an object {{...}}")
@@ -47,7 +47,7 @@ def read_json(path: Path, most: int = MOST_JSON_BYTES) -> dict[str, Any]:
 
 
 def parsed(text: bytes | str) -> Any:
-    """The value of a JSON text. Raises ValueError for anything else and for deep nesting."""
+    """The value of a JSON text. Raises ValueError for text that is not JSON or nested too deep."""
     try:
         found = json.loads(text)
     except RecursionError:

@@ -1,8 +1,8 @@
-"""Whose code a run folder holds: it is executed only if this user made it here, or allows it.
+"""Which code of a run folder may be executed: code that this user made here, or has allowed.
 
-A folder of code that this user's bascule wrote, or that was allowed by ``--trust``, holds a mark:
-a hash of its files, keyed by a secret that only this user can read. Another user's mark, a mark
-from another machine, or one beside files that were changed, is worth nothing. Packs carry no marks.
+bascule puts a mark into every folder of code that it writes or that ``--trust`` allows. The mark
+is a hash of the files, keyed by a secret that only this user can read. So a mark of another user,
+of another machine, or of files that were changed later is not valid. Packs carry no marks.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from bascule.core.errors import UserError
 from bascule.core.reading import read_bytes
 
 MARK = ".trusted"
-MOST_BYTES = 2**20  # of a file
+MOST_BYTES = 2**20  # of one file
 KEY_BYTES = 32
 _allowed: list[bool] = []
 
 
 def allow() -> None:
-    """Trust the code of every run that this process needs, as ``--trust`` says."""
+    """Trust the code of every run in this process; this is what ``--trust`` does."""
     _allowed.append(True)
 
 
 def mark(root: Path, files: list[Path]) -> None:
-    """Say that this user made the ``files`` of the folder ``root``, or allows them."""
+    """Mark the ``files`` of the folder ``root`` as made or allowed by this user."""
     atomic.write(root / MARK, _hash(root, files))
 
 
 def is_trusted(root: Path, files: list[Path]) -> bool:
-    """Whether this user marked ``files`` as they are."""
+    """Whether this user marked ``files`` with their present content."""
     try:
         told = read_bytes(root / MARK, 1024)
     except (OSError, ValueError):
@@ -45,9 +45,12 @@ def is_trusted(root: Path, files: list[Path]) -> bool:
 
 
 def check(root: Path, files: list[Path], whose: str, classes: list[str]) -> None:
-    """Refuse to execute code that is not trusted. ``whose`` it is, in words.
+    """Raise :class:`UserError` unless the code in ``files`` is trusted.
 
-    Where everything is allowed, it is marked as trusted.
+    whose    the owner of the code in words, for the error line
+    classes  the classes that would be executed, for the error line
+
+    After :func:`allow`, the files are marked as trusted instead.
     """
     if is_trusted(root, files):
         return
@@ -55,18 +58,18 @@ def check(root: Path, files: list[Path], whose: str, classes: list[str]) -> None
         names = ", ".join(path.relative_to(root).as_posix() for path in files)
         raise UserError(
             f"{whose} brings Python code that was not made here: {names} would run for "
-            f"{', '.join(dict.fromkeys(classes))}; read it, and allow it with --trust"
+            f"{', '.join(dict.fromkeys(classes))}; read it, then allow it with --trust"
         )
-    with suppress(OSError):  # a folder that is not ours to write to: it is asked for again
+    with suppress(OSError):  # a folder that this user cannot write to: checked again next time
         mark(root, files)
 
 
 def check_now(whose: str, root: Path, classes: list[str]) -> None:
-    """Refuse to execute code that can have no mark, unless ``--trust`` was said this time."""
+    """Raise :class:`UserError` unless ``--trust`` was given now; such code can have no mark."""
     if not _allowed:
         raise UserError(
             f"{whose} brings Python code: {', '.join(dict.fromkeys(classes))} in {root} would run; "
-            "read it, and allow it with --trust"
+            "read it, then allow it with --trust"
         )
 
 
@@ -90,13 +93,13 @@ def _secret() -> bytes:
         return found
     except (OSError, ValueError) as error:
         raise UserError(
-            f"cannot keep the key of trusted code in {path}: {error}; or point BASCULE_STATE to "
+            f"cannot keep the key of trusted code in {path}: {error}; or set BASCULE_STATE to "
             "a folder of yours"
         ) from None
 
 
 def _write_secret(path: Path) -> None:
-    """Whole or not at all; where another process was faster, its key stays."""
+    """Write it completely or not at all; where another process was faster, keep its key."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -108,7 +111,7 @@ def _write_secret(path: Path) -> None:
 
 
 def state_folder() -> Path:
-    """Where this user's settings are kept: ``$BASCULE_STATE``, or the platform's own place."""
+    """The folder of this user's settings: ``$BASCULE_STATE``, or the default of the platform."""
     if given := os.environ.get("BASCULE_STATE"):
         return Path(given).expanduser()
     if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):

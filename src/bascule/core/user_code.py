@@ -1,14 +1,14 @@
-"""Code of the user's own files: how it is imported, named, told apart, and kept with a run.
+"""User code: Python files of the user, how they are imported, named, compared and kept with a run.
 
-A folder with such files is a :class:`Code`. Its modules are imported under names that no other
-folder shares, so ``helper.py`` of one experiment is never taken for that of another. Within the
-folder, ``import helper`` finds the file beside it before an installed package of that name, but
-after the standard library and bascule. Nothing is written beside the files.
+A folder with such files is a :class:`Code`. Its modules are imported under names that are unique
+to the folder, so ``helper.py`` of one experiment is never confused with that of another. Inside
+the folder, ``import helper`` finds the file beside it before an installed package of that name,
+but after the standard library and bascule. Importing writes no files into the folder.
 
-A class of the user's is named by its file, relative to the folder, and its name:
-``"my_nets.py:G"``. What it computes is decided by its file and by all files of the user's that
-this one imports, and so on (:func:`sources`). A file is the user's unless it belongs to Python, to
-bascule or to an installed package. Data that such a file reads is not followed.
+A user's class is named by its file, relative to the folder, and its name: ``"my_nets.py:G"``. Its
+file decides what it computes, with all user files that this file imports, directly or indirectly
+(:func:`sources`). A file is a user file unless it belongs to Python, to bascule or to an installed
+package. Data files that the code reads are not tracked.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ from bascule.core.context import address
 from bascule.core.errors import UserError
 from bascule.core.reading import read_bytes
 
-MOST_BYTES = 2**20  # of a file that someone wrote by hand
+MOST_BYTES = 2**20  # of one file written by hand
 PREFIX = "_bascule_code_"
-_codes: dict[str, Code] = {}  # by the name of the package that stands for the folder
-_by_root: dict[Path, Code] = {}  # as it is imported now
+_codes: dict[str, Code] = {}  # by the name of the package under which the folder is imported
+_by_root: dict[Path, Code] = {}  # the current import of each folder
 
 
 # importing
@@ -51,17 +51,17 @@ _by_root: dict[Path, Code] = {}  # as it is imported now
 
 @dataclass(eq=False)
 class Code:
-    """A folder of the user's Python files, as it was when they were first imported."""
+    """A folder of user code, with the content its files had when they were first imported."""
 
     root: Path
     package: str
-    texts: dict[Path, bytes] = field(default_factory=dict)  # of what was executed
+    texts: dict[Path, bytes] = field(default_factory=dict)  # of the files that were executed
     _own: dict[str, bool] = field(default_factory=dict)
 
     def module(self, file: str) -> ModuleType:
-        """The module of a file, relative to the folder, executed at its first call.
+        """The module of ``file`` (relative to the folder); the first call executes it.
 
-        Raises :class:`UserError` where it does not load.
+        Raises :class:`UserError` if it cannot be imported.
         """
         path = self.root / file
         parts = Path(file).with_suffix("").parts
@@ -89,7 +89,7 @@ class Code:
             raise UserError(f"{path} does not load: {type(error).__name__}: {told}") from error
 
     def find(self, name: str) -> Any:
-        """What ``"my_nets.py:G"`` names in this folder. Raises :class:`UserError`."""
+        """The object that ``"my_nets.py:G"`` names in this folder. Raises :class:`UserError`."""
         file, _, word = name.rpartition(":")
         found: Any = self.module(file)
         for part in word.split("."):
@@ -99,18 +99,18 @@ class Code:
         return found
 
     def read(self, path: Path) -> bytes:
-        """The text of a file, as it was executed, if it was."""
+        """The content of a file; if it was executed, the content at that time."""
         return self.texts[path] if path in self.texts else read_bytes(path, MOST_BYTES)
 
     def is_current(self) -> bool:
-        """Whether the files that were executed are still the same."""
+        """Whether the executed files are unchanged on disk."""
         try:
             return all(read_bytes(path, MOST_BYTES) == text for path, text in self.texts.items())
         except (OSError, ValueError):
             return False
 
     def has(self, top: str) -> bool:
-        """Whether ``import top`` within the folder means a file of it."""
+        """Whether ``import top`` inside the folder means one of its own files."""
         if top not in self._own:
             self._own[top] = _is_own(self.root, top)
         return self._own[top]
@@ -123,7 +123,7 @@ class Code:
         fromlist: Sequence[str] = (),
         level: int = 0,
     ) -> ModuleType:
-        """``__import__`` of the modules in this folder."""
+        """The ``__import__`` function for modules in this folder."""
         top = name.partition(".")[0]
         if level or not self.has(top):
             return builtins.__import__(name, globals, locals, fromlist, level)
@@ -135,7 +135,7 @@ class Code:
 
 
 class _Loader(SourceFileLoader):
-    """Compiles a file at every import, so that no cache of bytecode is trusted or left behind."""
+    """Compiles a file at every import; reads and writes no bytecode cache."""
 
     def __init__(self, code: Code, name: str, path: Path) -> None:
         super().__init__(name, str(path))
@@ -152,7 +152,7 @@ class _Loader(SourceFileLoader):
 
 
 class _Finder(MetaPathFinder):
-    """Finds modules of the packages that stand for folders of the user's."""
+    """Finds the modules inside the folders of user code."""
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
         top, _, rest = fullname.partition(".")
@@ -193,7 +193,7 @@ def _is_own(root: Path, top: str) -> bool:
 
 
 def code_at(root: Path) -> Code:
-    """The code in a folder; imported anew where a file has changed since the last time."""
+    """The code in a folder; imported again if a file has changed since the last import."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
     root = root.resolve()
@@ -205,12 +205,15 @@ def code_at(root: Path) -> Code:
 
 
 def load_file(path: Path) -> ModuleType:
-    """The module of a Python file of the user's, executed if it was not, or has changed."""
+    """The module of a user's Python file; executed if it is new or has changed."""
     return code_at(path.parent).module(path.name)
 
 
 def load_named(text: str) -> Any:
-    """What ``"folder/my_nets.py:G"`` names: the user points to a file, which is executed."""
+    """The object that ``"folder/my_nets.py:G"`` names; executes the file.
+
+    Raises :class:`UserError` if there is no such file or name, or if the file cannot be imported.
+    """
     file, _, name = text.rpartition(":")
     path = Path(file).expanduser()
     if not path.is_file():
@@ -218,19 +221,19 @@ def load_named(text: str) -> Any:
     return code_at(path.parent).find(f"{path.name}:{name}")
 
 
-def brought_classes(path: Path) -> tuple[type, ...]:
-    """The classes of values that the file at ``path`` knows; none when there is no such file."""
+def classes_in_file(path: Path) -> tuple[type, ...]:
+    """The user's dataclasses that the file at ``path`` defines or imports; none without a file."""
     return classes_of(load_file(path)) if path.exists() else ()
 
 
 def classes_of(module: ModuleType) -> tuple[type, ...]:
-    """The frozen dataclasses of the user's that a module defines or imports."""
+    """The user's frozen dataclasses that a module defines or imports."""
     known = (value for value in vars(module).values() if is_value_class(value))
     return tuple(dict.fromkeys(cls for cls in known if is_users(cls)))
 
 
 def known_with(value: Any) -> tuple[type, ...]:
-    """The classes that the files know in which the user's classes of a value are defined."""
+    """All user classes that are known in the files which define the user classes of ``value``."""
     modules = dict.fromkeys(sys.modules[_place(thing)[0]] for thing in code_in(value))
     return tuple(dict.fromkeys(cls for module in modules for cls in classes_of(module)))
 
@@ -239,12 +242,12 @@ def known_with(value: Any) -> tuple[type, ...]:
 
 
 def is_users(thing: Any) -> bool:
-    """Whether a class, a function or a value comes neither with bascule nor from a plug-in."""
+    """Whether a class, function or value is user code: not from bascule and not from a plug-in."""
     return not is_of_package(thing) and not is_of_plugin(thing)
 
 
 def _place(thing: Any) -> tuple[str, str]:
-    """The module and the name of a class, a function, or a value that a module has a name for."""
+    """The module and name of a class or function, or of a value that a module has a name for."""
     if hasattr(thing, "__qualname__"):
         return thing.__module__, thing.__qualname__
     for module, found in list(sys.modules.items()):
@@ -253,12 +256,12 @@ def _place(thing: Any) -> tuple[str, str]:
                 if value is thing:
                     return module, name
     raise UserError(
-        f"{str(thing)[:80]} has no name in a file of yours: give it one at the top of the file"
+        f"{str(thing)[:80]} has no name in a file of yours: assign it to a name at the top level"
     )
 
 
 def name_of(thing: Any) -> str:
-    """How files name a class, or a function: ``"my_nets.py:G"``, or its module and its name."""
+    """How files name a class or function: ``"my_nets.py:G"``, or its module and its name."""
     if not is_users(thing):
         return path_of(thing)
     module, name = _place(thing)
@@ -267,7 +270,7 @@ def name_of(thing: Any) -> str:
 
 
 def said(value: Any) -> str:
-    """A value as :func:`bascule.runs.codec.parse` reads it from here, files named by their path."""
+    """``value`` as text that :func:`bascule.runs.codec.parse` reads, with relative file paths."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(said, value))}]"
     if isinstance(value, str | int | float | None):
@@ -289,7 +292,7 @@ def _said_name(thing: Any) -> str:
 
 @dataclass(frozen=True, order=True)
 class Source:
-    """A file of the user's: ``rel``, relative to the folder ``base``, with slashes."""
+    """A file of user code: the path ``rel``, with slashes, relative to the folder ``base``."""
 
     rel: str
     base: Path
@@ -297,15 +300,17 @@ class Source:
 
     @property
     def path(self) -> Path:
+        """The file's path."""
         return self.base / self.rel
 
     @property
     def module(self) -> tuple[str, ...]:
-        """The names of its module within ``base``."""
+        """The parts of its module name, relative to ``base``."""
         parts = Path(self.rel).with_suffix("").parts
         return parts[:-1] if parts[-1] == "__init__" else parts
 
     def read(self) -> bytes:
+        """The content, as it was executed. Raises :class:`UserError` if it cannot be read."""
         try:
             return self.code.read(self.path) if self.code else read_bytes(self.path, MOST_BYTES)
         except (OSError, ValueError) as error:
@@ -313,7 +318,7 @@ class Source:
 
 
 def _file_of(module: str) -> Source | None:
-    """The file of a module that is loaded; None where there is none, as in a notebook."""
+    """The file of a loaded module; None where there is none, as in a notebook."""
     file = getattr(sys.modules.get(module), "__file__", None)
     if file is None:
         return None
@@ -331,7 +336,7 @@ def _file_of(module: str) -> Source | None:
 
 
 def code_in(value: Any) -> list[Any]:
-    """The classes and functions of the user's or of plug-ins that a value is made of."""
+    """The classes and functions in a value that belong to the user or to plug-ins."""
     found: dict[Any, None] = {}
     _collect(value, found)
     return list(found)
@@ -351,18 +356,18 @@ def _collect(value: Any, found: dict[Any, None]) -> None:
 
 
 def is_named(value: Any) -> bool:
-    """Whether a field's value is written by its name: a class, a function or a dataset."""
+    """Whether a field's value is saved by its name: a class, a function or a dataset."""
     if isinstance(value, type | FunctionType):
         return True
     return hasattr(value, "__getitem__") and not isinstance(value, str | bytes | Mapping)
 
 
 def sources(things: Iterable[Any]) -> dict[str, bytes]:
-    """The files that classes and functions of the user's are made of, by relative path.
+    """The user files behind classes and functions: content by relative path.
 
-    These are their own files and all that those import, wherever in them. Raises
-    :class:`UserError` for a class that is in no file or inside a function, and for two different
-    files of one relative path.
+    These are the files that define them and all user files that these import, directly or
+    indirectly. Raises :class:`UserError` for a class that is in no file or inside a function, and
+    for two different files with the same relative path.
     """
     waiting = [_source_of(thing) for thing in things]
     found: set[Source] = set()
@@ -389,23 +394,23 @@ def _source_of(thing: Any) -> Source:
         raise UserError(f"{name} is defined inside a function: move it to the top of its file")
     source = _file_of(module)
     if source is None:
-        raise UserError(f"{name} is in no file: write it into a .py file")
+        raise UserError(f"{name} is not in a file: write it into a .py file")
     if _is_installed(source.path) and is_users(thing):
         raise UserError(
-            f"{name} comes from the installed package {module.partition('.')[0]}: write a "
-            "function or a class in a file of yours that makes it"
+            f"{name} comes from the installed package {module.partition('.')[0]}: in a file of "
+            "yours, write a function or a class that makes it"
         )
     return source
 
 
 def _imported(source: Source, text: bytes) -> Iterator[Source]:
-    """The files of the user's that a file imports, its packages included."""
+    """The user files that a file imports, with the ``__init__.py`` of their packages."""
     for depth in range(1, len(source.module)):
         yield from _at(source.base, source.module[:depth], source.code)
     for name in _names_imported(source, _tree(source.path, text)):
         parts = tuple(name.split("."))
         if _is_installed(source.path) and parts[0] != source.module[0]:
-            continue  # a plug-in is followed within its package
+            continue  # imports of a plug-in are followed only within its package
         own = _is_own(source.base, parts[0])
         base, code = (source.base, source.code) if own else (_base_of(parts[0]), None)
         if base is not None:
@@ -422,7 +427,7 @@ def _at(base: Path, parts: Sequence[str], code: Code | None) -> Iterator[Source]
 
 
 def _names_imported(source: Source, tree: ast.Module) -> Iterator[str]:
-    """The absolute names of all modules that a file may import, those of functions too."""
+    """The absolute names of all modules that a file may import, also inside functions."""
     package = source.module if source.rel.endswith("__init__.py") else source.module[:-1]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -439,7 +444,7 @@ def _names_imported(source: Source, tree: ast.Module) -> Iterator[str]:
 
 @cache
 def _base_of(top: str) -> Path | None:
-    """The folder from which Python imports ``top``, where that is code of the user's."""
+    """The folder from which Python imports ``top``; None if this is not user code."""
     if top == bascule.__name__ or top in sys.stdlib_module_names or not top:
         return None
     try:
@@ -465,15 +470,15 @@ def _installed() -> tuple[Path, ...]:
     return (*(Path(f).resolve() for f in folders), Path(bascule.__file__).resolve().parent)
 
 
-# telling code apart
+# comparing code
 
 
 def fingerprint(texts: Mapping[str, bytes]) -> str:
-    """What files compute, as 32 hexadecimal digits: the same after an edit that changes nothing.
+    """A hash of what files compute, 32 hexadecimal digits.
 
-    Comments, blank lines, layout and docstrings do not count, nor does the assignment of an
-    ``Experiment``, a ``Tuning`` or a ``recipe``: those are told by the recipe itself. Docstrings
-    do count in a file that reads ``__doc__`` elsewhere.
+    Comments, blank lines, layout and docstrings do not count. Docstrings do count in a file that
+    reads ``__doc__``. The assignment of an ``Experiment``, a ``Tuning`` or a ``recipe`` does not
+    count either: the recipe itself is part of the run's key.
     """
     told = [(rel, _plain(_stripped(_tree(Path(rel), text)))) for rel, text in texts.items()]
     return hashlib.blake2b(repr(sorted(told)).encode(), digest_size=16).hexdigest()
@@ -495,7 +500,7 @@ def _stripped(tree: ast.Module) -> ast.Module:
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 _drop_docstring(node)
     texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
-    words = " ".join(text for text in texts if isinstance(text, str))  # annotations may be texts
+    words = " ".join(text for text in texts if isinstance(text, str))  # annotations may be strings
 
     def is_used(alias: ast.alias) -> bool:
         name = alias.asname or alias.name
@@ -523,7 +528,7 @@ def _drop_docstring(node: Any) -> None:
 
 
 def _is_definition(node: ast.stmt) -> bool:
-    """Whether a statement defines the experiment that a file is about."""
+    """Whether a statement defines the experiment, tuning or recipe of its file."""
     if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
         return False
     called = getattr(node.value, "func", None)
@@ -532,7 +537,7 @@ def _is_definition(node: ast.stmt) -> bool:
 
 
 def _plain(node: Any) -> Any:
-    """A syntax tree as tuples, without positions and empty fields: alike in every Python."""
+    """A syntax tree as tuples without positions and empty fields; equal in every Python version."""
     if isinstance(node, ast.AST):
         parts = ((name, _plain(value)) for name, value in ast.iter_fields(node))
         told = tuple(part for part in parts if part[1] not in (None, ()) and part[0] != "kind")
@@ -543,25 +548,25 @@ def _plain(node: Any) -> Any:
 
 
 def source_of(cls: type) -> str:
-    """The text of one class, by which older runs were told apart."""
+    """The source text of one class; the identity of older runs depends on it."""
     linecache.checkcache()
     return inspect.getsource(cls)
 
 
 def file_of(cls: type) -> Path:
-    """The file that defines a class. Raises :class:`UserError` where there is none."""
+    """The file that defines a class. Raises :class:`UserError` if there is none."""
     path = getattr(sys.modules.get(cls.__module__), "__file__", None)
     if path is None:
         raise UserError(
-            f"{cls.__name__} is not defined in a file: put it into one, such as mine.py"
+            f"{cls.__name__} is not defined in a file: put it into a file, such as mine.py"
         )
     return Path(path).resolve()
 
 
 def code_of(value: Any) -> str:
-    """16 hexadecimal digits for what a value of the user's computes.
+    """A hash of what a user's value computes, 16 hexadecimal digits.
 
-    They stand for the files that its class is made of (:func:`fingerprint`) and for its parameters.
+    It covers the files of its class (:func:`fingerprint`) and its parameters.
     """
     cls = type(value)
     parameters = sorted(vars(value).items()) if hasattr(value, "__dict__") else []

@@ -1,8 +1,8 @@
-"""Augmentations of real images: flips and affine motions, batched, one draw per image.
+"""Augmentation of real images: flips and affine transforms, in batches, with one draw per image.
 
-x: (B, C, H, W) in [-1, 1], on any device; the result has the same shape, range and device. Each
-is equal in law to torchvision's transform of one image after another, at a batch's speed. All
-draws come from the generator given and from nothing else.
+x: (B, C, H, W) in [-1, 1], on any device; the result has the same shape, range and device. The
+distribution is that of torchvision's transforms of single images, but a batch is faster. All draws
+come from the given generator.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from bascule.core.fields import Open, check_fields
 
 
 class Augmentation(Open):
-    """What is done at random to every image of a batch, as a frozen dataclass."""
+    """Base of augmentations: a random transform of every image in a batch, a frozen dataclass."""
 
     needs: ClassVar[tuple[str, ...]] = ("__call__",)
 
     def __call__(self, x: Tensor, rng: torch.Generator) -> Tensor:
-        """x (B, C, H, W) in [-1, 1] -> another batch of that shape and range."""
+        """x (B, C, H, W) in [-1, 1] -> a batch of the same shape and range."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class Flip(Augmentation):
-    """Mirrors each image left to right with probability ``p``, as RandomHorizontalFlip."""
+    """Mirrors each image left to right with probability ``p``, like RandomHorizontalFlip."""
 
     p: float = 0.5
 
@@ -47,10 +47,12 @@ class Flip(Augmentation):
 
 @dataclass(frozen=True)
 class Motions:
-    """One affine motion per image, each field (B,): shear, then scale, rotate, translate.
+    """One affine transform per image, each field (B,): shear, then scale, rotate, translate.
 
-    ``angle`` and ``shear`` are in degrees, about the image's centre, ``angle`` clockwise; ``dx``
-    and ``dy`` in pixels, right and down.
+    angle   degrees about the centre, clockwise
+    dx, dy  pixels to the right, and down
+    scale   factor
+    shear   degrees, along x
     """
 
     angle: Tensor
@@ -62,13 +64,16 @@ class Motions:
 
 @dataclass(frozen=True)
 class Affine(Augmentation):
-    """Turns, moves, zooms and slants each image, as torchvision's RandomAffine, bilinearly.
+    """Random rotation, translation, scaling and shear, like torchvision's RandomAffine, bilinear.
 
-    Uniform laws: the angle on [-degrees, degrees]; each shift on [-translate, translate] times
-    the side, rounded to whole pixels; the zoom on ``scale``; the slant along x on
-    [-shear, shear] degrees. ``fill`` says what comes in from outside the image: its "reflection",
-    its "border" pixel drawn out, or "black" (-1, not the mid-grey 0). RandomAffine knows "black"
-    only; the other two spare D an edge that G never makes.
+    All distributions are uniform.
+
+    degrees    the largest angle, 0 to 180; the angle is in [-degrees, degrees]
+    translate  the largest shift as a share of the side, 0 to 1, either way; rounded to whole pixels
+    scale      (low, high) of the factor
+    shear      the largest shear along x in degrees, in [0, 90), either way
+    fill       the pixels outside the image: its "reflection", its repeated "border", or "black"
+               (-1). RandomAffine has "black" only; the others avoid an edge that D could detect.
     """
 
     degrees: float = 0.0
@@ -99,7 +104,7 @@ class Affine(Augmentation):
         return warp(x, self.draw(len(x), x.shape[-2], x.shape[-1], rng), self.fill)
 
     def draw(self, n: int, height: int, width: int, rng: torch.Generator) -> Motions:
-        """The motions of ``n`` images of ``height`` x ``width`` pixels, where ``rng`` lives."""
+        """Random transforms for ``n`` images of ``height`` x ``width``, where ``rng`` is."""
         u = _uniform((5, n), rng)
         either_way = 2 * u - 1
         low, high = self.scale
@@ -113,18 +118,17 @@ class Affine(Augmentation):
 
 
 def warp(x: Tensor, motions: Motions, fill: str = "reflection") -> Tensor:
-    """Each image of x: (B, C, H, W) in [-1, 1] moved by its own motion, bilinearly; see Affine."""
+    """Transform each image of x (B, C, H, W) in [-1, 1] by its own motion, bilinear; see Affine."""
     _check_fill(fill)
     height, width = x.shape[-2:]
     angle, shear = torch.deg2rad(motions.angle), torch.deg2rad(motions.shear)
     cos, sin, slant = angle.cos(), angle.sin(), shear.tan()
-    # The sampling grid asks where each output pixel comes from, so every move is undone:
-    # p -> shear^-1 rotate^-1 (p - shift) / scale, in pixels from the centre.
+    # The sampling grid says where each output pixel comes from, so it needs the inverse transform:
     xx, xy = (cos - slant * sin) / motions.scale, (sin + slant * cos) / motions.scale
     yx, yy = -sin / motions.scale, cos / motions.scale
     x0 = -xx * motions.dx - xy * motions.dy
     y0 = -yx * motions.dx - yy * motions.dy
-    # affine_grid counts in half sides.
+    # affine_grid measures in half sides.
     theta = torch.stack(
         (
             torch.stack((xx, xy * height / width, x0 * 2 / width), dim=1),
@@ -134,7 +138,7 @@ def warp(x: Tensor, motions: Motions, fill: str = "reflection") -> Tensor:
     )
     theta = theta.to(device=x.device, dtype=x.dtype)
     grid = F.affine_grid(theta, list(x.shape), align_corners=False)
-    if fill == "black":  # grid_sample pads with 0, which is black one unit up
+    if fill == "black":  # grid_sample pads with 0, which is black after adding 1
         return F.grid_sample(x + 1, grid, padding_mode="zeros", align_corners=False) - 1
     return F.grid_sample(x, grid, padding_mode=fill, align_corners=False)
 

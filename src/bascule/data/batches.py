@@ -1,7 +1,7 @@
-"""Batches: which images make which step, and the exact road between bytes and [-1, 1].
+"""Batches: which images belong to which step, and the conversion between uint8 and [-1, 1].
 
-The order of an epoch is a pure function of (seed, epoch), so a resumed run, a treated arm and a
-user's own DataLoader all see the very same batches.
+The order of an epoch depends only on (seed, epoch). So a resumed run, a treated run and a user's
+own DataLoader get the same batches.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from bascule.core.errors import UserError
 
 
 def epoch_order(n: int, batch: int, seed: int, epoch: int) -> Tensor:
-    """Indices into ``n`` images, int64 (n // batch, batch): one row per step of ``epoch``.
+    """Indices into ``n`` images, int64 (n // batch, batch): one row for each step of ``epoch``.
 
-    Each epoch shuffles all images afresh and leaves out the last, incomplete batch. Refuses a
-    batch larger than the set.
+    Each epoch shuffles all images again and leaves out the last, incomplete batch. Raises UserError
+    if the batch is larger than the set.
     """
     _check(n, batch)
     order = torch.randperm(n, generator=generator(seed, "epoch order", epoch))
@@ -29,10 +29,9 @@ def epoch_order(n: int, batch: int, seed: int, epoch: int) -> Tensor:
 
 
 class AddressedSampler(Sampler[list[int]]):
-    """:func:`epoch_order` for a torch DataLoader: ``DataLoader(data, batch_sampler=this)``.
+    """:func:`epoch_order` for PyTorch: ``DataLoader(data, batch_sampler=AddressedSampler(...))``.
 
-    Call ``set_epoch(epoch)`` before each epoch, counted from 0: an epoch asked for twice comes
-    out twice the same.
+    Call ``set_epoch(epoch)``, from 0, before each epoch. The same epoch always has the same order.
     """
 
     def __init__(self, n: int, batch: int, seed: int) -> None:
@@ -50,14 +49,14 @@ class AddressedSampler(Sampler[list[int]]):
 
 
 def as_float(x: Tensor) -> Tensor:
-    """uint8 in 0..255 -> float32 in [-1, 1], any shape: exactly x / 127.5 - 1."""
+    """uint8 in 0..255 -> float32 in [-1, 1], x / 127.5 - 1, for any shape."""
     return x.float() / 127.5 - 1
 
 
 def as_uint8(x: Tensor) -> Tensor:
-    """Floats -> uint8 of the same shape: (x + 1) * 127.5 rounded, and clipped to 0..255.
+    """Floats -> uint8 of the same shape: (x + 1) * 127.5, rounded and clipped to 0..255.
 
-    The exact inverse of :func:`as_float` on all 256 levels.
+    It is the exact inverse of :func:`as_float` for all 256 values.
     """
     return ((x.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 

@@ -1,8 +1,8 @@
-"""Where prepared image sets are kept: folders that are whole or absent.
+"""The cache of prepared image sets: folders that are complete or absent.
 
-An entry holds ``images.npy`` (uint8 (N, 3, H, W)), ``labels.npz``, ``held_out.npy`` and
-``about.json``. It is written in a hidden folder beside its place, synced, and renamed, so an
-interrupted or concurrent build never leaves half an entry. Generated sets are addressed by a
+An entry has ``images.npy`` (uint8 (N, 3, H, W)), ``labels.npz``, ``held_out.npy`` and
+``about.json``. It is written in a hidden folder beside its final place, synced, and renamed. So an
+interrupted or concurrent build never leaves an incomplete entry. Generated sets are named by a
 hash of the rules that made them; imported sets by name and size.
 """
 
@@ -31,23 +31,23 @@ from bascule.data.places import root
 
 FORMAT = 1
 HEADER_BYTES = 128
-MOST_MADE = 1_000_000  # images of a built-in set: at 64 px, 12 GB
+MOST_MADE = 1_000_000  # images of a built-in set; 12 GB at 64 px
 STALE_AFTER_SECONDS = 24 * 3600
 UNWRITABLE = {
-    *atomic.FULL,  # no room
-    *(errno.EROFS, errno.EACCES, errno.EPERM),  # no right
+    *atomic.FULL,
+    *(errno.EROFS, errno.EACCES, errno.EPERM),  # no permission
     *(errno.ENOTDIR, errno.EEXIST),  # a file where a folder should be
 }
 
 
 def made(name: str, rules: Mapping[str, Any]) -> Path:
-    """The place of a generated set: its name and a hash of every rule that shaped its pixels."""
+    """The folder of a generated set: its name and a hash of the rules that decide its pixels."""
     text = json.dumps({"format": FORMAT, **rules}, sort_keys=True)
     return root() / "made" / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def about(entry: Path) -> dict[str, Any]:
-    """What ``about.json`` of ``entry`` says. Raises UserError when it is missing or damaged."""
+    """The content of ``about.json`` of ``entry``. Raises UserError if it is missing or damaged."""
     try:
         facts = read_json(entry / "about.json", most=2**30)  # it lists near duplicates
         facts["name"], facts["credit"], facts["digest"]
@@ -55,15 +55,15 @@ def about(entry: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(entry, f"about.json: {error}") from None
     if facts.get("format") != FORMAT:
-        raise _damaged(entry, f"format {facts.get('format')}, this version reads {FORMAT}")
+        raise _damaged(entry, f"format {facts.get('format')}, but this version reads {FORMAT}")
     return {**facts, "n": n, "size": size}
 
 
 def open_entry(entry: Path) -> ImageSet:
-    """The image set kept in ``entry``, pixels memory-mapped read-only.
+    """The image set in ``entry``, with pixels memory-mapped read-only.
 
-    Pixels are compared with their digest (about 0.1 s per 10,000 images of 64 px). Raises
-    UserError, saying what to delete, when anything is missing or differs.
+    Checks the pixels against their digest (about 0.1 s per 10,000 images of 64 px). Raises
+    UserError, which says what to delete, if anything is missing or differs.
     """
     facts = about(entry)
     try:
@@ -71,7 +71,7 @@ def open_entry(entry: Path) -> ImageSet:
         held_out = np.load(entry / "held_out.npy", allow_pickle=False)
         with np.load(entry / "labels.npz", allow_pickle=False) as kept:
             labels = {name: kept[name] for name in kept.files}
-    except Exception as error:  # NumPy and zipfile raise many kinds on damaged files
+    except Exception as error:  # NumPy and zipfile raise many classes of errors on damaged files
         raise _damaged(entry, str(error)) from None
     if pixels.shape != (facts["n"], 3, facts["size"], facts["size"]):
         raise _damaged(entry, f"images.npy has shape {pixels.shape}")
@@ -88,7 +88,7 @@ def _damaged(entry: Path, why: str) -> UserError:
 
 
 class Draft:
-    """An entry being written in a temporary folder: add pixels in any number of pieces."""
+    """An entry that is being written in a temporary folder, in any number of pieces."""
 
     def __init__(self, folder: Path, size: int) -> None:
         self.folder, self.size, self.n = folder, size, 0
@@ -100,7 +100,7 @@ class Draft:
         shape = (self.n, 3, self.size, self.size)
         about_array = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self._images, about_array)
-        # Always as long, so that it can be written again once N is known.
+        # The length is constant, so that the header can be written again when N is known.
         assert self._images.tell() == HEADER_BYTES
 
     def add(self, pixels: np.ndarray) -> None:
@@ -119,9 +119,10 @@ class Draft:
         held_out: np.ndarray | None = None,
         **facts: Any,
     ) -> None:
-        """Complete the entry: header, held-out split, labels and facts, all synced to disk.
+        """Complete the entry and sync it to disk: header, held-out split, labels and facts.
 
-        ``share``: of the images, held out; or ``held_out``, bool (N,), says which are.
+        share     of held-out images, chosen here
+        held_out  bool (N,), the held-out images, if they are given instead
         """
         self._images.seek(0)
         self._write_header()
@@ -150,8 +151,8 @@ class Draft:
             _sync_and_close(text)
 
     def drop(self) -> None:
-        """Forget the draft."""
-        with suppress(OSError):  # closing writes what is left, and the disk may be full
+        """Delete the draft."""
+        with suppress(OSError):  # closing flushes the file, and the disk may be full
             self._images.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -164,11 +165,11 @@ def _sync_and_close(file: Any) -> None:
 
 @contextmanager
 def draft(entry: Path, size: int, replace: bool = False) -> Iterator[Draft]:
-    """A draft that takes the place of ``entry`` once finished, and vanishes otherwise.
+    """A draft that becomes ``entry`` when it is finished, and is deleted otherwise.
 
-    It vanishes when the block raises, or ends without :meth:`Draft.finish`. When another process
-    was first, its entry stays and this draft is dropped, unless ``replace``. Raises UserError when
-    the disk is full or the cache cannot be written.
+    It is deleted if the block raises, or ends without :meth:`Draft.finish`. If another process has
+    made the entry meanwhile, that one stays and the draft is deleted, unless ``replace``. Raises
+    UserError when the disk is full or the cache cannot be written.
     """
     sketch: Draft | None = None
     try:
@@ -185,7 +186,7 @@ def draft(entry: Path, size: int, replace: bool = False) -> Iterator[Draft]:
             raise
         raise UserError(
             f"cannot write the image cache {root()}: {error.strerror}. "
-            "Free some space there, or point BASCULE_DATA to another folder"
+            "Free some space there, or set BASCULE_DATA to another folder"
         ) from None
     finally:
         if sketch is not None:
@@ -202,12 +203,12 @@ def _place(folder: Path, entry: Path, replace: bool) -> None:
     except OSError:
         if not entry.is_dir():
             raise
-        return  # another builder was first: same place, same rules
+        return  # another process was first, with the same rules
     atomic.sync_folder(entry.parent)
 
 
 def _sweep(parent: Path) -> None:
-    """Remove what killed builders left behind, once it is a day old."""
+    """Remove drafts of killed processes that are more than a day old."""
     for left in parent.glob(".*-*"):
         if left.is_dir() and time.time() - left.stat().st_mtime > STALE_AFTER_SECONDS:
             shutil.rmtree(left, ignore_errors=True)

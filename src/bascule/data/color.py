@@ -1,7 +1,7 @@
-"""Colour spaces: RGB and HSV (Smith 1978) for batches of images, both with values in [-1, 1]; Lab.
+"""Colour spaces of image batches: RGB and HSV (Smith 1978), both in [-1, 1], and CIE Lab.
 
-x: (B, 3, H, W). In HSV the channels are hue, saturation and value; hue is an angle, counted in
-turns in [0, 1) from red through green and blue, so its image is [-1, 1) and -1 meets 1.
+x: (B, 3, H, W). The channels of HSV are hue, saturation and value. Hue is an angle: [-1, 1) is one
+turn from red through green and blue to red, so -1 and 1 are the same hue.
 """
 
 from __future__ import annotations
@@ -26,37 +26,37 @@ _WHITE = torch.tensor([0.95047, 1.0, 1.08883], dtype=torch.float64)
 
 
 def rgb_to_hsv(x: Tensor) -> Tensor:
-    """RGB (B, 3, H, W) in [-1, 1] -> HSV in [-1, 1]; greys get hue and black gets saturation -1.
+    """RGB (B, 3, H, W) in [-1, 1] -> HSV in [-1, 1]; greys get hue -1 and black gets saturation -1.
 
-    Differentiable except where two channels tie; hue's gradient is 0 at greys, where hue is
-    undefined, so that no gradient is ever infinite there.
+    Differentiable except where two channels are equal. At greys, where hue is undefined, its
+    gradient is 0 and so never infinite.
     """
     r, g, b = _unit(x).unbind(1)
     value, most = torch.stack((r, g, b), dim=1).max(dim=1)
     spread = value - torch.minimum(torch.minimum(r, g), b)
     grey, black = spread == 0, value == 0
-    safe_spread = torch.where(grey, 1, spread)  # a division by 0 would spoil the gradient
+    safe_spread = torch.where(grey, 1, spread)  # a division by 0 would make the gradient NaN
     sector = torch.where(
         most == 0,
         (g - b) / safe_spread,
         torch.where(most == 1, 2 + (b - r) / safe_spread, 4 + (r - g) / safe_spread),
     )
     hue = torch.where(grey, 0, sector / 6 % 1)
-    hue = torch.where(hue == 1, 0, hue)  # a hair below 0 turns, rounded up: one turn is none
+    hue = torch.where(hue == 1, 0, hue)  # values just below 0 may round up to a full turn
     saturation = torch.where(black, 0, spread / torch.where(black, 1, value))
     return torch.stack((hue, saturation, value), dim=1) * 2 - 1
 
 
 def hsv_to_rgb(x: Tensor) -> Tensor:
-    """HSV (B, 3, H, W) -> RGB in [-1, 1], for any input: a G need not respect the ranges.
+    """HSV (B, 3, H, W) -> RGB in [-1, 1], for any input, since G may leave the ranges.
 
-    Hue is an angle and wraps around; saturation and value are clamped to [-1, 1].
-    Differentiable almost everywhere; a clamped channel gets no gradient.
+    Hue wraps around; saturation and value are clamped to [-1, 1]. Differentiable almost
+    everywhere; the gradient of a clamped channel is 0.
     """
     hue, saturation, value = _unit(x).unbind(1)
     saturation, value = saturation.clamp(0, 1), value.clamp(0, 1)
-    # One formula for all six sectors: each channel is value, less the chroma that a trapezoid
-    # of the hue takes away; the three trapezoids are a third of a turn apart.
+    # One formula for all six sectors: each channel is the value minus a part of the chroma. This
+    # part is a trapezoid function of the hue; the three trapezoids are a third of a turn apart.
     offset = torch.tensor([5, 3, 1], dtype=x.dtype, device=x.device).view(1, 3, 1, 1)
     k = (offset + 6 * hue.unsqueeze(1)) % 6
     taken = torch.minimum(k, 4 - k).clamp(0, 1)
@@ -64,12 +64,12 @@ def hsv_to_rgb(x: Tensor) -> Tensor:
 
 
 def to_space(x: Tensor, space: str) -> Tensor:
-    """RGB images in [-1, 1], seen in ``space``: "rgb" or "hsv". Refuses other names."""
+    """RGB images in [-1, 1] in ``space``: "rgb" or "hsv". Raises UserError for other names."""
     return _of_space(space)[0](x)
 
 
 def from_space(x: Tensor, space: str) -> Tensor:
-    """Images of ``space``, as RGB in [-1, 1]; in HSV as :func:`hsv_to_rgb` for stray values."""
+    """Images in ``space`` as RGB in [-1, 1]; HSV may leave its ranges (:func:`hsv_to_rgb`)."""
     return _of_space(space)[1](x)
 
 
@@ -105,7 +105,7 @@ def rgb_to_lab(x: Tensor) -> Tensor:
 
 
 def lab_to_rgb(x: Tensor) -> Tensor:
-    """The inverse of :func:`rgb_to_lab`; colours outside sRGB are clipped to it."""
+    """The inverse of :func:`rgb_to_lab`, in [-1, 1]; colours outside sRGB are clipped."""
     lightness, a, b = x.unbind(1)
     light = (lightness + 16) / 116
     f = torch.stack([light + a / 500, light, light - b / 200], 1)

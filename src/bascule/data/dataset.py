@@ -1,4 +1,4 @@
-"""Any PyTorch dataset as the images of a recipe."""
+"""Any PyTorch dataset as the data of a recipe."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from bascule.data.source import DataSource
 
 @dataclass(frozen=True)
 class FromDataset(DataSource):
-    """The images of a map-style PyTorch dataset, of ``size`` pixels a side.
+    """The images of a map-style PyTorch dataset.
 
-    ``of``: a class or a function at the top of a file of yours, called without arguments, or a
-    dataset that has a name there. What its items may be:
-    :func:`bascule.data.images.from_dataset`. They are read at each start, and must be the same
-    every time: do not augment them here.
+    of    a class or function at the top level of a user's file, which makes the dataset when called
+          without arguments; or a dataset that has a name there
+    size  the side of the images in pixels
+
+    Items are as in :func:`bascule.data.images.from_dataset`. They are read at each start and must
+    be the same every time: do not augment them in the dataset.
     """
 
     of: Any
@@ -28,7 +30,7 @@ class FromDataset(DataSource):
         check_fields(self)
 
     def load(self, progress: Progress | None = None) -> ImageSet:
-        """The images, in memory. Raises UserError where ``of`` makes no dataset of such images."""
+        """The images, in memory. Raises UserError if ``of`` does not make such a dataset."""
         name = getattr(self.of, "__name__", type(self.of).__name__)
         dataset = self.of
         if not hasattr(dataset, "__getitem__") or isinstance(dataset, type):
@@ -36,10 +38,12 @@ class FromDataset(DataSource):
                 dataset = dataset()
             except TypeError as error:
                 raise UserError(
-                    f"{name} makes no dataset: {error}; give a function without arguments that does"
+                    f"{name} makes no dataset: {error}; give a function that needs no arguments"
                 ) from error
         if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
-            raise UserError(f"{name} makes no dataset: expected one with a length and items")
+            raise UserError(
+                f"{name} makes no dataset: expected an object with __len__ and __getitem__"
+            )
         images = from_dataset(name, dataset)
         if images.size != self.size:
             raise UserError(

@@ -1,13 +1,12 @@
-"""From one stored picture to the pixels of a set: the rule for preparing images.
+"""Decoding: how one stored picture becomes the pixels of an image set.
 
-EXIF orientation is applied; 16-bit grey is scaled to 8 bits; transparency is composited over
-white; grey is copied to the three channels; the largest centred square is cropped and resized by
-Pillow's LANCZOS, which averages over the source when it shrinks. An animation gives its first
-frame.
+EXIF orientation is applied. 16-bit grey is scaled to 8 bits. Transparent pixels are blended with
+white. Grey is copied to the three channels. The largest centred square is cropped and resized with
+Pillow's LANCZOS, which is antialiased. Of an animation, only the first frame is used.
 
-Every picture of the package is opened here. A format is known by its content, never by the name of
-the file. Only the formats of ``FORMATS`` are decoded. Pillow knows more, but some of these (EPS,
-WMF) start other programs, and some (TGA, PCX) have no signature to know them by.
+The package opens all pictures here. The format is recognised by content, never by the name of the
+file. Only the ``FORMATS`` below are decoded. Pillow supports more, but some of these start other
+programs (EPS, WMF), and some cannot be recognised by content (TGA, PCX).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ FORMATS = (
     *("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM", "JPEG2000"),
     *("ICO", "PSD", "QOI", "SGI", "SUN", "DDS"),
 )
-FOREIGN = {  # what else a file may begin with, to say what it is
+FOREIGN = {  # the first bytes of other kinds of files, to name them in error lines
     b"%!PS": "PostScript, which only another program can draw",
     b"\xc5\xd0\xd3\xc6": "PostScript, which only another program can draw",
     b"%PDF": "a PDF; export its pictures first",
@@ -43,28 +42,28 @@ MOST_PIXELS = 50_000_000
 MOST_OBLONG = 4
 _LANCZOS = Image.Resampling.LANCZOS
 
-# Its remarks are on files that are then refused with a reason, or read all the same.
+# Pillow warns about files that are refused here with a reason, or are read without problems.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class NotAPicture(ValueError):
-    """Content in no format that is decoded; the message says what it is instead."""
+    """The content is in no format that is decoded here; the message says what it is."""
 
 
 def decode(stored: bytes | np.ndarray, size: int) -> np.ndarray:
-    """The picture ``stored``, as file bytes or as uint8 (H, W[, 1 | 3 | 4]): uint8 (3, size, size).
+    """Decode ``stored`` (the bytes of a file, or uint8 (H, W[, 1 | 3 | 4])): uint8 (3, size, size).
 
-    The header's width and height are checked before any pixel is decoded. Raises ValueError, with
-    the reason as its message, for anything that is not a readable picture of sensible size; it is
-    :class:`NotAPicture` where the content is in no known format.
+    Width and height in the header are checked before any pixel is decoded. Raises ValueError, with
+    the reason as its message, if it is not a readable picture of a sensible size;
+    :class:`NotAPicture` if the content is in no known format.
     """
     return _pixels(stored, lambda picture: _centred_square(picture).resize((size, size), _LANCZOS))
 
 
 def decode_whole(stored: bytes | np.ndarray, size: int) -> np.ndarray:
-    """As :func:`decode`, but nothing is cropped: the shorter side becomes ``size`` pixels.
+    """As :func:`decode`, but without cropping: uint8 (3, H, W), the shorter side is ``size``.
 
-    A picture more than 4 times as long as wide is refused too.
+    Also raises ValueError if one side is more than 4 times as long as the other.
     """
 
     def shrunk(picture: Image.Image) -> Image.Image:
@@ -80,10 +79,10 @@ def decode_whole(stored: bytes | np.ndarray, size: int) -> np.ndarray:
 
 
 def opened(stored: bytes | Path) -> Image.Image:
-    """The picture in file bytes, or in a file of ours, by an allowed format; not yet decoded.
+    """A picture from bytes, or from a file that bascule wrote; its pixels are not yet decoded.
 
-    Raises :class:`NotAPicture` for bytes in no such format, UserError for such a file, and what
-    Pillow raises for a broken header.
+    Raises :class:`NotAPicture` for bytes in no known format, UserError for such a file, and
+    Pillow's errors for a broken header.
     """
     if isinstance(stored, Path):
         try:
@@ -97,16 +96,16 @@ def opened(stored: bytes | Path) -> Image.Image:
 
 
 def check_format(head: bytes) -> None:
-    """Raises :class:`NotAPicture` where a file that begins with ``head`` is no known picture."""
+    """Raise :class:`NotAPicture` if a file that begins with ``head`` is in no known format."""
     for name in _formats():
         accepts = Image.OPEN[name][1]
-        if accepts is None or accepts(head) is True:  # a text says why it cannot be decoded here
+        if accepts is None or accepts(head) is True:  # a text would be the reason of a refusal
             return
     raise NotAPicture(_foreign(head))
 
 
 def _formats() -> tuple[str, ...]:
-    """Those of ``FORMATS`` that this Pillow was built with."""
+    """The ``FORMATS`` that this build of Pillow supports."""
     _init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
@@ -141,7 +140,7 @@ def _pixels(stored: bytes | np.ndarray, shaped: Callable[[Image.Image], Image.Im
         raise
     except Image.DecompressionBombError:
         raise ValueError(f"too many pixels; at most {MOST_PIXELS:,} read") from None
-    except Exception as error:  # decoders raise anything on broken files
+    except Exception as error:  # decoders raise errors of any class on broken files
         raise ValueError(str(error) or type(error).__name__) from None
     return np.asarray(small).transpose(2, 0, 1)
 
@@ -153,13 +152,13 @@ def _picture(stored: bytes | np.ndarray) -> Image.Image:
 
 
 def as_rgb(picture: Image.Image) -> Image.Image:
-    """``picture`` upright, without transparency, in mode RGB. Raises ValueError for floats."""
+    """``picture`` upright, opaque, in mode RGB. Raises ValueError for floating-point pixels."""
     picture = ImageOps.exif_transpose(picture)
     if picture.mode == "I" or picture.mode.startswith("I;16"):
         grey = np.asarray(picture).astype(np.float64) / 257.0  # 65535 -> 255
         return Image.fromarray(np.rint(grey.clip(0, 255)).astype(np.uint8)).convert("RGB")
     if picture.mode == "F":
-        raise ValueError("pixels are floating-point numbers of no known range; save 8 or 16 bits")
+        raise ValueError("pixels are floating-point numbers of unknown range; save 8 or 16 bits")
     if picture.has_transparency_data:
         white = Image.new("RGBA", picture.size, "white")
         return Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")

@@ -1,8 +1,8 @@
-"""Cartoon faces drawn from vector parts: the built-in set, with an exact label for every part.
+"""Cartoon faces: the built-in image set, drawn from vector parts with exact labels for every part.
 
-Drawn by DiceBear (dicebear-core, MIT; the styles have their own licences) and rasterised by resvg.
-Image i of a style depends on the style, the seed i and the package versions alone, so a larger
-set begins with the smaller one.
+DiceBear draws them (dicebear-core, MIT; the styles have licences of their own), resvg makes pixels.
+Image i of a style depends only on the style, the seed i and the package versions. So a smaller
+set is the beginning of a larger one.
 """
 
 from __future__ import annotations
@@ -26,19 +26,23 @@ from bascule.data.styles import OPTIONS
 
 GEOMETRY = ("scale", "rotate", "translateX", "translateY")
 DRAWN_AT_ONCE = 250
-MOST = 2**53  # numbers of faces
+MOST = 2**53  # largest number of a first face
 
 
 @dataclass(frozen=True)
 class Faces(DataSource):
-    """``n`` faces of ``style`` (micah, adventurer, open-peeps or dylan), ``size`` px.
+    """Cartoon faces of one style.
 
-    Labels carry the resolver's own names: ``hairVariant`` and the like for parts, ``hairColor``
-    for colours (text, ``"none"`` where the part or colour is not drawn), ``flip`` (text), and the
-    geometry ``scale, rotate, translateX, translateY`` (floats; factors, degrees, per cent).
-    A part so small that 64 px hardly shows it (nose, earrings) still has its exact label.
-    ``held_out``: the share of them that training never sees. ``first``: the number of the first
-    face, so that ``Faces(n=600)`` and ``Faces(first=600)`` have no face in common.
+    n         how many, at least 2
+    size      the side in pixels, 8 to 1024
+    style     micah, adventurer, open-peeps or dylan
+    held_out  the share of held-out images, in (0, 1)
+    first     the number of the first face: Faces(n=600) and Faces(first=600) share no face
+
+    Labels have DiceBear's names: ``hairVariant`` etc. for parts, ``hairColor`` etc. for colours
+    (text, ``"none"`` if not drawn), ``flip`` (text), and ``scale, rotate, translateX, translateY``
+    (floats: a factor, degrees, per cent, per cent). Labels are exact even for parts that are hardly
+    visible at 64 px, such as noses and earrings.
     """
 
     n: int = 2000
@@ -62,9 +66,9 @@ class Faces(DataSource):
             raise UserError(f"Faces(first={self.first}): expected a number from 0 to {MOST}")
 
     def load(self, progress: Progress | None = None) -> ImageSet:
-        """The set from the cache; drawn first if needed, 2 to 6 ms an image at 64 px.
+        """The set from the cache; drawn first if needed, in 2 to 6 ms per image at 64 px.
 
-        ``progress`` is told (images done, images in all). Raises UserError when the cache is
+        ``progress`` is called with (images done, images in all). Raises UserError when the cache is
         damaged or cannot be written.
         """
         rules: dict[str, Any] = {
@@ -106,7 +110,7 @@ class Faces(DataSource):
 
 
 class Artist:
-    """One style, parsed once, ready to draw any seed."""
+    """Draws faces of one style, which is parsed only once."""
 
     def __init__(self, style: str) -> None:
         from dicebear import Style
@@ -120,9 +124,9 @@ class Artist:
     def draw(
         self, seed: int, size: int, **forced: Any
     ) -> tuple[np.ndarray, dict[str, str | float]]:
-        """Face number ``seed``: uint8 (3, size, size), and its labels.
+        """Face number ``seed``: uint8 RGB (3, size, size), and its labels.
 
-        ``forced`` are DiceBear options that override the style's own, e.g.
+        ``forced``: DiceBear options that replace those of the style, e.g.
         ``hairVariant=["full"]`` or ``glassesProbability=100``.
         """
         import resvg_py
@@ -130,7 +134,7 @@ class Artist:
         from PIL import Image
 
         face = Avatar(self.style, {**self.options, **forced, "seed": str(seed)}).to_json()
-        # System fonts off: looking them up costs more than the drawing.
+        # Without system fonts: loading them takes longer than drawing.
         png = resvg_py.svg_to_bytes(
             svg_string=face["svg"], width=size, height=size, skip_system_fonts=True
         )
@@ -139,7 +143,7 @@ class Artist:
         return pixels, self.labels(face["options"])
 
     def labels(self, options: dict[str, Any]) -> dict[str, str | float]:
-        """Resolved options as labels; the names depend on the style alone, never on the seed."""
+        """Resolved options as labels; their names depend only on the style, never on the seed."""
         parts = [f"{part}Variant" for part in self.definition["components"]]
         # Every style resolves a background, whether or not it defines colours for one.
         colours = [f"{name}Color" for name in {"background": 0} | self.definition["colors"]]
@@ -150,5 +154,5 @@ class Artist:
 
 
 def _text(value: Any) -> str:
-    """A variant, or the colours of a fill joined by "+"; "none" for what is not drawn."""
+    """A variant, or the colours of a fill joined by "+"; "none" if it is not drawn."""
     return "+".join(value) or "none" if isinstance(value, list) else str(value or "none")

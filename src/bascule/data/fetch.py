@@ -1,16 +1,17 @@
-"""The faces of the Simpsons from Kaggle, for those who have Kaggle and accept the terms."""
+"""Downloads the Simpsons faces from Kaggle, for users who accept the terms."""
 
 from __future__ import annotations
 
 from bascule.core.errors import UserError
-from bascule.data.imported import Progress, Report, import_images
+from bascule.data.images import Progress
+from bascule.data.imported import Report, import_images
 
 KAGGLE_SET = "kostastokis/simpsons-faces"
 LICENCE = (
     "Simpsons faces (Kaggle, kostastokis/simpsons-faces): about 9,900 faces cut from episodes. "
     "The artwork is copyright of its owners (20th Television, Disney); the page of the set grants "
     "no rights to it. Use it for private research only: do not share the images, and think before "
-    "you share what a model trained on them makes."
+    "you share images of a model that was trained on them."
 )
 CREDIT = (
     "The Simpsons artwork (c) 20th Television / Disney; faces collected by kostastokis (Kaggle). "
@@ -26,10 +27,10 @@ def fetch_simpsons(
     replace: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """Download the set through ``kagglehub`` (optional) and import it as ``name``.
+    """Download the set with ``kagglehub`` (optional) and import it as ``name``.
 
-    Raises UserError, saying what to do, when the terms are not accepted, kagglehub is missing, or
-    the download fails; and for whatever :func:`import_images` refuses.
+    Raises UserError, which says what to do, if the terms are not accepted, if kagglehub is missing,
+    or if the download fails; and as :func:`import_images`.
     """
     if not accept_licence:
         raise UserError(f"{LICENCE} If you agree, run again with --accept-licence")
@@ -41,7 +42,7 @@ def fetch_simpsons(
         ) from None
     try:
         folder = kagglehub.dataset_download(KAGGLE_SET)
-    except Exception as error:  # kagglehub's own errors, and those of the network below it
+    except Exception as error:  # errors of kagglehub or of the network
         first_line = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise UserError(
             f"the download from Kaggle failed ({first_line}): try again, {_hand()}"

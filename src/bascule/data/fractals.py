@@ -1,16 +1,17 @@
-"""Fractal dreams: attractors of a two-dimensional map, each labelled with its four parameters.
+"""Fractal dreams: attractors of a two-dimensional map, labelled with its four parameters.
 
 The map is Clifford Pickover's "fractal dream",
 
-    x' = sin(b y) + c sin(b x)        y' = sin(a x) + d sin(a y),
+    x' = sin(b y) + c sin(b x)        y' = sin(a x) + d sin(a y).
 
-and a picture shows where many long orbits go, as the Fractal Dream Dataset (FDD) does. Departures
-from the FDD: a grid of starting points instead of one (the starting point is no label, and
-coexisting attractors all show); a fixed window instead of a fitted one (size stays information);
-a >= 0, because (-a, -b, c, d) has the same picture; near-empty pictures are left out.
+An image shows how often long orbits visit each pixel, as in the Fractal Dream Dataset (FDD).
+Departures from the FDD: many starting points on a grid instead of one (the starting point is not a
+label, and all coexisting attractors are shown); a fixed window instead of a fitted one (so the size
+of the attractor is visible); a >= 0, because (-a, -b, c, d) has the same image; almost empty images
+are left out.
 
-Exact symmetries of the pictures, for tests and for augmentation: (b, a, d, c) gives the transposed
-one, and (-a, -b, c, d) the same one.
+Exact symmetries, for tests and for augmentation: (b, a, d, c) gives the transposed image, and
+(-a, -b, c, d) the same image.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ from bascule.data import cache
 from bascule.data.images import ImageSet, Progress
 from bascule.data.source import DataSource
 
-# Where parameters are drawn, uniformly: (low, high) of a, b, c, d.
+# The ranges of the uniform distributions of a, b, c, d: (low, high).
 RANGES = ((0.0, 3.0), (-3.0, 3.0), (-0.5, 1.5), (-0.5, 1.5))
-WINDOW = 2.5  # the orbit stays within 1 + max(|c|, |d|) after one step
+WINDOW = 2.5  # the orbit stays in [-1 - max(|c|, |d|), 1 + max(|c|, |d|)] after one step
 STARTS_A_SIDE = 16  # symmetric under transposition and under (x, y) -> (-x, -y)
 BURN_IN_STEPS = 100
-SHOWN_STEPS = 300  # at 64 px; larger pictures get more, in proportion to their pixels
+SHOWN_STEPS = 300  # at 64 px or less; for larger images in proportion to their pixels
 LEAST_LIT_SHARE = 0.05
 COUNTED_AT_ONCE = 50  # steps
 CANDIDATES_AT_ONCE = 64
-# From dark to bright, by equalised rank: black, indigo, violet, coral, amber, cream.
+# From dark to bright, for equalised ranks: black, indigo, violet, coral, amber, cream.
 COLOURS = np.array(
     [(6, 8, 20), (48, 34, 110), (136, 48, 138), (232, 96, 92), (252, 178, 76), (255, 248, 214)]
 )
@@ -46,10 +47,10 @@ COLOURS = np.array(
 
 @dataclass(frozen=True)
 class Fractals(DataSource):
-    """The first ``n`` fractal dreams, at ``size`` pixels; labels ``a, b, c, d`` (floats).
+    """The first ``n`` fractal dreams, with ``size`` pixels a side; labels ``a, b, c, d`` (floats).
 
-    Image i is the same whatever n is. Orbits are chaotic, so that another processor's rounding may
-    change single pixels; the parameters stay.
+    n from 2, size from 8 to 512. Image i does not depend on n. Orbits are chaotic, so rounding on
+    another processor may change single pixels, but not the parameters.
     """
 
     n: int = 2000
@@ -66,7 +67,7 @@ class Fractals(DataSource):
     def load(self, progress: Progress | None = None) -> ImageSet:
         """The set from the cache; computed first if needed.
 
-        ``progress`` is told (images done, images in all). Raises UserError when the cache is
+        ``progress`` is called with (images done, images in all). Raises UserError when the cache is
         damaged or cannot be written.
         """
         rules = {
@@ -108,7 +109,7 @@ class Fractals(DataSource):
 
 
 def accepted(size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Without end: parameters (K, 4) and densities (K, size, size) of pictures worth keeping."""
+    """Endless batches of parameters (K, 4) and counts (K, size, size) of images worth keeping."""
     low, high = np.array(RANGES).T
     batch = 0
     while True:
@@ -129,11 +130,11 @@ def step(x: np.ndarray, y: np.ndarray, parameters: np.ndarray) -> tuple[np.ndarr
 def density(parameters: np.ndarray, size: int) -> np.ndarray:
     """How often the orbits of ``parameters`` (B, 4) visit each pixel: int64 (B, size, size).
 
-    Indexed [picture, row, column] with x along the columns and y along the rows, both from
+    The indices are image, row, column. x runs along the columns and y along the rows, both from
     -WINDOW to WINDOW.
     """
     b = len(parameters)
-    # float32: its sine is twenty times faster, and chaos forgets the start either way.
+    # The sine of float32 is twenty times faster; in a chaotic orbit, precision hardly matters.
     parameters = parameters.astype(np.float32)
     side = np.linspace(-1.0, 1.0, STARTS_A_SIDE, dtype=np.float32)
     x, y = (np.tile(part.ravel(), (b, 1)) for part in np.meshgrid(side, side))
@@ -162,9 +163,9 @@ def _pixel(position: np.ndarray, size: int) -> np.ndarray:
 
 
 def equalised(counts: np.ndarray) -> np.ndarray:
-    """Each visited pixel's share of visited pixels with as many visits or fewer; 0 if unvisited.
+    """Histogram equalisation of ``counts`` (B, H, W), per image: float64 (B, H, W) in [0, 1].
 
-    ``counts`` (B, H, W), the result float64 of that shape in [0, 1]; ties share a value.
+    A visited pixel gets the share of visited pixels with at most as many visits; others get 0.
     """
     result = np.zeros(counts.shape)
     for picture, shown in zip(counts, result, strict=True):
@@ -175,7 +176,8 @@ def equalised(counts: np.ndarray) -> np.ndarray:
 
 
 def coloured(shares: np.ndarray) -> np.ndarray:
-    """``shares`` (B, H, W) in [0, 1] through the colour map: uint8 (B, 3, H, W)."""
+    """``shares`` (B, H, W) in [0, 1] in the colours of the map: uint8 RGB (B, 3, H, W)."""
     stops = np.linspace(0.0, 1.0, len(COLOURS))
     channels = [np.interp(shares, stops, COLOURS[:, k]) for k in range(3)]
-    return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+    pixels: np.ndarray = np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+    return pixels

@@ -1,4 +1,4 @@
-"""An image set: prepared pixels, who is held out, and what is known about each image."""
+"""An image set: prepared pixels, the held-out split, and labels."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from bascule.data.batches import as_float
 from bascule.data.near_duplicates import held_out_split, near_duplicate_groups
 
 Split = Literal["train", "held_out", "all"]
-Progress = Callable[[int, int], None]  # told (images done, images in all)
-DOMAIN = "domain"  # of two sets in one, the label that says of which an image is: "a" or "b"
+Progress = Callable[[int, int], None]  # (images done, images in all)
+DOMAIN = "domain"  # the label in a set of two domains that names the domain, "a" or "b"
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """N colour images of one square size, in memory or memory-mapped; never written to.
 
-    name      what users call it.
-    pixels    uint8 (N, 3, H, W) in [0, 255], RGB, C-contiguous, usually a read-only memory map.
-    held_out  bool (N,): images that training never sees. No near twin of one is trained on.
-    labels    exact labels, each (N,), text or float; empty where nothing is known.
-    digest    sha256 (hex) of the pixels and their shape: two sets of one digest are one set.
-    credit    the licence and credit lines that must travel with every picture of the set.
+    name      shown to users
+    pixels    uint8 RGB (N, 3, H, W) in [0, 255], C-contiguous, usually a read-only memory map
+    held_out  bool (N,), the images that training never sees; no training image is a near duplicate
+              of one
+    labels    exact labels by name, each (N,), text or float; empty if nothing is known
+    digest    sha256 (hex) of the pixels and their shape; equal digests mean equal sets
+    credit    licence and credit lines that must accompany every picture of the set
     """
 
     name: str
@@ -62,7 +63,7 @@ class ImageSet:
         return int(self.pixels.shape[-1])
 
     def indices(self, split: Split = "train") -> np.ndarray:
-        """Positions (int64, ascending) of the images of ``split``."""
+        """Indices (int64, ascending) of the images of ``split``: "train", "held_out" or "all"."""
         if split == "all":
             return np.arange(len(self))
         if split not in ("train", "held_out"):
@@ -70,7 +71,7 @@ class ImageSet:
         return np.flatnonzero(self.held_out == (split == "held_out"))
 
     def as_dataset(self, split: Split = "train") -> Dataset[torch.Tensor]:
-        """The images of ``split`` for PyTorch: float32 (3, H, W) in [-1, 1], one at a time."""
+        """The images of ``split`` as a PyTorch dataset of float32 (3, H, W) in [-1, 1]."""
         return _Pictures(self.pixels, self.indices(split))
 
 
@@ -82,12 +83,12 @@ class _Pictures(Dataset[torch.Tensor]):
         return len(self.indices)
 
     def __getitem__(self, position: int) -> torch.Tensor:
-        # np.array copies: a tensor must never share a read-only memory map.
+        # np.array copies, because a tensor must not share a read-only memory map.
         return as_float(torch.from_numpy(np.array(self.pixels[self.indices[position]])))
 
 
 def digest_of(chunks: Iterable[np.ndarray], shape: tuple[int, ...]) -> str:
-    """sha256 (hex) of C-ordered uint8 ``chunks`` of a (N, 3, H, W) array, then of its shape."""
+    """sha256 (hex) of an array (N, 3, H, W), given as C-ordered uint8 ``chunks``, and its shape."""
     sha = hashlib.sha256()
     for chunk in chunks:
         sha.update(np.ascontiguousarray(chunk).data)
@@ -96,27 +97,29 @@ def digest_of(chunks: Iterable[np.ndarray], shape: tuple[int, ...]) -> str:
 
 
 def in_chunks(pixels: np.ndarray, length: int = 1024) -> Iterable[np.ndarray]:
-    """``pixels`` in consecutive pieces, so that a memory map is never read whole."""
+    """``pixels`` in consecutive pieces, so that a memory map is never loaded completely."""
     return (pixels[start : start + length] for start in range(0, len(pixels), length))
 
 
 def credits_of(credits: Iterable[str]) -> str:
-    """The credits of several sets as one, each once; a set without one leaves no line."""
+    """The credits of several sets as one text, without repetitions and empty lines."""
     return "\n".join(dict.fromkeys(filter(None, credits)))
 
 
 def from_dataset(name: str, dataset: Any, credit: str = "") -> ImageSet:
-    """An image set of any map-style PyTorch dataset of images, or of (image, label) tuples.
+    """An image set from any map-style PyTorch dataset of images, or of (image, label) tuples.
 
-    An image is a PIL picture, or a uint8 tensor in [0, 255], or a float tensor, of shape
-    (1 | 3, H, W) or (H, W); an array may be (H, W, 1 | 3) too. Grey is copied to the three
-    channels. All images must be square and of one size. The float rule looks at the whole set:
-    one value below 0 anywhere makes the range [-1, 1], otherwise it is [0, 1]; values outside are
-    refused. Labels become the label ``"label"``: floats stay floats, anything else becomes text.
+    An image is a PIL picture, a uint8 tensor in [0, 255] or a float tensor, of shape
+    (1 | 3, H, W) or (H, W). An array may also be (H, W, 1 | 3). Grey is copied to the three
+    channels. All images must be square and have the same size.
+
+    The range of floats is decided for the whole set: [-1, 1] if any value is negative, otherwise
+    [0, 1]. Labels become the label ``"label"``: floats stay floats, everything else becomes text.
+    Raises UserError for fewer than 2 images, other shapes, and values outside the range.
     """
     n = len(dataset)
     if n < 2:
-        raise UserError(f"dataset {name!r} has {n} images: at least 2 are needed")
+        raise UserError(f"dataset {name!r} has {n} images: expected at least 2")
     pictures: list[np.ndarray] = []
     labels: list[Any] = []
     for position in range(n):
@@ -132,7 +135,9 @@ def from_dataset(name: str, dataset: Any, credit: str = "") -> ImageSet:
             )
     pixels = _as_uint8(name, np.stack(pictures))
     if labels and len(labels) != n:
-        raise UserError(f"dataset {name!r}: {len(labels)} of {n} items have a label: all or none")
+        raise UserError(
+            f"dataset {name!r}: {len(labels)} of {n} items have a label; expected all or none"
+        )
     return ImageSet(
         name=name,
         pixels=pixels,
@@ -170,14 +175,15 @@ def _picture(name: str, position: int, item: Any) -> np.ndarray:
     if item.dtype != torch.uint8 and not item.is_floating_point():
         raise UserError(f"dataset {name!r}: image {position} is {item.dtype}; use uint8 or float")
     item = item if item.dtype == torch.uint8 else item.float()
-    return item.detach().cpu().expand(3, -1, -1).numpy()
+    pixels: np.ndarray = item.detach().cpu().expand(3, -1, -1).numpy()
+    return pixels
 
 
 def _as_uint8(name: str, pictures: np.ndarray) -> np.ndarray:
     if pictures.dtype == np.uint8:
         return pictures
     low, high = float(pictures.min()), float(pictures.max())
-    if not (low >= -1.0 and high <= 1.0):  # so put, NaN is refused too
+    if not (low >= -1.0 and high <= 1.0):  # written so that NaN is refused too
         raise UserError(
             f"dataset {name!r}: float values span [{low:g}, {high:g}]; expected [0, 1] or [-1, 1] "
             "(uint8 tensors may use [0, 255])"

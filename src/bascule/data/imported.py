@@ -1,4 +1,4 @@
-"""Image sets of the user's own: import once, then open by name."""
+"""Imported image sets: the user's own images, imported once and then opened by name."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ READ_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class Imported(DataSource):
-    """The set that was imported as ``name``, at ``size`` pixels a side."""
+    """The image set that was imported as ``name``, with images of ``size`` pixels a side."""
 
     name: str
     size: int = 64
 
     def load(self, progress: Progress | None = None) -> ImageSet:
-        """The set from the cache; ``progress`` is never called, since nothing is computed.
+        """The set from the cache; ``progress`` is never called, because nothing is computed.
 
-        Raises UserError when there is no such set or size, or when the entry is damaged.
+        Raises UserError if there is no such set or size, or if the entry is damaged.
         """
         entry = place(self.name, self.size)
         if entry.exists():
@@ -58,12 +58,15 @@ class Imported(DataSource):
 
 @dataclass(frozen=True)
 class Report:
-    """What an import did.
+    """The result of an import.
 
-    found            pictures, those that could not be used included.
-    corrupt          (name, why not) of each of these.
-    left_out         (kind, what it is, how many) of the files that are no pictures.
-    near_duplicates  groups of indices into the set.
+    found            how many pictures there were, including unusable ones
+    imported, held_out   how many images the set has, and how many of them are held out
+    seconds          how long the import took
+    reused           whether the same content had been imported before
+    corrupt          (name, reason) of each unusable picture
+    left_out         (suffix, what they are, how many) of the files that are not pictures
+    near_duplicates  groups of near duplicates, as indices into the set
     """
 
     name: str
@@ -87,21 +90,21 @@ def import_images(
     credit: str = "",
     progress: Progress | None = None,
 ) -> Report:
-    """Prepare every image of a folder, ``.zip`` or ``.npz`` and keep the set as ``name``.
+    """Prepare all images of a folder, ``.zip`` or ``.npz`` and keep them as the set ``name``.
 
-    Reads the formats of :mod:`decoding`, by content and by its rule. The same content again is
-    recognised and reused. Near duplicates are grouped and about a tenth of the images held out,
-    whole groups at a time. Files that are no pictures, neither by name nor by content, are left out
-    and counted by kind.
+    Formats and preparation: :mod:`bascule.data.decoding`. If the same content was imported before,
+    that set is reused. Near duplicates are grouped, and about a tenth of the images is held out,
+    in whole groups. Files that are not pictures, neither by name nor by content, are skipped and
+    counted by kind.
 
-    Raises UserError when there are fewer than two images; when some cannot be read, are smaller
-    than 8 x 8 or larger than 50 million pixels (``skip_corrupt`` leaves these out); when ``name``
-    is taken by other content (``replace`` overwrites it); and for what :func:`open_source` refuses.
+    Raises UserError if there are fewer than two images; if some cannot be read, are smaller than
+    8 x 8 or larger than 50 million pixels (``skip_corrupt`` skips these); if ``name`` is used for
+    other content (``replace`` overwrites it); and as :func:`open_source`.
     """
     started = time.monotonic()
     entry = place(name, size)
     if name.lower() in RESERVED:
-        raise UserError(f"the name {name!r} is that of a built-in set: choose another")
+        raise UserError(f"{name!r} is the name of a built-in set: choose another name")
     if size not in SIZES:
         raise UserError(f"size {size}: expected {SIZES[0]} to {SIZES[-1]} pixels")
     path = Path(path).expanduser()
@@ -142,7 +145,7 @@ def import_images(
 
 
 def told(left_out: Sequence[tuple[str, str, int]]) -> str:
-    """Files that were left out, in words: "3 files .txt (not a picture in a known format)"."""
+    """Skipped files in words: "3 files .txt (not a picture in a known format)"."""
     return "; ".join(
         f"{n:,} file{'s' if n > 1 else ''} {kind} ({what})" for kind, what, n in left_out
     )
@@ -151,15 +154,18 @@ def told(left_out: Sequence[tuple[str, str, int]]) -> str:
 def _prepare(
     found: list[Found], draft: cache.Draft, progress: Progress | None
 ) -> tuple[str, list[tuple[str, str]], list[tuple[str, str, int]]]:
-    """Decode into ``draft``; return the digest of what was read, who is corrupt and why, and how
-    many files of which kind are no pictures."""
+    """Decode ``found`` into ``draft``.
+
+    Returns a digest of the content, (name, reason) of each corrupt picture, and (suffix, what they
+    are, how many) of files that are not pictures.
+    """
     digest = hashlib.sha256()
     corrupt: list[tuple[str, str]] = []
     left_out: Counter[tuple[str, str]] = Counter()
 
     def prepare(stored: bytes | np.ndarray) -> tuple[bytes, np.ndarray]:
         pixels = decode(stored, draft.size)
-        # One picture in an array counts with its shape: the bytes alone do not tell it.
+        # The digest of an array includes its shape, which its bytes do not contain.
         shape = b"" if isinstance(stored, bytes) else repr(stored.shape).encode()
         raw = stored if isinstance(stored, bytes) else np.ascontiguousarray(stored).data
         return hashlib.sha256(shape + raw).digest(), pixels
@@ -170,7 +176,7 @@ def _prepare(
         except ValueError as error:
             return error
 
-    # Decoders release the interpreter lock, so threads do help.
+    # Decoders release the interpreter lock, so threads make this faster.
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         for start in range(0, len(found), READ_AT_ONCE):
             part = found[start : start + READ_AT_ONCE]
@@ -206,19 +212,19 @@ def _check_corrupt(
 
 
 def _is_new(name: str, entry: Path, source_digest: str, replace: bool) -> bool:
-    """Whether to write ``entry``. Raises UserError when the name stands for other content."""
+    """Whether to write ``entry``. Raises UserError if the name is used for other content."""
     for size in imported_sets().get(name, []):
         other = cache.about(place(name, size))
         if other.get("source_digest") != source_digest and not replace:
             raise UserError(
-                f"the name {name!r} is taken by other content ({other['n']} images at size "
+                f"the name {name!r} is used for other content ({other['n']} images at size "
                 f"{size}, from {other.get('source')!r}): choose another name, or use --replace"
             )
     return not entry.exists() or cache.about(entry).get("source_digest") != source_digest
 
 
 def _forget_others(name: str, source_digest: str) -> None:
-    """Remove the other sizes of ``name`` that were made from what is now replaced."""
+    """Delete the other sizes of ``name`` that were made from the replaced content."""
     for size in imported_sets().get(name, []):
         if cache.about(place(name, size)).get("source_digest") != source_digest:
             shutil.rmtree(place(name, size))

@@ -1,7 +1,7 @@
-"""Near duplicates, and a held-out split that no near duplicate straddles.
+"""Near duplicates, and a held-out split that keeps them on one side.
 
-Frames of one scene are almost one image. With a twin on each side of the split, a memory of the
-training set would pass for generalisation, so images are split by group.
+Frames of one scene are almost the same image. If near duplicates were on both sides of the split, a
+network that memorised the training images would seem to generalise. So whole groups are held out.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from bascule.core.context import address
 from bascule.core.errors import UserError
 
 THUMBNAIL = 16  # pixels a side
-HELD_OUT = 0.1  # of the images, unless a set says otherwise
-# Looked at on cartoon frames: pairs up to 20 / 255 are still one scene, but generated faces, which
-# differ in small parts, begin to link into one large group above 12 / 255.
-THRESHOLD = 12 / 255  # RMS over the thumbnail, where black to white is 1
+HELD_OUT = 0.1  # share of the images, unless a set has its own
+# Chosen by looking at cartoon frames: pairs up to 20 / 255 are still of one scene. But generated
+# faces, which differ in small parts, become one large group above 12 / 255.
+THRESHOLD = 12 / 255  # RMS over the thumbnail, on a scale of 0 (black) to 1 (white)
 
 
 def near_duplicate_groups(
@@ -24,16 +24,16 @@ def near_duplicate_groups(
 ) -> np.ndarray:
     """The group of each image, int64 (N,): the index of the first image of its group.
 
-    ``pixels`` is uint8 (N, 3, H, W). Two images are twins when their 16 x 16 means differ by
-    less than ``threshold`` (RMS, in [0, 1]); a group is whatever twins link, however long the
-    chain. N squared products of 768 numbers: about 5 s for 10,000 images on two cores.
+    ``pixels`` is uint8 (N, 3, H, W). Two images are near duplicates if their 16 x 16 means differ
+    by less than ``threshold`` (RMS, in [0, 1]). Groups are the connected components of these pairs.
+    It takes N squared products of 768 numbers: about 5 s for 10,000 images on two cores.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     n = len(pixels)
     thumbs = _thumbnails(pixels)
-    # Exact copies first: they are cheap to find and would otherwise make N squared links.
+    # Exact copies first: they are found quickly, and would otherwise make N squared pairs.
     _, first, groups = np.unique(thumbs, axis=0, return_index=True, return_inverse=True)
     links = _twins(thumbs[first], threshold, chunk)
     graph = coo_array((np.ones(len(links[0]), bool), links), shape=(len(first), len(first)))
@@ -55,8 +55,8 @@ def _thumbnails(pixels: np.ndarray) -> np.ndarray:
 def _twins(thumbs: np.ndarray, threshold: float, chunk: int) -> tuple[np.ndarray, np.ndarray]:
     """Pairs (i, j), i < j, closer than ``threshold``; |x - y|^2 as |x|^2 + |y|^2 - 2 x.y.
 
-    In float64, where the cancellation costs about 1e-13 against a threshold near 1e-3; float32
-    would cost as much as the threshold of small differences.
+    In float64 the cancellation error is about 1e-13, and the threshold near 1e-3. In float32 the
+    error would be as large as small thresholds.
     """
     squares = (thumbs**2).sum(1)
     limit = threshold**2 * thumbs.shape[1]
@@ -71,19 +71,19 @@ def _twins(thumbs: np.ndarray, threshold: float, chunk: int) -> tuple[np.ndarray
 
 
 def twins(groups: np.ndarray) -> list[list[int]]:
-    """The groups of two images or more, each a list of indices, in order of their first image."""
+    """The groups with at least two images, as lists of indices, sorted by their first image."""
     order = np.argsort(groups, kind="stable")
     _, starts = np.unique(groups[order], return_index=True)
     return [part.tolist() for part in np.split(order, starts[1:]) if len(part) > 1]
 
 
 def held_out_split(groups: np.ndarray, share: float = HELD_OUT) -> np.ndarray:
-    """Whom to hold out, bool (N,): whole groups, about ``share`` of the images, in a fixed order.
+    """The held-out images, bool (N,): whole groups, about ``share`` of the images.
 
-    Groups are visited in the order of their address and taken while they fit. At least one group
-    is held out and one kept for training.
+    Groups are taken in a fixed pseudo-random order while they fit. At least one group is held out,
+    and at least one is kept for training.
 
-    Raises UserError when ``share`` is not within (0, 1) or all images form a single group.
+    Raises UserError if ``share`` is not between 0 and 1, or if all images are in one group.
     """
     if not 0.0 < share < 1.0:
         raise UserError(f"held-out share {share}: expected a number between 0 and 1")

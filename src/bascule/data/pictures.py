@@ -1,4 +1,4 @@
-"""A few pictures that a user names: one file, or a folder."""
+"""Reads a few pictures that a user names: one file, or a folder."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from bascule.data.sources import open_source
 
 
 def read_pictures(path: Path, size: int) -> tuple[list[str], np.ndarray]:
-    """Names and pixels, uint8 (N, 3, size, size), prepared as images of a set are.
+    """Names and pixels, uint8 RGB (N, 3, size, size), prepared like images of a set.
 
-    Files that are no pictures, by name and content, are passed over. Raises :class:`UserError`
-    where there is no picture, or one that cannot be read.
+    Files that are not pictures, neither by name nor by content, are skipped. Raises
+    :class:`UserError` if there is no picture, or if one cannot be read.
     """
     names, pictures = [], []
     with open_source(path, single=True) as found:

@@ -1,4 +1,4 @@
-"""Where image sets are kept and which are imported, told without opening any."""
+"""Where image sets are stored, and which are imported; opens none of them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from bascule.core.errors import UserError
 
 
 def root() -> Path:
-    """The cache folder: ``$BASCULE_DATA``, or ``bascule`` in the platform's own cache folder.
+    """The cache folder: ``$BASCULE_DATA``, or ``bascule`` in the platform's cache folder.
 
-    On Linux that is ``$XDG_CACHE_HOME/bascule`` or ``~/.cache/bascule``.
+    On Linux the latter is ``$XDG_CACHE_HOME/bascule`` or ``~/.cache/bascule``.
     """
     if given := os.environ.get("BASCULE_DATA"):
         return Path(given).expanduser()
@@ -22,7 +22,7 @@ def root() -> Path:
 
 
 def place(name: str, size: int) -> Path:
-    """The folder of an imported set. Raises UserError for a name that is no plain slug."""
+    """The folder of an imported set. Raises UserError for a name with other characters."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
         raise UserError(
             f"image set name {name!r}: expected letters, digits, '-' and '_', e.g. my-faces"
@@ -31,7 +31,7 @@ def place(name: str, size: int) -> Path:
 
 
 def imported_sets() -> dict[str, list[int]]:
-    """The imported sets and, for each, the sizes at hand; both in order."""
+    """The imported sets and the sizes of each, both sorted."""
     sets: dict[str, list[int]] = {}
     for file in sorted((root() / "imported").glob("*/*/about.json")):
         if file.parent.name.isdecimal():

@@ -1,4 +1,4 @@
-"""What a recipe's data are: the base classes of image sets, of the package and of users."""
+"""The base classes of image sets for recipes, of the package and of users."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from bascule.data.images import ImageSet, Progress
 
 
 class DataSource(Open):
-    """Where images come from, as a frozen dataclass; its fields are what may be set.
+    """Where the images of a recipe come from, as a frozen dataclass; users set its fields.
 
-    ``size``: the side of the images, in pixels, a field or a property. A class that has both names
-    need not inherit from this one.
+    size  the side of the images in pixels, a field or a property
+
+    A class with ``size`` and ``load`` is a source even if it does not inherit from this one.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("size", "load")
@@ -23,18 +24,19 @@ class DataSource(Open):
         def size(self) -> int: ...
 
     def load(self, progress: Progress | None = None) -> ImageSet:
-        """The images. Equal sources must load equal images: a run goes on only with those that it
-        began with, by their digest. ``progress`` may be told (images done, images in all).
+        """The images.
 
-        :func:`bascule.data.images.from_dataset` makes an image set of any PyTorch dataset.
+        Equal sources must load equal images: a run resumes only with images of the same digest.
+        ``progress`` may be called with (images done, images in all).
+        :func:`bascule.data.images.from_dataset` makes an image set from any PyTorch dataset.
         """
         raise NotImplementedError
 
 
 class PairSource(Open):
-    """Where two kinds of pictures come from, for nets that turn one into the other.
+    """Where the two domains of images come from, for networks that translate between them.
 
-    As :class:`DataSource`, and the label ``domain`` says of each image which kind it is, "a" or
+    As :class:`DataSource`. The label ``domain`` says to which domain each image belongs, "a" or
     "b". A class must inherit from this one.
     """
 
@@ -44,7 +46,7 @@ class PairSource(Open):
         def size(self) -> int: ...
 
     def load(self, progress: Progress | None = None) -> ImageSet:
-        """Both kinds in one image set; each keeps its own held-out images."""
+        """Both domains in one image set; each has held-out images of its own."""
         raise NotImplementedError
 
 

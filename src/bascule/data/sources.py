@@ -1,9 +1,9 @@
-"""Where pictures are imported from: a folder, a zip archive, or an array file.
+"""Reading the files to import: from a folder, a zip archive, or an array file.
 
-A source is a list of names with a way to read each. All files are in it, whatever their names end
-in, but those that are hidden or that macOS adds (``__MACOSX``): what is a picture is seen when it
-is read. Nothing is unpacked to disk, folders that link to one another are visited once, and every
-declared size is checked before it is believed.
+A source is a list of names with a function to read each. It lists all files, whatever their
+suffix, except hidden ones and those that macOS adds (``__MACOSX``). Whether a file is a picture is
+checked when it is read. Nothing is unpacked to disk. Folders that link to each other are visited
+once. Declared sizes are checked before anything is read.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MOST_FILE_BYTES = 200 * 2**20
 MOST_TOTAL_BYTES = 20 * 2**30
 MOST_ARRAY_BYTES = 4 * 2**30
 MOST_ENTRIES = 500_000
-MOST_RATIO = 200  # pictures are compressed already; only for entries of MANY_BYTES or more
+MOST_RATIO = 200  # of compression, for entries of MANY_BYTES or more; pictures hardly compress
 MANY_BYTES = 10 * 2**20
 
 
@@ -39,19 +39,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Found:
-    """One file of a source, or one array: its name there, and how to read it (bytes or an array).
+    """One file of a source, or one array: its name, and a function that reads it.
 
-    ``read`` raises OSError or ValueError when it cannot.
+    ``read`` returns bytes or an array. It raises OSError or ValueError if it cannot.
     """
 
     name: str
     read: Callable[[], bytes | np.ndarray]
 
     def prepared(self, prepare: Callable[[bytes | np.ndarray], T]) -> T:
-        """``prepare`` of what is read.
+        """The result of ``prepare`` for the content.
 
-        Raises ValueError, with the reason, where that fails, and :class:`NotAPicture` where this
-        never was to be a picture, neither by its name nor by its content.
+        Raises ValueError, with the reason, if that fails; :class:`NotAPicture` if the file is not a
+        picture by its name either.
         """
         wanted = ValueError if named_as_picture(self.name) else NotAPicture
         try:
@@ -65,25 +65,27 @@ class Found:
 
     @property
     def kind(self) -> str:
-        """What its name ends in, to count files by."""
+        """The suffix of its name, for counting files by kind."""
         return PurePosixPath(self.name).suffix.lower() or "without a suffix"
 
 
 def named_as_picture(name: str) -> bool:
-    """Whether a file's name ends as those of pictures do."""
+    """Whether a file's name has the suffix of a picture format."""
     return PurePosixPath(name).suffix.lower() in SUFFIXES
 
 
 @contextmanager
 def open_source(path: Path, single: bool = False) -> Iterator[list[Found]]:
-    """What is in ``path``, ordered by name, readable (by any thread) within the block.
+    """The files in ``path``, sorted by name; any thread may read them inside the block.
 
-    ``path`` is a folder, searched to any depth; a ``.zip``; or an ``.npz`` with a uint8 array
-    (N, H, W) or (N, H, W, 1 | 3 | 4) called ``images``, or with a single array. ``single``: or one
-    picture. Raises UserError for a missing path, an unknown kind of file, and archives that are
-    broken, encrypted, that climb out of their folder, or that claim too much.
+    path    a folder, with all its subfolders; a ``.zip``; or an ``.npz`` with a uint8 array
+            (N, H, W) or (N, H, W, 1 | 3 | 4), which is called ``images`` or is the only array
+    single  also accept a single picture
+
+    Raises UserError for a missing path, an unknown kind of file, and archives that are broken,
+    encrypted or too large, or whose entries point outside.
     """
-    if not os.path.exists(path):  # unlike Path.exists, never raises
+    if not os.path.exists(path):  # unlike Path.exists, it never raises
         raise UserError(f"no such file or folder: {path}")
     if path.is_dir():
         yield _in_folder(path)
@@ -98,7 +100,7 @@ def open_source(path: Path, single: bool = False) -> Iterator[list[Found]]:
     elif single:
         yield [Found(path.name, lambda: _read(path))]
     elif named_as_picture(path.name):
-        raise UserError(f"{path} is a single image: give a folder, a .zip or an .npz of many")
+        raise UserError(f"{path} is a single image: give a folder, a .zip or an .npz with several")
     else:
         raise UserError(f"{path}: expected a folder of images, a .zip or an .npz")
 
@@ -112,7 +114,7 @@ def _in_folder(top: Path) -> list[Found]:
     seen: set[tuple[int, int]] = set()
     for folder, below, names in os.walk(top, onerror=_unreadable, followlinks=True):
         status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in seen:  # a link led back here
+        if (status.st_dev, status.st_ino) in seen:  # a link to a folder that was visited
             below.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
@@ -128,7 +130,7 @@ def _unreadable(error: OSError) -> None:
 
 
 def _read(file: Path) -> bytes:
-    if not named_as_picture(file.name):  # a long film is known by its first bytes
+    if not named_as_picture(file.name):  # do not read a long film to its end
         with open_regular(file, most=2**63) as opened:
             check_format(opened.read(HEAD_BYTES))
     return read_bytes(file, MOST_FILE_BYTES)
@@ -158,7 +160,7 @@ def _in_zip(path: Path, archive: zipfile.ZipFile) -> list[Found]:
 
 
 def _check_entry(path: Path, entry: zipfile.ZipInfo) -> None:
-    # ZipInfo cuts names at a zero byte; the original name is the one to judge.
+    # ZipInfo cuts names at a zero byte, so the original name must be checked.
     name = entry.orig_filename
     windows = PureWindowsPath(name)
     if windows.drive or windows.root or ".." in windows.parts:
@@ -174,13 +176,13 @@ def _check_entry(path: Path, entry: zipfile.ZipInfo) -> None:
 
 
 def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
-    """At most the declared bytes (zipfile stops there), which were checked to be few."""
+    """The content of an entry, at most its declared size, which was checked before."""
     try:
         with archive.open(entry) as file:
             return file.read(entry.file_size)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         raise ValueError(str(error)) from None
-    except Exception as error:  # zlib.error, lzma.LZMAError: neither is an OSError
+    except Exception as error:  # zlib.error and lzma.LZMAError are not OSErrors
         raise ValueError(f"cannot be unpacked: {error}") from None
 
 
@@ -201,7 +203,7 @@ def _in_arrays(path: Path) -> list[Found]:
     try:
         with np.load(path, allow_pickle=False) as kept:
             images = kept[key]
-    except Exception as error:  # NumPy, zipfile and zlib each have their own kinds
+    except Exception as error:  # NumPy, zipfile and zlib have errors of their own
         raise UserError(f"{path}: the array {key!r} cannot be read: {error}") from None
     width = len(str(len(images)))
     found = [
@@ -216,7 +218,7 @@ def _beside() -> np.ndarray:
 
 
 def _check_array(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
-    """Read the header alone: a few declared numbers decide how much memory loading would take."""
+    """Check the header alone: it declares how much memory loading would need."""
     try:
         with archive.open(entry) as file:
             major, _ = np.lib.format.read_magic(file)

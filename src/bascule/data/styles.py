@@ -1,4 +1,4 @@
-"""The styles of the built-in faces, and what DiceBear is told of each."""
+"""The styles of the built-in faces, and DiceBear's options for each."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "adventurer": {
         "skinColor": YELLOW_SKINS,
         "backgroundColor": SOFT_BACKGROUNDS,
-        "scale": 1.3,  # the drawing is small in its frame
+        "scale": 1.3,  # these faces are small in their frame
     },
     "open-peeps": {"backgroundColor": SOFT_BACKGROUNDS},
-    "dylan": {},  # its own colours: 5,040 images in all, a set that one can exhaust
+    "dylan": {},  # its own colours: only 5,040 different images
 }

@@ -1,7 +1,7 @@
-"""A set within a set: what may be trained on, cut once more, for choices that must not be judged.
+"""A validation split: the training images of a set, split again for choosing a recipe.
 
-Whoever chooses a recipe by its numbers needs images for choosing that neither train the trials nor
-judge the choice.
+To choose a recipe by its results, one needs images that neither train the trials nor evaluate the
+chosen recipe at the end.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ from bascule.data.source import DataSource
 
 @dataclass(frozen=True)
 class ValidationSplit(DataSource):
-    """The training images of a set alone, of which the share ``held_out`` is held out.
+    """Only the training images of the set ``of``; a share of them is held out for validation.
 
-    Near twins stay on one side. The images that the set itself holds out are not in it.
+    of        the set; its own held-out images are not included
+    held_out  the share of held-out images, in (0, 1)
+
+    Near duplicates are never on both sides of the split.
     """
 
     of: DataSource
@@ -31,7 +34,7 @@ class ValidationSplit(DataSource):
         check_fields(self)
         if not 0 < self.held_out < 1:
             raise UserError(
-                f"ValidationSplit(held_out={self.held_out}): expected a share within (0, 1)"
+                f"ValidationSplit(held_out={self.held_out}): expected a share between 0 and 1"
             )
 
     @property
@@ -39,7 +42,7 @@ class ValidationSplit(DataSource):
         return self.of.size
 
     def load(self, progress: Progress | None = None) -> ImageSet:
-        """The images, in memory; those of ``of`` are made first where they must be."""
+        """The images, in memory; the set ``of`` is made first if needed."""
         whole = self.of.load(progress)
         kept = whole.indices("train")
         pixels = np.ascontiguousarray(whole.pixels[kept])

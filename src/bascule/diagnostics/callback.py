@@ -1,4 +1,4 @@
-"""The callback: every few epochs one row of measurements, from which `rules` names what goes on."""
+"""The diagnostics callback: a row of measurements every few epochs, for :mod:`rules` to judge."""
 
 from __future__ import annotations
 
@@ -23,42 +23,47 @@ from bascule.gan.recipe import GANRecipe, GANTrainer
 from bascule.metrics import logits as of
 from bascule.training.loop import Callback, Record, Row
 
-PACE_IMAGES = 8000  # training images between two rows: under 3 % of a small run's time
-PACE_OF_FEW = 4000  # where few images are held out: a row asks less, and such runs are short
-ASKED = 192  # pictures of each kind: an AUC near 1/2 is known to +-0.03
-SEARCHED = 10_000  # training images among which copies are looked for
-REPLAYED = 32  # old fakes kept at each checkpoint
+PACE_IMAGES = 8000  # training images between two rows: less than 3 % of a small run's time
+PACE_OF_FEW = 4000  # with few held-out images: a row costs less, and such runs are short
+ASKED = 192  # images of each kind: the standard error of an AUC near 1/2 is 0.03
+SEARCHED = 10_000  # training images that are searched for copies
+REPLAYED = 32  # old fakes saved at each checkpoint
 
 
 class Diagnostics(Callback):
-    """Measures D against G at a pace set by the recipe alone, and tells ``sink`` a row a time.
+    """Measures D and G every few epochs, and gives each row of measurements to ``sink``.
 
-    ``train``, ``held_out``: uint8 (N, 3, H, W), the images of the data set's two splits. Fixed
-    subsets of both and one bank of latents, the same for every seed, are asked about each time,
-    as the players play (:mod:`bascule.diagnostics.probing`). ``folder`` keeps old fakes; whoever
-    resumes or forks a run drops the rows after the checkpoint and carries the folder along.
+    train, held_out   uint8 RGB (N, 3, H, W), the two splits of the image set, at least 2 each
+    sink              called with each row
+    folder            for old fakes. When a run is resumed or forked, the caller drops the rows
+                      after the checkpoint and copies this folder.
+    pace_images       training images between two rows; default: depends on the held-out images
 
-    A row has the ``epoch`` and ``step`` of the run's scalars, ``every_epochs``, ``asked``, and
+    Each time it uses the same subsets of both splits and the same latents, for all seeds, under the
+    conditions of training (:mod:`bascule.diagnostics.probing`).
+
+    A row has the ``epoch`` and ``step`` of the run's scalars, ``every_epochs``, ``asked`` (the
+    number of images of each kind), and
 
     - ``auc_held_out``, ``accuracy_held_out``: held-out reals against fakes; ``auc_train``: training
-      reals against fakes; ``auc_train_vs_held_out``, ``r_t``, ``r_v``: does D know training images
-      by heart; ``ece``, ``brier``, ``jsd_bound``, ``tv_bound`` of held-out reals and fakes
+      reals against fakes; ``auc_train_vs_held_out``, ``r_t``, ``r_v``: has D memorised training
+      images; ``ece``, ``brier``, ``jsd_bound``, ``tv_bound`` of held-out reals and fakes
       (:mod:`bascule.metrics.logits`);
-    - ``logit_train``, ``logit_held_out``, ``logit_fake``: means, the first two of fixed images;
-      ``logit_std`` over held-out reals and fakes together;
+    - ``logit_train``, ``logit_held_out``, ``logit_fake``: mean logits, the first two of fixed
+      images; ``logit_std``: over held-out reals and fakes together;
     - ``D_train``, ``D_held_out``, ``D_fake`` with ``_std, _cv, _min, _max``: sigmoid(logit);
-    - ``grad_norm_D``, ``grad_norm_G``: of the losses of one fixed batch;
+    - ``grad_norm_D``, ``grad_norm_G``: gradient norms of the losses of one fixed batch;
     - ``fake_mean``: brightness of the fakes, in [0, 1];
-    - ``old_fakes_epoch_<e>``: share of the fakes of epoch e that D now calls fake, half where its
-      logit is exactly 0;
-    - what :meth:`bascule.diagnostics.quality.Quality.row` measures, where at least
-      ``quality.FEWEST`` held-out images are asked about;
-    - else what training images tell, of which there are more: ``auc_game``, as ``auc_train``, of
-      ``asked_game`` of them against as many fakes, in batches of the game's size; and what
-      :meth:`bascule.diagnostics.quality.Likeness.row` measures of these.
+    - ``old_fakes_epoch_<e>``: share of the fakes of epoch e that D now calls fake; a logit of
+      exactly 0 counts half;
+    - with at least ``quality.FEWEST`` held-out images: the values of
+      :meth:`bascule.diagnostics.quality.Quality.row`;
+    - with fewer: values of training images, of which there are more. ``auc_game`` is like
+      ``auc_train``, for ``asked_game`` images of each kind, in batches as in training. The others
+      are those of :meth:`bascule.diagnostics.quality.Likeness.row`.
 
-    A number that is not finite is left out. Where D's answers are none, there is no row: the
-    loop says so itself. Refuses fewer than two images of either split.
+    A number that is not finite is left out. If D's logits are not finite there is no row; the
+    training loop reports that. Raises :class:`UserError` for fewer than two images of a split.
     """
 
     def __init__(
@@ -74,10 +79,10 @@ class Diagnostics(Callback):
         if fewest < 2:
             raise UserError(
                 f"diagnostics of {len(train)} training and {len(held_out)} held-out images: "
-                "at least two of each are needed"
+                "expected at least 2 of each; use a larger set, or no diagnostics"
             )
         self.recipe, self.sink, self.replay = recipe, sink, Replay(folder)
-        # D plays in batches of one size; fewer images make a smaller one, never a ragged one.
+        # All batches have one size; with fewer images it is smaller, but no batch is incomplete.
         self.batch = min(recipe.batch, fewest)
         n = asked_of(recipe, len(train), len(held_out))
         self.few = n < quality.FEWEST
@@ -108,7 +113,7 @@ class Diagnostics(Callback):
 
     @cached_property
     def quality(self) -> Quality:
-        """Made at the first row, for it looks at every training image."""
+        """Made at the first row, because it computes features of all training images."""
         return Quality(self.searched, self.held_out)
 
     @cached_property
@@ -158,7 +163,7 @@ class Diagnostics(Callback):
         return {name: value for name, value in row.items() if isfinite(value)}
 
     def _of_the_game(self, record: Record) -> Row:
-        """What training images tell, where few are held out."""
+        """The values of training images, for runs with few held-out ones."""
         batch, train = self.game_batch, self.game_train
         fakes = as_drawn(_game(record), self.game_z, self.recipe, batch)
         real = self._logits(record, train, fakes, batch)
@@ -176,14 +181,16 @@ class Diagnostics(Callback):
 
     def _now(self, record: Record) -> StepContext:
         at, game = record.row, _game(record)
-        services = Services(dict(game.memory))  # a copy: what is asked here is not remembered
+        services = Services(dict(game.memory))  # a copy, so that probing does not change it
         seed, epoch, step = self.recipe.seed, int(at["epoch"]), int(at["step"])
         return StepContext(seed, epoch, step, device=game.device, services=services)
 
 
 def asked_of(recipe: GANRecipe, train: int, held_out: int) -> int:
-    """About how many images of either split D is asked: whole batches, or all where they are fewer
-    than a batch."""
+    """The number of images of each split to use: about ``ASKED``, in whole batches.
+
+    If there are fewer images than a batch, all of them.
+    """
     fewest = max(1, min(train, held_out))
     batch = min(recipe.batch, fewest)
     return batch * max(1, min(ASKED, fewest) // batch)
@@ -195,5 +202,5 @@ def _shuffled(images: Tensor, name: str) -> Tensor:
 
 
 def _game(record: Record) -> Game:
-    """The players; only recipes that are diagnosable have this callback."""
+    """G and D of a run; only diagnosable recipes have this callback."""
     return cast(GANTrainer[GANRecipe], record.trainer).game

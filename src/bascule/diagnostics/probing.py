@@ -1,12 +1,11 @@
-"""Questions put to the players as they play, which leave no trace in them.
+"""Measures D and G under the conditions of training, without changing them.
 
-As they play: with the batch statistics and the power iterations of training, in batches of the
-recipe's size, in its arithmetic, and through the ``augment`` of its interventions. No trace: what
-normalisations remember does not move, no gradient is kept, no generator is asked but addressed
-ones.
+The conditions are those of training: batch statistics and power iterations, the recipe's batch size
+and precision, and the ``augment`` of its interventions. Nothing changes: normalisation statistics
+stay as they are, no gradients are kept, and only addressed random generators are used.
 
-Pictures are uint8 (N, 3, H, W) in RGB on the CPU, fakes too: reals came from bytes, and a D
-that tells bytes from floats would win every question without looking at the picture.
+Images are uint8 RGB (N, 3, H, W) on the CPU, fakes too. Reals are rounded to 256 values; if fakes
+were not, D could recognise them by this alone.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ from bascule.interventions import Compose
 
 
 def as_drawn(game: Game, z: Tensor, recipe: GANRecipe, batch: int) -> Tensor:
-    """What G draws for z (N, z_dim) in its game: pictures (N, 3, H, W), ``batch`` at a time.
+    """G's images for z (N, z_dim) as in training: uint8 (N, 3, H, W), ``batch`` at a time.
 
-    With the statistics of its batches, as D sees them; a sample grid uses the running ones.
+    With batch statistics, as D sees them; sample grids use running statistics.
     """
     with torch.no_grad(), norms(game.G, learn=False):
         return torch.cat([_drawn(game, part, recipe) for part in z.split(batch)])
@@ -47,12 +46,12 @@ def logits(
     context: StepContext,
     batch: int,
 ) -> Tensor:
-    """D's logits of ``pictures``, float32 (N,) on the CPU, asked ``batch`` at a time.
+    """D's logits of ``pictures``, float32 (N,) on the CPU, computed ``batch`` at a time.
 
-    ``beside``: the pictures of the other kind that D sees in the same pass where the recipe says
-    ``concat``; not looked at otherwise.
+    ``beside``: images of the other kind, which D sees in the same forward pass if the recipe has
+    ``concat``; otherwise not used.
     """
-    view = Compose(recipe.change).augment
+    view = Compose(recipe.interventions).augment
     found = []
     with torch.no_grad(), norms(game.D, learn=False):
         for k, part in enumerate(pictures.split(batch)):
@@ -69,13 +68,13 @@ def logits(
 def gradient_norms(
     game: Game, real: Tensor, z: Tensor, recipe: GANRecipe, context: StepContext
 ) -> tuple[float, float]:
-    """Euclidean norms of the gradients of (loss_D, loss_G) over D's and G's weights.
+    """Euclidean norms of the gradients of (loss_D, loss_G) with respect to D's and G's weights.
 
-    Of one batch: pictures ``real`` (B, 3, H, W) and latents ``z`` (B, z_dim). A fixed batch, not
-    the last one played, so that two epochs differ by the players alone, and a resumed run knows
-    it too. A player without weights has norm 0.
+    For one batch: images ``real`` (B, 3, H, W) and latents ``z`` (B, z_dim). It is a fixed batch,
+    not the last one of training. So epochs differ only by the networks, and a resumed run gets the
+    same value. The norm of a network without weights is 0.
     """
-    view = Compose(recipe.change).augment
+    view = Compose(recipe.interventions).augment
     context = context.within("diagnostics/gradient")
     with norms(game.G, learn=False), norms(game.D, learn=False), game.autocast():
         fake = game.G(z.to(game.device)).float()

@@ -1,4 +1,4 @@
-"""How good, how varied and how much copied a few pictures of G are, beside the floor of reals."""
+"""Quality, diversity and copying of a few images of G, with floors from reals."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from bascule.metrics.two_sample import one_nn
 from bascule.metrics.vendi import effective_rank, vendi_score
 from bascule.training.loop import Row
 
-FEWEST = 50  # pictures of each set: below, neighbours and cells of them mean little
-OF_HELD_OUT = (  # what needs so many
+FEWEST = 50  # images of each set; with fewer, neighbours and cells mean little
+OF_HELD_OUT = (  # the values that need so many
     *("coverage", "vendi_ratio", "distance_ratio", "rank_ratio", "one_nn_fake", "C_T"),
     *("nearest_10", "nearest_50"),
 )
-K = 5  # neighbours within whose ball a picture counts as near (Naeem et al. 2020)
+K = 5  # the k-th neighbour gives the radius of a ball (Naeem et al. 2020)
 
 
 class Quality:
-    """What is known of the reals once, so that :meth:`row` is quick.
+    """Computes everything about the reals once, so that :meth:`row` is fast.
 
-    ``held_out`` (n, 3, H, W) and ``train`` (N, 3, H, W), N >= n, are uint8 pictures; fakes are
-    compared with the first n of train, and searched for copies of all of them. Features are random
-    convolutions: offline, quick, and shaped by no data set. Their sense of a face is weak; so mind
-    the floors, and measure finished runs with other extractors too.
+    ``held_out`` (n, 3, H, W) and ``train`` (N, 3, H, W), N >= n, are uint8 images. Fakes are
+    compared with the first n of train, and with all of train to find copies. Features are random
+    convolutions: they need no download, are fast, and depend on no data set. But they recognise
+    faces poorly, so compare with the floors, and evaluate finished runs with other extractors too.
+    Raises UserError for fewer than ``FEWEST`` held-out images, or fewer training images.
     """
 
     def __init__(self, train: Tensor, held_out: Tensor) -> None:
@@ -38,7 +39,7 @@ class Quality:
         if not FEWEST <= n <= len(train):
             raise UserError(
                 f"quality against {n} held-out and {len(train)} training images: expected at "
-                f"least {FEWEST} held out, and as many to train on"
+                f"least {FEWEST} held-out images, and as many training images; use a larger set"
             )
         self.features = RandomConv()
         self.train, self.held_out = self._of(train), self._of(held_out)
@@ -57,21 +58,24 @@ class Quality:
         }
 
     def row(self, fakes: Tensor) -> Row:
-        """The measurements of n pictures; a floor is the value of held-out reals in their place.
+        """The measurements of n fakes; a floor is the value for held-out reals in their place.
 
-        - ``mmd``, ``mmd_se``, ``mmd_floor``: squared MMD with the cubic kernel;
-        - ``coverage``, ``coverage_floor``; ``vendi_ratio``, ``distance_ratio``, ``rank_ratio``:
-          Vendi score, mean pairwise distance and effective rank over those of held-out reals;
-        - ``one_nn_fake``: share of fakes whose nearest is a fake, among fakes and held-out reals;
-        - ``C_T``: Meehan et al. 2020; far below 0 where fakes hug training images;
+        - ``mmd``, ``mmd_se``, ``mmd_floor``: squared MMD with the cubic kernel, and its standard
+          error;
+        - ``coverage``, ``coverage_floor``;
+        - ``vendi_ratio``, ``distance_ratio``, ``rank_ratio``: Vendi score, mean pairwise distance
+          and effective rank, divided by those of held-out reals;
+        - ``one_nn_fake``: share of fakes whose nearest neighbour among fakes and held-out reals is
+          a fake;
+        - ``C_T``: Meehan et al. 2020; far below 0 if fakes are too near to training images;
         - ``nearest_10``, ``nearest_50``: quantiles of the distance to the nearest training image,
-          over those of held-out reals: 1 for new pictures, near 0 for copies.
+          divided by those of held-out reals: 1 for new images, near 0 for copies.
         """
         fake = self._of(fakes)
         mmd = polynomial_mmd(self.some, fake)
         near = np.quantile(nearest(fake, self.train)[0], (0.1, 0.5))
         vendi, distance, rank = self.spread
-        # Reals that are all alike would divide by 0; the ratio is then large, as it should be.
+        # If all reals are equal, this avoids a division by 0; the ratio is then large, as expected.
         tiny = np.finfo(float).tiny
         return {
             "mmd": mmd.value,
@@ -91,10 +95,10 @@ class Quality:
 
 
 class Likeness:
-    """How far G's pictures are from those it learns from: what is left where few are held out.
+    """Compares fakes with training images, for runs with few held-out images.
 
-    ``train`` (m, 3, H, W), uint8, are compared with as many fakes. A G that copies its training
-    images looks perfect here, so this says what is bad, and never what is good.
+    ``train``: uint8 (m, 3, H, W), compared with as many fakes. A G that copies its training images
+    looks perfect here. So these values can show failures, but not quality.
     """
 
     def __init__(self, train: Tensor) -> None:
@@ -107,14 +111,13 @@ class Likeness:
         self.contrast = _contrast(train)
 
     def row(self, fakes: Tensor) -> Row:
-        """The measurements of m pictures.
+        """The measurements of m fakes.
 
-        - ``mmd``, ``mmd_se``: as :meth:`Quality.row` has them, which compares with training images
-          too;
+        - ``mmd``, ``mmd_se``: as in :meth:`Quality.row`, which also compares with training images;
         - ``vendi_train``, ``rank_train``, ``distance_train``: Vendi score, effective rank and mean
-          pairwise distance over those of the training images;
-        - ``contrast_train``: mean deviation of the pixels of a picture, over that of a training
-          image: near 0 for grey ones.
+          pairwise distance, divided by those of the training images;
+        - ``contrast_train``: standard deviation of an image's pixels, averaged over images, divided
+          by that of training images: near 0 for grey fakes.
         """
         fake = self._of(fakes)
         mmd = polynomial_mmd(self.train, fake)

@@ -1,6 +1,6 @@
-"""Old fakes, kept to ask later whether D still knows them (Thanh-Tung & Tran 2018).
+"""Keeps old fakes, to measure later whether D still recognises them (Thanh-Tung & Tran 2018).
 
-One file an age, in a folder of the run, so that a resumed run remembers what it had seen.
+There is one file for each epoch, in the run's folder, so that a resumed run still has them.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from bascule.core.errors import UserError
 
 @dataclass(frozen=True)
 class Replay:
-    """Fakes by the epoch that drew them, ``epoch-0019.npy``: uint8 (N, 3, H, W)."""
+    """Old fakes by their epoch, in files ``epoch-0019.npy``: uint8 (N, 3, H, W)."""
 
     folder: Path
 
     def keep(self, epoch: int, fakes: Tensor) -> None:
-        """Keep the fakes of this epoch, in the place of any that a former attempt left."""
+        """Save the fakes of ``epoch``; replaces those of an earlier attempt."""
         self.folder.mkdir(parents=True, exist_ok=True)
 
         def put(path: Path) -> None:
@@ -33,10 +33,10 @@ class Replay:
         atomic.write(self._path(epoch), put)
 
     def before(self, epoch: int) -> list[int]:
-        """Epochs to ask about: 1, 2, 4, 8, ... kept ones ago, newest first, and the oldest.
+        """The epochs to measure: 1, 2, 4, 8, ... saved files ago, newest first, and the oldest.
 
-        So the price grows with the logarithm of the run. Files from ``epoch`` on are of an
-        attempt that was stopped and is being played again: not yet known.
+        So the cost grows with the logarithm of the run. Files from ``epoch`` on are ignored: they
+        belong to an attempt that was stopped and is being repeated.
         """
         found = sorted(int(path.stem.partition("-")[2]) for path in self.folder.glob("epoch-*.npy"))
         past = [kept for kept in reversed(found) if kept < epoch]
@@ -44,13 +44,14 @@ class Replay:
         return chosen + past[-1:] if past and chosen[-1] != past[-1] else chosen
 
     def fakes(self, epoch: int) -> Tensor:
+        """The fakes of ``epoch``, uint8 (N, 3, H, W). Raises :class:`UserError` if unreadable."""
         path = self._path(epoch)
         try:
             return torch.from_numpy(np.load(path, allow_pickle=False))
         except (OSError, ValueError) as error:
             raise UserError(
-                f"cannot read the old fakes {path} ({type(error).__name__}): delete the file, "
-                "and D is no longer asked about that epoch"
+                f"cannot read the old fakes {path} ({type(error).__name__}): delete the file; "
+                "diagnostics then skip that epoch"
             ) from error
 
     def _path(self, epoch: int) -> Path:

@@ -1,4 +1,4 @@
-"""Everything that is measured of a set of fakes, each number beside its floor."""
+"""Evaluates a set of fakes: all metrics, each with its floor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from bascule.attributes import scores as attributes
-from bascule.attributes.classifier import AttributeClassifier
+from bascule.attributes.reading import AttributeClassifier
 from bascule.attributes.scores import AttributeScores, attribute_scores
 from bascule.core.errors import UserError
 from bascule.core.user_code import code_of
@@ -27,20 +27,19 @@ from bascule.metrics.least import Sizes, too_few
 from bascule.metrics.measured import (
     METRICS,
     ON_HELD_OUT,
-    Measured,
     against_held_out,
     least,
     measure,
     take,
 )
-from bascule.metrics.metric import Metric
+from bascule.metrics.metric import Measured, Metric
 from bascule.metrics.quantity import Better
 from bascule.metrics.support import birthday, near_duplicate_threshold
 
 STATISTICS = tuple(name for name, metric in METRICS.items() if metric.by_default)
 SUPPORT, ATTRIBUTES, PATCHES = "support at least", "attributes", "SWD"
-PIXELS = "pixels"  # in the brackets of what sees pixels, not features
-# The fewest images that each needs: one place for what is left out, before training and after.
+PIXELS = "pixels"  # in brackets, for metrics that use pixels and not features
+# The least number of images for each; used to predict before training what will be left out.
 LEAST: dict[str, Sizes] = {
     **{name: least(name) for name in (*STATISTICS, *ON_HELD_OUT)},
     SUPPORT: support.LEAST,
@@ -51,17 +50,17 @@ Counter = Callable[[str], AbstractContextManager[Progress]]
 
 
 def check_fakes(fakes: np.ndarray, images: ImageSet) -> None:
-    """Refuse fakes that cannot stand beside ``images``."""
+    """Raise :class:`UserError` for fakes that cannot be compared with ``images``."""
     expected = (3, images.size, images.size)
     if fakes.dtype != np.uint8 or fakes.ndim != 4 or fakes.shape[1:] != expected:
         raise UserError(
             f"fakes are {fakes.dtype} {fakes.shape}: expected uint8 (N, 3, {images.size}, "
-            f"{images.size}), quantised as the images of {images.name!r} were"
+            f"{images.size}), quantised like the images of {images.name!r}"
         )
 
 
 class _Kept:
-    """What is measured of some fakes against ``images``, and what cannot be."""
+    """Collects the values of some fakes, compared with ``images``, and what was left out."""
 
     def __init__(self, images: ImageSet) -> None:
         self.images = images
@@ -69,11 +68,11 @@ class _Kept:
         self.left_out: list[LeftOut] = []
 
     def put(self, name: str, space: str, measured: Measured | str, better: Better) -> None:
-        """Keep a number; text says why there is none."""
+        """Keep a number; a text is the reason why there is none."""
         if isinstance(measured, str):
             self.left_out.append(LeftOut(name, measured))
         elif not isfinite(measured.value):
-            self.left_out.append(LeftOut(name, "is no number of these images"))
+            self.left_out.append(LeftOut(name, "is not defined for these images"))
         else:
             self.values.append(value_of(name, space, self.images, measured, better))
 
@@ -93,14 +92,17 @@ def evaluate(
     seed: int = 0,
     own: Sequence[Metric] = (),
 ) -> tuple[Evaluation, Image.Image]:
-    """Measure ``fakes``, uint8 (N, 3, H, W), against the train and held-out images of ``images``.
+    """Measure ``fakes``, uint8 (N, 3, H, W), against training and held-out images of ``images``.
 
-    Every statistic is taken in the space of each extractor; where ``classifier`` is given, the
-    exact attributes too. ``own``: metrics of the user's; those on
-    pixels are taken once. A statistic that needs more images than there are (:data:`LEAST`) is left
-    out with its reason, and nothing else is lost. ``counter(what)`` gives a context with a
-    :data:`Progress` to tell. Returns the evaluation, and the fakes beside their nearest training
-    images (by the first extractor). Raises :class:`UserError` for fakes of another size.
+    extractors  every statistic is computed with the features of each, at least one
+    counter     ``counter(what)`` is a context that gives a :data:`Progress` to report to
+    classifier  if given, exact attributes are measured too
+    own         user's metrics; those on pixels are computed once
+    seed        decides which image is in which set
+
+    A statistic that needs more images than there are (:data:`LEAST`) is left out, with a reason.
+    Returns the evaluation, and a picture of the fakes beside their nearest training images (by the
+    first extractor). Raises :class:`UserError` for fakes of another size.
     """
     check_fakes(fakes, images)
     train, held_out = images.indices("train"), images.indices("held_out")
@@ -164,7 +166,7 @@ def _own(
     held_out: np.ndarray,
     seed: int,
 ) -> list[tuple[Metric, Measured | str]]:
-    """The number of each of the user's metrics, or why there is none."""
+    """The number of each user's metric, or the reason why there is none."""
     there = Sizes(len(fake), len(held_out), len(train))
     lost = too_few({metric.name: least(metric) for metric in metrics}, there)
     asked = [metric for metric in metrics if metric.name not in lost]
@@ -180,9 +182,9 @@ def look(
     epoch: int | None = None,
     seed: int = 0,
 ) -> Evaluation:
-    """The numbers against held-out images alone: what a search may afford after every few epochs.
+    """A short evaluation against held-out images only; a search can run it every few epochs.
 
-    ``fakes``: uint8 (N, 3, H, W). Part of what :func:`evaluate` measures, by the same labels.
+    ``fakes``: uint8 (N, 3, H, W). A part of :func:`evaluate`, with the same labels.
     """
     check_fakes(fakes, images)
     kept = _Kept(images)
@@ -191,7 +193,7 @@ def look(
 
 
 def sizes_of(images: ImageSet, fakes: int) -> Sizes:
-    """How many there are of each kind."""
+    """The numbers of images of each kind."""
     held_out = int(images.held_out.sum())
     return Sizes(fakes, held_out, len(images) - held_out)
 
@@ -199,7 +201,7 @@ def sizes_of(images: ImageSet, fakes: int) -> Sizes:
 def _on_held_out(
     kept: _Kept, extractor: Extractor, fake: np.ndarray, real: np.ndarray, seed: int
 ) -> None:
-    """``fake`` and ``real``, of all images, are features."""
+    """Add the numbers against held-out images; ``fake`` and ``real`` are features of all images."""
     images = kept.images
     lost = too_few(LEAST, sizes_of(images, len(fake)))
     train, held_out = real[images.indices("train")], real[images.indices("held_out")]
@@ -210,15 +212,15 @@ def _on_held_out(
 
 
 def value_of(name: str, space: str, images: ImageSet, measured: Measured, better: Better) -> Value:
-    """A number on its scale; ``space``: the whole identity of what it was taken in."""
+    """A number with its scale; ``space``: the full identity of the features or pixels."""
     scale = Scale(name, space, images.digest, measured.n, measured.m)
     return Value(measured, scale, better)
 
 
 def _support(fake: np.ndarray, train: np.ndarray) -> tuple[Measured | str, np.ndarray]:
-    """The 95 % lower bound of the support, or why there is none; pairs of fakes, closest first.
+    """The lower 95 % bound of the support, or why there is none; and pairs of fakes, closest first.
 
-    Its floor is what as many training images speak for.
+    Its floor is the bound for as many training images.
     """
     n, threshold = min(len(fake), len(train)), 1.0
     why = support.LEAST.lacks(Sizes(len(fake), 0, len(train)))

@@ -1,8 +1,8 @@
-"""What was measured of a set of fakes, and what may be compared with what.
+"""The results of an evaluation, and which of them may be compared.
 
-Two numbers may share a table's column or a figure's axis only when they are of one scale: the same
-statistic, extractor (weights, version and resize), reference images, sample sizes and metric code.
-:func:`one_scale` refuses anything else.
+Two numbers may be in one column of a table or on one axis of a figure only if they have the same
+scale: the same statistic, extractor (weights, version and resize), reference images, sample sizes
+and metric code. :func:`one_scale` raises an error otherwise.
 """
 
 from __future__ import annotations
@@ -13,20 +13,22 @@ from math import isfinite, nan
 from typing import Any
 
 from bascule.core.errors import UserError
-from bascule.metrics.measured import Measured
 from bascule.metrics.measurement import Measurement, parse
+from bascule.metrics.metric import Measured
 from bascule.metrics.quantity import Better
 
-VERSION = 1  # of the metric code: raised when a number would come out different
+VERSION = 1  # of the metric code; raise it when a number would change
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What two numbers must have in common.
+    """What two numbers must have in common to be compared.
 
-    extractor  its whole identity: name, version, weights, resize.
-    images     digest of the reference images.
-    n, m       images in the measured sample, and in the reference.
+    label      of the measurement
+    extractor  its full identity: name, version, weights, resize
+    images     digest of the reference images
+    n, m       images in the measured sample, and in the reference
+    version    of the metric code
     """
 
     label: str
@@ -39,7 +41,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Value:
-    """One number beside its floor, its scale, and in which direction it is better."""
+    """One number with its floor, its scale, and the direction in which it is better."""
 
     measured: Measured
     scale: Scale
@@ -47,18 +49,18 @@ class Value:
 
     @property
     def label(self) -> str:
-        """What it may be called: "KID[efficientnet-lite0,128px]"."""
+        """The label of the measurement: "KID[efficientnet-lite0,128px]"."""
         return self.scale.label
 
     @property
     def measurement(self) -> Measurement:
-        """What it is a number of."""
+        """The measurement of which this is the value."""
         return parse(self.scale.label)
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A number that could not be had, by its label, and why: "needs 40 held-out images, ..."."""
+    """The label of a number that was not measured, and why: "needs 40 held-out images, ..."."""
 
     label: str
     why: str
@@ -66,14 +68,15 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that was measured of one set of fakes.
+    """All measurements of one set of fakes.
 
-    subject  what made the fakes: a run's id or a folder's name.
-    epoch    epochs that were done; None for a folder.
-    fakes    how many were made.
-    data     name of the reference images.
-    notes    what a reader must know, one line each.
-    left_out what was asked for and is not among the values.
+    subject   the source of the fakes: a run's id or a folder's name
+    epoch     complete epochs of the run; None for a folder
+    fakes     how many there were
+    data      name of the reference images
+    values    the numbers
+    notes     what a reader must know, one line each
+    left_out  what was requested but could not be measured
     """
 
     subject: str
@@ -85,16 +88,16 @@ class Evaluation:
     left_out: tuple[LeftOut, ...] = ()
 
     def with_more(self, values: Sequence[Value], left_out: Sequence[LeftOut] = ()) -> Evaluation:
-        """With other numbers of the same fakes."""
+        """This evaluation with more numbers of the same fakes."""
         return replace(self, values=(*self.values, *values), left_out=(*self.left_out, *left_out))
 
     @property
     def labels(self) -> set[str]:
-        """Of all that was asked for, measured or left out."""
+        """The labels of everything that was requested, measured or left out."""
         return {v.label for v in self.values} | {one.label for one in self.left_out}
 
     def remarks(self) -> list[str]:
-        """The notes, then "C_T left out: needs ...", a line a reason."""
+        """The notes, then lines such as "C_T left out: needs ...", one for each reason."""
         found = by_reason({one.label: one.why for one in self.left_out})
         return [*self.notes, *(f"{names} left out: {why}" for names, why in found)]
 
@@ -102,7 +105,7 @@ class Evaluation:
         return {value.label: value for value in self.values}[label]
 
     def plain(self) -> dict[str, Any]:
-        """Plain JSON values; what is not a number is null."""
+        """The evaluation as plain JSON values; NaN and infinity become null."""
         told = asdict(self)
         for value in told["values"]:
             value["measured"] = {k: _none(v) for k, v in value["measured"].items()}
@@ -110,7 +113,7 @@ class Evaluation:
 
     @staticmethod
     def read(plain: Mapping[str, Any]) -> Evaluation:
-        """What :meth:`plain` told. Raises ValueError where it is something else."""
+        """The evaluation from the result of :meth:`plain`. Raises ValueError for other values."""
         try:
             values = tuple(
                 Value(
@@ -121,7 +124,7 @@ class Evaluation:
                 for value in plain["values"]
             )
             left_out = tuple(LeftOut(**one) for one in plain.get("left_out", ()))
-            own = ("values", "left_out")  # the latter is not in older files
+            own = ("values", "left_out")  # older files have no left_out
             told = {f.name: plain[f.name] for f in fields(Evaluation) if f.name not in own}
             read = {"values": values, "notes": tuple(told["notes"]), "left_out": left_out}
             return Evaluation(**(told | read))
@@ -130,7 +133,7 @@ class Evaluation:
 
 
 def by_reason(left_out: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Label -> why, as ("FD, Vendi", "each needs 5 fakes, 2 are given"): one pair a reason."""
+    """{label: why} grouped by reason: ("FD, Vendi", "each needs 5 fakes, 2 are given")."""
     names: dict[str, list[str]] = {}
     for label, why in left_out.items():
         name = parse(label).name
@@ -148,9 +151,9 @@ def _none(x: float) -> float | None:
 
 
 def one_scale(label: str, values: Sequence[tuple[str, Value]]) -> Scale:
-    """The scale that all ``values``, (whose, value) pairs, share.
+    """The scale that all ``values`` share; they are (owner, value) pairs.
 
-    Raises :class:`UserError` where two differ, naming both and in what.
+    Raises :class:`UserError` if two scales differ; it names both owners and the differences.
     """
     (first, one), *others = values
     for name, other in others:

@@ -1,4 +1,4 @@
-"""Fakes from a folder of pictures: taken as they are, or refused."""
+"""Fakes from a folder of images, which are used unchanged."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from bascule.data.sources import open_source
 
 
 def pictures_in(path: Path, progress: Progress | None = None) -> np.ndarray:
-    """The pictures of a folder (or .zip), ordered by name: uint8 (N, 3, H, H).
+    """The images of a folder or .zip, ordered by name: uint8 RGB (N, 3, H, H).
 
-    Nothing is resized, cropped or converted, because each of these changes the metrics more than
-    a better G would. Files that are no pictures, by name and content, are passed over. Raises
+    Nothing is resized, cropped or converted, because this would change the metrics more than a
+    better G would. Files that are not pictures, neither by name nor by content, are skipped. Raises
     :class:`UserError` for a folder without pictures, pictures of different sizes, and pictures that
     are not square or not 8-bit RGB.
     """
@@ -33,7 +33,7 @@ def pictures_in(path: Path, progress: Progress | None = None) -> np.ndarray:
             except ValueError as error:
                 raise UserError(
                     f"{path}: {picture.name} is {error}; expected square RGB pictures of one size, "
-                    "prepared as those of the data set were"
+                    "prepared like those of the data set"
                 ) from None
             first = first or picture.name
             pictures.append(pixels)
@@ -58,7 +58,7 @@ def _exact(stored: bytes | np.ndarray) -> np.ndarray:
             return np.asarray(picture).transpose(2, 0, 1)
     except ValueError:
         raise
-    except Exception as error:  # decoders raise anything on broken files
+    except Exception as error:  # decoders raise errors of any class on broken files
         raise ValueError(f"not a readable picture ({type(error).__name__})") from None
 
 

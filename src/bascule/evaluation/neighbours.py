@@ -1,4 +1,4 @@
-"""The picture that no number replaces: fakes beside the training images nearest to them."""
+"""A picture of fakes beside their nearest training images, which no number can replace."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bascule.core.context import address
 from bascule.metrics.neighbours import nearest
 
 ROWS = 12
-BESIDE = 4
+BESIDE = 4  # neighbours of each fake
 GAP = 10  # pixels between a fake and its neighbours
 BETWEEN = 24  # pixels between blocks
 
@@ -23,12 +23,15 @@ def neighbour_grid(
     train_features: np.ndarray,
     twins: np.ndarray,
 ) -> Image.Image:
-    """Three blocks of rows. Left and middle: a fake, and its 4 nearest training images.
+    """Three blocks of rows: random fakes, possible copies, and fakes that are alike.
 
-    Left are 12 fakes taken at random, in the middle the 12 that lie nearest to a training image,
-    the likeliest copies. Right: ``twins``, (pairs, 2) indices of fakes nearest to one another.
-    ``fakes``, ``train``: uint8 (N, 3, H, W); features: (N, d) of the same images, by which
-    nearness goes. Fewer fakes give fewer rows.
+    Rows of the left and middle blocks are a fake and its 4 nearest training images. Left: 12 random
+    fakes. Middle: the 12 fakes nearest to a training image, which are most likely copies. Right:
+    pairs of fakes. Fewer fakes give fewer rows.
+
+    fakes, train   uint8 (N, 3, H, W)
+    fake_features, train_features   (N, d), the features in which distances are measured
+    twins          (pairs, 2), indices of the fakes that are nearest to each other
     """
     distances, indices = nearest(fake_features, train_features, min(BESIDE, len(train)))
     rng = np.random.default_rng(address("neighbour grid", len(fakes)))
@@ -50,7 +53,7 @@ def neighbour_grid(
 
 
 def _block(rows: Sequence[Sequence[np.ndarray]], gap: int) -> np.ndarray:
-    """Rows of pictures (3, H, W), two white pixels apart, and ``gap`` after the first of each."""
+    """Rows of images (3, H, W), two white pixels apart, and ``gap`` after the first of each row."""
     size = rows[0][0].shape[-1]
     step = size + 2
     width = step * len(rows[0]) - 4 + gap

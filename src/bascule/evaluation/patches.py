@@ -1,4 +1,4 @@
-"""The sliced Wasserstein distance between patches, scale by scale, beside its floor."""
+"""The sliced Wasserstein distance between patches, at each scale, with its floor."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from bascule.core.errors import UserError
 from bascule.data.images import ImageSet
 from bascule.features.pyramid import COARSEST, Descriptors, descriptors, normalised
 from bascule.metrics.least import Sizes
-from bascule.metrics.measured import FEW, Measured
+from bascule.metrics.metric import FEW, Measured
 from bascule.metrics.sliced import sliced_wasserstein
 
-PATCHES = 64  # an image
+PATCHES = 64  # per image
 DIRECTIONS = 128
-AT_MOST = 500  # images in a set: it is the patches that count, 32,000 of them
+AT_MOST = 500  # images in a set; they have 32,000 patches, which is enough
 SETS = 3
 LEAST = Sizes(FEW, FEW, FEW)
 SPEC = f"laplacian pyramid, 7x7 patches, {PATCHES} an image, {DIRECTIONS} directions;v1"
-TIMES = 1000  # as the field prints it
+TIMES = 1000  # papers print the distance x 1000
 
 
 def has_patches(images: ImageSet) -> bool:
-    """Whether a pyramid can be made of images of this size: 16, 32, 64, ... px."""
+    """Whether a pyramid can be built for images of this size: 16, 32, 64, ... px."""
     return images.size >= COARSEST and images.size & (images.size - 1) == 0
 
 
 def patch_distances(fakes: np.ndarray, images: ImageSet, seed: int = 0) -> dict[str, Measured]:
-    """ "SWD[laplacian,64px]" and so on -> distance x 1000 from training images (W1).
+    """Distances to training images (W1 x 1000) by label, such as "SWD[laplacian,64px]".
 
-    Sets of n = min(fakes, held-out, 500) images, each against the same n training images; the
-    floor is that of n held-out images. Raises :class:`UserError` for fewer than :data:`LEAST`.
+    Sets of n = min(fakes, training, held-out, 500) images are compared with the same n training
+    images; the floor is that of n held-out images. Raises :class:`UserError` for fewer than
+    :data:`LEAST`.
     """
     train, held_out = images.indices("train"), images.indices("held_out")
     if why := LEAST.lacks(Sizes(len(fakes), len(held_out), len(train))):

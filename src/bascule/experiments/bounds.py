@@ -1,4 +1,4 @@
-"""What the best D reaches against an arm's noise, to stand beside what D does reach."""
+"""The performance of the best possible D against an arm's noise, to compare with the trained D."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from bascule.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class NoiseBound:
-    """From ``from_epoch`` on, D is shown one kind of image under the noise ``real`` or ``fake``.
+    """From ``from_epoch`` on, reals and fakes differ only in their noise, ``real`` and ``fake``.
 
-    Each is a law, or a tuple of laws that are added; () is none. The images themselves must tell
-    nothing, as under ``PerfectG`` whose fakes are training images: then every D is bounded by
-    :func:`bascule.theory.noise.known_image`, one that has memorised its training set too, since
-    noise is never drawn twice.
+    Each is the standard deviation of the noise: a number, a distribution, or a tuple of these for
+    independent noises that are added; () means no noise. The images themselves must have the same
+    distribution for reals and fakes, as under ``PerfectG``, whose fakes are training images. Then
+    :func:`bascule.theory.noise.known_image` bounds every D, even one that has memorised its
+    training set, because noise is never drawn twice.
     """
 
     real: Noise
@@ -34,12 +35,12 @@ class NoiseBound:
             check_noise("NoiseBound", name, getattr(self, name))
 
     def best(self, recipe: Recipe) -> Bound:
-        """The bound for the D of ``recipe``."""
+        """The bound for a D of ``recipe``."""
         return known_image(self.real, self.fake, numbers(recipe))
 
 
 def numbers(recipe: Recipe) -> int:
-    """How many numbers D sees under one draw of the strength: an image, or a normalised batch."""
+    """How many numbers D sees per draw of the noise strength: one image, or a normalised batch."""
     return 3 * recipe.data.size**2 * (recipe.batch if _normalises_batches(recipe) else 1)
 
 
@@ -48,7 +49,7 @@ def _normalises_batches(recipe: Recipe) -> bool:
 
 
 def check_bounds(bounds: Mapping[str, NoiseBound], arms: Mapping[str, GANRecipe]) -> None:
-    """Refuse bounds of unknown arms, from epochs that never come, or that would not hold."""
+    """Raises :class:`UserError` for bounds of unknown arms, beyond the last epoch, or not valid."""
     for arm, bound in bounds.items():
         if arm not in arms:
             raise unknown("arm in bounds", arm, arms)
@@ -59,6 +60,6 @@ def check_bounds(bounds: Mapping[str, NoiseBound], arms: Mapping[str, GANRecipe]
             )
         if recipe.concat and _normalises_batches(recipe):
             raise UserError(
-                f"bound of “{arm}”: D normalises reals and fakes together, which no bound here "
-                "covers: set concat=False or norm_D='spectral'"
+                f"bound of “{arm}”: D normalises reals and fakes together, and no bound here "
+                "covers that: set concat=False or norm_D='spectral'"
             )

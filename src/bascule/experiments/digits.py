@@ -1,24 +1,25 @@
-"""Numbers in words, with as many digits as are known of them."""
+"""Numbers as text, with only their significant digits."""
 
 from __future__ import annotations
 
 from math import floor, isfinite, isnan, log10
 
-SMALL = 1e-4  # below it, numbers are told with a power of ten
-ROUNDING = 1e-12  # of a mean: what equal seeds may differ by
+SMALL = 1e-4  # below it, numbers are written with a power of ten
+ROUNDING = 1e-12  # relative to the mean: rounding error between seeds that are equal
 
 
 def number(x: float) -> str:
-    """4 significant digits, with a true minus sign; "–" for what is not a number."""
+    """``x`` with 4 significant digits and a true minus sign; "–" for NaN."""
     if isnan(x):
         return "–"
     return _signed(f"{x + 0.0:.4g}")
 
 
 def rounded(half: float, *numbers: float) -> list[str]:
-    """Numbers that are known to within ``half``, rounded to two significant digits of it.
+    """``numbers``, each rounded to the place of the second significant digit of ``half``.
 
-    Where ``half`` is nothing, or not known (NaN, infinite), each has 4 significant digits.
+    ``half`` is their uncertainty. If it is 0, NaN or infinite, each number has 4 significant
+    digits.
     """
     largest = max(map(abs, numbers), default=0.0)
     if not isfinite(half) or half <= ROUNDING * largest or not isfinite(largest):
@@ -30,9 +31,9 @@ def rounded(half: float, *numbers: float) -> list[str]:
 
 
 def bracketed(mean: float, low: float, high: float, half: float) -> tuple[str, str]:
-    """A mean and its interval: ("0.331", "[0.287, 0.375]"); "" where there is no interval.
+    """A mean and its interval: ("0.331", "[0.287, 0.375]"); "" if there is no interval.
 
-    ``half``: the half width, of which a cut interval shows less.
+    ``half``: the half width before the interval was cut to its possible range.
     """
     if not (isfinite(low) and isfinite(high)):
         return number(mean), ""

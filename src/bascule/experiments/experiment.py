@@ -1,4 +1,4 @@
-"""An experiment: one question, its arms, and what its author predicts before seeing results."""
+"""An experiment: one question, its arms, and predictions made before any results are seen."""
 
 from __future__ import annotations
 
@@ -32,20 +32,19 @@ Defined = TypeVar("Defined")
 class Measure:
     """What is measured of every finished run: ``bascule evaluate`` with ``fakes`` fakes.
 
-    ``attributes``: the exact attributes of built-in faces too; they are learnt once, in minutes.
-    ``epochs``: after how many epochs done, each kept by the recipe; empty: at the end alone.
-    ``every_kept``: after as many epochs as the recipe keeps checkpoints at its pace, too.
-
-    ``metrics``: of the user's own (:class:`bascule.metrics.Metric`), each a class or a value of it.
-    ``features``: what sees the images: the name of an extractor, or one of the user's own
+    ``attributes``: also measure the attributes of built-in faces. Their classifier is trained once,
+    in minutes. ``epochs``: the numbers of completed epochs after which runs are measured, each with
+    a kept checkpoint; empty: only at the end. ``every_kept``: also measure at every checkpoint that
+    the recipe keeps. ``metrics``: the user's own metrics (:class:`bascule.metrics.Metric`), each a
+    class or an instance. ``features``: the feature extractor, by name, or one of the user's own
     (:class:`bascule.features.FeatureExtractor`); empty: the default one. A prediction about such a
-    number says so: ``KID.at(extractor=Mine())``.
+    number has to name it: ``KID.at(extractor=Mine())``.
 
-    Of hybrids of GAN and SDPC alone: at each ``k_fb`` what fakes become when they settle, unless
-    ``settled_fakes`` is False (:func:`bascule.sdpc.settling.measure_settled`, which takes longer
-    than all the rest), and what codes make of noise of each of ``sigmas``; where ``decoded``, how
-    well held-out pictures come back from codes; and the ``abilities`` of codes
-    (:mod:`bascule.sdpc.abilities`).
+    The other fields are for hybrids of GAN and SDPC only. ``settled_fakes``: measure the fakes
+    after settling at each ``k_fb`` (:func:`bascule.sdpc.settling.measure_settled`); this takes
+    longer than all the rest. ``sigmas``: measure how well codes denoise images with noise of these
+    standard deviations. ``decoded``: measure how well held-out images are decoded from their codes.
+    ``abilities``: measure what codes are useful for (:mod:`bascule.sdpc.abilities`).
     """
 
     fakes: int = 1000
@@ -66,14 +65,14 @@ class Measure:
         for metric in metrics:
             if not isinstance(metric, Metric):
                 raise UserError(
-                    f"Measure(metrics=...): {metric!r} is no Metric; derive it from one"
+                    f"Measure(metrics=...): {metric!r} is not a Metric; expected a subclass"
                 )
             check_own(metric)
         if isinstance(self.features, str):
             if self.features and self.features not in EXTRACTORS:
                 raise unknown("extractor", self.features, EXTRACTORS)
         elif isinstance(self.features, FeatureExtractor):
-            extractor_of(self.features)  # refuses one without a name
+            extractor_of(self.features)  # raises UserError if it has no name
         else:
             raise UserError(
                 f"Measure(features={self.features!r}): expected a FeatureExtractor, or a name of "
@@ -81,7 +80,7 @@ class Measure:
             )
 
     def own(self) -> dict[str, Measurement]:
-        """The user's metrics by name, as they are measured."""
+        """The user's metrics: name -> measurement."""
         on_features = any(metric.on == "features" for metric in self.metrics)
         space = self._space() if on_features else ""
         return {
@@ -90,13 +89,13 @@ class Measure:
         }
 
     def _space(self) -> str:
-        """The name of the features."""
+        """The name of the feature space."""
         if not isinstance(self.features, str):
             return self.features.name
         return extractor(self.features).name if self.features else SPACE
 
     def check_features(self, prediction: Prediction) -> None:
-        """Refuse a prediction about features that are not measured."""
+        """Raises :class:`UserError` for a prediction about features that are not measured."""
         for scalar in numbers_of(prediction).values():
             if scalar.space == SPACE and (space := self._space()) != SPACE:
                 told = self.features if isinstance(self.features, str) else ""
@@ -114,17 +113,17 @@ class Measure:
         return found | set(range(every, recipe.epochs, every)) if self.every_kept else found
 
     def plain(self) -> Measure:
-        """Without what is the user's own: what a file can hold."""
+        """This measure without the user's own metrics and features, so that JSON can store it."""
         features = self.features if isinstance(self.features, str) else ""
         return replace(self, metrics=(), features=features)
 
     def own_words(self) -> tuple[tuple[str, ...], str]:
-        """What names the user's metrics, and features, for :meth:`with_own`."""
+        """The names of the user's metrics and of the user's features, for :meth:`with_own`."""
         features = "" if isinstance(self.features, str) else words_for(self.features)
         return tuple(map(words_for, self.metrics)), features
 
     def with_own(self, metrics: Sequence[str], features: str) -> Measure:
-        """With the user's metrics and features that these words name."""
+        """This measure with the user's metrics and features of these names added."""
         own = named(features, FeatureExtractor, "--features") if features else self.features
         return replace(self, metrics=tuple(map(metric_named, metrics)), features=own)
 
@@ -142,9 +141,9 @@ class Measure:
         return codes and own and seen and evaluation.fakes == self.fakes
 
     def _are_its_features(self, evaluation: Evaluation) -> bool:
-        """Whether ``evaluation`` has a number of the features that are asked for, or says why not.
+        """Whether ``evaluation`` has a number in this feature space, or the reason why not.
 
-        Of the user's own, as their source is now.
+        The features of a user's extractor must be those of its current source.
         """
         if not self.features:
             return True
@@ -160,9 +159,9 @@ class Measure:
 
 @dataclass(frozen=True)
 class MeasureTranslation:
-    """What is measured of every finished run of translation, on at most ``pictures`` held-out ones.
+    """What is measured of every finished translation run, on at most ``pictures`` held-out images.
 
-    :func:`bascule.translation.evaluation.evaluate_translation`. ``epochs``: as in Measure.
+    See :func:`bascule.translation.evaluation.evaluate_translation`. ``epochs``: as in Measure.
     """
 
     pictures: int = 300
@@ -180,12 +179,12 @@ class MeasureTranslation:
 
 @dataclass(frozen=True)
 class MeasureCoding:
-    """What is measured of every finished run of SDPC, on ``pictures`` held-out ones.
+    """What is measured of every finished run of SDPC, on ``pictures`` held-out images.
 
-    Costs and sparsity at each ``k_fb``, and what each layer makes of noise of each of ``sigmas``:
-    :func:`bascule.sdpc.measure.measure_coding`. ``decoded``: how well the pictures come back from
-    their codes, too (:func:`bascule.sdpc.decoding.measure_decoding`). ``abilities``: as in
-    Measure.
+    Measured are costs and sparsity at each ``k_fb``, and how well each layer removes noise of each
+    standard deviation in ``sigmas`` (:func:`bascule.sdpc.measure.measure_coding`). ``decoded``:
+    also measure how well the images are decoded from their codes
+    (:func:`bascule.sdpc.decoding.measure_decoding`). ``abilities``: as in Measure.
     """
 
     pictures: int = 128
@@ -193,7 +192,7 @@ class MeasureCoding:
     sigmas: tuple[float, ...] = SIGMAS
     epochs: tuple[int, ...] = ()
     decoded: bool = False
-    attributes: bool = False  # of what is decoded, where it is built-in faces
+    attributes: bool = False  # of decoded images, if they are built-in faces
     abilities: bool = False
 
     def when(self, recipe: Recipe) -> set[int]:
@@ -211,7 +210,7 @@ class MeasureCoding:
 
 
 def _is_measured(metric: Metric, evaluation: Evaluation) -> bool:
-    """Whether ``evaluation`` has the number of a metric as its source is now, or says why not."""
+    """Whether ``evaluation`` has the number of a metric's current source, or the reason why not."""
     if any(parse(one.label).quantity.name == metric.name for one in evaluation.left_out):
         return True
     code = f";metric {code_of(metric)}"
@@ -222,26 +221,29 @@ def _is_measured(metric: Metric, evaluation: Evaluation) -> bool:
 
 
 Measures = Measure | MeasureTranslation | MeasureCoding
-MEASURES: tuple[type, ...] = (Measure, MeasureTranslation, MeasureCoding)  # of files of jobs
+# The measures that job files can contain
+MEASURES: tuple[type, ...] = (Measure, MeasureTranslation, MeasureCoding)
 
 
 def _within(epochs: Sequence[int], recipe: Recipe) -> set[int]:
-    """Those of ``epochs`` that a run of ``recipe`` reaches, and its end."""
+    """The ``epochs`` that a run of ``recipe`` reaches, and its last one."""
     return {epoch for epoch in epochs if epoch <= recipe.epochs} | {recipe.epochs}
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """``arms``: name -> recipe, the control first. The seed of a recipe is replaced by each of
-    ``seeds``, so that all arms of a seed share every draw.
+    """The arms of an experiment, its seeds and predictions, and what is measured.
 
-    ``predictions`` decide the verdict; ``checks`` are predictions that must hold if the program
-    is right. ``measure``: what is measured of the runs' fakes, None for nothing. ``pictures``:
-    whether notes show them (not where the images may not be published). ``bounds``: what no D of
-    an arm can beat, drawn beside its curves. ``callbacks`` watch every run, and what they add to an
-    epoch's record is drawn, and may be predicted; they are no part of what a run is, so a run that
-    was finished without them is not trained again. ``tensorboard``: runs write TensorBoard events,
-    too. ``quick`` is the same question at a size for a laptop.
+    ``arms``: name -> recipe, the control first. Each recipe is trained once with each of ``seeds``,
+    so all arms share their random draws within a seed.
+
+    ``predictions`` decide the verdict; ``checks`` are predictions that must hold if the program is
+    correct. ``measure``: what is measured of each finished run; None: nothing. ``pictures``:
+    whether notes show images; False if the images may not be published. ``bounds``: arm -> the best
+    possible D, drawn with the arm's curves. ``callbacks`` watch every run. The values that they add
+    to an epoch's record are drawn and may be predicted. They are not part of a run's identity, so a
+    run that finished without them is not trained again. ``tensorboard``: runs write TensorBoard
+    events too. ``quick``: the same question at a size for a laptop.
     """
 
     question: str
@@ -259,7 +261,7 @@ class Experiment:
     quick: Experiment | None = None
     name: str = ""
     file: Path | None = None
-    brought: tuple[type, ...] = field(default=(), repr=False)
+    user_classes: tuple[type, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if not self.arms:
@@ -289,34 +291,34 @@ class Experiment:
 
     @property
     def title(self) -> str:
-        """Its name without that of its folder."""
+        """Its name without the name of its folder."""
         return self.name.rpartition("/")[2]
 
     def with_settings(self, settings: Mapping[str, str]) -> Experiment:
-        """Every arm with some recipe fields set, as the command line says them."""
-        arms = {n: codec.changed(r, settings, self.brought) for n, r in self.arms.items()}
+        """This experiment with recipe fields of every arm set: dotted field -> text."""
+        arms = {n: codec.changed(r, settings, self.user_classes) for n, r in self.arms.items()}
         return replace(self, arms=arms)
 
 
 def load(path: Path, quick: bool = False) -> Experiment:
     """The ``experiment`` of a Python file, or its quick version.
 
-    Its name is that of the file, with its folder where that is a folder of experiments.
+    Its name is the file's name, after the folder's name if that is a folder of experiments.
     """
-    found, name, brought = loaded(path, "experiment", Experiment, quick)
+    found, name, classes = loaded(path, "experiment", Experiment, quick)
     folder = path.resolve().parent
     if folder.parent.name == FOLDER.name:
         name = f"{folder.name}/{name}"
     for recipe in found.arms.values():
-        codec.encode(recipe)  # refuses what no run folder can keep, before anything is trained
+        codec.encode(recipe)  # raises before any training if a run folder cannot store it
         sources(code_in(recipe))
-    return replace(found, name=name, file=path, brought=brought)
+    return replace(found, name=name, file=path, user_classes=classes)
 
 
 def loaded(
     path: Path, word: str, kind: type[Defined], quick: bool
 ) -> tuple[Defined, str, tuple[type, ...]]:
-    """What a Python file calls ``word``, or its quick version; its name; the classes it knows."""
+    """The value ``word`` of a Python file, or its quick version; its name; the file's classes."""
     module = load_file(path)
     found = getattr(module, word, None)
     if not isinstance(found, kind):

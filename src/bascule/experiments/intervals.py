@@ -1,4 +1,4 @@
-"""The mean over seeds and how well it is known."""
+"""The mean over seeds and its confidence interval."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class Interval:
     mean: float
     low: float
     high: float
-    cut_from: float | None = None  # half the width, where less of it is shown
+    cut_from: float | None = None  # half the full width, if the interval was cut
 
     @property
     def half(self) -> float:
-        """Half its width, also of what is cut off."""
+        """Half its width before it was cut."""
         return self.high - self.mean if self.cut_from is None else self.cut_from
 
     def within(self, low: float, high: float) -> Interval:
-        """The same without what lies below ``low`` or above ``high``, which no mean can be."""
+        """The same interval, cut to ``low`` .. ``high``, the possible values of the mean."""
         if not isfinite(self.half) or (low <= self.low and self.high <= high):
             return self
         return Interval(self.mean, max(self.low, low), min(self.high, high), self.half)

@@ -1,7 +1,7 @@
-"""Where jobs are done: in processes here, or as jobs of a cluster.
+"""Launchers run jobs: in processes on this machine, or on a cluster.
 
-The latter are submitit's, so queues, time limits and preemption are Slurm's and submitit's
-business. What makes them simple is the run: stopped by anything, it goes on from its checkpoint.
+Cluster jobs go through submitit, so Slurm and submitit handle queues, time limits and preemption. A
+launcher needs no state of its own, since a stopped run resumes from its checkpoint.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ KINDS = ("local", "slurm")
 
 
 class Process(Protocol):
-    """What a scheduler needs of a process, wherever it is."""
+    """The interface that a scheduler needs of a process, local or remote."""
 
     returncode: int | None
 
@@ -34,8 +34,11 @@ class Process(Protocol):
 
 @dataclass(frozen=True)
 class LocalLauncher:
-    """Processes of this machine. ``at_once``: so many; None, as many as its cores allow, and one on
-    a GPU, whose memory may hold no more."""
+    """Starts processes on this machine.
+
+    ``at_once``: the largest number at a time. None: as many as there are cores, but one on a GPU,
+    whose memory may not hold more.
+    """
 
     at_once: int | None = None
 
@@ -43,9 +46,9 @@ class LocalLauncher:
         _check_at_once(self.at_once)
 
     def start(self, job: Path, errors: Path, threads: int, listen: bool = False) -> Process:
-        """Begin the job in the file ``job``; complaints go to the file ``errors``.
+        """Start the job in the file ``job``; its standard error goes to the file ``errors``.
 
-        ``listen``: keep its standard output.
+        ``listen``: make its standard output readable.
         """
         return subprocess.Popen(
             _command(job),
@@ -54,7 +57,7 @@ class LocalLauncher:
             text=True,
             encoding="utf-8",
             env=_environment(threads),
-            start_new_session=True,  # Ctrl-C is for the scheduler, which tells its workers
+            start_new_session=True,  # only the scheduler receives Ctrl-C; it then stops its workers
         )
 
 
@@ -64,12 +67,12 @@ def _check_at_once(n: int | None) -> None:
 
 
 class SubmititLauncher:
-    """Jobs of submitit: of Slurm, or of this machine to try it out.
+    """Submits jobs with submitit, to Slurm or, for a test, to this machine.
 
-    ``settings``: what submitit's executor takes, e.g. ``timeout_min``, ``gpus_per_node`` or
-    ``slurm_partition``. At most ``at_once`` jobs are queued. ``folder``, where submitit writes,
-    and the runs must be seen by all machines. Raises :class:`UserError` without submitit or Slurm,
-    and for a setting that it does not know.
+    ``settings``: parameters of submitit's executor, e.g. ``timeout_min``, ``gpus_per_node`` or
+    ``slurm_partition``. ``at_once``: the largest number of queued jobs. ``folder``: where submitit
+    writes its files. All machines need access to it and to the runs. Raises :class:`UserError` if
+    submitit or Slurm is missing, and for an unknown setting.
     """
 
     def __init__(self, kind: str, folder: Path, at_once: int, settings: Mapping[str, str]) -> None:
@@ -85,14 +88,14 @@ class SubmititLauncher:
             self.executor = submitit.AutoExecutor(folder / "%j", cluster=kind)
             given = {name: _number(text) for name, text in settings.items()}
             self.executor.update_parameters(**{"name": "bascule", "timeout_min": 24 * 60} | given)
-        except Exception as error:  # each of its parts has its own kind
+        except Exception as error:  # submitit raises many types
             told = " ".join(str(error).split()) or type(error).__name__
             raise UserError(f"the cluster {kind!r} cannot be used: {told}") from None
 
     def start(self, job: Path, errors: Path, threads: int, listen: bool = False) -> Process:
         """Queue the job in the file ``job``.
 
-        There is nothing to listen to: its run's folder tells how far it is.
+        Its output cannot be read. Its progress is read from the run's folder.
         """
         self.executor.update_parameters(cpus_per_task=threads)
         return _Job(self.executor.submit(Work(str(job), str(errors), threads)))
@@ -100,7 +103,7 @@ class SubmititLauncher:
 
 @dataclass(frozen=True)
 class Work:
-    """What a machine of a cluster does: one job, in a process that may be told to stop."""
+    """The task of a cluster node: one job, in a child process that can be stopped."""
 
     job: str
     errors: str
@@ -113,18 +116,18 @@ class Work:
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 env=_environment(self.threads),
-                start_new_session=True,  # it hears of a stop from here, once
+                start_new_session=True,  # so that it receives the stop signal once, from here
             )
         _children.append(child)
         try:
             return child.wait()
-        except KeyboardInterrupt:  # a local job that is cancelled
+        except KeyboardInterrupt:  # a local job was cancelled
             return _stopped(child)
         finally:
             _children.remove(child)
 
     def checkpoint(self) -> Any:
-        """Before the time limit, or when it is preempted: stop, and queue the same again."""
+        """Called before the time limit and at preemption: stop, and submit the same job again."""
         import submitit
 
         for child in _children:
@@ -132,7 +135,7 @@ class Work:
         return submitit.helpers.DelayedSubmission(self)
 
 
-_children: list[subprocess.Popen[bytes]] = []  # of the job that this process is
+_children: list[subprocess.Popen[bytes]] = []  # the child processes of this job
 
 
 def _stopped(child: subprocess.Popen[bytes]) -> int:
@@ -145,7 +148,7 @@ def _command(job: Path) -> list[str]:
 
 
 def _environment(threads: int) -> dict[str, str]:
-    # NumPy reads it when it starts, and only there
+    # NumPy reads these only when it is imported
     return {**os.environ, "OMP_NUM_THREADS": str(threads)}
 
 
@@ -154,7 +157,7 @@ def _number(text: str) -> int | str:
 
 
 class _Job:
-    """A job of submitit as a process; how it ended, once it is done."""
+    """A submitit job with the interface of a process; keeps the exit code once it has ended."""
 
     def __init__(self, job: Any) -> None:
         self.job = job
@@ -164,7 +167,7 @@ class _Job:
         if self.returncode is None and self.job.done():
             try:
                 self.returncode = int(self.job.result())
-            except Exception as error:  # cancelled, killed, or out of time too often
+            except Exception as error:  # cancelled, killed, or timed out too often
                 print(f"job {self.job.job_id}: {type(error).__name__}", file=sys.stderr)
                 self.returncode = 1
         return self.returncode

@@ -1,4 +1,4 @@
-"""What can be measured on an image set: known, and said, before anything is trained."""
+"""What can be measured on an image set; checked and reported before any training."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ from bascule.metrics.numbers import OF_ATTRIBUTES
 from bascule.training.recipe import Recipe
 from bascule.translation.domains import TwoSets
 
-PLENTY = 5000  # fakes, as `bascule evaluate` draws them unless told otherwise
+PLENTY = 5000  # the default number of fakes of `bascule evaluate`
 
 
 def will_be_left_out(
     recipe: Recipe, images: ImageSet, fakes: int, attributes: bool = True
 ) -> dict[str, str]:
-    """Statistic (of :data:`bascule.evaluation.evaluate.LEAST`) -> why an evaluation of a run of
-    ``recipe`` on ``images`` will leave it out.
+    """Statistic -> why an evaluation of a run of ``recipe`` on ``images`` will leave it out.
 
-    ``fakes``: how many it will be asked for. Nothing of networks of SDPC, whose numbers are means
-    over pictures.
+    Statistics are those of :data:`bascule.evaluation.evaluate.LEAST`.
+
+    ``fakes``: the number of fakes of the evaluation. Empty for SDPC networks, whose numbers are
+    means over images and need no minimum.
     """
     if recipe.evaluates == "codes" or recipe.uses_held_out():
         return {}
@@ -49,7 +50,11 @@ def will_be_left_out(
 
 
 def _sizes(recipe: Recipe, images: ImageSet, fakes: int) -> Sizes:
-    """Of a translation those of the second kind; it draws one fake of each held-out picture."""
+    """The set sizes of an evaluation.
+
+    A translation is compared with the second set. Its fakes are the translated held-out images of
+    the first set.
+    """
     if recipe.evaluates != "translations":
         return sizes_of(images, fakes)
     first = images.labels[DOMAIN] == "a"
@@ -67,19 +72,19 @@ def _has_attributes(recipe: Recipe, images: ImageSet) -> bool:
 def announcement(
     recipe: Recipe, images: ImageSet, fakes: int = PLENTY, attributes: bool = True
 ) -> str:
-    """One line of what a small image set takes from the measurements of a run; "" if nothing."""
+    """One line on the measurements that a small image set does not allow; "" if it allows all."""
     found = by_reason(will_be_left_out(recipe, images, fakes, attributes))
     told = []
     if found:
         names = "; ".join(f"{names} ({why})" for names, why in found)
         told.append(f"these will be left out of evaluations: {names}")
     if _diagnosed(recipe, images) < FEWEST:
-        told.append(f"diagnoses go by what D says, for want of {FEWEST} held-out images")
+        told.append(f"fewer than {FEWEST} held-out images, so diagnoses use only D's outputs")
     return f"{images.name} is a small set: {'; '.join(told)}" if told else ""
 
 
 def announcements(experiment: Experiment, sets: Mapping[Any, ImageSet]) -> list[str]:
-    """That of every arm, each line once. ``sets``: the images of each ``recipe.data``."""
+    """The announcements of all arms, each once. ``sets``: the images of each ``recipe.data``."""
     measure = experiment.measure
     if not isinstance(measure, Measure | MeasureTranslation):
         return []
@@ -90,7 +95,7 @@ def announcements(experiment: Experiment, sets: Mapping[Any, ImageSet]) -> list[
 
 
 def check_measurable(experiment: Experiment, sets: Mapping[Any, ImageSet]) -> None:
-    """Refuse an experiment of which a prediction is about what its images are too few for."""
+    """Raises :class:`UserError` if a prediction needs more images than there are."""
     for prediction in (*experiment.predictions, *experiment.checks):
         told = {f.name: getattr(prediction, f.name) for f in fields(prediction)}  # type: ignore[arg-type]
         scalars = list(numbers_of(prediction).values())
@@ -106,7 +111,7 @@ def check_measurable(experiment: Experiment, sets: Mapping[Any, ImageSet]) -> No
 
 
 def check_search(images: ImageSet, fakes: int) -> None:
-    """Refuse images that are too few for a search to rank its trials by."""
+    """Raises :class:`UserError` if the images are too few to rank the trials of a search."""
     lost = too_few({name: LEAST[name] for name in ON_HELD_OUT}, sizes_of(images, fakes))
     for name, why in lost.items():
         raise UserError(f"a search needs {name}, which {why} of {images.name}; give more images")
@@ -115,7 +120,7 @@ def check_search(images: ImageSet, fakes: int) -> None:
 def _never(
     experiment: Experiment, recipe: Recipe, images: ImageSet, scalars: Iterable[Measurement]
 ) -> Iterable[tuple[str, str]]:
-    """Those of ``scalars`` that no run of ``recipe`` will have, and why."""
+    """The ``scalars`` that no run of ``recipe`` will have, each with the reason."""
     measure = experiment.measure
     lost: dict[str, str] = {}
     if isinstance(measure, Measure | MeasureTranslation):
@@ -127,11 +132,11 @@ def _never(
             if why := lost.get(_statistic(scalar)):
                 yield scalar.name, why
         elif str(scalar) in OF_HELD_OUT and asked < FEWEST:
-            yield str(scalar), f"needs {FEWEST} held-out images, diagnostics ask about {asked} here"
+            yield str(scalar), f"needs {FEWEST} held-out images; diagnostics have {asked} here"
 
 
 def _statistic(scalar: Measurement) -> str:
-    """That of :data:`LEAST` on which a number depends."""
+    """The statistic of :data:`LEAST` on which a measurement depends."""
     if scalar.name in LEAST:
         return scalar.name
     if scalar.quantity in OF_ATTRIBUTES and scalar.space != "decoded":
@@ -140,7 +145,7 @@ def _statistic(scalar: Measurement) -> str:
 
 
 def _diagnosed(recipe: Recipe, images: ImageSet) -> int:
-    """How many held-out images diagnostics ask about; as many as one wants where they do not."""
+    """The number of held-out images that diagnostics use; enough if the run has none."""
     if not recipe.is_diagnosable:
         return FEWEST
     there = sizes_of(images, 0)

@@ -1,4 +1,4 @@
-"""Measure a run as an experiment, or the command line, asks for it."""
+"""Measure a run, for an experiment or for the command line."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ from bascule.experiments.experiment import (
 )
 from bascule.features.extractor import Extractor
 from bascule.features.extractors import DEFAULT, extractor
-from bascule.metrics.measured import Measured
 from bascule.metrics.measurement import parse
-from bascule.metrics.metric import Metric
+from bascule.metrics.metric import Measured, Metric
 from bascule.runs.execute import check_data
 from bascule.runs.generate import generate, judged_by
 from bascule.runs.own import extractor_of
@@ -49,22 +48,23 @@ KINDS: Mapping[str, type] = {
     "codes": MeasureCoding,
     "translations": MeasureTranslation,
 }
-Found = dict[str, Measured | str]  # by label; text says why there is no number
+Found = dict[str, Measured | str]  # by label; a text is the reason for a missing number
 
 
 @contextmanager
 def silent(what: str) -> Iterator[Progress]:
-    """A counter that tells nobody."""
+    """A progress counter without output."""
     yield lambda done, of: None
 
 
 @dataclass(frozen=True)
 class Means:
-    """With what a run is measured.
+    """The means of measuring a run.
 
-    ``extractors``: themselves, or their names; translations are measured by the first alone.
-    ``metrics``: of the user's. ``standing``: over how many batches of latents G's BatchNorm takes
-    statistics first. ``seed``: of the latents. ``counter``: who is told how far it is.
+    ``extractors``: feature extractors or their names; translations use only the first. ``metrics``:
+    the user's metrics. ``standing``: the number of batches of latents over which G's BatchNorm
+    recomputes its statistics first. ``seed``: seed of the latents. ``counter``: reports the
+    progress.
     """
 
     extractors: tuple[str | Extractor, ...] = (DEFAULT,)
@@ -79,7 +79,7 @@ class Means:
         return [extractor(each) if isinstance(each, str) else each for each in every]
 
     def also(self, measure: Measures) -> Means:
-        """With the metrics and features that ``measure`` asks for."""
+        """These means with the metrics and features that ``measure`` names added."""
         if not isinstance(measure, Measure):
             return self
         features, extractors = measure.features, self.extractors
@@ -91,11 +91,11 @@ class Means:
 def measure_run(
     run: Run, images: ImageSet, measure: Measures, epoch: int | None = None, means: Means = Means()
 ) -> tuple[Evaluation, Image.Image | None]:
-    """What ``measure`` asks for of a run on ``images``, those of its recipe.
+    """Measure a run on ``images``, the images of its recipe, as ``measure`` says.
 
-    ``epoch``: a kept checkpoint; None: the newest. Returns the evaluation, and a picture of fakes
-    by their neighbours or of translations, where there is one. Raises :class:`UserError` where the
-    run shows D the held-out images, or is of another kind than ``measure`` is for.
+    ``epoch``: a kept checkpoint; None: the newest. Returns the evaluation, and an image of fakes
+    next to their nearest neighbours or of translations, or None. Raises :class:`UserError` if the
+    run shows D the held-out images, or if ``measure`` is for another kind of run.
     """
     check_measure(run, measure)
     check_data(run, images)
@@ -114,14 +114,14 @@ def measure_run(
 
 
 def of_codes(measure: Measure) -> bool:
-    """Whether it asks for something that only dictionaries can tell."""
+    """Whether ``measure`` needs dictionaries."""
     return bool(measure.k_fb or measure.sigmas or measure.decoded or measure.abilities)
 
 
 def check_measure(run: Run, measure: Measures) -> None:
-    """Refuse to measure a run that this is not for."""
+    """Raises :class:`UserError` if ``measure`` does not apply to this run."""
     if run.playable.uses_held_out():
-        raise UserError(f"{run.id} shows D the held-out images: none is left to measure with")
+        raise UserError(f"{run.id} shows D the held-out images, so none is left to measure with")
     recipe = run.recipe
     if isinstance(measure, Measure) and of_codes(measure) and not recipe.code_layers:
         raise UserError(
@@ -143,8 +143,8 @@ def measure_fakes(
     attributes: bool,
     means: Means,
 ) -> tuple[Evaluation, Image.Image]:
-    """Measure fakes, uint8 (N, 3, H, W), wherever they come from."""
-    spaces = means.spaces  # what is refused is refused before a reader learns for minutes
+    """Measure fakes, uint8 (N, 3, H, W), from any source."""
+    spaces = means.spaces  # errors come first, before an attribute reader is trained for minutes
     check_fakes(fakes, images)
     reader = classifier_of(images, means.counter) if attributes else None
     also, told = means.metrics, (subject, epoch, means.seed)
@@ -154,7 +154,7 @@ def measure_fakes(
 def _coding(
     run: Run, images: ImageSet, measure: MeasureCoding, epoch: int | None, means: Means
 ) -> Evaluation:
-    """A run of SDPC on held-out pictures."""
+    """Measure a run of SDPC on held-out images."""
     coder = coder_of(run, epoch)
     pictures = images.pixels[images.indices("held_out")][: measure.pictures]
     with means.counter("settling on held-out pictures") as tell:
@@ -164,7 +164,7 @@ def _coding(
     if measure.decoded:
         found |= _decoded(coder, images, measure.pictures, measure.attributes, means)
     if measure.abilities:
-        k_fb = () if measure.k_fb == K_FB else measure.k_fb  # holes take long to fill
+        k_fb = () if measure.k_fb == K_FB else measure.k_fb  # filling holes takes long
         found |= _abilities(coder, images, measure.pictures, k_fb, measure.attributes, means)
     done = coder.state.epoch if coder.state else 0
     evaluation = Evaluation(run.id, done, len(pictures), images.name, ())
@@ -172,7 +172,7 @@ def _coding(
 
 
 def _with_codes(evaluation: Evaluation, found: Found, images: ImageSet, seed: int) -> Evaluation:
-    """With numbers that dictionaries gave, by label, on scales of their own."""
+    """``evaluation`` with ``found``, label -> number measured with dictionaries."""
     space = f"SDPC codes, seed {seed}"
     values = [
         value_of(label, space, images, measured, parse(label).quantity.better or "lower")
@@ -191,8 +191,11 @@ def _through_codes(
     epoch: int | None,
     means: Means,
 ) -> Found:
-    """Of a hybrid: its fakes settled at each ``k_fb``, held-out pictures decoded, and what its
-    codes make of noise of each of ``sigmas``."""
+    """Measure the codes of a hybrid.
+
+    These are its fakes settled at each ``k_fb``, held-out images decoded from their codes, and
+    denoising at each of ``sigmas``.
+    """
     found: Found = {}
     coder = coder_of(run, epoch)
     if measure.k_fb and measure.settled_fakes:
@@ -215,7 +218,7 @@ def _through_codes(
 
 
 def _decoded(coder: Coder, images: ImageSet, n: int, attributes: bool, means: Means) -> Found:
-    """What comes back from the codes of ``n`` held-out pictures."""
+    """Measure the images decoded from the codes of ``n`` held-out images."""
     reader = classifier_of(images, means.counter) if attributes else None
     with means.counter("decoding held-out pictures") as tell:
         space = means.spaces[0]
@@ -232,9 +235,9 @@ def _abilities(
     run: Run | None = None,
     epoch: int | None = None,
 ) -> Found:
-    """What codes are good for; of a hybrid's ``run`` its D is asked about foreign pictures, too.
+    """Measure the abilities of codes; for a hybrid's ``run`` also how its D scores foreign images.
 
-    ``k_fb``: to fill holes with; empty: every second of the usual ones.
+    ``k_fb``: feedback strengths for filling holes; empty: every second one of the defaults.
     """
     n = min(n, abilities.PICTURES)
     scores = {"codes": abilities.cost(coder)}
@@ -253,7 +256,7 @@ def _abilities(
 def _translation(
     run: Run, images: ImageSet, measure: MeasureTranslation, epoch: int | None, means: Means
 ) -> tuple[Evaluation, Image.Image]:
-    """A run's translations of held-out pictures."""
+    """Measure a run's translations of held-out images."""
     kinds = Kinds.of(images, measure.pictures, isinstance(run.recipe.data, CartoonPair))
     reader = reader_of(run.recipe.data, images, means.counter) if measure.attributes else None
     ways = ways_of(run, epoch)
@@ -273,7 +276,7 @@ def _translation(
 
 
 def classifier_of(images: ImageSet, counter: Counter = silent) -> AttributeClassifier | None:
-    """What reads the attributes of ``images``, if they are built-in faces."""
+    """The attribute classifier for ``images``; None unless they are built-in faces."""
     reader = reader_of(None, images, counter)
     assert reader is None or isinstance(reader, AttributeClassifier)
     return reader
@@ -282,9 +285,9 @@ def classifier_of(images: ImageSet, counter: Counter = silent) -> AttributeClass
 def reader_of(
     data: object, images: ImageSet, counter: Counter = silent
 ) -> AttributeClassifier | PairReader | None:
-    """What reads the attributes of ``images``, of a pair its second kind; learnt where it must be.
+    """The attribute reader for ``images``, or for the second set of a pair; trained if not cached.
 
-    None for pictures that nothing here can read.
+    None for images that no reader here supports.
     """
     second = data.b if isinstance(data, TwoSets) else None
     style = second.style if isinstance(second, Faces) else style_of(images)

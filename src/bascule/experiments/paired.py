@@ -1,7 +1,8 @@
-"""Arms among some runs, and their differences paired by seed.
+"""The arms among some runs, and the differences between arms, paired by seed.
 
-Runs of one recipe but for the seed are one arm. Two runs of one seed share every draw until their
-rules differ, so the difference within a seed is free of what the seed alone decides.
+Runs whose recipes differ only in the seed form one arm. Two runs with the same seed share every
+draw until their rules differ. So the difference within a seed does not contain the variation
+between seeds.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Numbers = Mapping[int, float]  # seed -> number
 
 @dataclass(frozen=True)
 class Difference:
-    """``arm`` minus ``than``, one number a seed that both have, and its 95 % t interval."""
+    """``arm`` minus ``than``: one number per shared seed, and the 95 % t interval of the mean."""
 
     name: str
     arm: str
@@ -31,7 +32,8 @@ class Difference:
 def arms_of(runs: Sequence[Run]) -> dict[str, dict[int, Run]]:
     """The runs by arm and seed, in the order given.
 
-    A second run of one recipe and seed, as a fork that changes nothing, is an arm of its own.
+    A second run with the same recipe and seed, such as a fork without a change, is an arm of its
+    own.
     """
     found: dict[str, dict[int, Run]] = {}
     names: dict[str, str] = {}
@@ -47,13 +49,13 @@ def arms_of(runs: Sequence[Run]) -> dict[str, dict[int, Run]]:
 
 
 def _short(name: str, among: Sequence[str]) -> str:
-    """A name without its first word, where that is the same of all: the experiment's."""
+    """A name without its first word, the experiment's name, if all names share that word."""
     first, _, rest = name.partition(" ")
     same = all(other.startswith(f"{first} ") for other in among)
     return rest if same and rest and len(among) > 1 else name
 
 
 def difference(name: str, arm: str, than: str, ours: Numbers, theirs: Numbers) -> Difference:
-    """``ours`` minus ``theirs`` on the seeds of both."""
+    """``ours`` minus ``theirs`` on the seeds that both have."""
     values = {seed: ours[seed] - theirs[seed] for seed in ours if seed in theirs}
     return Difference(name, arm, than, values, t_interval(list(values.values())))

@@ -1,15 +1,15 @@
-"""Predictions: each measures one number a seed, and claims a region for it.
+"""Predictions: each measures one number per seed, and claims a region for its mean over seeds.
 
 Epochs count from 0; ``from_epoch`` is included and ``to_epoch`` is not (None: to the end).
-Measurements read the mean of a scalar over each epoch's batches, unless they say otherwise. A
-scalar is one of
+A prediction uses the mean of a scalar over each epoch's batches, unless it says otherwise. A scalar
+is one of
 
-- the game's: ``loss_D``, ``loss_G``, ``D_x``, ``D_Gz``, ``r_t``, and ``lead`` = D_x - D_Gz;
-- what a rule reports, such as ``ResetD.0/resets``;
-- what diagnostics ask every few epochs (:mod:`bascule.diagnostics.callback`), such as ``mmd``;
-- what an evaluation measures, such as :data:`KID`, ``KID.at(layer=1, k_fb=4)``, or a metric of
-  one's own by its class or its name. Without a window, that of the last evaluated epoch counts;
-- what a callback of the experiment adds to an epoch's record, by its name.
+- a scalar of training: ``loss_D``, ``loss_G``, ``D_x``, ``D_Gz``, ``r_t``, ``lead`` = D_x - D_Gz;
+- a scalar that an intervention reports, such as ``ResetD.0/resets``;
+- a diagnostic, measured every few epochs (:mod:`bascule.diagnostics.callback`), such as ``mmd``;
+- a measurement of an evaluation, such as :data:`KID`, ``KID.at(layer=1, k_fb=4)``, or a user's
+  metric by its class or its name. Without a window, the last evaluated epoch counts;
+- a value that a callback of the experiment adds to an epoch's record, by its name.
 
 A scalar may be given as a label or as a :class:`~bascule.metrics.measurement.Measurement`.
 """
@@ -45,7 +45,7 @@ ASKED = (
     *("mmd", "coverage", "vendi_ratio", "distance_ratio", "rank_ratio", "one_nn_fake", "C_T"),
     *("nearest_10", "nearest_50"),
 )
-SPACE = f"{DEFAULT},128px"  # of the default extractor
+SPACE = f"{DEFAULT},128px"  # the feature space of the default extractor
 KID = Measurement(METRICS["KID"].quantity(), SPACE)
 COVERAGE = Measurement(METRICS["coverage"].quantity(), SPACE)
 HELD_OUT_KID = KID.at(split=HELD_OUT)
@@ -53,42 +53,42 @@ HELD_OUT_COVERAGE = COVERAGE.at(split=HELD_OUT)
 
 
 def mean_tv(size: int = 64) -> Measurement:
-    """The mean total variation of attributes, of built-in faces of ``size`` pixels."""
+    """The mean total variation of attributes, for built-in faces of ``size`` pixels."""
     return Measurement(NUMBERS["mean TV"], f"micah,{size}px")
 
 
 class Prediction(Protocol):
-    """What every prediction can say."""
+    """The interface of every prediction."""
 
     def claim(self) -> str:
         """The prediction in words."""
 
     def measured(self) -> str:
-        """What the number of each seed is."""
+        """A description of the number that is measured on each seed."""
 
     def region(self) -> tuple[float, float]:
-        """Where the claim says that the number lies; a side may be infinite."""
+        """The claimed region of the number, (low, high); a side may be infinite."""
 
     def measure(self, curves: Curves, seed: int) -> float:
-        """The number of one seed."""
+        """The number of one seed; NaN if it was not measured."""
 
     def limits(self) -> Limits:
-        """Between which numbers it always lies, as a share in 0 to 1; a side may be infinite."""
+        """The possible range of the number, such as 0 to 1 for a share; a side may be infinite."""
 
     def short(self) -> str:
         """The claim in a few words."""
 
     def expected(self) -> str:
-        """What the claim expects of the number: "lower", "0.45 to 0.55"."""
+        """The expected number in words: "lower", "0.45 to 0.55"."""
 
     def found(self, shown: Interval) -> str:
-        """What was measured, as a sentence without its full stop, whatever was claimed.
+        """The measured result as a sentence without its full stop, whatever the claim was.
 
         ``shown``: the mean over seeds and its interval, which may be infinite.
         """
 
     def meaning(self, shown: Interval) -> str:
-        """What that is in plain words, such as "D is fooled more"; "" where nothing is clear."""
+        """The result in plain words, such as "D is fooled more"; "" if it is not clear."""
 
 
 def is_evaluated(scalar: Scalar) -> bool:
@@ -99,7 +99,7 @@ def is_evaluated(scalar: Scalar) -> bool:
 def _mean(
     curves: Curves, arm: str, seed: int, scalar: Scalar, start: int = 0, end: int | None = None
 ) -> float:
-    """The mean of a scalar over its measured epochs in a window; NaN where there are none."""
+    """The mean of a scalar over its measured epochs in a window; NaN if there are none."""
     whole = np.asarray(curves[arm][seed].get(str(measurement(scalar)), ()), float)
     window = whole[start:end]
     window = window[np.isfinite(window)]
@@ -111,7 +111,7 @@ def _mean(
 def _window(
     curves: Curves, arm: str, seed: int, scalar: Scalar, start: int, end: int | None
 ) -> np.ndarray:
-    """The numbers of a scalar in a window; none where it was not measured."""
+    """The values of a scalar in a window; empty if it was not measured."""
     return np.asarray(curves[arm][seed].get(str(measurement(scalar)), ()), float)[start:end]
 
 
@@ -128,21 +128,21 @@ def _epochs(start: int, end: int | None) -> str:
 
 
 def _told(shown: Interval, sign: int = 1) -> tuple[str, str]:
-    """A mean and its interval in brackets, after a space; of the negative where ``sign`` is -1."""
+    """A mean, and its interval in brackets after a space; both negated if ``sign`` is -1."""
     low, high = sorted((sign * shown.low, sign * shown.high))
     number, interval = bracketed(sign * shown.mean, low, high, shown.half)
     return number, f" {interval}" if interval else ""
 
 
 def _side(shown: Interval) -> int:
-    """1: above 0, -1: below; 0 where the interval leaves it open. One seed counts as it is."""
+    """1: the interval is above 0, -1: below, 0: it contains 0. A single seed counts by its sign."""
     if not isfinite(shown.low):
         return int(np.sign(shown.mean))
     return 1 if shown.low > 0 else -1 if shown.high < 0 else 0
 
 
 def _change(shown: Interval, more: str, less: str) -> str:
-    """ "0.3 higher [0.2, 0.4]", with ``more`` or ``less``; "" where neither is clear."""
+    """ "0.3 higher [0.2, 0.4]", with ``more`` or ``less``; "" if the interval contains 0."""
     if not (side := _side(shown)):
         return ""
     number, interval = _told(shown, side)
@@ -159,7 +159,7 @@ def _by(by: float) -> str:
 
 
 class _Plain:
-    """A prediction about any number, which says nothing but itself."""
+    """The base class of predictions: a number without limits and without a meaning in words."""
 
     def __post_init__(self) -> None:
         for name, told in numbers_of(self).items():
@@ -173,14 +173,14 @@ class _Plain:
 
 
 def numbers_of(prediction: Any) -> dict[str, Measurement]:
-    """What a prediction is about: its fields of those names, as measurements."""
+    """The measurements that a prediction is about, by field name."""
     names = ("scalar", "other", "start")
     told = {name: getattr(prediction, name, None) for name in names}
     return {name: measurement(value) for name, value in told.items() if value is not None}
 
 
 def about(prediction: Any, own: Mapping[str, Measurement]) -> Any:
-    """``prediction`` with what it calls by the name of a user's metric as that is measured.
+    """``prediction`` with the name of each user's metric replaced by its measurement.
 
     ``own``: name -> measurement.
     """
@@ -193,8 +193,7 @@ def about(prediction: Any, own: Mapping[str, Measurement]) -> Any:
 
 
 class _Own(_Plain):
-    """A prediction of a user's that tells its claim, what is measured, its region and a number
-    alone: the other words are made from these."""
+    """Completes a user's prediction that defines only claim, measured, region and measure."""
 
     def __init__(self, own: Any) -> None:
         self.own = own
@@ -203,16 +202,20 @@ class _Own(_Plain):
         return getattr(self.own, name)
 
     def claim(self) -> str:
-        return self.own.claim()
+        told: str = self.own.claim()
+        return told
 
     def measured(self) -> str:
-        return self.own.measured()
+        told: str = self.own.measured()
+        return told
 
     def region(self) -> tuple[float, float]:
-        return self.own.region()
+        told: tuple[float, float] = self.own.region()
+        return told
 
     def measure(self, curves: Curves, seed: int) -> float:
-        return self.own.measure(curves, seed)
+        found: float = self.own.measure(curves, seed)
+        return found
 
     def short(self) -> str:
         return self.claim()
@@ -226,7 +229,7 @@ class _Own(_Plain):
 
 
 def worded(prediction: Any) -> Prediction:
-    """``prediction`` with all the words of :class:`Prediction`, where its class has a few alone."""
+    """``prediction`` with all methods of :class:`Prediction`; missing ones are added."""
     return prediction if hasattr(prediction, "found") else _Own(prediction)
 
 
@@ -274,7 +277,7 @@ class Within(_Plain):
 class Lower(_Plain):
     """The mean of ``scalar`` is lower in ``arm`` than in ``than``, by more than ``by``.
 
-    Compared seed by seed: both arms of a seed share every draw.
+    Compared seed by seed, since both arms of a seed share every draw.
     """
 
     scalar: Scalar
@@ -343,12 +346,12 @@ class Higher(Lower):
 
 @dataclass(frozen=True)
 class Alike(Lower):
-    """The mean of ``scalar`` differs between the arms by at most ``by``, either way."""
+    """The mean of ``scalar`` differs between the two arms by at most ``by``."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.by > 0:
-            raise UserError(f"Alike(by={self.by:g}): expected a largest difference > 0")
+            raise UserError(f"Alike(by={self.by:g}): expected a number > 0, the largest difference")
 
     def claim(self) -> str:
         when = _when(self.scalar, self.from_epoch, self.to_epoch)
@@ -434,18 +437,18 @@ class Exceeds(_Plain):
         )
 
     def _names(self) -> tuple[str, str]:
-        """Both scalars, with their brackets where they differ in nothing else."""
+        """The names of both scalars; with their brackets if they differ only in these."""
         ours, theirs = stem(self.scalar), stem(self.other)
         return (str(self.scalar), str(self.other)) if ours == theirs else (ours, theirs)
 
 
 @dataclass(frozen=True)
 class Closes(_Plain):
-    """How much of the way from ``start`` to what ``bound`` reaches ``arm`` goes, at least ``part``.
+    """``arm`` closes at least the share ``part`` of the gap between ``start`` and the arm ``than``.
 
-    (start - scalar of arm) / (start - scalar of bound), where ``start`` is another scalar of the
-    same arm: 0 is no better than that, 1 as good as the bound. Of scalars that are better the
-    lower they are; no number where the bound is not below ``start``.
+    The number is (start - scalar of arm) / (start - scalar of than), where ``start`` is another
+    scalar of ``arm``: 0 means no better than ``start``, 1 as good as ``than``. For scalars of which
+    less is better. NaN if ``than`` is not below ``start``.
     """
 
     scalar: Scalar
@@ -489,7 +492,7 @@ class Closes(_Plain):
 class Rises(_Plain):
     """The mean of ``scalar`` in ``arm`` is higher in the later window than in the earlier one.
 
-    Windows are (from_epoch, to_epoch) pairs. By more than ``by``.
+    The difference is more than ``by``. Windows are pairs (from_epoch, to_epoch).
     """
 
     scalar: Scalar
@@ -555,10 +558,11 @@ def _span(window: tuple[int, int]) -> str:
 
 @dataclass(frozen=True)
 class Spike(_Plain):
-    """``scalar`` jumps at ``at_epoch``: its peak stands ``height`` deviations above what was.
+    """``scalar`` jumps at ``at_epoch``, by at least ``height`` standard deviations.
 
-    The peak is the highest batch of the ``width`` epochs from ``at_epoch`` on; what was, the
-    ``before`` epochs before, by the mean and standard deviation of their highest batches.
+    The peak is the highest batch of the ``width`` epochs from ``at_epoch`` on. It is compared with
+    the highest batches of the ``before`` epochs before ``at_epoch``, by their mean and standard
+    deviation.
     """
 
     scalar: Scalar
@@ -604,10 +608,10 @@ class Spike(_Plain):
 
 @dataclass(frozen=True)
 class Settles(_Plain):
-    """``scalar`` comes to rest: from ``from_epoch`` on its epochs vary by at most ``within``.
+    """``scalar`` settles: from ``from_epoch`` on, its epochs vary by at most ``within``.
 
-    Measured as the standard deviation of the epochs' means. The claim has no lower side: a
-    deviation near 0 is settled, though its interval over seeds may reach below 0.
+    The number is the standard deviation of the epochs' means. The claimed region has no lower edge,
+    since the interval over seeds may reach below 0 although the number cannot.
     """
 
     scalar: Scalar
@@ -656,9 +660,9 @@ def check(
     measured: bool = True,
     own: Collection[str] = (),
 ) -> None:
-    """Refuse a prediction about an unknown arm or scalar, or epochs that never come.
+    """Raises :class:`UserError` for an unknown arm or scalar, or epochs beyond the end of the run.
 
-    ``arms``: the number of epochs of each arm. ``scalars``: what their steps and callbacks measure.
+    ``arms``: the number of epochs of each arm. ``scalars``: those of their steps and callbacks.
     ``measured``: whether runs are evaluated. ``own``: the names of the user's metrics.
     """
     told = {f.name: getattr(prediction, f.name) for f in fields(prediction)}  # type: ignore[arg-type]

@@ -1,7 +1,6 @@
-"""What the numbers of a run are: between which limits they lie, and what more of one means.
+"""What the scalars of a run mean: their possible range, and what a higher value says.
 
-All of it is what :class:`~bascule.metrics.measurement.Measurement` knows of itself, and what the
-recipes of runs add.
+The facts come from :class:`~bascule.metrics.measurement.Measurement` and from the recipes of runs.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ from bascule.metrics.metric import Metric
 from bascule.metrics.quantity import POSITIVE, Limits
 from bascule.training.recipe import Recipe
 
-Scalar = Measurement | Metric | type[Metric] | str  # a number of a run: itself, or its label
-LOSSES_FROM_0 = {  # under which objectives a loss is never below 0
+Scalar = Measurement | Metric | type[Metric] | str  # a measurement or its label
+LOSSES_FROM_0 = {  # the objectives under which a loss is never below 0
     "loss_D": ("non-saturating", "minimax", "least-squares", "hinge", "relativistic"),
     "loss_G": ("non-saturating", "least-squares", "relativistic"),
 }
-OF_SCORES = ("D_Gz", "D_x", "lead")  # which mean this where D's logit is a log odds
+OF_SCORES = ("D_Gz", "D_x", "lead")  # these have a meaning in words only if D's logit is a log odds
 
 
 def stem(scalar: Scalar) -> str:
@@ -27,14 +26,14 @@ def stem(scalar: Scalar) -> str:
 
 
 def explained(scalars: Iterable[Scalar]) -> list[tuple[str, str]]:
-    """A line on each scalar that has one, in the order given."""
+    """(scalar, explanation) for each scalar that has one, in the order given."""
     every = dict.fromkeys(map(measurement, scalars))
     found = {m.name: m.quantity.explained for m in every if m.plain and m.quantity.explained}
     return list(found.items())
 
 
 def meaning(scalar: Scalar, more: bool) -> str:
-    """What more of a scalar means, or less of it; "" where that is not said."""
+    """What a higher value of a scalar means, or a lower one; "" if it has no such text."""
     found = measurement(scalar)
     if not found.plain:
         return ""
@@ -42,9 +41,9 @@ def meaning(scalar: Scalar, more: bool) -> str:
 
 
 def limits(scalar: Scalar, recipes: Iterable[Recipe] = ()) -> Limits:
-    """Between which numbers a scalar always lies; a side may be infinite.
+    """The possible range of a scalar; a side may be infinite.
 
-    ``recipes``: of the runs that measured it, which limit losses.
+    ``recipes``: the recipes of the runs that measured it, whose objectives limit the losses.
     """
     found = measurement(scalar)
     played = (recipe.gan_objective for recipe in recipes)
@@ -56,5 +55,5 @@ def limits(scalar: Scalar, recipes: Iterable[Recipe] = ()) -> Limits:
 
 
 def of_difference(first: Limits, second: Limits) -> Limits:
-    """Between which numbers a difference lies, first minus second."""
+    """The possible range of a difference, first minus second."""
     return first[0] - second[1], first[1] - second[0]

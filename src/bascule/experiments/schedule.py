@@ -1,7 +1,8 @@
-"""Run the arms of an experiment on matched seeds, several at once, and share their common past.
+"""Run the arms of an experiment on the same seeds, several at once, and share their common past.
 
-Each run is a process of its own. An arm that only adds changes to the first arm is bit-identical
-to it until the first of them acts, so it is forked there instead of being trained again.
+Each run has a process of its own. If an arm only adds interventions to the first arm, the two are
+bit-identical until the first intervention acts. So the arm is forked there and its past is not
+trained again.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bascule import jobs as work
 from bascule.core.errors import unknown
-from bascule.experiments import jobs as work
 from bascule.experiments.experiment import Experiment, Measure, Measures
 from bascule.experiments.launchers import LocalLauncher, Process, SubmititLauncher
 from bascule.experiments.predictions import Curves
@@ -29,12 +30,12 @@ from bascule.runs.store import Run, Store
 from bascule.training.hardware import cores, resolve_auto
 from bascule.training.recipe import Recipe
 
-Workers = dict[int, Process]  # by the place of their job
+Workers = dict[int, Process]  # by the index of their job
 
 
 @dataclass
 class Job:
-    """One arm on one seed. ``trunk`` and ``shared_epochs``: whose past it shares, how long."""
+    """One arm on one seed. It shares its first ``shared_epochs`` epochs with the job ``trunk``."""
 
     arm: str
     recipe: Recipe
@@ -46,9 +47,9 @@ class Job:
     message: str = ""
     to_measure: list[int] | None = None  # epochs; None: not looked up yet
     unmeasured: str = ""  # why its fakes could not be measured
-    epoch: float = 0.0  # how far, with fractions
+    epoch: float = 0.0  # progress in epochs, with fractions
     images_per_s: float = 0.0
-    scalars: dict[str, float] = field(default_factory=dict)  # the recipe's, lately
+    scalars: dict[str, float] = field(default_factory=dict)  # the latest scalars
 
     @property
     def seed(self) -> int:
@@ -61,7 +62,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Results:
-    """What an experiment gave: its runs, their curves and the verdict."""
+    """The results of an experiment: its runs, their curves and the verdict."""
 
     experiment: Experiment
     seeds: Sequence[int]
@@ -77,7 +78,7 @@ class Results:
 
     @property
     def scalars(self) -> tuple[str, ...]:
-        """What the steps of the arms and the callbacks measure, and notes show."""
+        """The scalars of the arms' steps and of the callbacks, which notes show."""
         arms, callbacks = self.experiment.arms.values(), self.experiment.callbacks
         of_steps = [name for recipe in arms for name in recipe.scalars]
         return tuple(
@@ -90,7 +91,7 @@ def plan(
 ) -> list[Job]:
     """The jobs in the order in which they start. ``only``: these arms (default: all).
 
-    ``here``: they run on this machine, which settles what recipes leave open.
+    ``here``: they run on this machine, so "auto" in recipes is resolved for it.
     """
     for arm in only:
         if arm not in experiment.arms:
@@ -116,14 +117,15 @@ def plan(
 
 
 def shared_epochs(trunk: Recipe, other: Recipe) -> int:
-    """For how many epochs the two recipes play the same game, bit for bit.
+    """The number of epochs for which the two recipes train identically, bit for bit.
 
-    Nothing but added changes, the length and cooling down may differ; an intervention promises to
-    change nothing before its ``first_epoch()``. Both must last longer than that.
+    0 unless they differ only in added interventions, the number of epochs and the learning rate
+    decay. An intervention changes nothing before its ``first_epoch()``. Both recipes must have more
+    epochs than they share.
     """
-    n = len(trunk.change)
-    free = {"change", "epochs"}
-    starts = [change.first_epoch() for change in other.change[n:]]
+    n = len(trunk.interventions)
+    free = {"interventions", "epochs"}
+    starts = [change.first_epoch() for change in other.interventions[n:]]
     same = type(trunk) is type(other)
     if same:
         free |= {*trunk.length_fields}
@@ -136,7 +138,7 @@ def shared_epochs(trunk: Recipe, other: Recipe) -> int:
         for f in fields(trunk)
         if f.name not in free
     )
-    if not starts or not same or other.change[:n] != trunk.change:
+    if not starts or not same or other.interventions[:n] != trunk.interventions:
         return 0
     return min(starts) if min(starts) < min(trunk.epochs, other.epochs) else 0
 
@@ -149,11 +151,12 @@ def run_all(
     watch: Callable[[list[Job]], None],
     launcher: LocalLauncher | SubmititLauncher | None = None,
 ) -> str:
-    """Run every job; returns "finished" or "interrupted". ``watch`` is called a few times a second.
-    ``data_digests``: of the images of each ``recipe.data``. ``launcher``: where they run.
+    """Run all jobs; returns "finished" or "interrupted".
 
-    A job that fails does not stop the others. After SIGINT or SIGTERM every running job saves a
-    checkpoint, and the same call later goes on from there.
+    ``watch`` is called a few times per second. ``data_digests``: the digest of the images of each
+    ``recipe.data``. ``launcher``: starts the processes. A job that fails does not stop the others.
+    After SIGINT or SIGTERM every running job saves a checkpoint, and the same call later resumes
+    from there.
     """
     for job in jobs:
         if job.trunk is None:
@@ -184,7 +187,7 @@ def run_all(
 
 
 def gather(jobs: Sequence[Job], experiment: Experiment, seeds: Sequence[int]) -> Results:
-    """Read what the finished jobs measured and judge it."""
+    """Read the measurements of the finished jobs and judge the predictions."""
     runs: dict[str, dict[int, Run]] = {arm: {} for arm in experiment.arms}
     for job in jobs:
         if job.run is not None and job.state == "finished":
@@ -201,7 +204,7 @@ def gather(jobs: Sequence[Job], experiment: Experiment, seeds: Sequence[int]) ->
 def curve(run: Run) -> dict[str, np.ndarray]:
     """The scalars of a run by name, one value an epoch; NaN where an epoch was not measured.
 
-    The rows of the game, ``lead`` = D_x - D_Gz, what diagnostics asked, and evaluations by label.
+    These are the scalars of training, ``lead`` = D_x - D_Gz, diagnostics, and evaluations by label.
     """
     rows = run.rows()
     found: dict[str, np.ndarray] = {}
@@ -233,7 +236,7 @@ def find_runs(
     store: Store,
     data_digests: Mapping[object, str],
 ) -> None:
-    """Give every job the run that it has in ``store`` already, and nothing to the others."""
+    """Set the run of every job that has one in ``store`` already."""
     for job in jobs:
         digest = data_digests[job.recipe.data]
         job.run = store.same(job.recipe, run_name(experiment, job), digest)
@@ -242,7 +245,7 @@ def find_runs(
         elif job.run is not None:
             job.state, job.message = "failed", "not finished yet"
         else:
-            job.state, job.message = "failed", "not begun yet"
+            job.state, job.message = "failed", "not started yet"
 
 
 def run_name(experiment: Experiment, job: Job) -> str:
@@ -257,7 +260,7 @@ def _start(
     store: Store,
     launcher: LocalLauncher | SubmititLauncher,
 ) -> None:
-    """Start as many waiting jobs as the machine has room for; ``also_busy``: cores in use."""
+    """Start as many waiting jobs as the cores allow; ``also_busy``: cores in use by measuring."""
     for place, job in enumerate(jobs):
         if job.state != "waiting":
             continue
@@ -309,9 +312,9 @@ def _has_room(
 
 
 def _to_measure(job: Job, measure: Measures | None) -> list[int]:
-    """After which epochs the fakes of a job are still to be measured.
+    """The epochs of a job whose fakes are still to be measured.
 
-    None of a run that shows D what is held out: nothing is left to measure with.
+    Empty for a run that shows D the held-out images, since none is left to measure with.
     """
     if measure is None or job.state != "finished" or job.run is None or job.unmeasured:
         return []
@@ -329,9 +332,9 @@ def _start_measuring(
     store: Store,
     launcher: LocalLauncher | SubmititLauncher,
 ) -> bool:
-    """Measure the fakes of finished jobs, a core each, where no training waits for it.
+    """Start to measure finished jobs, one core each, on cores that no training needs.
 
-    Returns whether there is any left to measure.
+    Returns whether any job is left to measure.
     """
     wanted = [(place, job) for place, job in enumerate(jobs) if _to_measure(job, measure)]
     for place, job in wanted:
@@ -350,7 +353,7 @@ def _start_measuring(
 
 
 def _collect_measured(jobs: Sequence[Job], measuring: Workers, measure: Measures | None) -> None:
-    """Take note of the measurements that have ended."""
+    """Record the measurements that have ended."""
     for place, worker in list(measuring.items()):
         if worker.poll() is None:
             continue
@@ -364,7 +367,7 @@ def _collect_measured(jobs: Sequence[Job], measuring: Workers, measure: Measures
 
 
 def _said(run: Run) -> str:
-    """The last line of what a worker complained of."""
+    """The last line of a worker's error output."""
     lines = (run.folder / "errors.log").read_text("utf-8", "replace").strip().splitlines()
     return lines[-1] if lines else ""
 
@@ -376,13 +379,13 @@ def _worker(
     launcher: LocalLauncher | SubmititLauncher,
     listen: bool = False,
 ) -> Process:
-    """A process of its own for one job, written to ``path``; its complaints go beside it."""
+    """Start a process for one job, written to ``path``; its error output goes beside it."""
     work.write(job, path)
     return launcher.start(path, path.with_name("errors.log"), threads, listen)
 
 
 def _listen(job: Job, worker: Process) -> None:
-    """Follow a worker: by what it says, or by its run's rows where it is out of hearing."""
+    """Update a job's progress from its worker's output, or from the run's rows if it has none."""
     stdout = getattr(worker, "stdout", None)
     if stdout is None:
         while worker.poll() is None and job.run is not None:
@@ -396,12 +399,12 @@ def _listen(job: Job, worker: Process) -> None:
             told = json.loads(line)
             job.epoch, job.images_per_s = told["epoch"], told["images_per_s"]
             job.scalars = told.get("scalars", {})
-        except (ValueError, TypeError, KeyError):  # something else that was printed
+        except (ValueError, TypeError, KeyError):  # other output
             continue
 
 
 def _collect(jobs: Sequence[Job], workers: Workers) -> None:
-    """Take note of the workers that have ended."""
+    """Record the workers that have ended."""
     for place, worker in list(workers.items()):
         if worker.poll() is None:
             continue

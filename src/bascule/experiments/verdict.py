@@ -1,14 +1,16 @@
 """From measurements over seeds to a verdict.
 
-Each prediction is judged by the t interval of its mean over seeds (95 %): *supported* when the
-whole interval lies in the claimed region, *refuted* when none of it does, else *inconclusive*.
-One seed has no interval, so it is never more than inconclusive. A prediction of which no seed has
-a number is *not measured*; the verdict of an experiment is never that, but names it.
+Each prediction is judged by the 95 % t interval of its mean over seeds. It is *supported* if the
+whole interval lies in the claimed region, *refuted* if no part of it does, and *inconclusive*
+otherwise. A single seed has no interval, so it is always inconclusive. A prediction without a
+number on any seed is *not measured*. An experiment's verdict has no such word, but it names these
+predictions.
 
-The experiment is supported when every prediction is (an intersection-union test, which needs no
-correction). It is refuted when a prediction is refuted also by its interval at 1 - 5 % / m, m
-predictions (Bonferroni), else inconclusive. *Checks* are predictions about the program itself:
-if one is not supported, the verdict is inconclusive whatever the predictions say.
+The experiment is supported if every prediction is (an intersection-union test, which needs no
+correction). It is refuted if a prediction is also refuted by its interval at 1 - 5 % / m, with m
+the number of predictions (Bonferroni). Otherwise it is inconclusive. *Checks* are predictions about
+the program itself: if one is not supported, the verdict is inconclusive whatever the predictions
+say.
 """
 
 from __future__ import annotations
@@ -28,9 +30,9 @@ Word = Literal["supported", "refuted", "inconclusive", "not measured"]
 
 
 def judge(interval: Interval, region: tuple[float, float]) -> Word:
-    """Where an interval stands to a claimed region.
+    """The word for an interval and a claimed region.
 
-    A difference of exactly 0 in every seed says neither "higher" nor "lower".
+    A difference of exactly 0 on every seed supports neither "higher" nor "lower".
     """
     if not (isfinite(interval.low) and isfinite(interval.high)):
         return "inconclusive"
@@ -45,25 +47,26 @@ def judge(interval: Interval, region: tuple[float, float]) -> Word:
 
 @dataclass(frozen=True)
 class Finding:
-    """One prediction against what was measured."""
+    """One prediction and its measurements."""
 
     prediction: Prediction
     values: Mapping[int, float]  # seed -> number
     interval: Interval
     word: Word
     refuted_strictly: bool
-    p: float  # the smallest level at which the word still stands; NaN where there is no interval
+    p: float  # the smallest level at which the word still holds; NaN if there is no interval
     reason: str = ""
 
     @property
     def shown(self) -> Interval:
-        """Its interval without what its number can never be, as a share below 0."""
+        """Its interval, cut to the possible values of its number, such as shares >= 0."""
         return self.interval.within(*self.prediction.limits())
 
     @property
     def effect(self) -> float:
-        """How far the mean stands from the nearest edge of the region, in half widths of its
-        interval: above 1 where there is a word. 0 where there is no interval.
+        """The distance of the mean from the nearest edge of the region, in half interval widths.
+
+        Above 1 if the word is supported or refuted. 0 if there is no interval.
         """
         edges = [edge for edge in self.prediction.region() if isfinite(edge)]
         if not isfinite(self.interval.half) or not edges:
@@ -74,7 +77,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The experiment's answer, and why."""
+    """The verdict of an experiment, and the reason."""
 
     word: Word
     why: str
@@ -90,7 +93,8 @@ def find(prediction: Prediction, curves: Curves, seeds: Sequence[int], m: int) -
     values = {seed: prediction.measure(curves, seed) for seed in complete}
     known = [x for x in values.values() if isfinite(x)]
     interval = t_interval(list(values.values()))
-    if len(known) < len(values):  # what is missing may be so for a reason: no interval, no word
+    # Numbers may not be missing at random: give their mean, but an infinite interval.
+    if len(known) < len(values):
         interval = replace(interval, mean=float(np.mean(known)) if known else nan)
     strict = t_interval(list(values.values()), 1 - 0.05 / m)
     region = prediction.region()
@@ -102,7 +106,7 @@ def find(prediction: Prediction, curves: Curves, seeds: Sequence[int], m: int) -
 
 
 def _missing(seeds: int, finished: int, measured: int) -> str:
-    """What is not there to judge by; "" where nothing is missing."""
+    """What is missing for a judgement; "" if nothing is."""
     reasons = []
     if finished < seeds:
         have = "has" if seeds - finished == 1 else "have"
@@ -115,11 +119,11 @@ def _missing(seeds: int, finished: int, measured: int) -> str:
 
 
 def p_value(values: Sequence[float], region: tuple[float, float]) -> float:
-    """The smallest 1 - level at which the t interval touches no edge of ``region``.
+    """The smallest p = 1 - level at which the t interval touches no edge of ``region``.
 
-    Two-sided p of Student's t test of the mean against the nearest edge: below 5 % exactly where
-    :func:`judge` of the 95 % interval is *supported* or *refuted*, but for a mean outside a region
-    with two sides, which is refuted by its nearest edge too.
+    It is the two-sided p of Student's t test of the mean against the nearest edge. It is below 5 %
+    exactly if :func:`judge` of the 95 % interval gives *supported* or *refuted*. For a mean outside
+    a region with two edges, the nearest edge decides too.
     """
     x = np.asarray(values, float)
     edges = [edge for edge in region if isfinite(edge)]
@@ -134,11 +138,11 @@ def p_value(values: Sequence[float], region: tuple[float, float]) -> float:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Several p corrected for each other by Holm's step-down procedure, in the order given.
+    """Several p values, corrected by Holm's step-down procedure, in the order given.
 
-    S. Holm 1979: of m, the k-th smallest (from 0) becomes (m - k) times itself, at most 1 and no
-    less than those before it; all findings with a corrected p of at most a level hold together at
-    that level. What has no p (NaN) counts among the m and stays NaN.
+    S. Holm 1979: of m values, the k-th smallest (k from 0) is multiplied by m - k, and is at most 1
+    and not less than those before it. All findings whose corrected p is at most a level hold
+    jointly at that level. NaN counts among the m and stays NaN.
     """
     corrected, highest = [nan] * len(p), 0.0
     known = sorted((i for i, x in enumerate(p) if isfinite(x)), key=lambda i: p[i])
@@ -162,11 +166,11 @@ def verdict(
 
 
 def ranked(answer: Verdict) -> list[Finding]:
-    """The predictions, the most telling first.
+    """The predictions, the most informative first.
 
-    First those that refute the hypothesis, then all others with a word (supported, refuted), then
-    inconclusive ones, then what was not measured. Among these, claims of a difference between arms
-    come before others, and then the larger :attr:`Finding.effect`.
+    First come those that refute the hypothesis, then all others that are supported or refuted, then
+    the inconclusive ones, then those not measured. Within each group, claims about a difference
+    between arms come first, and then the larger :attr:`Finding.effect`.
     """
     order = ("supported", "refuted", "inconclusive", "not measured")
 

@@ -1,4 +1,4 @@
-"""Features: images to arrays. :class:`FeatureExtractor` is the base of one's own."""
+"""Features: from images to arrays. :class:`FeatureExtractor` is the base of your own."""
 
 from bascule.features.extractor import FeatureExtractor
 

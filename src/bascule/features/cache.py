@@ -1,7 +1,7 @@
-"""Features of image sets, computed once: kept by what the pixels are, not by how they are called.
+"""The cache of features of image sets, by content and not by name.
 
-The key is the digest of the pixels and the extractor's spec, so a set that was prepared anew,
-another resize, other weights and another version of the code each have features of their own.
+The key is the digest of the pixels and the extractor's spec. So features are computed again for
+other pixels, another resize rule, other weights or another version of the code.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import numpy as np
 
 from bascule.core import atomic
 from bascule.core.errors import UserError
-from bascule.data import cache
 from bascule.data.images import ImageSet, Progress
+from bascule.data.places import root
 from bascule.features.extractor import Extractor
 
 
 def features_of(
     images: ImageSet, extractor: Extractor, progress: Progress | None = None
 ) -> np.ndarray:
-    """Features float32 (N, d) of all images of the set in its order, the held-out ones too.
+    """Features float32 (N, d) of all images of the set, in its order, with held-out images.
 
-    Read from the cache where they are there and whole, else computed and kept; when they cannot be
-    kept (a full disk), a warning says so and they are returned all the same.
+    Read from the cache if they are there and complete; otherwise computed and saved. If they cannot
+    be saved (e.g. on a full disk), they are returned with a warning.
     """
     place = place_of(images, extractor)
     kept = _read(place, len(images))
@@ -37,19 +37,19 @@ def features_of(
         place.parent.mkdir(parents=True, exist_ok=True)
         atomic.write(place, lambda path: _save(path, features))
     except (UserError, OSError) as error:
-        warnings.warn(f"features are not kept for the next time: {error}", stacklevel=2)
+        warnings.warn(f"features cannot be saved for the next time: {error}", stacklevel=2)
     return features
 
 
 def place_of(images: ImageSet, extractor: Extractor) -> Path:
-    """Where the features are kept: ``features/<digest of the pixels>/<name>-<hash>.npy``."""
+    """The file of the features: ``features/<digest of the pixels>/<name>-<hash>.npy``."""
     slug = re.sub(r"[^a-z0-9]+", "-", extractor.name.lower()).strip("-")
     identity = hashlib.sha256(f"{extractor.spec};float32".encode()).hexdigest()[:12]
-    return cache.root() / "features" / images.digest[:16] / f"{slug}-{identity}.npy"
+    return root() / "features" / images.digest[:16] / f"{slug}-{identity}.npy"
 
 
 def _read(place: Path, n: int) -> np.ndarray | None:
-    """The features kept at ``place``; None when there are none, or they are not whole."""
+    """The features in the file ``place``; None if it is missing, damaged or incomplete."""
     try:
         features = np.load(place, allow_pickle=False)
     except (OSError, ValueError, EOFError):
@@ -65,6 +65,6 @@ def _read(place: Path, n: int) -> np.ndarray | None:
 
 
 def _save(path: Path, features: np.ndarray) -> None:
-    # Through an open file: np.save would append .npy to a temporary name.
+    # To an open file, because np.save would append .npy to the name.
     with path.open("wb") as file:
         np.save(file, features)

@@ -1,9 +1,10 @@
-"""DINOv2 vision transformers, through timm (optional): the space nearest to human judgement so far.
+"""DINOv2 vision transformers, from timm (optional); these features agree best with human judgement.
 
-Oquab et al. 2023 (DINOv2); Stein et al. 2023 found distances in it the best aligned with humans.
-Features are the normalised class token at 224 px. Departures from Stein's FD-DINOv2: timm resamples
-the position embedding when it is loaded (antialiased), where the original does in each pass, and
-resizing is from floats to floats. So numbers are near the published ones and not the same.
+Oquab et al. 2023 (DINOv2). Stein et al. 2023 found that distances in its features agree best with
+humans. Features are the normalised class token at 224 px. Two departures from Stein's FD-DINOv2:
+timm resamples the position embedding once when it is loaded (antialiased), whereas the original
+does so in each forward pass; and resizing is from floats to floats. So numbers are close to the
+published ones, but not equal.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ NETWORKS = {"s": "small", "b": "base", "l": "large"}
 class DINOv2:
     """(N, 3, H, H) uint8 -> (N, d) float32, d = 384 (s), 768 (b) or 1024 (l).
 
-    About 7 (s) and 2 (b) images/s on a core. ``weights_path`` is a file, timm's safetensors or
+    About 7 (s) and 2 (b) images/s per core. ``weights_path`` is a file, timm's safetensors or
     Meta's ``.pth``; without it, ``$BASCULE_WEIGHTS`` and the caches of torch hub and Hugging Face
-    are searched. Raises UserError when timm or the file is missing.
+    are searched. Raises UserError if timm or the file is missing.
     """
 
     def __init__(self, size: Size = "s", weights_path: Path | str | None = None) -> None:
@@ -60,7 +61,8 @@ class DINOv2:
         return in_batches(self, images, self._of_batch, BATCH, progress)
 
     def _of_batch(self, images: Tensor) -> Tensor:
-        return self.net.forward_features(resize.imagenet(images, SIDE))[:, 0]
+        features: Tensor = self.net.forward_features(resize.imagenet(images, SIDE))[:, 0]
+        return features
 
 
 def _timm() -> tuple[Any, Any]:
@@ -75,7 +77,7 @@ def _timm() -> tuple[Any, Any]:
 
 
 def _in_hugging_face_cache(network: str) -> list[Path]:
-    """The file that timm would have downloaded, if it has."""
+    """The file in the cache of Hugging Face, where timm would have downloaded it; or nothing."""
     hub = importlib.import_module("huggingface_hub")  # timm needs it
     found = hub.try_to_load_from_cache(f"timm/{network}", "model.safetensors")
     return [Path(found)] if isinstance(found, str) else []

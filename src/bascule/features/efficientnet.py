@@ -1,13 +1,14 @@
-"""EfficientNet-Lite0, trained on ImageNet: the default extractor, because its weights come by pip.
+"""EfficientNet-Lite0, trained on ImageNet: the default extractor; its weights are a pip package.
 
 Tan & Le 2019 (EfficientNet); the "lite" form has ReLU6 and no squeeze-and-excitation. Code and
-weights are those of two packages (Apache-2.0). Features are the global average of the last
-convolution's 1,280 maps. Departures from its use as a classifier: our resize rule, and 128 px
-instead of 224, which is five times as fast; photographs are still recognised (a cat as an Egyptian
-cat, a cup of coffee as a teapot before an espresso).
+weights are from two packages (Apache-2.0). Features are the global average of the last
+convolution's 1,280 maps. Departures from its use as a classifier: the resize rule of this package,
+and 128 px instead of 224, which is five times as fast. Photographs are still recognised (a cat as
+an Egyptian cat, a cup of coffee as a teapot before an espresso).
 
-In float32: bfloat16 was twice as fast on a processor that has it, but moved single features by up
-to 0.5 (their standard deviation is 0.75), and other processors would round elsewhere.
+It computes in float32. bfloat16 was twice as fast on a processor that supports it, but changed
+single features by up to 0.5 (their standard deviation is 0.75), and rounding would differ on other
+processors.
 """
 
 from __future__ import annotations
@@ -34,14 +35,15 @@ NORMED = (
     ("_depthwise_conv", "_bn1"),
     ("_project_conv", "_bn2"),
 )
-BATCH = 16  # larger ones leave the processor's cache, and are slower
+BATCH = 16  # larger batches exceed the processor's cache and are slower
 
 
 class EfficientNetLite0:
     """(N, 3, H, H) uint8 -> (N, 1280) float32, resized to ``side`` px, a multiple of 32.
 
-    An image's features depend on the others of its batch by float noise alone: at most 1e-4 where
-    their standard deviation is 0.75. About 200 images/s on one core at 128 px.
+    Features of an image depend on the rest of its batch only by rounding: at most 1e-4, with a
+    standard deviation of 0.75. About 200 images/s on one core at 128 px. Raises UserError for
+    another ``side``.
     """
 
     def __init__(self, side: int = 128) -> None:
@@ -60,7 +62,8 @@ class EfficientNetLite0:
 
     def _of_batch(self, images: Tensor) -> Tensor:
         x = resize.imagenet(images, self.side).contiguous(memory_format=torch.channels_last)
-        return self.net.extract_features(x).mean((2, 3))
+        features: Tensor = self.net.extract_features(x).mean((2, 3))
+        return features
 
 
 def _weights_path() -> Path:
@@ -69,19 +72,19 @@ def _weights_path() -> Path:
 
 
 def classifier(side: int, path: Path) -> nn.Module:
-    """The package's own network for images of ``side`` px, with the weights of ``path``."""
+    """The package's own classifier for images of ``side`` px, with the weights in ``path``."""
     package = importlib.import_module("efficientnet_lite_pytorch")
     # The side decides how TensorFlow's "same" padding is split between left and right.
-    net = package.EfficientNet.from_name("efficientnet-lite0", image_size=side)
+    net: nn.Module = package.EfficientNet.from_name("efficientnet-lite0", image_size=side)
     weights.load(net, weights.read(path), "efficientnet-lite0", path)
     return net
 
 
 def _faster(net: nn.Module) -> nn.Module:
-    """``net`` rewritten for speed (1.6 times), the same function up to float noise.
+    """``net`` made 1.6 times as fast; the results are equal up to rounding.
 
-    Norms are folded into the convolutions before them, even padding is done by the convolution
-    itself, and activations are overwritten in place.
+    Norms are merged into the convolutions before them, symmetric padding is done by the
+    convolution, and activations are computed in place.
     """
     for part in list(net.modules()):
         for conv, norm in NORMED:

@@ -1,7 +1,7 @@
-"""What an extractor is, what it may be shown, and how a statistic over its features is called.
+"""Feature extractors: their protocol, checks of their input, and labels of statistics.
 
-A distance between image sets is a distance in the space of one extractor, at one resize, with one
-set of weights. Its name travels with every number; its spec decides which numbers may be compared.
+A distance between image sets depends on the extractor, its resize rule and its weights. So every
+number is labelled with the extractor's name, and only numbers with equal specs may be compared.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ PUBLISHED_NAMES = {"FD": "FID", "FID": "FID", "KID": "KID"}
 
 
 class Extractor(Protocol):
-    """uint8 images (N, 3, H, H), RGB -> float32 features (N, d), one row an image.
+    """uint8 RGB images (N, 3, H, H) -> float32 features (N, d), one row per image.
 
-    name    what stands in brackets after a statistic: network, side in pixels, seed.
-    spec    the whole identity: name, version of this code, hash of the weights, resize rule.
-            Numbers of two specs never share an axis or a column, and features are cached by it.
+    name    shown in brackets after a statistic: network, side in pixels, seed
+    spec    the full identity: name, version of this code, hash of the weights, resize rule.
+            Features are cached by it; numbers of different specs must not be compared.
     """
 
     @property
@@ -37,7 +37,7 @@ class Extractor(Protocol):
 
 
 class FeatureExtractor:
-    """An extractor of one's own is a subclass::
+    """Base of user-defined extractors. To write one, make a subclass::
 
         class Colours(FeatureExtractor):
             name = "colours"
@@ -47,13 +47,13 @@ class FeatureExtractor:
                 x = images.reshape(len(images), 3, -1) / 255
                 return np.concatenate([x.mean(2), x.std(2)], 1)
 
-    name   what stands in brackets after a statistic.
-    dim    d, the number of features.
-    spec   what else its numbers depend on, such as the version of its weights. Its source counts
-           anyway. Features of an image set are kept, and computed again where these differ.
+    name   shown in brackets after a statistic
+    dim    d, the number of features
+    spec   what else its numbers depend on, such as the version of its weights. Its source code
+           is included anyway. If these change, features are computed again.
 
-    Called with uint8 images (N, 3, H, H), RGB, a few at a time, it returns finite numbers (N, d),
-    one row an image, which must not depend on the other images of the call.
+    It is called with uint8 RGB images (N, 3, H, H), a few at a time. It must return finite numbers
+    (N, d), one row per image. A row must not depend on the other images of the call.
     """
 
     name: str
@@ -65,9 +65,9 @@ class FeatureExtractor:
 
 
 class OfUser:
-    """An :class:`Extractor` from a :class:`FeatureExtractor`, whose answers it checks.
+    """An :class:`Extractor` made from a :class:`FeatureExtractor`; it checks the results.
 
-    ``code``: the digest of its source. Raises :class:`UserError` for one without name or ``dim``.
+    ``code``: the digest of its source. Raises :class:`UserError` if name or ``dim`` is missing.
     """
 
     def __init__(self, own: FeatureExtractor, code: str) -> None:
@@ -76,7 +76,7 @@ class OfUser:
         if not isinstance(name, str) or not name.strip() or set(name) & set("[]\n"):
             raise UserError(f"{kind}.name is {name!r}: expected a short text without brackets")
         if not isinstance(dim, int) or dim < 1:
-            raise UserError(f"{kind}.dim is {dim!r}: expected the number of its features")
+            raise UserError(f"{kind}.dim is {dim!r}: expected the number of features, at least 1")
         self.own, self.name, self.dim = own, name, dim
         self.spec = f"{name};{own.spec};code {code}"
 
@@ -93,17 +93,20 @@ class OfUser:
         if found.shape != expected or found.dtype.kind not in "fiub":
             raise UserError(
                 f"the extractor {self.name!r} gave {found.dtype} {found.shape}: expected numbers "
-                f"{expected}, one row an image"
+                f"{expected}, one row per image"
             )
         if not np.isfinite(found).all():
-            raise UserError(f"the extractor {self.name!r} gave features that are not finite")
+            raise UserError(
+                f"the extractor {self.name!r} gave features that are not finite; repair it"
+            )
         return torch.from_numpy(found.astype(np.float32))
 
 
 def label(statistic: str, extractor: Extractor) -> str:
-    """``KID[efficientnet-lite0,128px]``.
+    """The label of a statistic with its extractor: ``KID[efficientnet-lite0,128px]``.
 
-    Plain ``FID`` (also for ``FD``) and ``KID`` are kept for the published network and pipeline.
+    ``FID`` (also for ``FD``) and ``KID`` without brackets are reserved for the published network
+    and its preprocessing.
     """
     if extractor.name == PUBLISHED and statistic in PUBLISHED_NAMES:
         return PUBLISHED_NAMES[statistic]
@@ -115,8 +118,8 @@ def check_images(images: np.ndarray) -> None:
     shape = images.shape
     if images.dtype != np.uint8:
         raise UserError(
-            f"images to extract features from are {images.dtype}; expected uint8: quantise with "
-            "data.batches.as_uint8, as reals were"
+            f"images to extract features from are {images.dtype}; expected uint8: convert them "
+            "with data.batches.as_uint8, like the reals"
         )
     if len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3] or 0 in shape:
         raise UserError(
@@ -131,16 +134,16 @@ def in_batches(
     batch: int,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """The features (N, d), float32, of checked ``images``, ``batch`` of them at a time.
+    """Checked features (N, d), float32, of ``images`` (N, 3, H, H), ``batch`` images at a time.
 
-    ``of_batch`` takes uint8 (B, 3, H, H) and returns (B, d); no gradient is kept. Raises UserError
-    when a feature is not finite, which damaged weights would cause.
+    ``of_batch`` maps uint8 (B, 3, H, H) to (B, d), without gradients. Raises UserError if
+    ``images`` have another form, or if a feature is not finite, as with damaged weights.
     """
     check_images(images)
     parts = []
     with torch.inference_mode():
         for start in range(0, len(images), batch):
-            # np.array copies: a tensor must never share a read-only memory map.
+            # np.array copies, because a tensor must not share a read-only memory map.
             part = torch.from_numpy(np.array(images[start : start + batch]))
             parts.append(of_batch(part).float().numpy())
             if progress:
@@ -148,7 +151,7 @@ def in_batches(
     features = np.concatenate(parts)
     if not np.isfinite(features).all():
         raise UserError(
-            f"features of {extractor.name} are not all finite: its weights are damaged or foreign; "
+            f"features of {extractor.name} are not all finite: its weights are damaged or wrong; "
             "fetch them again"
         )
     return features

@@ -1,4 +1,4 @@
-"""The extractors by the names that users say. A network is built when it is asked for."""
+"""The extractors by name. A network is built only when it is requested."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXTRACTORS: dict[str, Callable[[], Extractor]] = {
 def extractor(name: str = DEFAULT) -> Extractor:
     """The extractor called ``name``.
 
-    Raises UserError for an unknown name, and when the optional network's package or weights are
+    Raises UserError for an unknown name, or if a package or the weights of an optional network are
     missing.
     """
     if name not in EXTRACTORS:

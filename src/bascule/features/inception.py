@@ -1,9 +1,9 @@
-"""The Inception network of the published FID and KID, through torch-fidelity (optional).
+"""The Inception network of the published FID and KID, from torch-fidelity (optional).
 
-Heusel et al. 2017 (FID), Bińkowski et al. 2018 (KID). Network, TensorFlow 1 bilinear resize to
-299 px and normalisation are torch-fidelity's own, and so are the numbers; only then may they be
-called FID and KID. Departure: the weights are read without running code from the file (which
-torch-fidelity would do), and never downloaded.
+Heusel et al. 2017 (FID), Bińkowski et al. 2018 (KID). The network, the TensorFlow 1 bilinear resize
+to 299 px and the normalisation are torch-fidelity's, so the numbers equal its numbers. Only such
+numbers may be called FID and KID. One departure: weights are read without executing code from the
+file (which torch-fidelity would do), and are never downloaded.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from bascule.features import weights
 from bascule.features.extractor import PUBLISHED, in_batches
 
 VERSION = 1
-PUBLISHED_SHA256 = "6726825d"  # how the published file's hash begins; its name says so too
+PUBLISHED_SHA256 = "6726825d"  # the beginning of the published file's hash, also in its name
 FILES = (
     "weights-inception-2015-12-05-6726825d.pth",
-    "pt_inception-2015-12-05-6726825d.pth",  # as pytorch-fid calls it
+    "pt_inception-2015-12-05-6726825d.pth",  # its name in pytorch-fid
 )
 BATCH = 16
 
 
 class InceptionV3:
-    """(N, 3, H, H) uint8 -> (N, 2048) float32: the last pooling layer. About 9 images/s a core.
+    """(N, 3, H, H) uint8 -> (N, 2048) float32: the last pooling layer. About 9 images/s per core.
 
     ``weights_path`` is a file; without it, ``$BASCULE_WEIGHTS`` and torch hub's cache are
-    searched. Weights other than the published ones get their hash into the name, so nothing
-    computed with them is called FID. Raises UserError when torch-fidelity or the file is missing.
+    searched. With other weights than the published ones, the name has their hash, so that nothing
+    computed with them is called FID. Raises UserError if torch-fidelity or the file is missing.
     """
 
     def __init__(self, weights_path: Path | str | None = None) -> None:
         module = _torch_fidelity()
         path = weights.find("inception-v3", weights_path, FILES, module.URL_INCEPTION_V3)
         sha = weights.fingerprint(path)
-        # torch-fidelity unpickles whatever it is given; it is given our own copy of the tensors.
+        # torch-fidelity would unpickle any file, so it gets our own copy of the tensors.
         copy = io.BytesIO()
         torch.save(weights.read(path), copy)
         copy.seek(0)
@@ -61,7 +61,8 @@ class InceptionV3:
         return in_batches(self, images, self._of_batch, BATCH, progress)
 
     def _of_batch(self, images: Tensor) -> Tensor:
-        return self.net(images)[0]
+        features: Tensor = self.net(images)[0]
+        return features
 
 
 def _torch_fidelity() -> Any:

@@ -1,6 +1,6 @@
-"""Pixels at 16 px: the space in which two pictures that look the same are near each other.
+"""Pixels at 16 px as features: images that look alike are close to each other.
 
-For nearest neighbours and near copies. As a measure of quality it sees brightness and little else.
+For nearest neighbours and near duplicates. As a measure of quality they show little but brightness.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ SIDE = 16
 
 
 class Pixels:
-    """(N, 3, H, H) uint8 -> (N, 768) float32 in [0, 1]: area means, channel by channel.
+    """(N, 3, H, H) uint8 -> (N, 768) float32 in [0, 1]: area means of each channel.
 
-    The thumbnails of ``data.near_duplicates``, whose threshold holds for distances here (root mean
-    square over the 768).
+    They equal the thumbnails of ``data.near_duplicates``. Its threshold applies to the root mean
+    square distance over these 768 numbers.
     """
 
     name = f"pixels,{SIDE}px"

@@ -1,10 +1,10 @@
-"""Patches of Laplacian pyramids: what the sliced Wasserstein distance compares, scale by scale.
+"""Patches of Laplacian pyramids, which the sliced Wasserstein distance compares at each scale.
 
-Karras et al. 2018 (progressive growing of GANs), section 5, on the pyramid of Burt & Adelson 1983:
-7x7 patches of all three channels at 64, 32 and 16 px. Two departures. The original normalises each
-set by its own channel statistics, and so cannot see a shift of colour or contrast of all images;
-we normalise both sets by those of the reals. And patches are taken at addressed positions, the same
-in both sets, so that a set is at distance 0 from itself.
+Karras et al. 2018 (progressive growing of GANs), section 5, with the pyramid of Burt & Adelson
+1983: 7x7 patches of all three channels at 64, 32 and 16 px. Two departures. The original normalises
+each set by its own channel statistics, so it cannot detect a shift of colour or contrast; here the
+statistics of the reals normalise both sets. And patches are at the same pseudo-random positions in
+both sets, so that the distance of a set to itself is 0.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Descriptors = dict[int, np.ndarray]
 
 
 def descriptors(images: np.ndarray, seed: int, patches: int = 128) -> Descriptors:
-    """Side of the level -> float32 (N * patches, 147), for uint8 (N, 3, H, H).
+    """Patches by level: {side: float32 (N * patches, 147)}, for uint8 RGB images (N, 3, H, H).
 
     Levels are H, H / 2, ... 16; H must be 16 times a power of two. Rows are in the order of the
-    images; a row is a patch (3, 7, 7), flattened. Image i has the same positions in every set,
-    given the seed. Each level takes 75 kB an image at 128 patches: 376 MB for 5,000 images.
+    images; a row is a flattened patch (3, 7, 7). For a given seed, image i has the same positions
+    in every set. Each level needs 75 kB per image at 128 patches: 376 MB for 5,000 images.
     """
     check_images(images)
     side = images.shape[-1]
@@ -50,9 +50,9 @@ def descriptors(images: np.ndarray, seed: int, patches: int = 128) -> Descriptor
 
 
 def normalised(given: Descriptors, reals: Descriptors) -> Descriptors:
-    """``given``, each channel less the reals' mean of that level, over the reals' deviation.
+    """``given``, with each channel of each level normalised by mean and deviation of the reals.
 
-    Call it for the reals themselves too: ``normalised(reals, reals)``.
+    Call it for the reals too: ``normalised(reals, reals)``.
     """
     found = {}
     for level, x in given.items():
@@ -66,9 +66,9 @@ def normalised(given: Descriptors, reals: Descriptors) -> Descriptors:
 
 
 def pyramid(x: Tensor, levels: int) -> list[Tensor]:
-    """Float images (B, C, H, H) -> ``levels`` bands, finest first; the last is what is left over.
+    """Float images (B, C, H, H) -> ``levels`` bands, finest first; the last is the lowpass image.
 
-    Adding each band to the enlarged next one, from the last, gives ``x`` again.
+    To restore ``x``, start with the last band, and repeatedly expand and add the next finer one.
     """
     bands = []
     for _ in range(levels - 1):
@@ -79,12 +79,12 @@ def pyramid(x: Tensor, levels: int) -> list[Tensor]:
 
 
 def reduce(x: Tensor) -> Tensor:
-    """Half as large: smoothed by the binomial kernel 1 4 6 4 1, then every second pixel."""
+    """Half the side: smooth with the binomial kernel 1 4 6 4 1, then take every second pixel."""
     return F.conv2d(_mirrored(x), _kernel(x.shape[1]), stride=2, groups=x.shape[1])
 
 
 def expand(x: Tensor) -> Tensor:
-    """Twice as large: zeros between the pixels, then the same kernel four times as strong."""
+    """Twice the side: insert zeros between pixels, then smooth with four times the same kernel."""
     b, c, h, w = x.shape
     spread = x.new_zeros(b, c, 2 * h, 2 * w)
     spread[:, :, ::2, ::2] = x
@@ -101,7 +101,7 @@ def _kernel(channels: int) -> Tensor:
 
 
 def _corners(n: int, patches: int, level: int, seed: int) -> np.ndarray:
-    """Upper left corners (n, patches, 2); those of a smaller set are the first of a larger's."""
+    """Upper left corners (n, patches, 2); a smaller n gives the first rows of a larger one."""
     draw = np.random.default_rng(address("pyramid patches", seed, level))
     return draw.integers(0, level - PATCH + 1, (n, patches, 2))
 

@@ -1,14 +1,14 @@
-"""Random convolutions: features that no data set has shaped, fast enough to watch training with.
+"""Random convolutions: features without training, fast enough for use during training.
 
-Random nets rank generators much as trained ones do, each from its own angle (Naeem et al. 2020,
-appendix; Lee et al. 2022, arXiv:2208.09218), so several seeds should agree before one is believed.
-Ours is the shape of a DCGAN's D (Radford et al. 2016): four 4x4 convolutions of stride 2, leaky
-ReLU 0.2, no norms, no biases. Each layer gives the mean and the standard deviation of every map.
+Random networks rank generators much like trained ones, but each differently (Naeem et al. 2020,
+appendix; Lee et al. 2022, arXiv:2208.09218). So trust a result only if several seeds agree. This
+network has the form of DCGAN's D (Radford et al. 2016): four 4x4 convolutions of stride 2, leaky
+ReLU 0.2, no norms, no biases. The features are the mean and the standard deviation of every map.
 
-In half of the maps of every layer each kernel sums to zero over its 16 places, so that they see
-edges and no flat colour. Colour and brightness, which fill most of a picture, would otherwise drown
-the rest: with this a Fréchet distance of 400 faces sees one dropped kind of hair in eight (without,
-two), and noise of 5 / 255 (without, 15).
+In half of the maps of each layer, every kernel sums to zero over its 16 places. So these maps
+respond to edges, but not to uniform colour. Otherwise colour and brightness, which are most of an
+image's variance, would dominate. With these kernels, a Fréchet distance of 400 faces detects one
+missing kind of hair in eight (without them, two), and noise of 5 / 255 (without them, 15).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from bascule.features.extractor import in_batches
 
 VERSION = 1
 SIDE = 64
-WIDTHS = (16, 32, 64, 128)  # 480 features: few enough for a Fréchet distance of some thousand
+WIDTHS = (16, 32, 64, 128)  # 480 features: a Fréchet distance needs some thousand images
 SLOPE = 0.2
 BATCH = 64
 LEVELS = 2**15
@@ -58,20 +58,20 @@ class RandomConv:
 
 
 def kernels(seed: int) -> list[Tensor]:
-    """The kernels (out, in, 4, 4) of ``seed``, with He's variance for leaky ReLU.
+    """The kernels (out, in, 4, 4) of each layer for ``seed``, with He's variance for leaky ReLU.
 
-    Uniform; the first half then less their means over the 16 places, and rescaled. Drawn as whole
-    numbers, so that they are the same bits on every machine: a normal draw passes through
-    logarithms and cosines, which differ in the last bit between processors.
+    They are uniformly distributed. In the first half, the mean over the 16 places is subtracted
+    and the variance restored. They are drawn as integers, so they are bit-equal on every machine.
+    Normal draws use logarithms and cosines, whose last bits differ between processors.
     """
     found = []
     for layer, (inputs, outputs) in enumerate(zip((3, *WIDTHS[:-1]), WIDTHS, strict=True)):
         draw = generator("random convolutions", seed, layer)
         shape = (outputs, inputs, 4, 4)
         unit = (torch.randint(-LEVELS, LEVELS, shape, generator=draw).double() + 0.5) / LEVELS
-        edges = unit[: outputs // 2]  # the means below are exact, as sums of whole numbers
+        edges = unit[: outputs // 2]  # their means are exact, as sums of integers
         edges -= edges.mean((2, 3), keepdim=True)
-        edges *= sqrt(16 / 15)  # 16 numbers less their mean have 15/16 of the variance
+        edges *= sqrt(16 / 15)  # subtracting the mean of 16 numbers leaves 15/16 of the variance
         gain = 2 / (1 + SLOPE**2)
         found.append((unit * sqrt(3 * gain / (16 * inputs))).float())
     return found

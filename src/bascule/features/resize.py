@@ -1,4 +1,4 @@
-"""The one resize rule of the extractors that are ours to define."""
+"""The common resize rule of the extractors, except Inception and pixels."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, for RGB
 def resized(images: Tensor, side: int) -> Tensor:
     """uint8 (B, 3, H, H) -> float32 (B, 3, side, side) in [0, 1].
 
-    Bicubic with antialiasing, as PIL's, but from floats to floats: what bicubic throws outside the
-    range is clipped, and nothing is rounded. Images of that side already stay as they are.
+    Bicubic with antialiasing, as in Pillow, but from floats to floats: overshoots are clipped, and
+    nothing is rounded. Images that already have this side are not changed.
     """
     unit = images.float() / 255
     if images.shape[-1] == side:

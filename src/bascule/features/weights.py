@@ -1,7 +1,7 @@
-"""Weights on disk: found where users keep them, read without running code, known by their hash.
+"""Weight files: searched in the usual places, read without executing code, identified by a hash.
 
-Nothing is ever downloaded here. A network without its weights is refused with the file's name,
-the places looked in, and the address it can be fetched from.
+Nothing is downloaded here. If weights are missing, the error line gives the file's name, the
+searched places and the address for a download.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def find(
     url: str,
     elsewhere: Sequence[Path] = (),
 ) -> Path:
-    """The weights file of ``network``, or UserError.
+    """The weights file of ``network``; raises UserError if there is none.
 
-    ``given`` is a file and excludes every other place. Otherwise, in this order: any of ``names``
+    ``given`` is a file; then no other place is searched. Otherwise, in this order: any of ``names``
     in the folder ``$BASCULE_WEIGHTS``, any in torch hub's cache, and the files ``elsewhere``.
     """
     if given is not None:
@@ -43,15 +43,15 @@ def find(
             return path
     raise UserError(
         f"no weights for {network}: put {' or '.join(names)} into the folder that BASCULE_WEIGHTS "
-        f"names ({own or 'not set'}) or into {folders[-1]}; where there is a network: "
+        f"names ({own or 'not set'}) or into {folders[-1]}; to download it: "
         f"curl -fL --create-dirs -o {folders[0] / names[0]} {url}"
     )
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """The state dict kept in ``path``: safetensors, or PyTorch's format with tensors alone.
+    """The state dict in ``path``: safetensors, or PyTorch's format with tensors only.
 
-    Raises UserError for a file that is damaged, or that would run code when loaded.
+    Raises UserError for a file that is damaged, or that would execute code when loaded.
     """
     try:
         if path.suffix == ".safetensors":
@@ -61,15 +61,15 @@ def read(path: Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise _unreadable(path, str(error).partition("\n")[0]) from None
-    except Exception as error:  # safetensors has an error of its own that is none of these
+    except Exception as error:  # safetensors has an error class of its own
         raise _unreadable(path, str(error)) from None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise _unreadable(path, "it is no dictionary of tensors")
+        raise _unreadable(path, "it is not a dictionary of tensors")
     return dict(state)
 
 
 def load(net: nn.Module, state: dict[str, Tensor], network: str, path: Path) -> None:
-    """Put ``state`` into ``net``, every key matched; ``net`` is then frozen and in eval mode."""
+    """Load ``state`` into ``net`` (all keys must match), freeze it and set it to eval mode."""
     try:
         net.load_state_dict(state, strict=True)
     except RuntimeError as error:
@@ -78,13 +78,13 @@ def load(net: nn.Module, state: dict[str, Tensor], network: str, path: Path) -> 
 
 
 def foreign(network: str, path: Path, error: Exception) -> UserError:
-    """The refusal of a file that holds other weights than those of ``network``."""
+    """The error for a file with other weights than those of ``network``."""
     told = " ".join(str(error).split())
     return UserError(f"{path} does not hold the weights of {network}: {told[:200]}")
 
 
 def fingerprint(path: Path) -> str:
-    """sha256 (hex) of the file."""
+    """The sha256 of the file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -1,1 +1,1 @@
-"""The adversarial game: players, what they play for, one step, its recipe."""
+"""GANs: the two networks, their losses and penalties, the training step and the recipe."""

@@ -1,4 +1,4 @@
-"""The players of the game and what they learn with."""
+"""The two networks of a GAN, their optimisers and their state."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from bascule.core.optimizers import autocast, load_optimizer
 
 @dataclass
 class Game:
-    """Two players, their optimisers, and what the rules of the game remember.
+    """G, D, their optimisers, and the state that a training step reads and writes.
 
-    ``G`` maps z: (B, z_dim) to images (B, 3, H, W) in [-1, 1]; ``D`` maps images to logits (B,),
-    or in training to (B, H), where it has several heads that each play for themselves.
-    ``precision`` is ``"fp32"``, or ``"bf16"`` for automatic mixed precision.
-    ``average``: a G of averaged weights, which draws in place of ``G`` where there is one.
-    ``extra_generator_loss()``: what G pays beside its loss, in its turn, for what it drew last.
-    ``fresh(rng)`` makes a new pair of players as they were before the first step. ``memory`` holds
-    what interventions remember, ``last_metrics`` the scalars of the last step, ``last_judged`` the
-    reals and the fakes that D judged in it, as it saw them. ``group``: the processes that play it
-    together, where there are several.
+    G             z (B, z_dim) -> images (B, 3, H, W) in [-1, 1]
+    D             images -> logits (B,); in training (B, H) if it has H heads
+    precision     "fp32", or "bf16" for automatic mixed precision
+    average       G with averaged weights; it draws all samples if there is one
+    fresh         ``fresh(rng)`` makes a new (G, D) with initial weights
+    extra_generator_loss   added to G's loss, for its last forward pass; a scalar
+    memory        what interventions remember
+    last_metrics  the scalars of the last step
+    last_judged   the reals and fakes that D saw in it, with all augmentation
+    group         the processes that train together, if there are several
     """
 
     G: nn.Module
@@ -46,19 +47,19 @@ class Game:
     group: ProcessGroup | None = None
 
     def join(self, group: ProcessGroup) -> None:
-        """Play as one of several processes from now on."""
+        """Train as one of several processes from now on."""
         self.group = group
         for player in (self.G, self.D):
             convert_sync_batchnorm(player, group)
 
     def generate(self, z: Tensor) -> Tensor:
-        """What G draws in the game for the whole batch z (B, z_dim): (B, 3, H, W), fp32."""
+        """G's images for the whole batch of latents (B, z_dim): (B, 3, H, W) in fp32."""
         return self.group.run(self.G, z) if self.group else self.G(z).float()
 
     def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """D's logits in the game, (B,) or (B, H) in fp32, of the whole batch x (B, 3, H, W).
+        """D's logits, (B,) or (B, H) in fp32, for the whole batch x (B, 3, H, W).
 
-        ``y``: its labels (B,), for a D that is told them.
+        ``y``: labels (B,), for a conditional D.
         """
         told = (x,) if y is None else (x, y)
         return self.group.run(self.D, *told) if self.group else self.D(*told).float()
@@ -66,7 +67,7 @@ class Game:
     def optimizer_step(
         self, player: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor
     ) -> None:
-        """One step of ``optimizer`` down the slope of ``loss``, which every process computes."""
+        """One step of ``optimizer`` on ``loss``; every process must call it with the whole loss."""
         if player is self.G and self.extra_generator_loss is not None:
             loss = loss + self.extra_generator_loss()
         optimizer.zero_grad()
@@ -76,17 +77,17 @@ class Game:
         optimizer.step()
 
     def autocast(self) -> torch.autocast:
-        """The context in which the players compute."""
+        """The precision context in which G and D compute."""
         return autocast(self.device, self.precision)
 
     def drawing(self) -> nn.Module:
-        """The G whose pictures are shown and measured."""
+        """The G that draws samples and is evaluated: the averaged one if there is one."""
         return self.G if self.average is None else self.average
 
     def update_ema(self, decay: float) -> None:
-        """Move the averaged G towards G, keeping the share ``decay`` of itself.
+        """Move the averaged weights towards G: average = decay * average + (1 - decay) * G.
 
-        BatchNorm statistics are averaged as weights are; what else a layer remembers is copied.
+        BatchNorm statistics are averaged in the same way. Other buffers are copied.
         """
         assert self.average is not None, "a game with an averaged G"
         ours: list[Tensor] = list(self.average.parameters())
@@ -103,6 +104,7 @@ class Game:
             get_ema_multi_avg_fn(decay)(ours, theirs, torch.tensor(0))
 
     def state_dict(self) -> dict[str, Any]:
+        """The state for checkpoints: tensors and plain values only."""
         return {
             "G": self.G.state_dict(),
             "D": self.D.state_dict(),
@@ -113,7 +115,7 @@ class Game:
         } | ({"average": self.average.state_dict()} if self.average is not None else {})
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Take weights and moments; learning rates and betas stay those of the recipe."""
+        """Load weights and moments; learning rates and betas stay those of the recipe."""
         self.G.load_state_dict(saved["G"])
         self.D.load_state_dict(saved["D"])
         if self.average is not None:

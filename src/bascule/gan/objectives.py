@@ -1,6 +1,6 @@
-"""What the players minimise: pure functions of D's logits, each (B,) -> scalar.
+"""The losses of D and G: pure functions of D's logits, (B,) -> scalar.
 
-Of a D with several heads they take (B, H): every head plays for itself, and losses are means.
+For a D with H heads they take (B, H). All losses are means over images and heads.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from bascule.core.fields import Open, check_fields
 
 
 def per_image(logits: Tensor) -> Tensor:
-    """D's logits (B,) of images, from its own or from those of its heads, (B, H): their mean."""
+    """One logit for each image, (B,), from (B,) or from (B, H): the mean over the heads."""
     return logits if logits.ndim == 1 else logits.mean(1)
 
 
 def loss_D(logit_real: Tensor, logit_fake: Tensor, smooth: float = 0.0) -> Tensor:
     """Binary cross-entropy, -E log D(x) - E log(1 - D(G(z))), with D = sigmoid(logit).
 
-    Goodfellow et al. 2014, equation 1. It is 2 ln 2 where D cannot tell (D = 1/2). ``smooth``:
-    reals are labelled 1 - smooth (one-sided label smoothing, Salimans et al. 2016, section 3.4).
+    Goodfellow et al. 2014, equation 1. It is 2 ln 2 for D = 1/2 everywhere. ``smooth``: the label
+    of reals is 1 - smooth (one-sided label smoothing, Salimans et al. 2016, section 3.4).
     """
     real = softplus(-logit_real)
     if smooth:
@@ -45,7 +45,7 @@ def minimax_G(logit_fake: Tensor) -> Tensor:
 
 
 def least_squares_D(logit_real: Tensor, logit_fake: Tensor, smooth: float = 0.0) -> Tensor:
-    """E (D(x) - b)²/2 + E D(G(z))²/2, with D the logit itself and b = 1 - ``smooth``.
+    """E (D(x) - b)²/2 + E D(G(z))²/2, where D is the logit itself and b = 1 - ``smooth``.
 
     Mao et al. 2017, equation 2 with a = 0 and b = c = 1.
     """
@@ -63,17 +63,17 @@ def hinge_D(logit_real: Tensor, logit_fake: Tensor) -> Tensor:
 
 
 def wasserstein_D(logit_real: Tensor, logit_fake: Tensor) -> Tensor:
-    """E D(G(z)) - E D(x), for a D that something keeps Lipschitz. Arjovsky et al. 2017."""
+    """E D(G(z)) - E D(x), for a Lipschitz-continuous D. Arjovsky et al. 2017."""
     return logit_fake.mean() - logit_real.mean()
 
 
 def wasserstein_G(logit_fake: Tensor) -> Tensor:
-    """-E D(G(z)), also G's part under the hinge loss."""
+    """-E D(G(z)); also G's loss with hinge_D."""
     return -logit_fake.mean()
 
 
 def relativistic_D(logit_real: Tensor, logit_fake: Tensor) -> Tensor:
-    """-E log sigmoid(D(x) - D(G(z))), each real beside the fake of the same place.
+    """-E log sigmoid(D(x) - D(G(z))), where each real is paired with the fake of its place.
 
     Jolicoeur-Martineau 2019, section 4.1; Huang et al. 2024 (R3GAN), equation 2.
     """
@@ -81,20 +81,20 @@ def relativistic_D(logit_real: Tensor, logit_fake: Tensor) -> Tensor:
 
 
 def relativistic_G(logit_fake: Tensor, logit_real: Tensor) -> Tensor:
-    """The same with both sides exchanged: G learns from the reals beside its fakes."""
+    """As :func:`relativistic_D`, with reals and fakes exchanged."""
     return softplus(logit_real - logit_fake).mean()
 
 
 @dataclass(frozen=True)
 class _Losses:
-    """What one kind of objective is: both losses, and what D's is worth where it cannot tell."""
+    """One kind of objective: its two losses, and D's loss where it cannot tell reals from fakes."""
 
     D: Callable[..., Tensor]
     G: Callable[..., Tensor]
-    blind: tuple[float, str]  # as a number and in words
-    labelled: bool = False  # reals have a label to smooth
-    entropic: bool = False  # in nats, of probabilities
-    paired: bool = False  # G's part needs the logits of reals too
+    blind: tuple[float, str]  # that loss, as a number and in words
+    labelled: bool = False  # it has a label for reals that can be smoothed
+    entropic: bool = False  # it is in nats, of probabilities
+    paired: bool = False  # G's loss needs the logits of reals too
 
 
 _CROSS_ENTROPY = (2 * log(2), "2 ln 2")
@@ -112,14 +112,14 @@ _LOSSES: dict[Kind, _Losses] = {
 
 
 class Objective(Open):
-    """What both players minimise, as a frozen dataclass: losses of D's logits.
+    """Base of objectives: the losses of D and G, as a frozen dataclass.
 
-    Logits are (B,) of a batch, or (B, H) of a D with H heads.
+    Logits are (B,) for a batch, or (B, H) for a D with H heads.
     """
 
     @property
     def paired(self) -> bool:
-        """Whether G's part needs the logits of reals too."""
+        """Whether G's loss needs the logits of reals too."""
         return False
 
     @property
@@ -129,25 +129,30 @@ class Objective(Open):
 
     @property
     def blind(self) -> tuple[float, str] | None:
-        """The least loss of a D that cannot tell, as a number and in words; None: not known."""
+        """The least loss of a D that cannot tell reals from fakes; None if not known.
+
+        As a number and in words, e.g. (1.386, "2 ln 2").
+        """
         return None
 
     def D(self, logit_real: Tensor, logit_fake: Tensor) -> Tensor:
-        """D's loss, a scalar, of the logits of reals and of fakes."""
+        """D's loss, a scalar, from the logits of reals and of fakes."""
         raise NotImplementedError
 
     def G(self, logit_fake: Tensor, logit_real: Tensor | None = None) -> Tensor:
-        """G's loss, a scalar; ``logit_real`` is given where the objective is ``paired``."""
+        """G's loss, a scalar; ``logit_real`` is given only if the objective is ``paired``."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class GANLoss(Objective):
-    """The losses of the literature.
+    """The usual losses of the literature.
 
-    Where ``kind`` is not one of cross-entropy (non-saturating, minimax, relativistic), a logit is
-    a score and not a log odds: D_x and D_Gz, which are sigmoid(logit), then say which way it
-    points and no probability. ``smooth``: the label of reals is 1 - smooth.
+    kind    which one; non-saturating, minimax and relativistic are cross-entropies
+    smooth  the label of reals is 1 - smooth, in [0, 1); for kinds with labels only
+
+    In the other kinds a logit is a score, not a log odds. Then D_x and D_Gz, which are
+    sigmoid(logit), show only the direction of the score and are not probabilities.
     """
 
     kind: Kind = "non-saturating"
@@ -191,10 +196,10 @@ class GANLoss(Objective):
 
 @dataclass(frozen=True)
 class TopK:
-    """G learns from its best fakes alone (Sinha et al. 2020, "Top-k training of GANs").
+    """G learns only from its best fakes (Sinha et al. 2020, "Top-k training of GANs").
 
-    Of a batch of B the k that D scores highest count, k = max(nu B, gamma^epoch B): all of them
-    at first, and ever fewer down to a share ``nu``.
+    Of a batch of B, the k fakes with D's highest scores count: k = max(nu B, gamma^epoch B). At
+    first these are all fakes; the share falls to ``nu``. nu, gamma in (0, 1].
     """
 
     nu: float = 0.5
@@ -207,10 +212,10 @@ class TopK:
                 raise UserError(f"TopK({name}={getattr(self, name)}): expected a number in (0, 1]")
 
     def k(self, batch: int, epoch: int) -> int:
-        """How many of ``batch`` fakes count in ``epoch``, counted from 0."""
+        """How many of ``batch`` fakes count in ``epoch`` (from 0)."""
         return max(1, round(max(self.nu, self.gamma**epoch) * batch))
 
     def best(self, logit_fake: Tensor, epoch: int) -> Tensor:
-        """The logits that count, those of k fakes."""
+        """The logits of the k best fakes, (k,) or (k, H)."""
         scores = per_image(logit_fake)
         return logit_fake[scores.topk(self.k(len(scores), epoch)).indices]

@@ -1,9 +1,11 @@
-"""What D pays beside its loss: penalties on its slope, its logits and its steadiness.
+"""Penalties that are added to D's loss: gradient penalties, LeCam, consistency.
 
-A penalty is a frozen value, called once in D's turn. Squared slopes are summed over an image and
-averaged over the batch. ``every``: a lazy penalty is asked in every n-th step alone, n times as
-strong, so that its mean stays; the papers of R1, R2, WGAN-GP and DRAGAN ask in every step, so
-``every`` > 1 departs from them (Karras et al. 2020, StyleGAN2, appendix B, does it with R1).
+A penalty is a frozen value, called once in D's step. Squared gradient norms are summed over the
+pixels of an image and averaged over the batch.
+
+``every``: a lazy penalty is computed only in every n-th step, with n times its weight, so that its
+mean stays the same. The papers of R1, R2, WGAN-GP and DRAGAN compute theirs in every step. Karras
+et al. 2020 (StyleGAN2), appendix B, use ``every`` > 1 with R1.
 """
 
 from __future__ import annotations
@@ -27,12 +29,16 @@ Side = Literal["real", "fake"]
 
 @dataclass
 class Turn:
-    """D's turn, as a penalty finds it.
+    """What a penalty gets in D's step.
 
-    ``images``: what D was shown of each side, (B, 3, H, W), before any view of an intervention;
-    ``logits``: (B,) of each, with a graph back to the images of the sides that a penalty
-    ``differentiates``. ``judge(x, name, side)``: D's logits of other images, through the views too,
-    its normalisations remembering nothing; of the labels of that side, where D is told any.
+    images        for each side, what D was shown, (B, 3, H, W), before any ``augment`` of an
+                  intervention
+    logits        for each side, (B,), with a graph back to the images of the sides that a penalty
+                  ``differentiates``
+    discriminate  ``(x, name, side)`` -> D's logits of other images, after the interventions'
+                  ``augment``. D's normalisation statistics stay unchanged. A conditional D gets the
+                  labels of that side.
+    context       of this step, with draws and a memory for the penalty
     """
 
     images: dict[Side, Tensor]
@@ -42,17 +48,21 @@ class Turn:
 
 
 class Penalty(Open):
-    """What D pays beside its loss, as a frozen dataclass."""
+    """Base of penalties on D, as a frozen dataclass.
 
-    differentiates: ClassVar[tuple[Side, ...]] = ()  # whose images need a gradient
+    differentiates  the sides ("real", "fake") whose images need gradients
+    every           steps between two computations, >= 1
+    """
+
+    differentiates: ClassVar[tuple[Side, ...]] = ()
     every: int = 1
 
     def due(self, context: StepContext) -> bool:
-        """Whether it is asked in this step."""
+        """Whether it is computed in this step."""
         return context.step % self.every == 0
 
     def __call__(self, turn: Turn) -> Tensor:
-        """What D pays in this turn, a scalar."""
+        """The penalty in this step, a scalar."""
         raise NotImplementedError
 
     def _check(self, *strengths: str) -> None:
@@ -65,9 +75,9 @@ class Penalty(Open):
 
 
 def squared_slope(logits: Tensor, images: Tensor) -> Tensor:
-    """||d logit / d image||² of each image, (B,), with a graph of its own.
+    """||d logit / d image||² of each image, (B,), differentiable once more.
 
-    Where D has BatchNorm, logits of other images of the batch have their part in it.
+    If D has BatchNorm, this includes the effect of an image on the other logits of the batch.
     """
     (slope,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return slope.square().sum((1, 2, 3))
@@ -80,10 +90,10 @@ def _zero_centred(turn: Turn, side: Side, gamma: Schedule, every: int) -> Tensor
 
 @dataclass(frozen=True)
 class R1(Penalty):
-    """gamma/2 E ||grad D(x)||² of reals (Mescheder et al. 2018, equation 9).
+    """gamma/2 E ||grad D(x)||² over reals (Mescheder et al. 2018, equation 9).
 
-    The slope is that with respect to the image as it is, through any augmentation that D sees it
-    by (Huang et al. 2024, appendix).
+    The gradient is with respect to the image before any augmentation, through the augmentation
+    that D sees it with (Huang et al. 2024, appendix).
     """
 
     gamma: Schedule = 10.0
@@ -99,7 +109,7 @@ class R1(Penalty):
 
 @dataclass(frozen=True)
 class R2(Penalty):
-    """As :class:`R1`, of fakes (Mescheder et al. 2018, equation 9)."""
+    """As :class:`R1`, over fakes (Mescheder et al. 2018, equation 9)."""
 
     gamma: Schedule = 10.0
     every: int = 1
@@ -114,7 +124,7 @@ class R2(Penalty):
 
 @dataclass(frozen=True)
 class GradientPenalty(Penalty):
-    """weight E (||grad D(u)|| - 1)², u on the line between a real and a fake, at random.
+    """weight E (||grad D(u)|| - 1)², with u at a random point between a real and a fake.
 
     WGAN-GP, Gulrajani et al. 2017, equation 3. For a D without BatchNorm.
     """
@@ -131,12 +141,12 @@ class GradientPenalty(Penalty):
             real.device
         )
         u = (share * real + (1 - share) * fake).requires_grad_()
-        return self.every * self.weight * _off_one(turn.discriminate(u, "between", "real"), u)
+        return self.every * self.weight * _one_centred(turn.discriminate(u, "between", "real"), u)
 
 
 @dataclass(frozen=True)
 class DRAGAN(Penalty):
-    """weight E (||grad D(x + noise)|| - 1)² around reals, noise ~ N(0, sigma²) a pixel.
+    """weight E (||grad D(x + noise)|| - 1)² around reals, with noise ~ N(0, sigma²) per pixel.
 
     Kodali et al. 2017, algorithm 1.
     """
@@ -153,21 +163,21 @@ class DRAGAN(Penalty):
         rng = turn.context.device_rng("noise")
         noise = torch.randn(real.shape, generator=rng, device=real.device)
         u = (real + self.sigma * noise).requires_grad_()
-        return self.every * self.weight * _off_one(turn.discriminate(u, "around", "real"), u)
+        return self.every * self.weight * _one_centred(turn.discriminate(u, "around", "real"), u)
 
 
-def _off_one(logits: Tensor, images: Tensor) -> Tensor:
-    # The root has no slope at 0, where a D that is flat would make a NaN of it.
+def _one_centred(logits: Tensor, images: Tensor) -> Tensor:
+    # The square root has no derivative at 0: a flat D would give NaN.
     return ((squared_slope(logits, images) + 1e-12).sqrt() - 1).square().mean()
 
 
 @dataclass(frozen=True)
 class LeCam(Penalty):
-    """weight (E max(0, D(x) - f)² + E max(0, r - D(G(z)))²): D is held to what it has said.
+    """weight (E max(0, D(x) - f)² + E max(0, r - D(G(z)))²): keeps D near its own past.
 
-    r and f are moving averages, from 0, of D's mean logits of reals and fakes. Tseng et al. 2021,
-    equation 3, with one side of each square as in their program. Begins at ``from_epoch``, once
-    the averages mean something.
+    r and f are moving averages of D's mean logits of reals and fakes; they start at 0. Tseng et al.
+    2021, equation 3, with only one side of each square, as in their program. The weight is 0 before
+    ``from_epoch``, so that the averages can settle. decay: of the averages, in [0, 1).
     """
 
     weight: float = 0.3
@@ -197,8 +207,9 @@ class LeCam(Penalty):
 class Consistency(Penalty):
     """weight_real E (D(x) - D(T x))² + weight_fake E (D(G(z)) - D(T G(z)))².
 
-    T mirrors every second image, at random, and moves it by whole pixels, up to an eighth of the
-    side, by reflection. Balanced consistency regularisation (bCR), Zhao et al. 2021, equation 4.
+    T mirrors each image with probability 1/2 and moves it by whole pixels, up to an eighth of the
+    side, filled by reflection. Balanced consistency regularisation (bCR), Zhao et al. 2021,
+    equation 4.
     """
 
     weight_real: float = 10.0

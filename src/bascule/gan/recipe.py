@@ -1,4 +1,4 @@
-"""The adversarial game: its recipe, and what plays it."""
+"""The GAN recipe, and the trainer that it builds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from bascule.core.context import Services, StepContext, address, generator
 from bascule.core.distributed import ProcessGroup
 from bascule.core.errors import UserError, unknown
-from bascule.core.fields import added_field
+from bascule.core.fields import added_field, renamed_field
 from bascule.core.schedules import Rate, value_at
 from bascule.data.augment import Augmentation
 from bascule.data.batches import as_uint8
@@ -37,18 +37,36 @@ from bascule.training.grid import beside, grid
 from bascule.training.recipe import Recipe, ends
 from bascule.training.trainer import Batch, Trainer, evaluating, prepare
 
-SHOWN, SHOWN_COLUMNS = 16, 4  # of the pictures that D judged, of each kind
+SHOWN, SHOWN_COLUMNS = 16, 4  # judged reals, and judged fakes, in a preview
 
 
 @dataclass(frozen=True)
 class GANRecipe(Recipe):
-    """One run of the adversarial game, whole.
+    """Everything that decides a GAN run.
 
-    A variant names only its difference: ``recipe.replace(epochs=60)``.
+    To vary a recipe, name only the difference: ``recipe.replace(epochs=60)``.
 
-    The fields below "arithmetic" change the result in the last bits or more, so they belong to
-    the recipe: two runs are bit-identical when their recipes are equal and ``threads`` is not
-    None. A run records what None and "auto" became on its machine.
+    lr_D, lr_G     learning rates of Adam, in (0, 1); they may change over epochs
+    beta1, beta2   of Adam, in [0, 1)
+    augment        transforms of the real images, in this order
+    space          the colour space in which G and D work
+    concat         D sees reals and fakes in one forward pass
+    change         the interventions, in this order
+    top_k          G learns only from its best fakes; None: from all
+    objective      the losses of D and G
+    penalties      added to D's loss, each kind at most once
+    critic_steps   steps of D for one step of G, >= 1
+    ema_half_life  half-life, in images, of the moving average of G's weights; this average then
+                   draws all samples; None: no average
+    cool_down      the last share of the epochs, 0 to 1, in which both learning rates fall
+                   linearly to 0
+    labels         a categorical label of the image set, which both networks see; None: none
+    sparsity       weight, >= 0, of G's mean absolute activation, summed over layers
+    start          shipped weights to start from; None: random weights from the seed
+
+    The fields from ``precision`` on change the result in the last bits or more, so they belong to
+    the recipe. Two runs of equal recipes are bit-identical if ``threads`` is not None. A run
+    records the values that replaced None and "auto" on its machine.
     """
 
     data: DataSource = Faces()
@@ -58,22 +76,20 @@ class GANRecipe(Recipe):
     lr_G: Rate = 2e-4
     beta1: float = 0.5
     beta2: Rate = 0.999
-    # what the players see
+    # what the networks see
     augment: tuple[Augmentation, ...] = ()
     space: Literal["rgb", "hsv"] = "rgb"
-    concat: bool = False  # D sees reals and fakes in one forward pass
-    change: tuple[Intervention, ...] = ()
-    top_k: TopK | None = None  # G learns from its best fakes alone
+    concat: bool = False
+    interventions: tuple[Intervention, ...] = renamed_field((), "change")
+    top_k: TopK | None = None
     objective: Objective = added_field(GANLoss())
     penalties: tuple[Penalty, ...] = added_field(())
-    critic_steps: int = added_field(1)  # D's turns for one of G
-    ema_half_life: Rate | None = added_field(None)  # in images; G's average draws the pictures
-    cool_down: float = added_field(0.0)  # the last share of the epochs, in which rates fall to 0
-    labels: str | None = added_field(None)  # a label of the set, which both players are told
-    sparsity: float = added_field(0.0)  # price of G's mean absolute activation, summed over layers
-    start: str | None = added_field(
-        None
-    )  # shipped weights to begin with; None: drawn from the seed
+    critic_steps: int = added_field(1)
+    ema_half_life: Rate | None = added_field(None)
+    lr_decay: float = added_field(0.0, key="cool_down")
+    labels: str | None = added_field(None)
+    sparsity: float = added_field(0.0)
+    start: str | None = added_field(None)
     # arithmetic
     precision: Literal["auto", "fp32", "bf16"] = "fp32"
     channels_last: bool = True
@@ -91,14 +107,14 @@ class GANRecipe(Recipe):
         self._expect("critic_steps", self.critic_steps >= 1, "a whole number >= 1")
         if self.ema_half_life is not None:
             self._expect("ema_half_life", min(ends(self.ema_half_life)) >= 0, "images, >= 0")
-        self._expect("cool_down", 0 <= self.cool_down <= 1, "a share of the epochs, 0 to 1")
+        self._expect("lr_decay", 0 <= self.lr_decay <= 1, "a share of the epochs, 0 to 1")
         self._expect("sparsity", 0 <= self.sparsity < float("inf"), "a number >= 0")
         kinds = [type(penalty).__name__ for penalty in self.penalties]
         self._expect("penalties", len(set(kinds)) == len(kinds), "each kind once")
         if self.top_k and self.objective.paired:
             raise UserError(
-                "top_k picks fakes, and the relativistic loss needs the real beside each: "
-                "use one of them"
+                "top_k selects fakes, but the relativistic loss needs the real of each fake: "
+                "use only one of them"
             )
         self._check_size("draws")
         if self.start is not None:
@@ -108,17 +124,23 @@ class GANRecipe(Recipe):
                 f"labels={self.labels} and model.classes={self.classes}: expected both or neither, "
                 "e.g. labels=hairVariant model.classes=8 (SNGAN, SAGAN and BigGAN take labels)"
             )
-        for change in self.change:
+        for change in self.interventions:
             if (
                 self.labels
                 and type(change).discriminator_batch is not Intervention.discriminator_batch
             ):
-                raise UserError(f"{change} changes which pictures D is shown: not with labels")
+                raise UserError(
+                    f"{change} changes the batch of D, which is not supported with labels; remove "
+                    "it, or set labels=None"
+                )
             if change.first_epoch() >= self.epochs:
-                raise UserError(f"{change} never acts: the run has {self.epochs} epochs")
+                raise UserError(
+                    f"{change} never acts: the run has {self.epochs} epochs; let it act "
+                    "earlier, or set more epochs"
+                )
 
     sample_caption = "G on the same 64 latents, so a place in one grid is the same z in every other"
-    length_fields = ("cool_down",)
+    length_fields = ("lr_decay",)
 
     def build(self) -> GANTrainer[Self]:
         return GANTrainer(self, networks(self))
@@ -129,7 +151,7 @@ class GANRecipe(Recipe):
 
     @property
     def rules(self) -> Rules:
-        """What the players play for."""
+        """The rules of the training step."""
         return Rules(self.objective, self.penalties, self.top_k, self.concat, self.critic_steps)
 
     @property
@@ -145,30 +167,30 @@ class GANRecipe(Recipe):
         return lcm(self.critic_steps, *(penalty.every for penalty in self.penalties))
 
     def uses_held_out(self) -> bool:
-        return any(change.uses_held_out() for change in self.change)
+        return any(change.uses_held_out() for change in self.interventions)
 
     @property
     def depends_on_length_from(self) -> int | None:
-        return self.decays_from if self.cool_down else None
+        return self.decays_from if self.lr_decay else None
 
     @property
     def decays_from(self) -> int:
-        """The first epoch, counted from 0, whose rates ``cool_down`` lowers."""
-        return floor(self.epochs * (1 - self.cool_down)) + 1
+        """The first epoch, from 0, with learning rates lowered by ``lr_decay``."""
+        return floor(self.epochs * (1 - self.lr_decay)) + 1
 
     def lr_scale(self, epoch: int) -> float:
-        """What ``cool_down`` leaves of both rates, linearly to nothing at the end."""
-        cooling = self.cool_down * self.epochs
+        """The factor of both learning rates in ``epoch``, in [0, 1]; ``lr_decay`` lowers it."""
+        cooling = self.lr_decay * self.epochs
         return min(1.0, (self.epochs - epoch) / cooling) if cooling else 1.0
 
     @property
     def classes(self) -> int:
-        """How many labels the players tell apart; 0: they are told none."""
+        """The number of classes that the networks distinguish; 0 if they see no labels."""
         return getattr(self.model, "classes", 0)
 
     @property
     def z_dim(self) -> int:
-        """How many numbers a latent has: those of the model, and one more that says the label."""
+        """The dimension of the latents: that of the model, plus one for the label, if any."""
         return self.model.z_dim + (self.labels is not None)
 
     def labels_of(self, images: ImageSet) -> Tensor | None:
@@ -184,8 +206,8 @@ class GANRecipe(Recipe):
             raise UserError(f"batch={self.batch} on {n} processes: expected a multiple of {n}")
         if self.sparsity:
             raise UserError(
-                f"sparsity={self.sparsity} on several processes is not supported: each sees the "
-                "activations of its own share; set sparsity=0"
+                f"sparsity={self.sparsity} on several processes is not supported: each process has "
+                "the activations of its own part only; set sparsity=0"
             )
         if self.compile:
             raise UserError("compile=True on several processes is not supported: set compile=False")
@@ -195,16 +217,16 @@ G_ = TypeVar("G_", bound=GANRecipe)
 
 
 class GANTrainer(Trainer[G_]):
-    """A G and a D, and the step of their game under the recipe's rules and changes."""
+    """Trains G and D with the recipe's rules and interventions."""
 
     def __init__(self, recipe: G_, game: Game) -> None:
         super().__init__(recipe, game.device)
         self.game = game
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        """One step of D, and of G where it has a turn, on the training images of ``batch``."""
+        """One step of D, and one of G if it is due, on the training images of ``batch``."""
         recipe, game = self.recipe, self.game
-        change = Compose(recipe.change)
+        change = Compose(recipe.interventions)
 
         def shown(pixels: Tensor, at: StepContext) -> Tensor:
             x = prepare(pixels.to(game.device), recipe.augment, recipe.space, at)
@@ -213,14 +235,13 @@ class GANTrainer(Trainer[G_]):
         def more(split: str, n: int, at: StepContext) -> Tensor:
             pool = batch.images if split == "other" else batch.held_out
             others = _others(split, 0 if pool is None else len(pool), batch.indices, n, at)
-            assert pool is not None  # _others refuses it
+            assert pool is not None  # _others has raised
             return shown(pool[others.to(pool.device)], at)
 
         services = Services(game.memory, game.last_metrics, sample_reals=more)
         context = StepContext(
             recipe.seed, batch.epoch, batch.step, device=game.device, services=services
         )
-        torch.manual_seed(address(recipe.seed, "global", context.step))  # for dropout and the like
         real = shown(batch.pixels(batch.images.device), context)
         self.set_rates(game, context)
         told = None
@@ -232,11 +253,11 @@ class GANTrainer(Trainer[G_]):
         scalars = gan_step(game, real, context, change, recipe.rules, told)
         game.last_metrics = dict(scalars)
         self.average(len(real), context)
-        # Rules' averages, counts and probabilities stand in the rows too.
+        # Single numbers in the memory of interventions and penalties are scalars of the run too.
         return scalars | {name: v for name, v in game.memory.items() if v.ndim == 0}
 
     def set_rates(self, game: Game, context: StepContext) -> None:
-        """Learning rates and beta2 of ``game`` as they are at this moment."""
+        """Set the learning rates and beta2 of ``game`` for this step."""
         recipe = self.recipe
         lr_scale = recipe.lr_scale(context.epoch)
         for optimizer, lr in ((game.opt_G, recipe.lr_G), (game.opt_D, recipe.lr_D)):
@@ -245,7 +266,7 @@ class GANTrainer(Trainer[G_]):
                 group["betas"] = (recipe.beta1, value_at(recipe.beta2, context))
 
     def average(self, images: int, context: StepContext) -> None:
-        """Move the averaged G, where there is one, after a step on so many images."""
+        """Update the averaged G, if there is one, after a step on ``images`` images."""
         if self.recipe.ema_half_life is not None:
             half_life = value_at(self.recipe.ema_half_life, context)
             self.game.update_ema(0.5 ** (images / half_life) if half_life else 0.0)
@@ -255,9 +276,9 @@ class GANTrainer(Trainer[G_]):
         return self.game.drawing()
 
     def sample(self, z: Tensor) -> Tensor:
-        """Images of G, of the averaged one where there is one, with running BatchNorm statistics.
+        """Images of G with running BatchNorm statistics; of the averaged G if there is one.
 
-        uint8 RGB (N, 3, H, W) on the CPU, of latents (N, z_dim).
+        Latents (N, z_dim) -> uint8 RGB (N, 3, H, W) on the CPU.
         """
         G = self.game.drawing()
         with evaluating(G), self.game.autocast():
@@ -286,14 +307,14 @@ class GANTrainer(Trainer[G_]):
 def networks(
     recipe: GANRecipe, make: Callable[[torch.Generator], tuple[nn.Module, nn.Module]] | None = None
 ) -> Game:
-    """G and D before the first step, drawn from the seed alone, or the recipe's ``start``.
+    """G and D before the first step, with random weights from the seed or those of ``start``.
 
-    The recipe must be settled. ``make(rng)`` draws them; None: the model of the recipe does.
+    "auto" in the recipe must be resolved. ``make(rng)`` returns new (G, D); default: the model's.
     """
     make = make or recipe.model.players
     device = torch.device(recipe.device)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    with torch.random.fork_rng(devices=[]):  # nets of the user's may draw from the global one
+    with torch.random.fork_rng(devices=[]):  # user networks may use the global generator
         torch.manual_seed(address(recipe.seed, "players"))
         G, D = make(generator(recipe.seed, "players"))
     if recipe.start is not None:
@@ -323,7 +344,7 @@ def networks(
 
 
 def adam(recipe: GANRecipe, params: Iterable[Any], lr: Rate) -> torch.optim.Adam:
-    """Adam on weights, or on groups of them that each tell their "share" of the rate."""
+    """Adam for parameters, or for groups with a "share": a factor of their learning rate."""
     first = StepContext(recipe.seed, epoch=0, step=0)
     betas = (recipe.beta1, value_at(recipe.beta2, first))
     adam = torch.optim.Adam(params, value_at(lr, first), betas, fused=recipe.fused_adam)
@@ -333,8 +354,10 @@ def adam(recipe: GANRecipe, params: Iterable[Any], lr: Rate) -> torch.optim.Adam
 
 
 def _activity(G: nn.Module, weight: float) -> Callable[[], Tensor]:
-    """``weight`` times the mean absolute activation of G's hidden layers, summed over the layers,
-    for the pictures that it drew last (Ganz and Elad 2021, section 4)."""
+    """The sparsity loss: ``weight`` times G's mean absolute activation, summed over its layers.
+
+    It is that of the last forward pass (Ganz and Elad 2021, section 4).
+    """
     last: dict[int, Tensor] = {}
     for place, layer in enumerate(m for m in G.modules() if isinstance(m, nn.ReLU | nn.LeakyReLU)):
 
@@ -346,15 +369,19 @@ def _activity(G: nn.Module, weight: float) -> Callable[[], Tensor]:
 
 
 def _others(split: str, size: int, indices: Tensor, n: int, context: StepContext) -> Tensor:
-    """``n`` places at random in a set of ``size``; of "other" training images none of ``indices``.
+    """``n`` random indices into ``size`` images; for "other" training images none of ``indices``.
 
-    Each image once, unless there are fewer than ``n``: then each as often as the next.
+    Without repetition if there are enough images; otherwise all are used equally often.
     """
     places = torch.arange(size)
     if split == "other":
         places = places[~torch.isin(places, indices)]
     if not len(places):
-        raise UserError(f"a rule asks for {split.replace('_', '-')} images, and there are none")
+        kind = split.replace("_", "-")
+        raise UserError(
+            f"an intervention needs {kind} images, but the set has none; use a larger set, or "
+            "remove the intervention"
+        )
     rounds = -(-n // len(places))
     draws = [
         places[torch.randperm(len(places), generator=context.rng(f"pictures.{k}"))]
@@ -364,10 +391,10 @@ def _others(split: str, size: int, indices: Tensor, n: int, context: StepContext
 
 
 def label_codes(recipe: GANRecipe, images: ImageSet) -> Tensor | None:
-    """What the players are told of each training image, (N,) from 0; None where nothing is.
+    """The class of each training image, (N,) from 0; None if the recipe has no ``labels``.
 
-    Codes follow the order of a label's values in the whole set. Raises :class:`UserError` where the
-    set has no such label, it is a number, or the model has another number of classes.
+    Classes follow the sorted values of the label in the whole set. Raises :class:`UserError` if the
+    set has no such label, if it is a number, or if the model has another number of classes.
     """
     if recipe.labels is None:
         return None
@@ -375,11 +402,13 @@ def label_codes(recipe: GANRecipe, images: ImageSet) -> Tensor | None:
         raise unknown(f"label of {images.name}", recipe.labels, images.labels)
     told = images.labels[recipe.labels]
     if told.dtype.kind == "f":
-        raise UserError(f"labels={recipe.labels}: of {images.name} it is a number, not a category")
+        raise UserError(
+            f"labels={recipe.labels}: in {images.name} this is a number; expected a category"
+        )
     values, codes = np.unique(told, return_inverse=True)
     if len(values) != recipe.classes:
         raise UserError(
-            f"labels={recipe.labels} has {len(values)} values in {images.name} and the model "
+            f"labels={recipe.labels} has {len(values)} values in {images.name}, but the model has "
             f"{recipe.classes} classes: set model.classes={len(values)}"
         )
     return torch.from_numpy(codes[images.indices("train")])

@@ -1,4 +1,4 @@
-"""One step of the game of Goodfellow et al. 2014, algorithm 1: D moves, then G answers."""
+"""One training step of a GAN: D, then G (Goodfellow et al. 2014, algorithm 1)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ from bascule.models.layers import Labelled
 
 @dataclass(frozen=True)
 class Rules:
-    """What the players play for.
+    """The rules of a training step.
 
-    ``penalties``: what D pays beside its loss. ``top_k``: G learns from its best fakes alone.
-    ``concat``: D sees reals and fakes in one forward pass. ``critic_steps``: G has a turn in every
-    n-th step only, so D has n turns, on n batches, for one of G.
+    objective     the losses of D and G
+    penalties     added to D's loss
+    top_k         G learns only from its best fakes; None: from all
+    concat        D sees reals and fakes in one forward pass
+    critic_steps  steps of D for one step of G: G trains in every n-th step
     """
 
     objective: Objective = GANLoss()
@@ -37,7 +39,7 @@ class Rules:
 
 
 PLAIN = Rules()
-Judge = Callable[..., Tensor]  # images (B, 3, H, W), and their labels (B,), to D's logits
+Judge = Callable[..., Tensor]  # images (B, 3, H, W) and, for some D, labels (B,) -> logits
 
 
 def gan_step(
@@ -48,24 +50,31 @@ def gan_step(
     rules: Rules = PLAIN,
     labels: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """One step of D, then one of G, on one batch of reals (B, 3, H, W) in [-1, 1].
+    """One step of D, then one of G if it is due, on reals (B, 3, H, W) in [-1, 1].
 
-    D sees reals and fakes in two forward passes, because its BatchNorm takes its statistics from
-    each batch; in one pass (``rules.concat``) it is another game. G's turn reuses the fakes of D's
-    turn. A player that may not learn is left as it is, its BatchNorm statistics too, and its loss
-    is still reported; it pays no penalty. ``labels`` (B,): of the reals, for players that are told
-    them; those of fakes stand in their latents (:class:`bascule.models.layers.Labelled`).
-    Returns detached scalars: loss_D without penalties, each penalty that was due by its name,
-    loss_G where G had a turn; D_x and D_Gz are means of sigmoid(logit) over the batch in D's turn,
-    r_t is the mean sign of the reals' logits (Karras et al. 2020, equation 1).
+    By default D sees reals and fakes in two forward passes, so its BatchNorm has statistics of each
+    batch; with ``rules.concat``, in one pass, these are other statistics. G's step reuses the fakes
+    of D's step. A network that must not learn (``should_update``) is left unchanged, with its
+    BatchNorm statistics. Its loss is still reported, without penalties.
+
+    labels  (B,) classes of the reals, for conditional networks; the classes of fakes are part of
+            their latents (:class:`bascule.models.layers.Labelled`)
+
+    Returns detached scalars:
+
+    loss_D      without penalties
+    R1, ...     each penalty that was due, by its class name
+    loss_G      if G's step was due
+    D_x, D_Gz   means of sigmoid(logit) over the reals, and over the fakes, in D's step
+    r_t         the mean sign of the reals' logits (Karras et al. 2020, equation 1)
     """
     context = replace(
         context,
         services=replace(
-            context.services, discriminate=lambda x: _judged(game, change, x, context)
+            context.services, discriminate=lambda x: _detached_logits(game, change, x, context)
         ),
     )
-    # Scopes are part of every draw's address: they keep the names that they had first.
+    # Scopes are part of every draw's address, so they keep their first names.
     change.on_step_start(game, context.within("prepare"))
     turns = context.within("may_learn")
     g_plays = (context.step + 1) % rules.critic_steps == 0
@@ -95,7 +104,7 @@ def gan_step(
         turn = Turn(
             images={"real": of_real, "fake": of_fake},
             logits={"real": logit_real, "fake": logit_fake},
-            discriminate=lambda x, name, side: _also_judged(
+            discriminate=lambda x, name, side: _logits(
                 game, change, x, context.within(f"view/D/{name}"), of_side[side]
             ),
             context=context.within("penalties"),
@@ -115,9 +124,9 @@ def gan_step(
         "r_t": logit_real.sign().mean(),
     }
     if g_plays:
-        game.D.requires_grad_(False)  # G's turn needs no gradient of D's weights
-        heard = d_learns and g_learns
-        with game.autocast(), torch.set_grad_enabled(g_learns), norms(game.D, learn=heard):
+        game.D.requires_grad_(False)  # G's step needs no gradients of D's weights
+        updates_norms = d_learns and g_learns
+        with game.autocast(), torch.set_grad_enabled(g_learns), norms(game.D, learn=updates_norms):
             judged = change.generator_batch(fake, shown_fake, context.within("turn_of_G"))
             logit = game.discriminate(
                 change.augment(judged, context.within("view/G/fake")), of_side["fake"]
@@ -134,16 +143,16 @@ def gan_step(
     return {name: value.detach() for name, value in scalars.items()}
 
 
-def _judged(game: Game, change: Intervention, x: Tensor, context: StepContext) -> Tensor:
-    """D's logits of ``x``, (B,), as it sees it at this moment, without a trace in D."""
+def _detached_logits(game: Game, change: Intervention, x: Tensor, context: StepContext) -> Tensor:
+    """D's logits (B,) for ``x`` with its present weights; changes nothing in D."""
     with torch.no_grad(), game.autocast():
-        return per_image(_also_judged(game, change, x.detach(), context.within("judge")))
+        return per_image(_logits(game, change, x.detach(), context.within("judge")))
 
 
-def _also_judged(
+def _logits(
     game: Game, change: Intervention, x: Tensor, context: StepContext, y: Tensor | None = None
 ) -> Tensor:
-    """D's logits of ``x`` with their graph; what its normalisations remember stays."""
+    """D's logits for ``x`` with their graph; D's normalisation statistics stay as they are."""
     with norms(game.D, learn=False):
         return game.discriminate(change.augment(x, context), y)
 
@@ -156,7 +165,7 @@ def judge(
     y_real: Tensor | None = None,
     y_fake: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """D's logits of reals and fakes in fp32; of labels, where it is told them."""
+    """D's logits of reals and fakes in fp32, given their labels (B,) for a conditional D."""
     told_real = () if y_real is None else (y_real,)
     told_fake = () if y_fake is None else (y_fake,)
     if concat:
@@ -168,10 +177,10 @@ def judge(
 
 @contextmanager
 def norms(player: nn.Module, learn: bool) -> Iterator[None]:
-    """Compute as in training, but what normalisations remember moves only if ``learn``.
+    """Compute as in training, but update the state of normalisations only if ``learn``.
 
-    BatchNorm remembers running statistics and uses those of the batch; spectral normalisation
-    remembers and uses its power iteration.
+    BatchNorm normalises with the statistics of the batch; its state is the running statistics. The
+    state of spectral normalisation is its power iteration.
     """
     modules = [] if learn else list(player.modules())
     batch = [m for m in modules if isinstance(m, _BatchNorm) and m.track_running_stats]

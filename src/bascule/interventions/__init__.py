@@ -1,4 +1,4 @@
-"""Interventions: one changed rule of the game each, through the hooks of the step."""
+"""Interventions: each changes one rule of the training, through hooks of the step."""
 
 from bascule.interventions.augmentation import AdaptiveAugment, DiffAugment
 from bascule.interventions.hooks import Compose, Intervention, Player

@@ -1,4 +1,4 @@
-"""A probability that follows how far D over-fits."""
+"""A probability that adapts to the overfitting of D."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from bascule.core.errors import UserError
 
 
 def check_adaptive(owner: str, target: float, speed_images: int) -> None:
-    """Refuse a target that no r_t can meet, and a pace that is none."""
+    """Raise :class:`UserError` for a target outside [-1, 1], or a speed below 1 image."""
     if not -1 <= target <= 1:
-        raise UserError(f"{owner}(target={target}): expected a mean sign, in [-1, 1]")
+        raise UserError(f"{owner}(target={target}): expected a mean sign in [-1, 1]")
     if speed_images < 1:
         raise UserError(f"{owner}(speed_images={speed_images}): expected a whole number >= 1")
 
 
 def adapted(context: StepContext, target: float, pace: float) -> float:
-    """The probability p of an adaptive rule, one ``pace`` nearer to where D does not over-fit.
+    """The probability p of an adaptive intervention, after its update in this step.
 
-    Karras et al. 2020, section 3.1: up while r_t > ``target``. Remembered as ``p``.
+    p rises by ``pace`` if r_t of the previous step exceeds ``target``, and falls by ``pace`` if it
+    is below (Karras et al. 2020, section 3.1). p stays in [0, 1] and is remembered as ``p``.
     """
     p = context.recall("p").item()
     r_t = context.last_metric("r_t")

@@ -1,7 +1,7 @@
-"""Augmentation of everything that D sees, differentiable, so that G is taught through it.
+"""Differentiable augmentation of everything that D sees; G's gradients pass through it.
 
-Unlike an augmentation of the reals alone (``GANRecipe.augment``), it cannot leak into what G draws,
-as long as D can still see what is natural (Karras et al. 2020, section 2.2).
+Augmentation of the reals alone (``GANRecipe.augment``) can leak into G's images. This one cannot,
+as long as D can still recognise natural images (Karras et al. 2020, section 2.2).
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ Kind = Literal["colour", "translation", "cutout"]
 
 @dataclass(frozen=True)
 class DiffAugment(Intervention):
-    """Differentiable augmentation (Zhao et al. 2020) of every image that D sees, one draw an image.
+    """Differentiable augmentation (Zhao et al. 2020) of every image that D sees.
 
-    ``colour``: brightness plus U(-0.5, 0.5), saturation times U(0, 2), contrast times U(0.5, 1.5),
-    in this order; ``translation``: up to an eighth of the side, mid-grey coming in; ``cutout``: a
-    square of half the side, centred anywhere, becomes mid-grey.
+    Each image has draws of its own. ``kinds``, in this order:
+
+    - ``colour``: brightness plus U(-0.5, 0.5), saturation times U(0, 2), contrast times
+      U(0.5, 1.5);
+    - ``translation``: by up to an eighth of the side, filled with mid-grey;
+    - ``cutout``: a square of half the side, centred anywhere, becomes mid-grey.
     """
 
     kinds: tuple[Kind, ...] = ("colour", "translation", "cutout")
@@ -57,13 +60,13 @@ class DiffAugment(Intervention):
 def _uniform(
     context: StepContext, name: str, n: int, low: float, high: float, device: torch.device
 ) -> Tensor:
-    """(n, 1, 1, 1) draws of U(low, high)."""
+    """(n, 1, 1, 1) draws from U(low, high)."""
     u = torch.rand((n, 1, 1, 1), generator=context.rng(name))
     return (low + (high - low) * u).to(device)
 
 
 def colour(x: Tensor, context: StepContext) -> Tensor:
-    """Brightness, saturation and contrast of each image; values may leave [-1, 1]."""
+    """Change brightness, saturation and contrast of each image; values may leave [-1, 1]."""
     n = len(x)
     x = x + _uniform(context, "brightness", n, -0.5, 0.5, x.device)
     x = _stretched(x, x.mean(1, keepdim=True), _uniform(context, "saturation", n, 0, 2, x.device))
@@ -77,7 +80,7 @@ def _stretched(x: Tensor, centre: Tensor, factor: Tensor) -> Tensor:
 
 
 def translation(x: Tensor, context: StepContext, share: float = 1 / 8) -> Tensor:
-    """Each image moved by whole pixels, up to ``share`` of the side either way; 0 comes in."""
+    """Move each image by whole pixels, up to ``share`` of the side; fill with 0."""
     b, _, h, w = x.shape
     most = round(h * share)
     moves = torch.randint(-most, most + 1, (2, b), generator=context.rng("translation")).to(
@@ -92,7 +95,7 @@ def translation(x: Tensor, context: StepContext, share: float = 1 / 8) -> Tensor
 
 
 def cutout(x: Tensor, context: StepContext, share: float = 1 / 2) -> Tensor:
-    """In each image a square of ``share`` of the side, its centre anywhere, becomes 0."""
+    """Set a square in each image to 0: ``share`` of the side, centred anywhere."""
     b, _, h, w = x.shape
     half = round(h * share) / 2
     centre = torch.rand((2, b), generator=context.rng("cutout")).to(x.device)
@@ -111,13 +114,14 @@ KINDS = {"colour": colour, "translation": translation, "cutout": cutout}
 class AdaptiveAugment(Intervention):
     """Adaptive discriminator augmentation (ADA, Karras et al. 2020) of every image that D sees.
 
-    Each transform happens to an image with probability p, which rises while D over-fits: while
-    r_t, the mean sign of its logits of training images, exceeds ``target``
-    (:func:`bascule.interventions.adaptive.adapted`, ``speed_images`` from 0 to 1). The transforms,
-    with the paper's strengths (appendix B): a mirror image; a move of up to an eighth of the side;
-    a zoom of 2^N(0, 0.2²); a turn by any angle; brightness plus N(0, 0.2²); contrast times
-    2^N(0, 0.5²); saturation times 2^N(0, 1). Left out of the paper's "bgc": quarter turns,
-    stretching, luma flips, hue. Pixels come in by reflection.
+    Each transform is applied to an image with probability p. p rises while D overfits: while r_t,
+    the mean sign of its logits of training images, exceeds ``target``. It needs ``speed_images``
+    images to go from 0 to 1 (:func:`bascule.interventions.adaptive.adapted`).
+
+    The transforms, with the paper's strengths (appendix B): mirroring; translation by up to an
+    eighth of the side; zoom by 2^N(0, 0.2²); rotation by any angle; brightness plus N(0, 0.2²);
+    contrast times 2^N(0, 0.5²); saturation times 2^N(0, 1). The paper's "bgc" also has rotation by
+    90 degrees, anisotropic scaling, luma flips and hue. Borders are filled by reflection.
     """
 
     target: float = 0.6
@@ -145,7 +149,7 @@ class AdaptiveAugment(Intervention):
 
 
 def augmented(x: Tensor, p: float, context: StepContext) -> Tensor:
-    """ADA's transforms, each on each image with probability ``p``."""
+    """``x`` (B, 3, H, W) with each of ADA's transforms on each image with probability ``p``."""
     n, _, h, w = x.shape
 
     def often(name: str, chance: float = p) -> Tensor:
@@ -171,6 +175,6 @@ def augmented(x: Tensor, p: float, context: StepContext) -> Tensor:
         return values.to(x.device)[:, None, None, None]
 
     x = x + per_image(drawn("brightness", 0.2))
-    # ADA's contrast turns about mid-grey, its saturation about each pixel's grey.
+    # The centre of ADA's contrast is mid-grey, that of its saturation each pixel's grey.
     x = x * per_image(torch.exp2(drawn("contrast", 0.5)))
     return _stretched(x, x.mean(1, keepdim=True), per_image(torch.exp2(drawn("saturation", 1.0))))

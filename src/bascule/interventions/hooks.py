@@ -1,16 +1,16 @@
-"""The hooks: where an intervention may change the game, and several interventions as one.
+"""The hooks through which an intervention changes the training step; several as one.
 
-A step asks five questions of every intervention, its hooks. The base class answers each with
-"no change", and an intervention overrides the answers that its rule needs:
+A step calls five hooks of every intervention. The base class changes nothing in each; an
+intervention overrides those that it needs:
 
-- ``on_step_start``: shall the players be altered before this step?
-- ``discriminator_batch``: what is D shown as real, and as fake, in its own turn?
-- ``generator_batch``: which pictures does D judge in G's turn?
-- ``augment``: how does D see any image, in both players' turns? (differentiable)
-- ``should_update``: does this player learn in this step?
+- ``on_step_start``: change the networks before this step
+- ``discriminator_batch``: choose what D is shown as real and as fake in its own step
+- ``generator_batch``: choose the images that D judges in G's step
+- ``augment``: transform every image that D sees, in both steps (differentiable)
+- ``should_update``: decide whether G, or D, learns in this step
 
 Images are (B, 3, H, W) in [-1, 1]. Several interventions act in the order in which they are
-listed, each on what the previous left.
+listed, each on the result of the previous one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from bascule.gan.game import Game
 
 Player = Literal["G", "D"]
 
-OLD_NAMES = {  # of hooks, before they were named as other libraries do
+OLD_NAMES = {  # earlier names of the hooks, to report them clearly
     "prepare": "on_step_start",
     "batches": "discriminator_batch",
     "turn_of_G": "generator_batch",
@@ -40,58 +40,60 @@ OLD_NAMES = {  # of hooks, before they were named as other libraries do
 
 
 class Intervention:
-    """Changes nothing.
+    """Base of interventions; changes nothing.
 
-    A rule is a frozen value and holds no state: what it must know of earlier steps it remembers
-    in ``context`` (:meth:`bascule.core.context.StepContext.remember`), where checkpoints find it.
-    Before its ``first_epoch()`` it remembers nothing.
+    An intervention is a frozen value without state. What it must remember from earlier steps it
+    keeps with :meth:`bascule.core.context.StepContext.remember`, so that it is part of
+    checkpoints. Before ``first_epoch()`` it must change and remember nothing.
     """
 
     def __init_subclass__(cls, **words: Any) -> None:
         super().__init_subclass__(**words)
         for old, new in OLD_NAMES.items():
             if old in vars(cls):
-                raise UserError(f"{cls.__name__} defines {old}(): this hook is called {new}() now")
+                raise UserError(
+                    f"{cls.__name__} defines {old}(): this hook is now called {new}(); rename it"
+                )
 
     def first_epoch(self) -> int:
-        """The first epoch (from 0) at which this rule may change anything."""
+        """The first epoch (from 0) in which it may change anything."""
         return 0
 
     def uses_held_out(self) -> bool:
-        """Whether D is shown held-out images: then none is left to measure D with."""
+        """Whether D is shown held-out images; then none are left to measure D with."""
         return False
 
     def on_step_start(self, game: Game, context: StepContext) -> None:
-        """Alter the players in place before the step."""
+        """Change the networks in place before the step."""
 
     def discriminator_batch(
         self, real: Tensor, fake: Tensor, context: StepContext
     ) -> tuple[Tensor, Tensor]:
-        """What D is shown as real and as fake."""
+        """What D is shown as real and as fake in its step; both (B, 3, H, W) in [-1, 1]."""
         return real, fake
 
     def generator_batch(self, own: Tensor, shown: Tensor, context: StepContext) -> Tensor:
-        """What D judges in G's turn: what it was ``last_judged`` as fake, or G's ``own`` fakes."""
+        """What D judges in G's step: what it was ``last_judged`` as fake, or G's ``own`` fakes."""
         return shown
 
     def augment(self, x: Tensor, context: StepContext) -> Tensor:
-        """How D sees ``x``; must be differentiable with respect to ``x``."""
+        """What D sees of images ``x``; must be differentiable with respect to ``x``."""
         return x
 
     def should_update(self, player: Player, context: StepContext) -> bool:
-        """Whether ``player`` takes its optimiser's step."""
+        """Whether ``player`` ("G" or "D") learns in this step."""
         return True
 
 
 def check_epoch(owner: str, name: str, epoch: int) -> None:
-    """Refuse a negative epoch."""
+    """Raise :class:`UserError` for a negative epoch."""
     if epoch < 0:
         raise UserError(f"{owner}({name}={epoch}): expected an epoch >= 0, counted from 0")
 
 
 @dataclass(frozen=True)
 class Compose(Intervention):
-    """Several interventions as one, in order; their draws are kept apart by name."""
+    """Several interventions as one, in order; each has draws and a memory of its own."""
 
     parts: tuple[Intervention, ...] = ()
     _names: list[str] = field(init=False, repr=False, compare=False)
@@ -101,7 +103,7 @@ class Compose(Intervention):
         seen: Counter[str] = Counter()
         names = []
         for part in self.parts:
-            # Addresses of draws keep the class's first name, so that no number changes.
+            # The addresses of draws keep the first name of this class, so that no number changes.
             kind = "Together" if isinstance(part, Compose) else type(part).__name__
             names.append(f"{kind}.{seen[kind]}")
             seen[kind] += 1

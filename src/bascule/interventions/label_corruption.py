@@ -1,7 +1,7 @@
-"""Lies to D: reals called fake, fakes called real, and the field's own versions of both.
+"""Label corruption: D is shown reals as fakes, or fakes as reals, or variants of the literature.
 
-All of them act on what D is shown in its own turn; in G's turn D judges G's own fakes, unless a
-rule says otherwise.
+These interventions change only D's batch. In G's step D judges G's own fakes, unless an
+intervention says otherwise.
 """
 
 from __future__ import annotations
@@ -32,18 +32,22 @@ def _check_share(owner: str, name: str, value: float) -> None:
 
 def _fits(owner: str, t: int, batch: int) -> None:
     if t > batch:
-        raise UserError(f"{owner}(t={t}): expected at most the batch, {batch} images")
+        raise UserError(f"{owner}(t={t}): expected at most the batch size, {batch}")
 
 
 @dataclass(frozen=True)
 class RealsAmongFakes(Intervention):
-    """From ``from_epoch`` on, ``t`` fakes of the batch give way to reals, which D is told are fake.
+    """From ``from_epoch`` on, ``t`` fakes of D's batch are replaced by reals, labelled as fake.
 
-    The "negative lie" of a 2019 notebook (t = 6 of 64): the first ``t`` reals of the very step,
-    with noise of standard deviation ``sigma`` (one draw a batch), take the place of the first
-    ``t`` fakes, and stand among the reals too. ``every_steps``: only in every so-manieth step.
-    ``G_sees``: D judges that same batch in G's turn, as in 2019. Then ``t`` of G's fakes teach it
-    nothing, its loss and D's batch statistics hold ``t`` reals, and G still learns nothing of them.
+    The "negative lie" of a 2019 notebook (t = 6 of 64): the first ``t`` reals of the step, plus
+    noise, replace the first ``t`` fakes. They stay among the reals too.
+
+    t            how many, from 1 to the batch size
+    sigma        standard deviation of the noise, one draw for each batch
+    every_steps  acts only in every n-th step
+    G_sees       D judges the same batch in G's step, as in 2019. Then G learns nothing from ``t``
+                 of its fakes. Its loss and D's batch statistics include the ``t`` reals, which give
+                 G no gradient.
     """
 
     t: int = 6
@@ -80,11 +84,10 @@ class RealsAmongFakes(Intervention):
 
 @dataclass(frozen=True)
 class FakesAmongReals(Intervention):
-    """From ``from_epoch`` on, D's ``t`` favourite fakes of the batch are among its reals.
+    """From ``from_epoch`` on, the ``t`` fakes that D scores highest are shown as reals.
 
-    The "positive lie" of a 2019 notebook (t = 6 of 64): the ``t`` fakes that D scores highest, as
-    it sees them at the beginning of the step, take the place of the first ``t`` reals. They stay
-    among the fakes too.
+    The "positive lie" of a 2019 notebook (t = 6 of 64). D scores the fakes at the beginning of the
+    step. The best ``t`` replace the first ``t`` reals, and stay among the fakes too.
     """
 
     t: int = 6
@@ -112,10 +115,10 @@ class FakesAmongReals(Intervention):
 class PseudoAugmentation(Intervention):
     """Adaptive pseudo augmentation (APA, Jiang et al. 2021): fakes among the reals.
 
-    Each real gives way, with probability p, to a fake of the same step. p starts at 0 and goes up
-    when the share of reals that D calls real, r_t = E[sign(logit)] of the step before, exceeds
-    ``target``, else down, so fast that it needs ``speed_images`` images from 0 to 1. The paper
-    adjusts every 4 steps by the mean of those 4, and takes the fakes of G's last turn.
+    Each real is replaced, with probability p, by a fake of the same step. p starts at 0. It rises
+    if r_t = E[sign(logit)] over the reals of the previous step exceeds ``target``, and falls if it
+    is below. It needs ``speed_images`` images to go from 0 to 1. The paper adjusts p every 4 steps,
+    by the mean over these 4, and takes the fakes of G's last step.
     """
 
     target: float = 0.6
@@ -145,9 +148,9 @@ class PseudoAugmentation(Intervention):
 class NegativeAugmentation(Intervention):
     """Negative data augmentation (Sinha et al. 2021): broken reals among the fakes.
 
-    A ``share`` of D's fakes are reals of the step, cut into ``grid`` x ``grid`` tiles that are put
-    together in a wrong order (the paper's Jigsaw, one order an image). D so learns that a face in
-    pieces is none. The paper weighs two losses; a share of the batch is the same in expectation.
+    A ``share`` of D's fakes are reals of the step, cut into ``grid`` x ``grid`` tiles in a wrong
+    order (the paper's Jigsaw), with one order for each image. So D learns that an image in pieces
+    is fake. The paper weights two losses; a share of the batch gives the same in expectation.
     """
 
     share: float = 0.25
@@ -178,18 +181,21 @@ class NegativeAugmentation(Intervention):
 
 
 def jigsaw(x: Tensor, grid: int, rng: torch.Generator) -> Tensor:
-    """Each image of x (B, C, H, W) cut into grid x grid tiles, in an order that is not its own.
+    """Each image of x (B, C, H, W) cut into grid x grid tiles, in a wrong order.
 
-    Raises :class:`UserError` when ``grid`` does not divide the sides.
+    Raises :class:`UserError` if ``grid`` does not divide the sides.
     """
     b, c, h, w = x.shape
     if h % grid or w % grid:
-        raise UserError(f"jigsaw of {h} x {w} pixels: {grid} tiles a side do not fit")
+        raise UserError(
+            f"jigsaw of {h} x {w} pixels: {grid} tiles a side do not fit; expected a grid that "
+            "divides both sides"
+        )
     tiles = x.reshape(b, c, grid, h // grid, grid, w // grid).permute(0, 2, 4, 1, 3, 5)
     tiles = tiles.reshape(b, grid * grid, c, h // grid, w // grid)
     orders = torch.rand(b, grid * grid, generator=rng).argsort(1)
     right = torch.arange(grid * grid)
-    # A right order is turned by one tile; that makes one wrong order likelier than the others.
+    # The right order is shifted by one tile, so one wrong order is a little more probable.
     orders = torch.where((orders == right).all(1, keepdim=True), right.roll(1), orders)
     tiles = tiles[torch.arange(b)[:, None].to(x.device), orders.to(x.device)]
     tiles = tiles.reshape(b, grid, grid, c, h // grid, w // grid).permute(0, 3, 1, 4, 2, 5)
@@ -198,11 +204,11 @@ def jigsaw(x: Tensor, grid: int, rng: torch.Generator) -> Tensor:
 
 @dataclass(frozen=True)
 class FakeHistory(Intervention):
-    """A pool of earlier fakes (Shrivastava et al. 2017, section 2.3): D may not forget them.
+    """Shows D earlier fakes from a pool (Shrivastava et al. 2017, section 2.3).
 
-    A ``share`` of D's fakes come from a pool of ``size``. After each step as many fakes of this
-    step, at random, take random places in the pool. Until the pool is full, it takes all fakes and
-    D is shown those of the step.
+    A ``share`` of D's fakes come from a pool of ``size`` images. In each step, as many random fakes
+    of this step replace random images of the pool. Until the pool is full, it takes all fakes, and
+    D sees only those of the step.
     """
 
     size: int = 256

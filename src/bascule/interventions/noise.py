@@ -1,4 +1,4 @@
-"""Noise: a G that suddenly is almost perfect, and noise on what D sees.
+"""Noise: an almost perfect G, simulated by noisy reals, and noise on what D sees.
 
 Added noise is not clipped, so D may see values outside [-1, 1].
 """
@@ -18,7 +18,7 @@ from bascule.interventions.hooks import Intervention, Player, check_epoch
 
 
 def add_noise(x: Tensor, sigma: Schedule, context: StepContext) -> Tensor:
-    """``x`` plus Gaussian noise: one standard deviation a batch, drawn from the law ``sigma``."""
+    """``x`` plus Gaussian noise; its standard deviation is one draw of ``sigma`` for the batch."""
     noise = torch.randn(x.shape, generator=context.device_rng("noise"), device=x.device)
     return x + value_at(sigma, context.within("sigma")) * noise
 
@@ -27,13 +27,15 @@ def add_noise(x: Tensor, sigma: Schedule, context: StepContext) -> Tensor:
 class PerfectG(Intervention):
     """From ``at_epoch`` on, G seems almost perfect: the fakes are reals plus noise.
 
-    G rests from then on. ``sigma``: standard deviation of the noise, one draw a batch, in units
-    of images in [-1, 1]. ``of``: whose pictures the fakes are,
+    G does not learn from then on.
 
-    - ``"same"``: the very reals that D is shown in this step, as in the 2019 notebook;
-    - ``"other"``: training images, as many, none of them a real of this step;
-    - ``"held_out"``: held-out images, which D never sees as real. Nothing held out is left then
-      to measure D with, so such a run has no diagnostics and is not evaluated.
+    sigma  standard deviation of the noise, one draw for each batch, on the scale of [-1, 1]
+    of     the images that become fakes:
+
+    - ``"same"``: the reals that D is shown in this step, as in the 2019 notebook;
+    - ``"other"``: other training images, none of them a real of this step;
+    - ``"held_out"``: held-out images, which D never sees as real. Then no images are left to
+      measure D with, so such a run has no diagnostics and is not evaluated.
     """
 
     at_epoch: int
@@ -65,7 +67,10 @@ class PerfectG(Intervention):
 
 @dataclass(frozen=True)
 class NoiseOnReals(Intervention):
-    """From ``from_epoch`` on, D is shown its reals with noise, and its fakes as they are."""
+    """From ``from_epoch`` on, D is shown its reals with noise, and its fakes without noise.
+
+    sigma  standard deviation, one draw for each batch, on the scale of [-1, 1]
+    """
 
     sigma: Schedule = Uniform(0.0, 0.1)
     from_epoch: int = 0
@@ -88,10 +93,10 @@ class NoiseOnReals(Intervention):
 
 @dataclass(frozen=True)
 class InstanceNoise(Intervention):
-    """From ``from_epoch`` on, every image that D sees carries noise, in both players' turns.
+    """From ``from_epoch`` on, every image that D sees has noise, in D's step and in G's.
 
-    Sønderby et al. 2017, section 3.2. One standard deviation is drawn for each batch that D
-    sees, so reals and fakes of one step may be noised unequally.
+    Sønderby et al. 2017, section 3.2. ``sigma``: standard deviation, on the scale of [-1, 1]. It
+    is drawn for each batch that D sees, so reals and fakes of one step may have unequal noise.
     """
 
     sigma: Schedule = Uniform(0.0, 0.1)

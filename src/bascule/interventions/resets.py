@@ -1,4 +1,4 @@
-"""Rules that act on the scores they observe: a D that leads too far begins again."""
+"""Interventions that react to D's scores: D is reset when it is too strong."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from bascule.interventions.hooks import Intervention, Player, check_epoch
 
 @dataclass(frozen=True)
 class ResetD(Intervention):
-    """When D leads too far, its weights and its optimiser begin again; G may wait for it.
+    """Resets D's weights and its optimiser when D is too strong; G may wait for the new D.
 
-    D leads too far when D_x > ``D_x`` and D_Gz < ``D_Gz``, both averaged exponentially over about
-    ``over_steps`` steps; a new D starts at 1/2 and 1/2. ``wait``: G does not learn until
-    the new D has reached D_x > wait[0] and D_Gz < wait[1] (the "threshold" of a 2019 notebook,
-    which reset at .7 and .2 and waited until .6 and .3); None: it goes on at once. Remembers, and
-    so reports, the averages, the number of ``resets``, and whether G is ``waiting``.
+    D is too strong when D_x > ``D_x`` and D_Gz < ``D_Gz``. Both are exponential averages over about
+    ``over_steps`` steps; for a new D they start at 1/2.
+
+    wait        G does not learn until the new D has D_x > wait[0] and D_Gz < wait[1]; None: G
+                continues at once. (This is the "threshold" of a 2019 notebook, which reset at .7
+                and .2 and waited until .6 and .3.)
+    from_epoch  the first epoch, from 0, in which it acts
+
+    The scalars of the run get the averages, the number of ``resets``, and ``waiting`` (0 or 1).
     """
 
     D_x: float = 0.7
@@ -41,8 +45,8 @@ class ResetD(Intervention):
                 )
         if self.wait and not (self.wait[0] <= self.D_x and self.wait[1] >= self.D_Gz):
             raise UserError(
-                f"ResetD(wait={self.wait}): expected scores that come before D_x={self.D_x} and "
-                f"D_Gz={self.D_Gz}, or G would never learn again"
+                f"ResetD(wait={self.wait}): expected wait[0] <= D_x={self.D_x} and wait[1] >= "
+                f"D_Gz={self.D_Gz}; otherwise G might never learn again"
             )
 
     def first_epoch(self) -> int:
@@ -72,8 +76,8 @@ class ResetD(Intervention):
 
 
 def _begin_again(game: Game, context: StepContext) -> None:
-    """New weights for D, drawn at this moment, and an optimiser that remembers nothing."""
-    assert game.fresh is not None, "a game that can begin again"
+    """New random weights for D, and an optimiser without moments."""
+    assert game.fresh is not None, "a game that can make a new D"
     _, D = game.fresh(context.rng("D"))
     game.D.load_state_dict(D.state_dict())
     game.opt_D.state.clear()

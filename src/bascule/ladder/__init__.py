@@ -1,1 +1,1 @@
-"""Presets against each other on one budget of time: runs, page, verb."""
+"""Compares presets at equal training time: experiment, page and command."""

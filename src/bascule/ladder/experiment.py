@@ -1,8 +1,8 @@
-"""The ladder: which recipe draws best for the minutes that one has?
+"""The ladder: which recipe draws best after a given training time?
 
-Every rung trains for the same time, so its number of epochs follows from its own pace, which is
-measured on this machine before the first run and kept in a file: from then on the ladder is an
-experiment like any other, with recipes that say all.
+Every recipe (a rung) trains for the same time. Its number of epochs follows from its speed, which
+is measured on this machine before the first run and stored in a file. From then on the ladder is an
+ordinary experiment with fixed recipes.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from bascule.runs import codec
 from bascule.training.state import begin
 from bascule.training.trainer import Batch
 
-PARTS = 4  # checkpoints of a rung, evenly spaced: its way up
+PARTS = 4  # evenly spaced checkpoints of a rung
 LEAST_EPOCHS = PARTS
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast a recipe trains here: seconds an image that D is shown, and over how many steps."""
+    """The measured speed: seconds per real image shown to D, and the number of timed steps."""
 
     seconds_per_image: float
     steps: int
 
 
 def pace(recipe: GANRecipe, images: ImageSet, seconds: float = 6.0) -> Pace:
-    """The pace of a settled ``recipe`` on its images, over at least ``seconds``.
+    """The speed of a ``recipe`` without "auto" on its images, measured for at least ``seconds``.
 
-    Whole rounds are timed, in which every turn of G and every lazy penalty comes as often as in
-    training; the first round warms up.
+    Only complete rounds are timed, in which updates of G and lazy penalties are as frequent as in
+    training. The first round is a warm-up.
     """
     torch.set_num_threads(recipe.threads or 1)
     pixels = torch.from_numpy(images.pixels[images.indices("train")])
@@ -68,9 +68,9 @@ def pace(recipe: GANRecipe, images: ImageSet, seconds: float = 6.0) -> Pace:
 
 
 def rung(recipe: GANRecipe, found: Pace, training_images: int, minutes: float) -> GANRecipe:
-    """``recipe`` for as many epochs as fit into ``minutes`` at that pace.
+    """``recipe`` with as many epochs as fit into ``minutes`` at that speed.
 
-    Raises :class:`UserError` where that is fewer than four.
+    Raises :class:`UserError` for fewer than four epochs.
     """
     per_epoch = training_images // recipe.batch * recipe.batch
     epochs = int(minutes * 60 / (found.seconds_per_image * per_epoch)) if per_epoch else 0
@@ -92,9 +92,9 @@ def ladder(
     attributes: bool = True,
     covers: bool = True,
 ) -> Experiment:
-    """The rungs as an experiment; the first is the one to beat.
+    """The rungs as an experiment; the first one is the control.
 
-    ``covers``: whether enough images are held out to predict how many of them fakes cover.
+    ``covers``: whether there are enough held-out images for a prediction about coverage.
     """
     control, *others = rungs
     data = rungs[control].data
@@ -108,7 +108,7 @@ def ladder(
             *(Higher(HELD_OUT_COVERAGE, arm, than=control) for arm in others if covers),
         ],
         measure=Measure(fakes, attributes=attributes and isinstance(data, Faces), every_kept=True),
-        pictures=not isinstance(data, Imported),  # those may be anybody's
+        pictures=not isinstance(data, Imported),  # imported images may not be published
         name=name,
         remarks=(
             f"Each recipe trains for the number of epochs that its own pace, measured once before "
@@ -119,16 +119,16 @@ def ladder(
 
 
 def write_plan(path: Path, rungs: Mapping[str, GANRecipe], minutes: float) -> None:
-    """Keep the rungs, so that the ladder can go on another day with the same recipes."""
+    """Store the rungs, so that the ladder can continue later with the same recipes."""
     plain = {"minutes": minutes, "rungs": {n: codec.encode(r) for n, r in rungs.items()}}
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write(path, json.dumps(plain, indent=1))
 
 
 def read_plan(path: Path, presets: Sequence[str], minutes: float) -> dict[str, GANRecipe] | None:
-    """The rungs that were kept at ``path``, None where nothing is.
+    """The rungs stored at ``path``; None if there is no such file.
 
-    Raises :class:`UserError` where they are of other presets or minutes than asked for.
+    Raises :class:`UserError` if they have other presets or minutes than requested.
     """
     if not path.exists():
         return None
@@ -137,7 +137,7 @@ def read_plan(path: Path, presets: Sequence[str], minutes: float) -> dict[str, G
         kept = {str(name): codec.decode(told) for name, told in plain["rungs"].items()}
         same = plain["minutes"] == minutes and list(kept) == list(presets)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise UserError(f"{path} is no plan of a ladder: delete it to begin anew") from None
+        raise UserError(f"{path} is not the plan of a ladder: delete it to start again") from None
     if not same:
         raise UserError(
             f"the ladder in {path} has {plain['minutes']:g} minutes for {', '.join(kept)}: "

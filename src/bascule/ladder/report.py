@@ -1,4 +1,4 @@
-"""The page of a ladder: quality against minutes, a row and a line a recipe."""
+"""The page of a ladder: quality against minutes, with one row and one line per recipe."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Point = tuple[float, float]
 
 
 def write_ladder(results: Results, folder: Path, credit: str, repeat: str) -> Path:
-    """Write ``note.md`` and ``note.html`` of a ladder: its own sections before those of a note.
+    """Write ``note.md`` and ``note.html`` of a ladder: its own section, then those of a note.
 
     ``repeat``: the command line that runs it again.
     """
@@ -77,7 +77,7 @@ def _ladder(results: Results) -> list[Block]:
 
 
 def kid_by_minutes(run: Run) -> list[Point]:
-    """(minutes of training, KID) at each measured epoch of a run, in order."""
+    """(minutes of training, KID) at each evaluated epoch of a run, in order."""
     seconds = np.cumsum([row.get("seconds", 0.0) for row in run.rows()])
     points = []
     for evaluation in sorted(evaluations(run.folder), key=lambda e: e.epoch or 0):
@@ -90,7 +90,7 @@ def kid_by_minutes(run: Run) -> list[Point]:
 
 
 def ladder_figure(way: Mapping[str, Sequence[Sequence[Point]]], wide: bool = True) -> Figure:
-    """``way``: recipe -> seed -> its points; the mean over seeds is bold."""
+    """``way``: recipe -> seed -> (minutes, KID) points; the mean over seeds is bold."""
     colour = colours(way)
     with style():
         figure = new_figure(*((8.2, 4.6) if wide else (4.4, 4.8)))

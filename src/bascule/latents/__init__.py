@@ -1,1 +1,1 @@
-"""The latent space of a G: walking through it, keeping to its middle, finding a picture in it."""
+"""The latent space of G: interpolation, truncation, inversion, standing statistics."""

@@ -1,4 +1,4 @@
-"""Which latent draws a given picture? Found by descent, since G has no inverse."""
+"""Inversion: the latent for which G draws a given image, found by gradient descent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Draw = Callable[[Tensor], Tensor]
 def distance(x: Tensor, y: Tensor) -> Tensor:
     """Mean squared difference of each pair of images, (B,), averaged over scales 1, 1/2, 1/4, 1/8.
 
-    Coarse scales pull where pixels of a shifted edge would cancel.
+    For shifted edges, coarse scales have a useful gradient where single pixels have none.
     """
     scales = []
     for _ in range(4):
@@ -34,11 +34,14 @@ def invert(
     prior: float = 1e-3,
     tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Tensor, Tensor]:
-    """(z, distance) of the latents (N, z_dim) that draw ``pictures`` (N, 3, H, W) best, in [-1, 1].
+    """(z, distance): the latents (N, z_dim) for which G draws ``pictures`` best.
 
-    From the best of ``starts`` random latents, ``steps`` of Adam on :func:`distance` plus
-    ``prior`` times the mean square of z, which keeps it where G has learnt to draw (the negative
-    log of N(0, I), but for a constant). Of every descent its best step is kept.
+    pictures  (N, 3, H, W) in [-1, 1]
+    starts    random latents; each descent starts from the best of them
+    steps     of Adam on :func:`distance` plus ``prior`` times the mean square of z; the best step
+              is kept. The second term keeps z where G was trained: it is the negative log density
+              of N(0, I), up to a constant and a factor.
+    tell      ``(done, total)``, called after each step
     """
     tries = torch.randn(starts, z_dim, generator=rng).to(pictures.device)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Walks from latent to latent. Latents are (z_dim,) or (N, z_dim), drawn from N(0, I)."""
+"""Interpolation between latents, which are (z_dim,) or (N, z_dim), drawn from N(0, I)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ KINDS = get_args(Kind)
 
 
 def linear(a: Tensor, b: Tensor, t: float) -> Tensor:
-    """The point at ``t`` in [0, 1] of the straight line; it comes nearer to 0 than its ends."""
+    """Linear interpolation, t in [0, 1]; between its ends the norm is smaller."""
     return (1 - t) * a + t * b
 
 
 def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
-    """The point at ``t`` in [0, 1] of the great arc, whose length stays that of its ends.
+    """Spherical interpolation along the great arc, t in [0, 1]; it keeps the norm of its ends.
 
-    White 2016 ("Sampling generative networks"), section 2.1: in many dimensions N(0, I) lives near
-    a sphere, and the middle of a straight line does not. Where both point the same way or opposite
-    ways there is no one arc, and it is the line.
+    White 2016 ("Sampling generative networks"), section 2.1: in many dimensions, samples of N(0, I)
+    lie near a sphere, but the middle of a straight line does not. Where a and b have the same or
+    opposite directions, the arc is not unique and the result is linear.
     """
     cosine = torch.nn.functional.cosine_similarity(a, b, dim=-1).clamp(-1, 1)
     angle = cosine.acos().unsqueeze(-1)
@@ -31,9 +31,9 @@ def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
 
 
 def walk(stops: Tensor, frames: int, kind: Kind = "slerp") -> Tensor:
-    """Round trip through ``stops`` (K, z_dim): (K * frames, z_dim), ``frames`` from each stop on.
+    """A closed walk through ``stops`` (K, z_dim): (K * frames, z_dim), ``frames`` per stop.
 
-    It ends one frame before the first stop, so that a film of it runs round without a jolt.
+    It ends one frame before the first stop, so a film of it can repeat without a jump.
     """
     between = slerp if kind == "slerp" else linear
     ends = stops.roll(-1, 0)

@@ -1,4 +1,4 @@
-"""Statistics for drawing that are G's own, not an average over its past."""
+"""Standing statistics: BatchNorm statistics for drawing, computed for the present G."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def use_standing_statistics(G: nn.Module, batches: Iterable[Tensor]) -> None:
-    """BatchNorm statistics of G become their mean over forward passes of ``batches`` of latents.
+    """Set the BatchNorm statistics of G to their mean over ``batches`` of latents (B, z_dim).
 
-    Standing statistics (Brock et al. 2019, section 3.1): those that training leaves behind are of
-    a G that was still moving, and of small batches. Nothing else in G changes.
+    These are the standing statistics of Brock et al. 2019, section 3.1. Those from training are
+    moving averages over earlier weights and small batches. Nothing else in G changes.
     """
     norms = [m for m in G.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
     momenta = [norm.momentum for norm in norms]
     was_training = G.training
-    G.eval()  # spectral normalisation must not move
+    G.eval()  # spectral normalisation must not change
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # every batch counts alike
+        norm.momentum = None  # all batches have equal weight
         norm.train()
     try:
         with torch.no_grad():

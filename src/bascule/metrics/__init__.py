@@ -1,4 +1,4 @@
-"""Metrics: arrays to numbers. :class:`Metric` is the base of one's own."""
+"""Metrics: from arrays to numbers. :class:`Metric` is the base of your own."""
 
 from bascule.metrics.metric import Metric
 

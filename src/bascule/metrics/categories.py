@@ -1,7 +1,7 @@
-"""What can be counted when every image has a category: exact, and told with its floor.
+"""Metrics of images that have categories, with floors.
 
-A label is the category of one image: text or a whole number, arrays (n,); a joint label is a row,
-arrays (n, k). All measures are of the fakes' labels against the training reals'.
+A label is the category of one image: text or an integer, in arrays (n,). A joint label is a row, in
+arrays (n, k). All metrics compare the labels of the fakes with those of the training reals.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from bascule.core.context import address
 from bascule.core.errors import UserError
 from bascule.metrics.metric import SUBSETS, Measured
 
-LEAST_SHARE = 0.005  # of the reals: a rarer category is not called missing
+LEAST_SHARE = 0.005  # of the reals; a rarer category is not reported as missing
 RESAMPLES = 100
 
 
 def total_variation(fake: np.ndarray, real: np.ndarray) -> float:
-    """Half the sum of |p - q| over the categories of either set, in [0, 1].
+    """Half the sum of |p - q| over the categories of both sets, in [0, 1].
 
-    The share of the fakes that would have to change category for both sets to agree. Biased
-    upwards by about sqrt(categories / n).
+    This is the share of the fakes whose category would have to change so that both sets agree.
+    Biased upwards by about sqrt(categories / n).
     """
     _, ours, theirs = _counted(fake, real)
     return float(np.abs(ours / len(fake) - theirs / len(real)).sum() / 2)
@@ -31,10 +31,10 @@ def total_variation(fake: np.ndarray, real: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Missing:
-    """Categories of the reals that no fake shows, the most frequent first.
+    """Categories of the reals that no fake has, the most frequent first.
 
-    ``by_chance``: how many would be missing on average if the fakes were drawn from the reals'
-    own shares: the sum of (1 - q)^n over the categories looked at.
+    ``by_chance``: the expected number of missing categories if the fakes had the reals'
+    distribution: the sum of (1 - q)^n over the categories considered.
     """
 
     categories: tuple[Hashable, ...]
@@ -42,10 +42,10 @@ class Missing:
 
 
 def missing(fake: np.ndarray, real: np.ndarray, least_share: float = LEAST_SHARE) -> Missing:
-    """Which categories that at least ``least_share`` of the reals have are absent from the fakes.
+    """Categories that at least ``least_share`` of the reals have, but no fake.
 
-    A floor on the share is needed because labels may be misread: one real in a thousand may have
-    a category that it only seems to have.
+    The least share is needed because of classification errors: one real in a thousand may only
+    seem to have a category.
     """
     names, ours, theirs = _counted(fake, real)
     shares = theirs / len(real)
@@ -58,9 +58,10 @@ def missing(fake: np.ndarray, real: np.ndarray, least_share: float = LEAST_SHARE
 
 @dataclass(frozen=True)
 class Joint:
-    """``coverage``: share of the reals (images, not combinations) whose combination some fake has.
+    """Coverage of combinations of categories.
 
-    ``combinations``: different combinations among the fakes.
+    coverage      share of the reals (images, not combinations) whose combination some fake has
+    combinations  number of different combinations among the fakes
     """
 
     coverage: float
@@ -68,10 +69,10 @@ class Joint:
 
 
 def joint_coverage(fake: np.ndarray, real: np.ndarray) -> Joint:
-    """Coverage of the reals' combinations: rows of ``fake`` (n, k) and ``real`` (m, k).
+    """Coverage of the reals' combinations by the fakes; rows of ``fake`` (n, k), ``real`` (m, k).
 
-    Weighted by mass, so that combinations no larger fake set would be asked to show weigh little.
-    It falls with n; choose few enough attributes that fresh reals come near 1.
+    It is weighted by frequency, so rare combinations, which no fake set of this size would have,
+    count little. It decreases with smaller n: choose so few attributes that fresh reals are near 1.
     """
     fake, real = _pair(fake, real, 2)
     codes = np.zeros(len(fake) + len(real), np.int64)
@@ -84,7 +85,7 @@ def joint_coverage(fake: np.ndarray, real: np.ndarray) -> Joint:
 
 
 def out_of_vocabulary(flags: np.ndarray) -> float:
-    """The share of images that are no category at all; ``flags`` bool (n,)."""
+    """The share of images that belong to no category; ``flags`` bool (n,)."""
     if flags.dtype != np.bool_ or flags.ndim != 1 or not len(flags):
         raise UserError(
             f"out-of-vocabulary flags are {flags.dtype} {flags.shape}: expected bool (n,)"
@@ -99,12 +100,12 @@ def beside_floor(
     m: int,
     seed: int = 0,
 ) -> Measured:
-    """``value`` of the fakes' labels, and of held-out reals' labels in their place.
+    """``value`` for the fakes' labels, and for those of held-out reals in their place.
 
-    Both are shuffled and cut into disjoint sets of n = min(fakes, held-out), of which at most
-    ten count, and the mean over sets is told. Its standard error is the spread over 100 resamples
-    of the first set, over the root of the number of sets: also one set has an error so. ``m`` is
-    the number of training reals that ``value`` compares with.
+    Both are shuffled and cut into disjoint sets of n = min(fakes, held-out), at most ten. The
+    result is the mean over sets. Its standard error is the standard deviation over 100 resamples
+    of the first set, divided by the square root of the number of sets. So a single set has one
+    too. ``m``: the number of training reals that ``value`` compares with.
     """
     _pair(fake, held_out, fake.ndim)
     n = min(len(fake), len(held_out))
@@ -126,11 +127,11 @@ def beside_floor(
 
 
 def _counted(fake: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The categories of either set, and how many fakes and reals each has."""
+    """The categories of both sets, and how many fakes and how many reals have each."""
     fake, real = _pair(fake, real)
     both = np.concatenate([fake, real])
     if both.dtype.kind in "iu" and both.min() >= 0 and both.max() < len(both):
-        names, ours, theirs = np.arange(both.max() + 1), fake, real  # are codes: nothing to sort
+        names, ours, theirs = np.arange(both.max() + 1), fake, real  # they are codes already
     else:
         names, codes = np.unique(both, return_inverse=True)
         ours, theirs = np.split(codes.reshape(-1), [len(fake)])
@@ -142,7 +143,7 @@ def _counted(fake: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _pair(fake: np.ndarray, real: np.ndarray, dims: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Both, once they are labels of one kind. Raises UserError where they are not."""
+    """Both, if they are labels of the same form. Raises UserError otherwise."""
     for name, labels in (("fakes", fake), ("reals", real)):
         if labels.dtype.kind not in "iubU":
             raise UserError(

@@ -1,11 +1,11 @@
-"""Fréchet distance between the normal laws of two sets.
+"""Fréchet distance between normal distributions with the means and covariances of two sets.
 
 Heusel et al. 2017 (as FID, on Inception features), equation 6; Dowson & Landau 1982:
 |m_x - m_y|^2 + tr(S_x + S_y) - 2 tr (S_x^1/2 S_y S_x^1/2)^1/2, with S over n - 1.
 
-With S_x = A'A and S_y = B'B the last trace is the nuclear norm of A B'. A is the centred set
-itself when n <= d and its triangular factor when n > d, so no covariance is formed or rooted:
-identical sets give about 1e-13, where roots of eigenvalues of S_x S_y give about 1e-5.
+With S_x = A'A and S_y = B'B, the last trace is the nuclear norm of A B'. A is the centred set
+itself if n <= d, and its triangular factor if n > d. So no covariance matrix and no matrix root is
+computed: identical sets give about 1e-13, whereas roots of eigenvalues of S_x S_y give about 1e-5.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from bascule.metrics.quantity import POSITIVE
 
 @dataclass(frozen=True)
 class Normal:
-    """A mean (d,) and a factor A (at most d rows, d) of the covariance A'A."""
+    """A normal distribution: its mean (d,) and a factor A (at most d rows, d) of its covariance."""
 
     mean: np.ndarray
     factor: np.ndarray
 
     @classmethod
     def of(cls, x: np.ndarray) -> Normal:
-        """The normal law with the mean and covariance of ``x``, (n, d), n >= 2."""
+        """The normal distribution with the mean and covariance of ``x``, (n, d), n >= 2."""
         x = points(x, at_least=2)
         mean = x.mean(0)
         centred = (x - mean) / np.sqrt(len(x) - 1)
@@ -51,7 +51,7 @@ def _of_reals(reference: Reference) -> Normal:
 
 
 class FD(Metric):
-    """The squared Fréchet distance; FID where the features are those of Inception."""
+    """The squared Fréchet distance; it is FID if the features are those of Inception."""
 
     name = "FD"
     limits = POSITIVE
@@ -72,10 +72,10 @@ def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def expected_floor(eigenvalues: np.ndarray, n: int, m: int | None = None) -> float:
-    """What the distance is on average between samples of ``n`` and ``m`` (``n``) of one normal law.
+    """The mean distance of two samples, of ``n`` and ``m`` (default ``n``), of one distribution.
 
-    ``eigenvalues`` (d,) are those of its covariance. Second-order expansion, own derivation: good
-    to 1 % when n and m are well above d.
+    ``eigenvalues`` (d,) are those of its covariance; the distribution is normal. Second-order
+    expansion, own derivation: accurate to 1 % if n and m are well above d.
     """
     values = np.asarray(eigenvalues, np.float64)
     m = n if m is None else m

@@ -1,4 +1,4 @@
-"""How few pictures are too few: what a statistic needs before its number is worth telling."""
+"""The least numbers of images that a statistic needs to be meaningful."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True)
 class Sizes:
-    """Numbers of pictures: how many there are, or the fewest that a statistic needs."""
+    """Numbers of images of each kind: available ones, or the least that a statistic needs."""
 
     fakes: int
     held_out: int
     train: int
 
     def lacks(self, there: Sizes) -> str:
-        """What ``there`` is short of: "needs 40 held-out images, this set holds out 9"; "" if
-        nothing."""
+        """Why ``there`` is not enough: "needs 40 held-out images, this set holds out 9".
+
+        The empty string if it is enough.
+        """
         found = []
         for field in fields(self):
             least, have = getattr(self, field.name), getattr(there, field.name)
@@ -34,6 +36,6 @@ _WORDS = {
 
 
 def too_few(least: Mapping[str, Sizes], there: Sizes) -> dict[str, str]:
-    """Those of ``least`` (statistic -> the fewest that it needs) that are left out, and why."""
+    """The statistics in ``least`` (statistic -> sizes it needs) that lack images, and why."""
     found = {name: sizes.lacks(there) for name, sizes in least.items()}
     return {name: why for name, why in found.items() if why}

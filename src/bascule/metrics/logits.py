@@ -1,9 +1,9 @@
-"""What D's logits say: can it tell, is it honest about it, and has it learnt by heart?
+"""Metrics of D's logits: does D separate reals from fakes, is it calibrated, has it memorised?
 
-Every function takes logits, float (N,), high where D sees a real image; D(x) = sigmoid(logit).
-``real`` are logits of real images, ``held_out`` of real images that training never sees,
-``fake`` of generated ones. The two classes weigh one half each, however many logits each has.
-Raises :class:`UserError` where an array is empty, not one-dimensional, or not finite.
+All functions take logits, float (N,), high where D sees a real image; D(x) = sigmoid(logit).
+``real`` are logits of real images, ``held_out`` of reals that training never sees, ``fake`` of
+generated images. Both classes have weight one half, for any numbers of logits. Raise
+:class:`UserError` if an array is empty, not one-dimensional, or not finite.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ CALIBRATION_BINS = 10
 
 
 def auc(real: Any, fake: Any) -> float:
-    """The chance that a real scores above a fake, ties counted half, in [0, 1].
+    """The probability that a real has a higher logit than a fake, ties counted half, in [0, 1].
 
-    The Mann-Whitney U over its largest value n * m; 1/2 where D cannot tell.
+    The Mann-Whitney U divided by its maximum n * m; 1/2 if D cannot tell reals from fakes.
 
     >>> auc([2.0, 1.0], [0.0, -1.0]), auc([1.0, 0.0], [1.0, 0.0])
     (1.0, 0.5)
@@ -30,17 +30,17 @@ def auc(real: Any, fake: Any) -> float:
     from scipy.stats import rankdata
 
     r, f = _checked("real", real), _checked("fake", fake)
-    ranks = rankdata(np.concatenate([r, f]))  # of ties: their mean rank
+    ranks = rankdata(np.concatenate([r, f]))  # ties have their mean rank
     u = ranks[: len(r)].sum() - len(r) * (len(r) + 1) / 2
     return float(u / (len(r) * len(f)))
 
 
 def auc_at_least(found: float, n: int, confidence: float = 0.95) -> float:
-    """What an :func:`auc` of ``n`` reals and as many fakes shows to be exceeded, in [0, 1].
+    """A lower confidence bound of the true AUC, from an :func:`auc` of ``n`` reals and ``n`` fakes.
 
-    The Clopper-Pearson bound of n pairs, each image in one of them, of which the share ``found``
-    (rounded down) is in the right order: 0.05^(1/n) where all are. It asks nothing of the two laws
-    and is cautious, for an AUC looks at all n^2 pairs.
+    In [0, 1]. It is the Clopper-Pearson bound for n independent pairs, of which the share ``found``
+    (rounded down) has the right order; 0.05^(1/n) if all have. It needs no assumptions about the
+    distributions. It is conservative, because an AUC uses all n^2 pairs.
     """
     from scipy.special import betaincinv
 
@@ -51,26 +51,26 @@ def auc_at_least(found: float, n: int, confidence: float = 0.95) -> float:
 
 
 def accuracy(real: Any, fake: Any) -> float:
-    """Balanced accuracy of the threshold D = 1/2, in [0, 1]; a logit of exactly 0 counts half."""
+    """Balanced accuracy with the threshold D = 1/2, in [0, 1]; a logit of exactly 0 counts half."""
     r, f = _checked("real", real), _checked("fake", fake)
-    right = (np.sign(r).mean() - np.sign(f).mean()) / 4  # of [-1/2, 1/2]
+    right = (np.sign(r).mean() - np.sign(f).mean()) / 4  # in [-1/2, 1/2]
     return float(0.5 + right)
 
 
 def ada_rt(train: Any) -> float:
     """r_t = E sign(logit) over training images, in [-1, 1].
 
-    Karras et al. 2020 (ADA), equation 1. They ask it of augmented images; here D decides what
-    it is asked about. Near 1 also where D simply wins, so it accuses nobody alone.
+    Karras et al. 2020 (ADA), equation 1, where the images are augmented; here the caller decides.
+    It is also near 1 if D wins without overfitting, so it does not prove overfitting alone.
     """
     return float(np.sign(_checked("train", train)).mean())
 
 
 def ada_rv(train: Any, held_out: Any, fake: Any) -> float:
-    """r_v = (E train - E held_out) / (E train - E fake): 0 no over-fitting, 1 all of it.
+    """r_v = (E train - E held_out) / (E train - E fake): 0 without overfitting, 1 with the most.
 
-    Karras et al. 2020 (ADA), equation 1. NaN where train and fake have one mean. Unbounded: near
-    such a D the ratio is noise.
+    Karras et al. 2020 (ADA), equation 1. NaN if train and fake have equal means. It is unbounded:
+    if these means are almost equal, the ratio is noise.
     """
     t, h, f = _checked("train", train), _checked("held_out", held_out), _checked("fake", fake)
     across = t.mean() - f.mean()
@@ -78,10 +78,10 @@ def ada_rv(train: Any, held_out: Any, fake: Any) -> float:
 
 
 def calibration_error(real: Any, fake: Any, bins: int = CALIBRATION_BINS) -> float:
-    """Expected calibration error of sigmoid(logit) at even odds, in [0, 1].
+    """Expected calibration error of sigmoid(logit), both classes weighted equally, in [0, 1].
 
-    Naeini et al. 2015: |share of reals - mean D| over equal bins of D, weighted by mass. The best
-    D, p / (p + q), has 0; a finite sample adds about 0.5 * sqrt(bins / N).
+    Naeini et al. 2015: |share of reals - mean D| over equal bins of D, weighted by their mass. For
+    the optimal D, p / (p + q), it is 0; a finite sample adds about 0.5 * sqrt(bins / N).
     """
     p, is_real, weight = _even_odds(real, fake)
     place = np.minimum((p * bins).astype(int), bins - 1)
@@ -90,16 +90,16 @@ def calibration_error(real: Any, fake: Any, bins: int = CALIBRATION_BINS) -> flo
 
 
 def brier(real: Any, fake: Any) -> float:
-    """Mean squared error of sigmoid(logit) at even odds (Brier 1950); 1/4 where D = 1/2."""
+    """Mean squared error of sigmoid(logit), with equal weights (Brier 1950); 1/4 for D = 1/2."""
     p, is_real, weight = _even_odds(real, fake)
     return float((weight * (is_real - p) ** 2).sum())
 
 
 def jsd_bound(held_out: Any, fake: Any) -> float:
-    """A lower bound on the Jensen-Shannon divergence of the two laws, nats: ln 2 - L_D / 2.
+    """A lower bound of the Jensen-Shannon divergence of reals and fakes in nats: ln 2 - L_D / 2.
 
-    Goodfellow et al. 2014, from equation 4: no D does better than the divergence. Valid on images
-    that D never trained on; may be negative, where it says nothing.
+    Goodfellow et al. 2014, from equation 4: no D exceeds the divergence. Valid only for images that
+    D was not trained on. A negative bound says nothing.
     """
     h, f = _checked("held_out", held_out), _checked("fake", fake)
     loss = np.logaddexp(0, -h).mean() + np.logaddexp(0, f).mean()
@@ -107,7 +107,7 @@ def jsd_bound(held_out: Any, fake: Any) -> float:
 
 
 def tv_bound(held_out: Any, fake: Any) -> float:
-    """A lower bound on their total variation: 2 * balanced accuracy - 1. As :func:`jsd_bound`."""
+    """A lower bound of the total variation: 2 * balanced accuracy - 1. See :func:`jsd_bound`."""
     return 2 * accuracy(held_out, fake) - 1
 
 
@@ -123,7 +123,7 @@ class Spread:
 
 
 def spread(logits: Any) -> Spread:
-    """The :class:`Spread` of D over images with these logits; the std has divisor N."""
+    """The :class:`Spread` of D over images with these logits; std has divisor N."""
     from scipy.special import expit
 
     p = expit(_checked("logits", logits))
@@ -132,7 +132,7 @@ def spread(logits: Any) -> Spread:
 
 
 def _even_odds(real: Any, fake: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """D of all images, whether each is real, and weights that give each class one half."""
+    """D for all images, whether each is real, and weights that sum to one half for each class."""
     from scipy.special import expit
 
     r, f = _checked("real", real), _checked("fake", fake)

@@ -1,10 +1,10 @@
 """Precision, recall, density and coverage.
 
 Kynkäänniemi et al. 2019 (precision, recall), Naeem et al. 2020 (density, coverage). The ball of a
-point reaches to its k-th nearest neighbour in its own set, itself not counted. A point is in a
-ball when its distance is strictly less than the radius; a tie (:data:`neighbours.TIE`) is
-outside. So fakes that are all one real picture have no balls, and recall 0. (The 2019 code says
-"at most"; Naeem's says "less", as here.)
+point has the radius of the distance to its k-th nearest neighbour in its own set, without itself.
+A point is in a ball if its distance is less than the radius; a tie (:data:`neighbours.TIE`) is
+outside. So fakes that all equal one real have balls of radius 0, and recall is 0. (The 2019 code
+has "at most" instead of "less"; Naeem's is like this one.)
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from bascule.metrics.numbers import BASELINES
 from bascule.metrics.points import pair
 from bascule.metrics.quantity import POSITIVE, SHARE
 
-IN_BALLS = K + 2  # images in a sample: a ball has K others in it
-WITH_BALLS = 4 * K  # of fewer, a ball holds so much of the set that recall does not see blur
+IN_BALLS = K + 2  # images in a sample, since a ball contains K others
+WITH_BALLS = 4 * K  # with fewer, a ball covers so much of the set that recall does not detect blur
 
 
 @dataclass(frozen=True)
 class Manifold:
-    """Each in [0, 1] but density, whose mean is 1 when both sets have one law."""
+    """Each in [0, 1], except density, whose mean is 1 if both sets have the same distribution."""
 
     precision: float  # share of fakes in some ball of a real
     recall: float  # share of reals in some ball of a fake
-    density: float  # balls of reals that a fake lies in, on average, over k
+    density: float  # mean number of reals' balls that contain a fake, divided by k
     coverage: float  # share of reals with a fake in their ball
 
 
 def manifold(
     real: np.ndarray, fake: np.ndarray, k: int = 5, real_radii: np.ndarray | None = None
 ) -> Manifold:
-    """All four for ``real`` (n, d) and ``fake`` (m, d), each of more than ``k`` rows.
+    """All four for ``real`` (n, d) and ``fake`` (m, d), each with more than ``k`` rows.
 
-    ``real_radii`` are ``radii(real, k)`` where they are known. All but density depend on n and
-    m also when the laws are equal: compare with held-out reals in the place of the fakes.
+    ``real_radii``: ``radii(real, k)``, if known. All except density depend on n and m even if the
+    distributions are equal: compare with held-out reals in place of the fakes.
     """
     real, fake = pair(real, fake, ("real", "fake"), at_least=k + 1)
     reach = (radii(real, k) if real_radii is None else real_radii) ** 2
@@ -62,10 +62,10 @@ def manifold(
 
 
 def expected_coverage(n_real: int, n_fake: int, k: int = 5) -> float:
-    """The mean of coverage when reals and fakes have one law, whatever it is (own derivation).
+    """Mean coverage if reals and fakes have the same distribution, for any one (own derivation).
 
-    A real is missed when its k nearest of the other n - 1 reals and m fakes are all reals. With
-    fewer fakes than reals this is far below 1.
+    A real is not covered if its k nearest among the other n - 1 reals and m fakes are all reals.
+    With fewer fakes than reals this is far below 1.
     """
     if not 1 <= k < n_real or n_fake < 1:
         raise UserError(
@@ -81,6 +81,8 @@ def _balls(sample: Sample) -> Manifold:
 
 
 class Precision(Metric):
+    """The share of fakes in the ball of some training real."""
+
     name = "precision"
     better = "higher"
     limits = SHARE
@@ -92,6 +94,8 @@ class Precision(Metric):
 
 
 class Recall(Metric):
+    """The share of training reals in the ball of some fake."""
+
     name = "recall"
     better = "higher"
     limits = SHARE
@@ -103,6 +107,8 @@ class Recall(Metric):
 
 
 class Density(Metric):
+    """The mean number of reals' balls that contain a fake, divided by k."""
+
     name = "density"
     better = "floor"
     limits = POSITIVE
@@ -115,6 +121,8 @@ class Density(Metric):
 
 
 class Coverage(Metric):
+    """The share of training reals with a fake in their ball."""
+
     name = "coverage"
     better = "higher"
     limits = SHARE

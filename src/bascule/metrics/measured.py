@@ -1,11 +1,11 @@
-"""Every metric beside its floor: what held-out reals score in the place of fakes.
+"""Computes metrics with their floors: the same metric for held-out reals in place of fakes.
 
-On some thousand images most of a metric's value is its bias at that n. So the fakes are cut into
-disjoint sets of the size of the held-out reals, each is compared with the same training reals, and
-so are the held-out reals themselves.
+With some thousand images, most of a metric's value is its bias at that n. Therefore the fakes are
+cut into disjoint sets of the size of the held-out reals. Each set is compared with the same
+training reals, and so are the held-out reals.
 
-Each metric names the fewest images that it needs in such a set (:func:`least` of all kinds of
-images): with fewer, it would say little, or the same of any fakes.
+Each metric has a least number of images for such a set (:func:`least`, for all kinds of images).
+With fewer, its value would say little, or would be the same for any fakes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from bascule.metrics.quantity import Better
 
 
 def _found() -> dict[str, Metric]:
-    """Every metric of the package: each is a class in a module of this folder, found there."""
+    """All metrics of the package: the subclasses of Metric in the modules of this folder."""
     found: list[Metric] = []
     for module in pkgutil.iter_modules(bascule.metrics.__path__, "bascule.metrics."):
         if module.name == __name__ or module.name.endswith((".measurement", ".metric")):
@@ -47,17 +47,17 @@ METRICS = _found()
 ON_HELD_OUT: dict[str, Better] = {
     "KID on held-out": METRICS["KID"].better,
     "coverage of held-out": METRICS["coverage"].better,
-}  # of against_held_out; which is better
+}  # the numbers of against_held_out, and which direction is better
 LEAST_ON_HELD_OUT = {
     "KID on held-out": FEW,
     "coverage of held-out": IN_BALLS,
-}  # images of each kind
+}  # least images of each kind
 
 
 def over_pictures(each: np.ndarray, floor: float) -> Measured:
-    """The mean of one number a picture, ``each`` (n,), beside a floor that is known exactly.
+    """The mean of ``each`` (n,), one number per image, with a ``floor`` that is known exactly.
 
-    One picture has no standard error.
+    A single image has no standard error.
     """
     each = np.asarray(each, np.float64)
     n = len(each)
@@ -66,8 +66,10 @@ def over_pictures(each: np.ndarray, floor: float) -> Measured:
 
 
 def least(of: str | Metric) -> Sizes:
-    """The fewest images of each kind that a metric, or one of :data:`METRICS` or
-    :data:`ON_HELD_OUT` by name, needs."""
+    """The least number of images of each kind for a metric.
+
+    ``of``: the metric, or a name in :data:`METRICS` or :data:`ON_HELD_OUT`.
+    """
     if isinstance(of, str):
         if of in LEAST_ON_HELD_OUT:
             n = LEAST_ON_HELD_OUT[of]
@@ -84,14 +86,14 @@ def measure(
     held_out: np.ndarray,
     seed: int = 0,
 ) -> dict[str, Measured]:
-    """The metrics ``names`` (of :data:`METRICS`) of ``fake`` (n, d), in that order.
+    """The metrics ``names`` (of :data:`METRICS`) for ``fake`` (n, d), in that order.
 
-    ``train`` (m, d) are the reals that the generator learnt from, ``held_out`` reals that it never
-    saw, of the same law and with no copies in ``train``. ``seed`` settles which image goes into
-    which set; nothing else is random.
+    train     (m, d), the reals that the generator was trained on
+    held_out  (k, d), reals that it never saw, of the same distribution, without copies of ``train``
+    seed      decides which image is in which set; nothing else is random
 
     Raises UserError for an unknown name, for features that are not finite or differ in number, and
-    when a set is too small for a metric (:func:`least`).
+    if a set is too small for a metric (:func:`least`).
     """
     names = [names] if isinstance(names, str) else list(names)
     for name in names:
@@ -107,10 +109,10 @@ def take(
     held_out: np.ndarray,
     seed: int = 0,
 ) -> dict[str, Measured]:
-    """As :func:`measure`, by metrics themselves, which all see features or all see pixels.
+    """As :func:`measure`, for metric objects, which must all use features or all use pixels.
 
-    Pixels are uint8 (n, 3, H, W). Raises UserError too where a metric of the user's fails, or gives
-    no number. A number may be nan: it cannot be had of these images.
+    Pixels are uint8 (n, 3, H, W). Also raises UserError if a user's metric fails or does not return
+    a number. A number may be NaN if a metric is not defined for these images.
     """
     if all(metric.on == "features" for metric in metrics):
         fake, train = pair(fake, train, ("fake", "train"))
@@ -147,12 +149,12 @@ def against_held_out(
     seed: int = 0,
     names: Iterable[str] = tuple(ON_HELD_OUT),
 ) -> dict[str, Measured]:
-    """How near ``fake`` comes to reals that nothing was trained on; training reals are the floor.
+    """How close ``fake`` is to reals that were not trained on; training reals give the floor.
 
-    Those of ``names``, in the order of :data:`ON_HELD_OUT`. "KID on held-out": all fakes against
-    all held-out reals. "coverage of held-out": the share of held-out reals within whose ball (to
-    their fifth neighbour) lies a fake, of sets of as many fakes. A G that copies its training
-    images cannot do well here beyond what they themselves do. Refuses as :func:`measure` does.
+    Returns those in ``names``, in the order of :data:`ON_HELD_OUT`. "KID on held-out" compares all
+    fakes with all held-out reals. "coverage of held-out" is the share of held-out reals that have a
+    fake within the distance of their fifth neighbour, for sets of as many fakes. A G that copies
+    its training images cannot be better here than these images. Raises as :func:`measure`.
     """
     names = list(names)
     fake, held_out = pair(fake, held_out, ("fake", "held_out"))
@@ -180,7 +182,7 @@ def against_held_out(
 
 
 def _sets(x: np.ndarray, n: int) -> list[np.ndarray]:
-    """Disjoint runs of ``n`` rows, at most :data:`SUBSETS`."""
+    """Disjoint sets of ``n`` consecutive rows, at most :data:`SUBSETS`."""
     return [x[start : start + n] for start in range(0, len(x) - n + 1, n)][:SUBSETS]
 
 
@@ -203,7 +205,7 @@ def _over(metric: Metric, samples: Sequence[Sample]) -> tuple[float, float]:
 
 
 def _judged(metric: Metric, sample: Sample) -> float | Estimate:
-    """The number of a sample. Raises UserError where a metric of the user's gives none."""
+    """The metric of a sample. Raises UserError if a user's metric does not return a number."""
     try:
         value = metric.judge(sample)
     except UserError:
@@ -224,5 +226,5 @@ def _judged(metric: Metric, sample: Sample) -> float | Estimate:
 
 
 def _error(values: Sequence[float]) -> float:
-    """The standard error of a mean; nan of a single value."""
+    """The standard error of a mean; NaN for a single value."""
     return float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else nan

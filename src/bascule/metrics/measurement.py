@@ -1,6 +1,6 @@
-"""A measurement: which number, of what, in which space. Its label is what files and notes say.
+"""Measurements: which quantity, of what, in which space. Their labels stand in files and notes.
 
-Here alone labels are taken apart (:func:`parse`) and put together (``str``).
+Only this module parses labels (:func:`parse`) and builds them (``str``).
 """
 
 from __future__ import annotations
@@ -25,17 +25,16 @@ HELD_OUT = "held-out"
 class Measurement:
     """One number that a run may have.
 
-    quantity   what kind of number.
-    space      what it is measured in, as the label says in brackets: the name of an extractor,
-               "micah,64px", "decoded", "codes". Empty for what the game itself measures.
-    attribute  the one attribute that is meant, such as "hairVariant".
-    layer      the layer of dictionaries, from 1, from which pictures were decoded.
-    k_fb       the feedback with which they settled.
-    sigma      the noise that they had.
-    of         what was measured in the place of fakes, such as the baseline "copy".
-    after      what pictures went through before they were translated back, such as "JPEG".
-    split      "held-out" where fakes are compared with held-out images, and not with those of
-               training.
+    quantity   the kind of number
+    space      where it is measured, in the label's brackets: the name of an extractor,
+               "micah,64px", "decoded", "codes". Empty for numbers of training and diagnostics.
+    attribute  the attribute, such as "hairVariant"
+    layer      the layer of dictionaries, from 1, from which images were decoded
+    k_fb       the feedback in their inference
+    sigma      the standard deviation of noise on them
+    of         what was measured instead of fakes, such as the baseline "copy"
+    after      the damage to images before they were translated back, such as "JPEG"
+    split      "held-out" if fakes are compared with held-out instead of training images
     """
 
     quantity: Quantity
@@ -49,10 +48,10 @@ class Measurement:
     split: str = ""
 
     def at(self, **parameters: Any) -> Measurement:
-        """The same number elsewhere: ``KID.at(layer=1, k_fb=4)``.
+        """The same quantity with other parameters: ``KID.at(layer=1, k_fb=4)``.
 
-        ``extractor``: a name for ``space``, or an extractor. Raises :class:`UserError` for what the
-        quantity does not take.
+        ``extractor``: a name for ``space``, or an extractor. Raises :class:`UserError` for
+        parameters that the quantity does not have.
         """
         if (extractor := parameters.pop("extractor", None)) is not None:
             parameters["space"] = getattr(extractor, "name", extractor)
@@ -79,7 +78,7 @@ class Measurement:
         told += f" of {self.of}" if self.of else ""
         told += f" at k_fb={self.k_fb:g}" if self.space and self.k_fb is not None else ""
         told += f" after {self.after}" if self.after else ""
-        # "coverage of held-out" is the share of them: it is of them, not only taken on them.
+        # "coverage of held-out": held-out images are covered. Others are measured "on" them.
         joiner = "of" if self.quantity.name == "coverage" else "on"
         return f"{told} {joiner} {self.split}" if self.split else told
 
@@ -93,12 +92,12 @@ class Measurement:
 
     @property
     def evaluated(self) -> bool:
-        """Whether an evaluation measures it; else the game or its diagnostics do."""
+        """Whether an evaluation measures it; otherwise training or diagnostics do."""
         return bool(self.space) or self.k_fb is not None
 
     @property
     def plain(self) -> bool:
-        """Whether it is of the fakes themselves, against training images."""
+        """Whether it compares the fakes themselves with training images."""
         return self == Measurement(self.quantity, self.space)
 
     @property
@@ -107,7 +106,7 @@ class Measurement:
         return self.quantity.name in known_quantities()
 
 
-# What may follow the name of a quantity, and its attribute.
+# What may follow the name of a quantity and its attribute.
 _TAIL = re.compile(
     r"( of (layer (?P<layer>[1-9]\d*)|(?P<of>(?!held-out)[a-z -]+?)))?"
     r"( at k_fb=(?P<k_fb>\d+(\.\d+)?))?"
@@ -118,7 +117,7 @@ _FEEDBACK = re.compile(r"k_fb=(?P<k_fb>[^,]+)(,sigma=(?P<sigma>[^,]+))?")
 
 @cache
 def known_quantities() -> Mapping[str, Quantity]:
-    """Those that the package measures, by name, the longest name first."""
+    """The quantities that the package measures, by name, the longest name first."""
     metrics = {name: metric.quantity() for name, metric in METRICS.items()}
     every = {**metrics, **NUMBERS}
     return {name: every[name] for name in sorted(every, key=len, reverse=True)}
@@ -126,7 +125,7 @@ def known_quantities() -> Mapping[str, Quantity]:
 
 @cache
 def parse(label: str) -> Measurement:
-    """The measurement with this label. What no one here knows is a quantity of that name."""
+    """The measurement with this label. An unknown label is a new quantity of that name."""
     name, bracket, rest = label.partition("[")
     if not bracket or not rest.endswith("]"):
         name, rest = label, "]"
@@ -141,7 +140,7 @@ def parse(label: str) -> Measurement:
 
 
 def _parameters(quantity: Quantity, tail: str, space: str) -> dict[str, Any] | None:
-    """The fields of a measurement of ``quantity``, but for itself; None where it is no such."""
+    """The fields of a measurement of ``quantity``; None if ``tail`` and ``space`` do not fit it."""
     told: dict[str, Any] = {"space": space}
     if quantity.joiner:
         match = re.match(rf"{quantity.joiner}(?P<attribute>\w+)", tail)
@@ -168,25 +167,25 @@ def _parameters(quantity: Quantity, tail: str, space: str) -> dict[str, Any] | N
 
 
 def measurement(of: Measurement | Metric | type[Metric] | str) -> Measurement:
-    """A measurement as it is; that of a metric, or with a label."""
+    """The measurement ``of`` itself, or that of a metric, or that with a label."""
     if isinstance(of, Measurement):
         return of
     if isinstance(of, str):
         return parse(of)
     metric = of() if isinstance(of, type) and issubclass(of, Metric) else of
     if not isinstance(metric, Metric):
-        raise UserError(f"{of!r} names no number: expected a label, a Measurement or a Metric")
+        raise UserError(f"{of!r} is no measurement: expected a label, a Measurement or a Metric")
     return Measurement(metric.quantity())
 
 
 def check_own(metric: Metric) -> None:
-    """Refuse a metric of the user's that has no name of its own, or fields that mean nothing."""
+    """Raise :class:`UserError` for a user's metric with a used name or with wrong fields."""
     kind = type(metric).__name__
     name = getattr(metric, "name", None)
     if not isinstance(name, str) or not name.strip() or set(name) & set("[]\n"):
         raise UserError(f"{kind}.name is {name!r}: expected a short text without brackets")
     if parse(name).known:
-        raise UserError(f"{kind}.name is {name!r}, as a number of the package is called: rename it")
+        raise UserError(f"{kind}.name is {name!r}, the name of a number of the package: rename it")
     for field, known in (("better", get_args(Better)), ("on", ("features", "pixels"))):
         if getattr(metric, field) not in known:
             told = ", ".join(known)

@@ -1,7 +1,7 @@
-"""Does a generator give back its training images? Two tests on distances to them.
+"""Does a generator reproduce its training images? Two tests that use distances to them.
 
-Neither is proof: Stein et al. 2023 found that such tests miss memorisation that the eye sees. Show
-nearest neighbours beside them.
+Neither is a proof: Stein et al. 2023 found that such tests miss memorisation that people see. Look
+at nearest neighbours too.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from bascule.metrics.points import pair, points
 from bascule.metrics.quantity import SHARE
 
 COMPONENTS = 64
-IN_CELL = 20  # fewest generated, and fewest held-out, for a normal approximation in a cell
+IN_CELL = 20  # least fakes, and least held-out, in a cell for the normal approximation
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Train in its leading principal components, cut into k-means cells."""
+    """Training images in their leading principal components, divided into k-means cells."""
 
     mean: np.ndarray
     axes: np.ndarray  # (d, components)
@@ -34,24 +34,27 @@ class Cells:
 
     @classmethod
     def of(cls, train: np.ndarray, cells: int = 3, seed: int = 0) -> Cells:
-        """64 components, or as many as there are; cells from k-means++ of this seed."""
+        """With 64 components, or all if there are fewer; k-means++ with this ``seed``."""
         from scipy.cluster.vq import kmeans2
 
         train = points(train, "train", at_least=2)
         if not 1 <= cells <= len(train):
-            raise UserError(f"{cells} cells for {len(train)} train images: expected 1 or more each")
+            raise UserError(
+                f"{cells} cells for {len(train)} train images: expected at least 1 cell, and at "
+                "least as many images as cells"
+            )
         mean = train.mean(0)
         axes = _axes(train - mean)
         seen = (train - mean) @ axes
         rng = np.random.default_rng(address("cells", seed))
         start = _spread_out(seen, cells, rng)
-        with warnings.catch_warnings():  # a cell may run empty: then no image falls into it
+        with warnings.catch_warnings():  # a cell may become empty; then no image belongs to it
             warnings.simplefilter("ignore")
             centres, cell = kmeans2(seen, start, iter=50, minit="matrix")
         return cls(mean, axes, centres, seen, cell)
 
     def place(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """``x`` in the components, (n, components), and the cell of each row, (n,)."""
+        """The components of ``x``, (n, components), and the cell of each row, (n,)."""
         seen = (x - self.mean) @ self.axes
         return seen, nearest(seen, self.centres)[1][:, 0]
 
@@ -59,21 +62,21 @@ class Cells:
 def copying(
     fake: np.ndarray, train: np.ndarray, held_out: np.ndarray, cells: int = 3, seed: int = 0
 ) -> float:
-    """C_T of Meehan, Chaudhuri & Dasgupta 2020: far below 0 copies, about 0 fits, above 0 is off.
+    """C_T of Meehan, Chaudhuri & Dasgupta 2020: far below 0, copies; near 0, good; above, not.
 
-    In each cell the distances from fakes to the nearest train image are ranked among those from
-    held-out images (Mann-Whitney, z-scored, with the correction for ties); cells are weighted by
-    their share of the held-out. A z grows with the number of images: compare equal sizes.
+    In each cell, distances from fakes to the nearest training image are ranked among those from
+    held-out images (Mann-Whitney U as a z-score, corrected for ties). Cells are weighted by their
+    share of the held-out images. A z-score grows with the number of images: compare equal sizes.
 
-    Departures: cells of fewer than 20 fakes or held-out are left out, and if none is left all is
-    one cell. Needs 20 of each.
+    Departures: cells with fewer than 20 fakes or held-out images are left out; if none remains, all
+    images form one cell. Needs at least 20 of each.
     """
     train, fake = pair(train, fake, ("train", "fake"), at_least=2)
     return copying_in(Cells.of(train, cells, seed), fake, held_out)
 
 
 def copying_in(cells: Cells, fake: np.ndarray, held_out: np.ndarray) -> float:
-    """As :func:`copying`, in cells that were made once."""
+    """As :func:`copying`, with given cells."""
     fake, held_out = pair(fake, held_out, ("fake", "held_out"), at_least=IN_CELL)
     (fake, of_fake), (held_out, of_held_out) = cells.place(fake), cells.place(held_out)
     scores, weights = [], []
@@ -88,7 +91,7 @@ def copying_in(cells: Cells, fake: np.ndarray, held_out: np.ndarray) -> float:
 
 
 def _farther(fake: np.ndarray, held_out: np.ndarray, train: np.ndarray) -> float:
-    """z of the Mann-Whitney U: positive when fakes are farther from train than held-out."""
+    """z-score of the Mann-Whitney U; positive if fakes are farther from train than held-out."""
     from scipy.stats import rankdata
 
     f, h = nearest(fake, train)[0][:, 0], nearest(held_out, train)[0][:, 0]
@@ -104,12 +107,12 @@ def _farther(fake: np.ndarray, held_out: np.ndarray, train: np.ndarray) -> float
 def authenticity(
     fake: np.ndarray, train: np.ndarray, train_radii: np.ndarray | None = None
 ) -> float:
-    """AuthPct of Alaa et al. 2022 as a share in [0, 1]: fakes that are no copy of a train image.
+    """AuthPct of Alaa et al. 2022 as a share in [0, 1]: fakes that are not copies.
 
-    A fake is authentic when it is farther from its nearest train image than that image is from
-    its own nearest (strictly). For fresh reals this is no 50 %: it is 38 % in 2, 68 % in 16 and
-    79 % in 64 dimensions for normal data, so it means something only beside its floor.
-    ``train_radii`` are ``radii(train, 1)`` where they are known.
+    A fake is authentic if it is farther from its nearest training image than that image is from its
+    own nearest neighbour (strictly). For fresh reals this is not 50 %: for normal data it is 38 %
+    in 2, 68 % in 16 and 79 % in 64 dimensions. So compare it with its floor. ``train_radii``:
+    ``radii(train, 1)``, if known.
     """
     fake, train = pair(fake, train, ("fake", "train"))
     reach = radii(points(train, "train", 2), 1) if train_radii is None else train_radii
@@ -124,16 +127,18 @@ def _axes(centred: np.ndarray) -> np.ndarray:
     n, d = centred.shape
     keep = min(COMPONENTS, d, n - 1)
     if d <= n:
-        return eigh(centred.T @ centred, subset_by_index=(d - keep, d - 1))[1]
+        axes: np.ndarray = eigh(centred.T @ centred, subset_by_index=(d - keep, d - 1))[1]
+        return axes
     values, left = eigh(centred @ centred.T, subset_by_index=(n - keep, n - 1))
     values = np.maximum(values, np.finfo(float).tiny)
-    return centred.T @ (left / np.sqrt(values))
+    axes = centred.T @ (left / np.sqrt(values))
+    return axes
 
 
 def _spread_out(x: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """k-means++ (Arthur & Vassilvitskii 2007): rows drawn by their squared distance so far.
+    """k-means++ (Arthur & Vassilvitskii 2007): rows drawn by their squared distance to the others.
 
-    Fewer than ``count`` when no more are different.
+    Fewer than ``count`` if there are fewer different rows.
     """
     chosen = [int(rng.integers(len(x)))]
     while len(chosen) < count:
@@ -149,7 +154,7 @@ def _cells(reference: Reference) -> Cells:
 
 
 class Copying(Metric):
-    """C_T: the sample and as many held-out reals, ranked by their distance to training reals."""
+    """C_T: fakes and as many held-out reals, ranked by their distance to training reals."""
 
     name = "C_T"
     better = "floor"
@@ -164,6 +169,8 @@ class Copying(Metric):
 
 
 class Authenticity(Metric):
+    """The share of fakes that are not copies of training reals (:func:`authenticity`)."""
+
     name = "authenticity"
     better = "floor"
     limits = SHARE

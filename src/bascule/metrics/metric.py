@@ -1,7 +1,8 @@
-"""What a metric is, for the package's own and for a user's.
+"""The base class of metrics, of the package and of users.
 
-A metric compares a sample of images with real ones and gives one number. The package cuts the fakes
-into samples, and takes the same number of held-out reals in their place: that is the floor.
+A metric compares a sample of images with real ones and returns one number. The package cuts the
+fakes into samples. It also measures the same number of held-out reals in place of fakes: this is
+the floor.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from bascule.core.context import address
 from bascule.metrics.quantity import ANY, Better, Limits, Quantity
 
 FLOOR: Literal["the floor"] = "the floor"
-# The fewest images in a sample. Tried with faces: held-out faces in the place of fakes, and blurred
-# and grey ones (docs/measuring.md).
-FEW = 5  # a standard error of fewer means little
-SUBSETS = 10  # sets of fakes, at most
+# The least images in a sample. Tested with faces: held-out faces in place of fakes, and blurred and
+# grey ones (docs/measuring.md).
+FEW = 5  # with fewer, a standard error means little
+SUBSETS = 10  # largest number of sets of fakes
 Computed = TypeVar("Computed")
 
 
@@ -33,17 +34,21 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Measured:
-    """A metric's value and its floor, at the same ``n`` images against the same ``m`` reals.
+    """A metric's value and its floor, for the same number of images.
 
-    ``value`` is the mean over ``repeats`` disjoint sets of fakes, at most 10, and ``se`` the
-    standard error of that mean, nan for a single set. It is conditional on the reals: other
-    training reals would move value and floor alike. ``floor`` and ``floor_se`` are the same for
-    held-out reals, which are often one set. When fakes are as good as reals a one-set floor
-    scatters as one set of fakes: by ``se * repeats**0.5``. Metrics that compare equal sizes (1-NN,
-    sliced W1) take ``n`` of the ``m`` reals, the same ones for every set.
+    value     mean over ``repeats`` disjoint sets of fakes, at most 10
+    floor     the same for held-out reals, often a single set
+    se        standard error of value; NaN for a single set. It is conditional on the training
+              reals; others would change value and floor alike.
+    floor_se  standard error of floor
+    n         images in each set
+    m         training reals that they are compared with
+    repeats   sets of fakes
 
-    KID takes all fakes and all held-out reals (``n`` is then the number of fakes), and its errors
-    count the sampling of both sides.
+    If fakes are as good as reals, a floor of one set varies like one set of fakes: by
+    ``se * repeats**0.5``. Metrics that need equal sizes (1-NN, sliced W1) use ``n`` of the ``m``
+    reals, the same for every set. KID uses all fakes and all held-out reals; then ``n`` is the
+    number of fakes, and its errors include the sampling of both sides.
     """
 
     value: float
@@ -58,7 +63,7 @@ class Measured:
 class Reference:
     """The training reals ``train`` (m, ...) that samples are compared with.
 
-    ``test``: held-out reals beside a sample, for a metric that is ``cut`` into halves.
+    ``test``: more held-out reals, for a metric whose ``cut`` is "halves".
     """
 
     def __init__(self, train: np.ndarray, test: np.ndarray, seed: int) -> None:
@@ -67,23 +72,24 @@ class Reference:
         self._kept: dict[Any, Any] = {}
 
     def alike(self, n: int) -> np.ndarray:
-        """``n`` training reals, the same ones for every sample of that size."""
-        return self.train[self._order[:n]]
+        """``n`` training reals, the same for every sample of that size."""
+        reals: np.ndarray = self.train[self._order[:n]]
+        return reals
 
     def once(self, compute: Callable[[Reference], Computed]) -> Computed:
-        """``compute(reference)``, kept for all samples and metrics that ask for it."""
+        """``compute(reference)``, cached for all samples and metrics."""
         return _once(self._kept, compute, self)
 
 
 class Sample:
-    """Images ``x`` (n, ...) to judge, against a reference."""
+    """Images ``x`` (n, ...) to measure, and the reference to compare them with."""
 
     def __init__(self, x: np.ndarray, reference: Reference) -> None:
         self.x, self.reference = x, reference
         self._kept: dict[Any, Any] = {}
 
     def once(self, compute: Callable[[Sample], Computed]) -> Computed:
-        """``compute(sample)``, kept for all metrics that ask for it."""
+        """``compute(sample)``, cached for all metrics."""
         return _once(self._kept, compute, self)
 
 
@@ -100,7 +106,7 @@ def order_of(x: np.ndarray, name: str, seed: int) -> np.ndarray:
 
 
 class Metric:
-    """One number about a sample of images. A metric of one's own is a subclass::
+    """Base of metrics: one number for a sample of images. To write one, make a subclass::
 
         class Eyes(Metric):
             name = "eyes"
@@ -110,23 +116,27 @@ class Metric:
             def measure(self, fakes, reals):
                 return float((fakes[:, :, 20:30].mean((1, 2, 3)) < 90).mean())
 
-    A frozen dataclass may have parameters. It must depend on its arguments alone.
+    A frozen dataclass may have parameters. The result must depend only on the arguments.
 
-    name       what it is called in tables, notes and predictions.
+    name       its name in tables, notes and predictions
     better     "lower", "higher", or "floor": the nearer to the floor. The floor is the same number
-               of held-out reals.
-    on         what it sees: "features", float64 (n, d), or "pixels", uint8 (n, 3, H, W).
-    limits     between which numbers it always lies; an interval in a note is cut there.
-    at_least   the fewest images in a sample of which it says anything.
-    more, less what more of it and less of it mean, in a few words, for a note.
-    explained  a line on what it is, for a note.
+               for held-out reals.
+    on         its input: "features", float64 (n, d), or "pixels", uint8 (n, 3, H, W)
+    limits     (low, high) of all possible values; intervals in notes are cut there
+    at_least   the least images in a sample for a meaningful number
+    more, less what larger and smaller values mean, in a few words, for notes
+    explained  one line that explains it, for notes
 
-    The package's own have some more. ``ideal``: its best value. ``cut``: "sets" of
-    n = min(fakes, held-out); "whole", all at once, for a metric whose mean does not depend on n and
-    that has its own standard error; "halves" for one that needs held-out reals beside the sample:
-    these are then the second half of the held-out, the first half is the floor's sample, and
-    n = min(fakes, that half). ``by_default``: whether every evaluation measures it. ``place``: its
-    place in tables, the lowest first. ``takes`` and ``of``: as in :class:`Quantity`.
+    The package's own metrics use some more fields:
+
+    ideal      its best value
+    cut        "sets": sets of n = min(fakes, held-out). "whole": all images at once, for a metric
+               with a mean independent of n and a standard error of its own. "halves": for a metric
+               that needs held-out reals beside the sample. These are the second half of the
+               held-out; the first half gives the floor, and n = min(fakes, that half).
+    by_default whether every evaluation measures it
+    place      its place in tables, the lowest first
+    takes, of  as in :class:`Quantity`
     """
 
     name: ClassVar[str]
@@ -146,15 +156,15 @@ class Metric:
     of: ClassVar[tuple[str, ...]] = ()
 
     def measure(self, fakes: np.ndarray, reals: np.ndarray) -> float:
-        """The number of a sample ``fakes`` (n, ...) against training reals ``reals`` (m, ...)."""
+        """The number for a sample ``fakes`` (n, ...) against training ``reals`` (m, ...)."""
         raise NotImplementedError
 
     def judge(self, sample: Sample) -> float | Estimate:
-        """The number of a sample; override it to share computations with other metrics."""
+        """The number for a sample; override it to share computations with other metrics."""
         return self.measure(sample.x, sample.reference.train)
 
     def quantity(self) -> Quantity:
-        """What is known of its numbers."""
+        """The name, direction, limits and meaning of its numbers."""
         return Quantity(
             self.name,
             self.better,

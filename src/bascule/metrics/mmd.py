@@ -1,9 +1,10 @@
 """Squared maximum mean discrepancy with the cubic kernel of KID, unbiased, with a standard error.
 
-Gretton et al. 2012, lemma 6: mean of k over pairs within x and within y, each without the
-diagonal, less twice the mean across. Binkowski et al. 2018: k(x, y) = (x.y / d + 1)^3. They average
-over subsets of 1000; this is the full sample, which is the same quantity with less variance. It is
-unbiased, so it may be negative, and a set with itself gives less than 0.
+Gretton et al. 2012, lemma 6: the mean of k over pairs within x plus that within y, each without
+the diagonal, minus twice the mean across. Binkowski et al. 2018: k(x, y) = (x.y / d + 1)^3. They
+average over subsets of 1000. Here it is computed once for all images, which estimates the same
+quantity with less variance. It is unbiased, so it may be negative; that of a set with itself is
+below 0.
 """
 
 from __future__ import annotations
@@ -23,13 +24,15 @@ BLOCK = 2**20  # kernel values in memory at once: 8 MB
 def polynomial_mmd(x: np.ndarray, y: np.ndarray) -> Estimate:
     """MMD^2 between ``x`` (n, d) and ``y`` (m, d), each of 2 rows or more.
 
-    ``se`` counts the sampling of both sets: 2 (var w_x / n + var w_y / m)^1/2, w the witness
-    function (mean kernel to the own set less that to the other) at each row. Like the jackknife it
-    counts the second-order part of the variance twice (Efron & Stein 1981), so it is never too
-    small on average. Where the laws differ, value +- 1.96 se covered the truth in 94 to 99 % of
-    simulated samples of 100 to 500 in 20 and 100 dimensions (in 4, where the kernel is most skewed,
-    in 91 to 95 %). Where they are equal only the second-order part is left: ``se`` is 2^1/2 of the
-    deviation and the statistic is skewed, so test with :func:`permutation_p`.
+    ``se`` includes the sampling of both sets: 2 (var w_x / n + var w_y / m)^1/2. Here w is the
+    witness function at each row: its mean kernel to the own set minus that to the other. Like the
+    jackknife, it counts the second-order part of the variance twice (Efron & Stein 1981), so it is
+    never too small on average.
+
+    If the distributions differ, value +- 1.96 se covered the truth in 94 to 99 % of simulations,
+    with samples of 100 to 500 in 20 and 100 dimensions (in 4 dimensions, where the kernel is most
+    skewed, in 91 to 95 %). If they are equal, only the second-order part remains: ``se`` is 2^1/2
+    times the standard deviation and the statistic is skewed, so test with :func:`permutation_p`.
     """
     x, y = pair(x, y, at_least=2)
     return from_means(within(x), within(y), across(x, y))
@@ -43,7 +46,7 @@ def from_means(xx: np.ndarray, yy: np.ndarray, xy: tuple[np.ndarray, np.ndarray]
 
 
 def within(x: np.ndarray) -> np.ndarray:
-    """For each row of ``x`` the mean kernel to the other rows, (n,)."""
+    """The mean kernel of each row of ``x`` to the other rows, (n,)."""
     means = np.empty(len(x))
     for part, values in _blocks(x, x):
         values[np.arange(len(values)), np.arange(part.start, part.stop)] = 0.0
@@ -52,7 +55,7 @@ def within(x: np.ndarray) -> np.ndarray:
 
 
 def across(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each row of ``x`` the mean kernel to ``y``, (n,), and for each of ``y`` that to ``x``."""
+    """The mean kernel of each row of ``x`` to ``y``, (n,), and of each row of ``y`` to ``x``."""
     rows, columns = np.empty(len(x)), np.zeros(len(y))
     for part, values in _blocks(x, y):
         rows[part] = values.mean(1)
@@ -76,7 +79,7 @@ def _within_reals(reference: Reference) -> np.ndarray:
 
 
 class KID(Metric):
-    """MMD^2 of all fakes and all training reals, with its own standard error."""
+    """MMD^2 between all fakes and all training reals, with a standard error of its own."""
 
     name = "KID"
     more = "fakes are further from real pictures"
@@ -96,17 +99,17 @@ class KID(Metric):
 def permutation_p(
     x: np.ndarray, y: np.ndarray, permutations: int, rng: np.random.Generator
 ) -> float:
-    """How often a random relabelling of the pooled rows has an MMD^2 at least as large, (0, 1].
+    """The permutation p-value of MMD^2: how often random labels give one at least as large, (0, 1].
 
-    Exact under the hypothesis that both sets come from one law: (1 + count) / (1 + permutations),
-    Phipson & Smyth 2010. Costs a product of the pooled Gram with as many columns as permutations.
+    Exact if both sets have the same distribution: (1 + count) / (1 + permutations), Phipson & Smyth
+    2010. The cost is a product of the Gram matrix of both sets with one column per permutation.
     """
     x, y = pair(x, y, at_least=2)
     if permutations < 1:
         raise UserError(f"{permutations} permutations: expected at least 1")
     n, m = len(x), len(y)
     pooled = np.concatenate([x, y])
-    labels = np.zeros((n + m, 1 + permutations))  # the first column is the labelling as it is
+    labels = np.zeros((n + m, 1 + permutations))  # the first column has the true labels
     labels[:n, 0] = 1
     for column in range(1, 1 + permutations):
         labels[rng.permutation(n + m)[:n], column] = 1
@@ -119,7 +122,7 @@ def permutation_p(
     between = sums @ labels - inside
     outside = sums.sum() - 2 * between - inside
     found = inside / (n * (n - 1)) + outside / (m * (m - 1)) - 2 * between / (n * m)
-    # A relabelling that changes nothing may differ in the last digits: it counts.
+    # A permutation that changes nothing may differ in the last digits, but must count.
     rounding = 1e-12 * np.abs(inside).max() / (n * (n - 1))
     reached = found[1:] >= found[0] - rounding
     return float((1 + reached.sum()) / (1 + permutations))

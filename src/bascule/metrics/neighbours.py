@@ -1,8 +1,8 @@
-"""Exact nearest neighbours in float64, block by block.
+"""Exact nearest neighbours in float64, in blocks.
 
-Squared distances come from |x|^2 + |y|^2 - 2 x.y about the mean of ``y``. Its cancellation costs
-about 1e-15 of |x|^2 + |y|^2, so an exact copy would seem 3e-8 away; the few distances that are
-returned are therefore computed again from the difference, and a copy is at 0.
+Squared distances are |x|^2 + |y|^2 - 2 x.y, after subtraction of the mean of ``y``. Cancellation
+costs about 1e-15 of |x|^2 + |y|^2, so an exact copy would have a distance of 3e-8. Therefore the
+few distances that are returned are computed again from the difference; those of copies are 0.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from bascule.metrics.points import pair, points
 
 K = 5  # neighbours of precision, recall, density and coverage
 BLOCK = 2**20  # distances in memory at once: 8 MB
-# Squared distances closer than this share of |x|^2 + |y|^2 are one distance: above the rounding
-# of the product at any usual d, far below any difference between two images.
+# Squared distances that differ by less than this share of |x|^2 + |y|^2 count as equal. It is above
+# the rounding error of the product at any usual d, and far below differences between images.
 TIE = 1e-12
 
 
 def squared_blocks(
     x: np.ndarray, y: np.ndarray, slack: float = 0.0
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Squared distances from some rows of ``x`` to all of ``y``, (rows, len(y)), in order.
+    """Squared distances from some rows of ``x`` to all of ``y``: (slice, (rows, len(y))), in order.
 
-    With ``slack`` each is larger by that share of |x|^2 + |y|^2, so that a tie falls outside.
+    With ``slack``, each is increased by that share of |x|^2 + |y|^2, so that ties count as outside.
     """
     centre = y.mean(0)
     x, y = x - centre, y - centre
@@ -43,22 +43,23 @@ def squared_blocks(
 
 
 def _squares(x: np.ndarray) -> np.ndarray:
-    return np.einsum("ij,ij->i", x, x)
+    squares: np.ndarray = np.einsum("ij,ij->i", x, x)
+    return squares
 
 
 def nearest(x: np.ndarray, y: np.ndarray, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Distances and indices of the ``k`` nearest rows of ``y``, each (len(x), k), nearest first.
 
-    Raises UserError when ``y`` has fewer than ``k`` rows, or see :func:`pair`.
+    Raises UserError if ``y`` has fewer than ``k`` rows, and as :func:`pair`.
     """
     x, y = pair(x, y)
     return _nearest(x, y, k, alone=False)
 
 
 def nearest_others(x: np.ndarray, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """As :func:`nearest` among the other rows of ``x``: a row is no neighbour of itself.
+    """As :func:`nearest`, among the other rows of ``x``: a row is not its own neighbour.
 
-    A copy of it is, at distance 0.
+    An equal row is, at distance 0.
     """
     x = points(x)
     return _nearest(x, x, k, alone=True)
@@ -70,7 +71,7 @@ def radii(x: np.ndarray, k: int) -> np.ndarray:
 
 
 def to_neighbours(reference: Reference) -> np.ndarray:
-    """From each training real to its :data:`K` nearest others, (m, K), nearest first."""
+    """Distances from each training real to its :data:`K` nearest others, (m, K), nearest first."""
     return nearest_others(reference.train, min(K, len(reference.train) - 1))[0]
 
 
@@ -86,7 +87,7 @@ def _nearest(x: np.ndarray, y: np.ndarray, k: int, alone: bool) -> tuple[np.ndar
         if alone:
             squared[np.arange(len(squared)), np.arange(part.start, part.stop)] = np.inf
         near = _smallest(squared, k)
-        for j in range(k):  # one neighbour at a time: k differences at once could be large
+        for j in range(k):  # one neighbour at a time, because k differences need much memory
             distances[part, j] = np.sqrt(_squares(x[part] - y[near[:, j]]))
         order = np.argsort(distances[part], axis=1, kind="stable")
         distances[part] = np.take_along_axis(distances[part], order, axis=1)
@@ -96,5 +97,6 @@ def _nearest(x: np.ndarray, y: np.ndarray, k: int, alone: bool) -> tuple[np.ndar
 
 def _smallest(squared: np.ndarray, k: int) -> np.ndarray:
     if k == 1:
-        return squared.argmin(1)[:, None]
+        nearest: np.ndarray = squared.argmin(1)
+        return nearest[:, None]
     return np.argpartition(squared, k - 1, axis=1)[:, :k]

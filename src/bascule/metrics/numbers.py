@@ -1,4 +1,4 @@
-"""The numbers of the package that are no :class:`Metric`: of the game, of attributes, of
+"""Quantities of the package that are not :class:`Metric`s: of training, of attributes, of
 translations and of codes.
 """
 
@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from bascule.metrics.quantity import ANY, POSITIVE, SHARE, SIGNED, Better, Limits, Quantity
 
-BASELINES = ("copy", "random target", "colour transfer")  # what asks nothing of a translator
+BASELINES = ("copy", "random target", "colour transfer")  # of translation, without any training
 LOW_PASS, SPLIT = "low-pass", "split"
-WAYS = (LOW_PASS, SPLIT)  # back from codes, beside the layers
-FOREIGN = ("shuffled", "fractals", "other style")  # pictures that are none of the set's
-SETTLED = ("layer", "k_fb")  # what is decoded from a layer, after it settled with feedback
+WAYS = (LOW_PASS, SPLIT)  # of decoding, beside the layers
+FOREIGN = ("shuffled", "fractals", "other style")  # images that are not from the set
+SETTLED = ("layer", "k_fb")  # for images decoded from a layer, after inference with feedback
 
 
 def _game(
@@ -64,7 +64,7 @@ OF_GAME = (
         explained="the mean sign of D's logit for training pictures: 1, it is sure of every one",
     ),
 )
-ASKED = (  # by diagnostics, every few epochs
+ASKED = (  # measured by diagnostics, every few epochs
     _game(
         "mmd",
         ANY,

@@ -1,11 +1,11 @@
-"""Does a short series go round and round? A periodogram with a null that can be believed.
+"""Does a short series oscillate? A periodogram, tested against a simulated null distribution.
 
-A training curve wanders: its neighbours resemble one another, and that alone heaps its spectrum
-at low frequencies. "The peak is ten times the median" then holds of many curves that have no
-period. So a straight line is taken out, then the memory of a first-order autoregression, and the
-peak of what is left is compared with the peaks of white noise that went through the same hands.
-It is Fisher's test for one hidden period (1929), except that the grid of frequencies is finer than
-Fourier's (a period between two of those would be missed), and the null therefore simulated.
+Neighbouring points of a training curve are correlated, and this alone gives high power at low
+frequencies. So even curves without a period often have a peak of ten times the median. Therefore a
+straight line is removed, then a first-order autoregression. The peak of the rest is compared with
+peaks of white noise that was processed in the same way. This is Fisher's test for one hidden period
+(1929), but with a grid of frequencies finer than Fourier's, which would miss periods between two
+grid points. For such a grid the null distribution must be simulated.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ import numpy as np
 from bascule.core.context import address
 from bascule.core.errors import UserError
 
-SHORTEST = 16  # points; below, a wave at the noise's own size is hardly ever told from noise
-FEWEST_CYCLES = 3  # fewer within the series look like a trend that bends
+SHORTEST = 16  # points; in shorter series, waves as large as the noise are rarely detected
+FEWEST_CYCLES = 3  # fewer cycles within the series look like a curved trend
 FINER = 8  # grid points per Fourier frequency
-NULL_DRAWS = 4000  # so p has steps of 1 / 4001
+NULL_DRAWS = 4000  # so p is a multiple of 1 / 4001
 
 
 @dataclass(frozen=True)
 class Oscillation:
     """The strongest wave of a series.
 
-    period  points per cycle.
-    swing   the wave's amplitude (half its height), in units of the series.
-    peak    the periodogram's peak over its median, both of the whitened series.
-    share   about the share of the whitened variance that the wave explains, in (0, 1].
-    p       the chance of such a share without any wave, at least 1 / 4001.
+    period  points per cycle
+    swing   the wave's amplitude (half its height), in units of the series
+    peak    the largest value of the whitened series' periodogram, divided by its median
+    share   about the share of the whitened variance that the wave explains, in (0, 1]
+    p       the probability of such a share without any wave, at least 1 / 4001
     """
 
     period: float
@@ -44,11 +44,12 @@ class Oscillation:
 
 
 def oscillation(series: Any) -> Oscillation | None:
-    """The strongest wave of ``series``, evenly spaced (N,); None where it would mean nothing.
+    """The strongest wave of an evenly spaced ``series`` (N,); None if it would mean nothing.
 
-    That is: fewer than 16 points, or a straight line. Periods from 2 points to N / 3 are looked
-    for; a faster wave is seen at a false, longer period. A smooth wander (a sum of
-    an autoregression) still passes for a wave too often: at 33 points one in twenty has p < 0.01.
+    It means nothing for fewer than 16 points, and for a straight line. Periods are from 2 points to
+    N / 3; a faster wave appears with a false, longer period. False alarms are too frequent for
+    smooth random series (a sum of an autoregression): at 33 points, one in twenty has p < 0.01.
+    Raises UserError unless the series is (N,) finite numbers.
     """
     x = np.asarray(series, np.float64)
     if x.ndim != 1 or not np.isfinite(x).all():
@@ -73,14 +74,15 @@ def oscillation(series: Any) -> Oscillation | None:
 
 @cache
 def _null(n: int) -> np.ndarray:
-    """Peaks of white noise of ``n`` points, (NULL_DRAWS,)."""
+    """The peaks of white noise of ``n`` points, (NULL_DRAWS,)."""
     rng = np.random.default_rng(address("null of oscillation", n))
     power, _ = _whitened_spectrum(_without_line(rng.standard_normal((NULL_DRAWS, n))))
-    return power.max(axis=1)
+    peaks: np.ndarray = power.max(axis=1)
+    return peaks
 
 
 def _whitened_spectrum(level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of detrended series (B, N): share of variance (B, F) at frequencies (F,), cycles a point."""
+    """For detrended series (B, N): variance shares (B, F) at frequencies (F,), cycles per point."""
     memory = (level[:, 1:] * level[:, :-1]).sum(1) / (level[:, :-1] ** 2).sum(1)
     white = level[:, 1:] - memory[:, None] * level[:, :-1]
     white = white - white.mean(axis=1, keepdims=True)
@@ -92,10 +94,11 @@ def _whitened_spectrum(level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _without_line(x: np.ndarray) -> np.ndarray:
-    """Series (B, N) less the straight line that fits each best."""
+    """Series (B, N) minus the straight line that fits each best."""
     t = np.linspace(-1.0, 1.0, x.shape[1])
     line, _ = np.linalg.qr(np.stack([np.ones_like(t), t], axis=1))
-    return x - (x @ line) @ line.T
+    rest: np.ndarray = x - (x @ line) @ line.T
+    return rest
 
 
 def _swing(x: np.ndarray, frequency: float) -> float:

@@ -1,6 +1,6 @@
-"""How good a translation is where the right answer is known, picture by picture.
+"""Quality of translations when the true counterpart of each image is known.
 
-Pictures are uint8 (N, 3, H, W); picture k of one array belongs to picture k of the other.
+Images are uint8 (N, 3, H, W); image k of one array is the counterpart of image k of the other.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ from bascule.metrics.ssim import ssim
 def pixel_error(made: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Mean absolute difference of pixels, (N,), as a share of the range: 0 equal, 1 opposite."""
     _check(made, truth)
-    return np.abs(made.astype(np.int16) - truth).mean((1, 2, 3)) / 255
+    error: np.ndarray = np.abs(made.astype(np.int16) - truth).mean((1, 2, 3)) / 255
+    return error
 
 
 def likeness(made: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """SSIM (N,) of :func:`bascule.metrics.ssim.ssim`, 1 where they are equal."""
+    """SSIM (N,) as in :func:`bascule.metrics.ssim.ssim`; 1 for equal images."""
     _check(made, truth)
     a, b = (torch.from_numpy(np.ascontiguousarray(x)).float() for x in (made, truth))
     return ssim(a, b, 255.0).numpy()
 
 
 def ranks(made: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """The place (N,) of a picture's own truth among all truths, by mean absolute difference.
+    """The rank (N,) of an image's own counterpart among all, by mean absolute difference.
 
-    From 1, the nearest; another truth as near counts as nearer.
+    Rank 1 is the nearest. Other counterparts at the same distance count as nearer.
     """
     _check(made, truth)
     every = truth.reshape(len(truth), -1).astype(np.int16)
@@ -44,23 +45,24 @@ def ranks(made: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def matched(read: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Which of ``read`` (N,) are right once its values are renamed one to one, bool (N,).
+    """Which of ``read`` (N,) are right after the best one-to-one renaming of its values, bool (N,).
 
-    The renaming is the best there is (Kuhn 1955): a translator that exchanges two hair colours
-    throughout keeps them apart, and only calls them otherwise.
+    The renaming is optimal (Kuhn 1955). So a translator that always exchanges two hair colours
+    counts as right: it keeps them distinct.
     """
     values, codes = np.unique(np.concatenate([read, truth]), return_inverse=True)
     ours, theirs = codes[: len(read)], codes[len(read) :]
     table = np.zeros((len(values), len(values)), np.int64)
     np.add.at(table, (ours, theirs), 1)
     name = linear_sum_assignment(table, maximize=True)[1]
-    return name[ours] == theirs
+    agree: np.ndarray = name[ours] == theirs
+    return agree
 
 
 def shared_information(read: np.ndarray, truth: np.ndarray) -> float:
-    """Mutual information of two labellings (N,), over the mean of their entropies: 0 to 1.
+    """Mutual information of two labellings (N,), divided by the mean of their entropies: 0 to 1.
 
-    1 where either tells the other; 0 where neither does, or both have a single value.
+    1 if each determines the other; 0 if they are independent, or if both have a single value.
     """
     table = np.zeros((len(np.unique(read)), len(np.unique(truth))))
     codes = (np.unique(x, return_inverse=True)[1] for x in (read, truth))
@@ -76,7 +78,7 @@ def _entropy(shares: np.ndarray) -> float:
 
 
 def as_jpeg(pictures: np.ndarray, quality: int = 75) -> np.ndarray:
-    """The pictures, written as JPEG and read again."""
+    """The images after JPEG compression with ``quality``, uint8 (N, 3, H, W)."""
     found = []
     for picture in pictures:
         file = io.BytesIO()

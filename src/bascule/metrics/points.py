@@ -1,4 +1,4 @@
-"""Points: what every metric takes, one row an image, one column a feature; checked once."""
+"""Checks of feature arrays, which metrics take: one row per image, one column per feature."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bascule.core.errors import UserError
 
 
 def points(x: Any, name: str = "x", at_least: int = 1) -> np.ndarray:
-    """``x`` as float64 (n, d); a float64 array is returned as it is, not copied.
+    """``x`` as float64 (n, d); a float64 array is returned without a copy.
 
     Raises UserError unless ``x`` is numeric, two-dimensional and finite, with at least ``at_least``
     rows and one column.
@@ -37,7 +37,7 @@ def points(x: Any, name: str = "x", at_least: int = 1) -> np.ndarray:
 def pair(
     x: Any, y: Any, names: tuple[str, str] = ("x", "y"), at_least: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Both as :func:`points`; raises UserError when they have different numbers of features."""
+    """Both as :func:`points`; raises UserError if they have different numbers of features."""
     x, y = points(x, names[0], at_least), points(y, names[1], at_least)
     if x.shape[1] != y.shape[1]:
         raise UserError(

@@ -1,4 +1,4 @@
-"""What a number is: its name, which way is better, between which limits it lies, what it means."""
+"""Quantities: the name of a kind of number, its direction, its limits and its meaning."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Better = Literal["lower", "higher", "floor"]  # floor: the nearer to that of rea
 class Quantity:
     """A kind of number, wherever it is measured.
 
-    better     which way; None where that depends on the question.
-    limits     between which numbers it always lies; a side may be infinite.
-    more, less what more of it and less of it mean: "D is fooled more", "D is fooled less".
-    explained  a line on what it is.
-    takes      the parameters that its labels may have, of those of
-               :class:`~bascule.metrics.measurement.Measurement`.
-    of         what may be measured in the place of fakes: "copy" in "KID of copy".
-    joiner     what stands between its name and an attribute: " of " in "TV of hairVariant".
-    evaluated  measured by an evaluation, not during the game.
+    better     which direction is better; None if that depends on the question
+    limits     (low, high) of all possible values; may be infinite
+    more, less what larger and smaller values mean: "D is fooled more", "D is fooled less"
+    explained  one line that explains it
+    takes      the parameters that its labels may have, among those of
+               :class:`~bascule.metrics.measurement.Measurement`
+    of         what may be measured instead of fakes: "copy" in "KID of copy"
+    joiner     the text between its name and an attribute: " of " in "TV of hairVariant"
+    evaluated  whether evaluations measure it; otherwise training or diagnostics do
     """
 
     name: str

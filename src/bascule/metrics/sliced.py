@@ -1,6 +1,6 @@
-"""Sliced Wasserstein distance: sets compared along random directions, where sorting is enough.
+"""Sliced Wasserstein distance: sets are compared along random directions, by sorting.
 
-Rabin et al. 2011; Karras et al. 2018 for its use on patches of images, printed there x 1000.
+Rabin et al. 2011; Karras et al. 2018 for image patches, where it is printed x 1000.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BLOCK = 2**20  # projected values in memory at once: 8 MB
 
 @dataclass(frozen=True)
 class Sliced:
-    """``w1``: mean over directions of W1. ``w2``: root of the mean over directions of W2^2."""
+    """``w1``: mean of W1 over directions. ``w2``: root of the mean of W2^2 over directions."""
 
     w1: float
     w2: float
@@ -29,10 +29,10 @@ class Sliced:
 def sliced_wasserstein(
     x: np.ndarray, y: np.ndarray, rng: np.random.Generator, directions: int = 512
 ) -> Sliced:
-    """Both distances between ``x`` and ``y``, (n, d) each, along directions uniform on the sphere.
+    """Both distances between ``x`` and ``y``, (n, d) each, along uniformly random directions.
 
-    Biased upwards by about n^-1/2 (W1): compare equal sizes. One ``rng`` seed gives one set of
-    directions, so that numbers of one seed are comparable exactly.
+    Biased upwards by about n^-1/2 (W1), so compare equal sizes. Equal seeds of ``rng`` give equal
+    directions, so that their results are exactly comparable.
     """
     x, y = pair(x, y)
     if len(x) != len(y) or directions < 1:
@@ -55,7 +55,7 @@ def sliced_wasserstein(
 
 
 class SlicedW1(Metric):
-    """W1 along random directions, of as many training reals."""
+    """W1 along random directions, between the fakes and as many training reals."""
 
     name = "sliced W1"
     limits = POSITIVE

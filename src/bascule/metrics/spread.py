@@ -1,6 +1,6 @@
-"""How far apart the images of a set are.
+"""The spread of a set: the mean distance between its images.
 
-The idea of Odena et al. 2017 (MS-SSIM of random pairs), with distances between features.
+The idea is that of Odena et al. 2017 (MS-SSIM of random pairs), here with distances of features.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from bascule.metrics.quantity import POSITIVE
 
 
 def mean_pairwise_distance(x: np.ndarray) -> float:
-    """The mean Euclidean distance over the pairs of different rows of ``x`` (n, d), n >= 2.
+    """The mean Euclidean distance over all pairs of different rows of ``x`` (n, d), n >= 2.
 
-    Unbiased at any n.
+    Unbiased for any n.
     """
     x = points(x, at_least=2)
     total = 0.0
@@ -29,16 +29,16 @@ def mean_pairwise_distance(x: np.ndarray) -> float:
 
 
 def pairwise_ratio(fake: np.ndarray, real: np.ndarray) -> float:
-    """The fakes' mean distance over the reals': 1 is as spread, below 1 is more alike.
+    """The fakes' mean pairwise distance divided by the reals': below 1, fakes are more alike.
 
-    Raises UserError when all reals are equal.
+    Raises UserError if all reals are equal.
     """
     fake, real = pair(fake, real, ("fake", "real"), at_least=2)
     return ratio(fake, mean_pairwise_distance(real))
 
 
 def ratio(fake: np.ndarray, real_distance: float) -> float:
-    """As :func:`pairwise_ratio` where the reals' mean distance is known."""
+    """As :func:`pairwise_ratio`, if the reals' mean distance is known."""
     if not real_distance > 0:
         raise UserError(
             "all real images have the same features: there is no spread to compare with"
@@ -51,7 +51,7 @@ def _of_reals(reference: Reference) -> float:
 
 
 class Spread(Metric):
-    """The fakes' mean distance over that of the training reals."""
+    """The fakes' mean pairwise distance divided by that of the training reals."""
 
     name = "spread"
     better = "floor"

@@ -14,15 +14,16 @@ K1, K2 = 0.01, 0.03
 
 
 def ssim(a: Tensor, b: Tensor, data_range: Tensor | float) -> Tensor:
-    """SSIM of images a and b, (B, C, H, W) each -> (B,): 1 where they are equal.
+    """SSIM of images a and b, (B, C, H, W) each -> (B,): 1 for equal images.
 
-    Wang, Bovik, Sheikh, Simoncelli 2004, equation 13: an 11 x 11 Gaussian window of 1.5 px, the
-    mean over the channels and over the pixels whose window lies inside. ``data_range``: the span of
-    possible values, one number or one an image. Refuses images smaller than the window.
+    Wang, Bovik, Sheikh, Simoncelli 2004, equation 13, with an 11 x 11 Gaussian window of 1.5 px.
+    It is the mean over channels and over pixels whose window is completely inside. ``data_range``:
+    the difference of the largest and the smallest possible value, a number or (B,). Raises
+    UserError for unequal shapes, and for images smaller than the window.
     """
     if a.shape != b.shape or a.ndim != 4:
         raise UserError(
-            f"images are {tuple(a.shape)} and {tuple(b.shape)}: expected one (B, C, H, W)"
+            f"images are {tuple(a.shape)} and {tuple(b.shape)}: expected the same (B, C, H, W)"
         )
     if min(a.shape[2:]) < 2 * RADIUS + 1:
         raise UserError(

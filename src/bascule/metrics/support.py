@@ -1,8 +1,9 @@
-"""How many different images a generator has: the birthday estimate.
+"""The number of different images that a generator makes: the birthday estimate.
 
-Arora & Zhang 2017: if a batch of s images holds two of a kind with probability 1/2, the support
-is about s^2 / (2 ln 2) (equally likely images). They looked for the pairs by eye; here two images
-are of a kind when their features are closer than a threshold that the reals set. Show the pairs.
+Arora & Zhang 2017: if a batch of s images has two equal ones with probability 1/2, the support is
+about s^2 / (2 ln 2), for equally likely images. They looked for equal images by eye. Here two
+images count as equal if their features are closer than a threshold that is derived from the reals.
+Show these pairs to the reader.
 """
 
 from __future__ import annotations
@@ -19,35 +20,41 @@ from bascule.metrics.neighbours import radii, squared_blocks
 from bascule.metrics.points import points
 
 QUANTILE = 0.01
-# Of fewer than 100 reals the smallest distance of all would be the threshold; 20 fakes can speak
-# for 63 different images at most.
+# With fewer than 100 reals, the threshold would be the smallest of all distances. 20 fakes can show
+# a support of at most 63 images.
 LEAST = Sizes(fakes=20, held_out=0, train=100)
 
 
 @dataclass(frozen=True)
 class Support:
-    """Support is pairs over close pairs: 1 / the chance that two images are of a kind.
+    """The estimate: support = pairs / close pairs, the inverse probability of two equal images.
 
-    Where images are not equally likely this is the effective number of order 2, at most the
-    support. ``at_least`` is its 95 % lower bound if close pairs come alone (Poisson); pairs of one
-    much repeated image do not, and then it is a little high. ``size`` is inf when no pair is close.
+    size         the support; inf if no pair is close. If images are not equally likely, this is the
+                 effective number of order 2, which is at most the support.
+    at_least     its lower 95 % bound, if close pairs are independent (Poisson). It is a little too
+                 high if one image is repeated often.
+    batch        the number of images that have two equal ones with probability 1/2
+    close_pairs  pairs below the threshold
+    threshold    the distance below which images count as equal
+    closest      (pairs, 2) indices i < j, closest first
+    distances    (pairs,)
     """
 
     size: float
     at_least: float
-    batch: float  # images in which two of a kind have probability 1/2
+    batch: float
     close_pairs: int
     threshold: float
-    closest: np.ndarray  # (pairs, 2) indices, closest first, i < j
-    distances: np.ndarray  # (pairs,)
+    closest: np.ndarray
+    distances: np.ndarray
 
 
 def near_duplicate_threshold(real: np.ndarray, quantile: float = QUANTILE) -> float:
-    """The distance below which two images count as one kind.
+    """The distance below which two images count as equal.
 
-    This quantile of the distances from a real to its nearest other real, exact copies left out.
-    It falls as more reals are given, so state how many. By this scale 1 % of the reals have a
-    twin: ``birthday(real, threshold)`` is what the reals themselves give.
+    It is this quantile of the distances from a real to its nearest other real, without exact
+    copies. It decreases with more reals, so report their number. By definition 1 % of the reals are
+    then near another: ``birthday(real, threshold)`` gives the value for the reals themselves.
     """
     if not 0 < quantile < 1:
         raise UserError(f"quantile {quantile}: expected a number between 0 and 1")
@@ -58,7 +65,7 @@ def near_duplicate_threshold(real: np.ndarray, quantile: float = QUANTILE) -> fl
 
 
 def birthday(x: np.ndarray, threshold: float, show: int = 20) -> Support:
-    """The support that the close pairs of ``x`` (n, d) speak for, and the ``show`` closest."""
+    """The support, estimated from the close pairs of ``x`` (n, d), and the ``show`` closest."""
     x = points(x, at_least=2)
     if not threshold > 0 or show < 1:
         raise UserError(f"threshold {threshold}, {show} pairs to show: expected both above 0")

@@ -1,7 +1,7 @@
 """The 1-nearest-neighbour two-sample test.
 
-Lopez-Paz & Oquab 2017; Xu et al. 2018 for the halves. Each image is called real or fake by its
-nearest other image among both sets.
+Lopez-Paz & Oquab 2017; Xu et al. 2018 for the halves. Each image is classified as real or fake by
+its nearest other image in both sets.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from bascule.metrics.neighbours import nearest, nearest_others
 from bascule.metrics.points import pair
 from bascule.metrics.quantity import SHARE
 
-TIE = 1e-9  # relative
+TIE = 1e-9  # relative difference
 
 
 @dataclass(frozen=True)
 class OneNN:
-    """Shares in [0, 1]: 0.5 when the laws are equal, 1 when the sets are apart.
+    """Shares of images that are classified correctly, in [0, 1].
 
-    Below 0.5 images sit closer to the other set than to their own: copies. A collapsed generator
-    has a fake half near 1 and a real half that may be near 0.
+    0.5 if the distributions are equal, 1 if the sets are separate. Below 0.5, images are nearer to
+    the other set than to their own: copies. For a collapsed generator, the fake half is near 1 and
+    the real half may be near 0.
     """
 
     accuracy: float
@@ -35,8 +36,8 @@ class OneNN:
 def one_nn(real: np.ndarray, fake: np.ndarray) -> OneNN:
     """Leave-one-out accuracy over ``real`` and ``fake``, both (n, d), n >= 2.
 
-    The sets must have equal size, as the 0.5 needs; take a random part of the larger. When the
-    nearest of the own set and of the other are equally far (to 1e-9) the image counts half.
+    The sets must have equal size, or 0.5 has no meaning; take a random part of the larger one. If
+    the nearest images of both sets are equally far (to 1e-9), an image counts half.
     """
     real, fake = pair(real, fake, ("real", "fake"), at_least=2)
     if len(real) != len(fake):
@@ -49,7 +50,7 @@ def one_nn(real: np.ndarray, fake: np.ndarray) -> OneNN:
 
 
 def _half(own: np.ndarray, other: np.ndarray) -> float:
-    """The share of ``own`` that is called by its own name."""
+    """The share of ``own`` that is classified correctly."""
     near, far = nearest_others(own)[0][:, 0], nearest(own, other)[0][:, 0]
     tie = np.isclose(near, far, rtol=TIE, atol=0.0)
     return float(np.where(tie, 0.5, near < far).mean())
@@ -60,6 +61,8 @@ def _test(sample: Sample) -> OneNN:
 
 
 class Accuracy(Metric):
+    """The share of images that the 1-NN test classifies correctly."""
+
     name = "1-NN accuracy"
     better = "floor"
     limits = SHARE
@@ -71,6 +74,8 @@ class Accuracy(Metric):
 
 
 class RealHalf(Metric):
+    """The share of reals that the 1-NN test classifies as real."""
+
     name = "1-NN real half"
     better = "floor"
     limits = SHARE
@@ -83,6 +88,8 @@ class RealHalf(Metric):
 
 
 class FakeHalf(Metric):
+    """The share of fakes that the 1-NN test classifies as fake."""
+
     name = "1-NN fake half"
     better = "floor"
     limits = SHARE

@@ -1,6 +1,6 @@
-"""How many different things a set holds: Vendi score and effective rank.
+"""Diversity of a set: Vendi score and effective rank.
 
-Both are the exponential of the entropy of a spectrum, and take it from the smaller of the two
+Both are the exponential of the entropy of a spectrum. It is computed from the smaller of the two
 Gram matrices.
 """
 
@@ -17,13 +17,13 @@ from bascule.metrics.quantity import POSITIVE
 def vendi_score(x: np.ndarray, centre: np.ndarray | None = None) -> float:
     """The effective number of different directions in ``x`` (n, d), in [1, min(n, d + 1)].
 
-    Friedman & Dieng 2022, equation 1, with the cosine kernel: exp(-sum l ln l), l the eigenvalues
-    of K / n. Features after a ReLU all point the same way, so that K is about 1 and so is the
-    score: give ``centre`` (d,), the mean of the *reals*, and directions are seen from there. The
-    set's own mean would not do, since a generator with one picture and a little noise would fill
-    all directions around it. A row at the centre has no direction: such rows count as one kind,
-    unlike all others. Blind to the distance from the centre (see ``spread``), and bounded by n:
-    compare equal sizes.
+    Friedman & Dieng 2022, equation 1, with the cosine kernel: exp(-sum l ln l), with l the
+    eigenvalues of K / n. Features after a ReLU all have similar directions, so K and the score are
+    near 1. Therefore subtract a ``centre`` (d,), the mean of the *reals*. The set's own mean is not
+    suitable: around it, a generator with one image and a little noise has all directions. A row
+    equal to the centre has no direction; all such rows count as one kind, different from all
+    others. The score does not see distances from the centre (see ``spread``). It is bounded by n,
+    so compare equal sizes.
     """
     x = points(x)
     if centre is not None:
@@ -43,12 +43,12 @@ def vendi_score(x: np.ndarray, centre: np.ndarray | None = None) -> float:
 def effective_rank(x: np.ndarray) -> float:
     """exp of the entropy of the singular values of ``x`` (n, d), in [1, min(n - 1, d)].
 
-    Roy & Vetterli 2007, definition 2, applied to the set less its own mean, so that it counts
-    directions of variation; 0 when all rows are equal. Compare equal sizes.
+    Roy & Vetterli 2007, definition 2, after subtraction of the set's own mean: it counts directions
+    of variation; 0 when all rows are equal. Compare equal sizes.
     """
     x = points(x, at_least=2)
     centred = x - x.mean(0)
-    # What is left of equal rows is rounding, and no variation.
+    # For equal rows only rounding errors remain.
     if (centred**2).sum() <= (len(x) * np.finfo(float).eps) ** 2 * (x**2).sum():
         return 0.0
     values = np.sqrt(_gram_eigenvalues(centred))
@@ -56,7 +56,7 @@ def effective_rank(x: np.ndarray) -> float:
 
 
 def _gram_eigenvalues(x: np.ndarray) -> np.ndarray:
-    """Squared singular values; those within rounding of 0 are 0."""
+    """Squared singular values; those that are 0 up to rounding are set to 0."""
     if not len(x):
         return np.zeros(0)
     values = np.linalg.eigvalsh(x @ x.T if len(x) <= x.shape[1] else x.T @ x)
@@ -69,11 +69,12 @@ def _entropy(shares: np.ndarray) -> float:
 
 
 def _mean(reference: Reference) -> np.ndarray:
-    return reference.train.mean(0)
+    mean: np.ndarray = reference.train.mean(0)
+    return mean
 
 
 class Vendi(Metric):
-    """The Vendi score, seen from the mean of the training reals."""
+    """The Vendi score, with the mean of the training reals as centre."""
 
     name = "Vendi"
     better = "floor"
@@ -85,6 +86,8 @@ class Vendi(Metric):
 
 
 class EffectiveRank(Metric):
+    """The effective rank of the fakes (:func:`effective_rank`)."""
+
     name = "effective rank"
     better = "floor"
     limits = POSITIVE

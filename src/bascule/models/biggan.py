@@ -1,4 +1,4 @@
-"""BigGAN and BigGAN-deep: one class embedding for all norms, and z told again to every block."""
+"""BigGAN and BigGAN-deep: one class embedding for all norms, and z as input of every block."""
 
 from __future__ import annotations
 
@@ -32,20 +32,26 @@ _EPS = 1e-6  # of spectral normalisation in both variants
 
 @dataclass(frozen=True)
 class BigGAN(Model):
-    """The pair of Brock, Donahue and Simonyan, 2019 (arXiv 1809.11096, appendix B, figure 15).
+    """The networks of Brock, Donahue and Simonyan, 2019 (arXiv 1809.11096, appendix B, figure 15).
 
-    z is cut into equal chunks, one for the 4x4 grid and one for each block; gains and biases of a
-    block's norms are linear in its chunk and in an embedding of the label, ``shared`` numbers that
-    all blocks read. Without ``classes`` they are linear in the chunk alone (as StudioGAN has it),
-    ``shared`` means nothing, and D has no projection.
+    z is cut into equal chunks, one for the 4x4 grid and one for each block. The gains and biases of
+    a block's norms are linear in its chunk and in an embedding of the label, which all blocks
+    share. Without ``classes`` they are linear in the chunk alone (as in StudioGAN), and D has no
+    projection.
 
-    ``width`` is the paper's ch, 64 to 128 there. Size 64: G has 16, 16, 8, 4 and 2 * ``width``
-    channels, D 1, 2, 4, 8 and 16 * ``width``, its last block keeps the 4x4 grid, and both have
-    self-attention at 32x32, half the image's side as in the paper's nets for 128. Size 32:
-    4 * ``width`` throughout and no attention, as the authors' program has for CIFAR-10.
+    width    "ch" of the paper, 64 to 128 there
+    z_dim    dimension of the latents, a multiple of the number of chunks
+    size     32 or 64 px
+    classes  number of labels; 0: unconditional
+    shared   dimension of the label embedding; not used without ``classes``
 
-    Every convolution and linear layer of both has spectral normalisation, with the linear maps to
-    gains and biases and D's embedding, but not G's embedding. Weights are orthogonal.
+    Size 64: G has 16, 16, 8, 4 and 2 * ``width`` channels; D has 1, 2, 4, 8 and 16 * ``width``, and
+    its last block keeps the 4x4 grid. Both have self-attention at 32x32, half the image's side, as
+    in the paper's networks for 128 px. Size 32: 4 * ``width`` channels everywhere and no attention,
+    as in the authors' program for CIFAR-10.
+
+    All convolutions and linear layers have spectral normalisation, also the linear maps to gains
+    and biases and D's embedding, but not G's embedding. Initial weights are orthogonal.
     """
 
     width: int = 8
@@ -63,7 +69,7 @@ class BigGAN(Model):
             raise UserError(f"BigGAN(z_dim={self.z_dim}): {said}")
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
-        """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
+        """(G, D) on the device of ``rng``; all weights are drawn from ``rng``."""
         with torch.device("meta"):
             G, D = self._generator(), self._discriminator()
         return _begun(G, D, rng)
@@ -88,15 +94,15 @@ class BigGAN(Model):
 
 @dataclass(frozen=True)
 class BigGANDeep(Model):
-    """The deeper pair of the same paper (figure 16, tables 7 to 9): two blocks a resolution.
+    """BigGAN-deep of the same paper (figure 16, tables 7 to 9): two blocks at each resolution.
 
-    Blocks are bottlenecks of a quarter of their channels. Where G's channels shrink, the way round
-    a block drops those that are too many; where D's grow, it adds those that are missing by a 1x1
-    convolution. The whole of z, beside the label's embedding, tells every norm and the 4x4 grid.
+    Blocks are bottlenecks with a quarter of their channels inside. Where G's channels decrease, the
+    skip path drops the last ones. Where D's channels increase, the skip path adds new ones by a 1x1
+    convolution. Every norm and the 4x4 grid get the whole z and the label's embedding.
 
-    Fields, conditions, normalisation and weights are those of :class:`BigGAN`; attention is at
-    32x32 for size 64. The paper's channels for 128 are kept with one resolution less. Size 32,
-    which the paper does not have, is 4 * ``width`` throughout, without attention; D halves the
+    Fields, conditions, normalisation and initial weights are those of :class:`BigGAN`; attention is
+    at 32x32 for size 64. The channels are the paper's for 128 px, with one resolution less.
+    Size 32 is not in the paper: 4 * ``width`` channels everywhere, no attention, and D halves the
     side twice.
     """
 
@@ -111,7 +117,7 @@ class BigGANDeep(Model):
         _check(self)
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
-        """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
+        """(G, D) on the device of ``rng``; all weights are drawn from ``rng``."""
         with torch.device("meta"):
             G, D = self._generator(), self._discriminator()
         return _begun(G, D, rng)
@@ -138,7 +144,7 @@ class BigGANDeep(Model):
 
 
 class LabelledG(ResNetG):
-    """A residual G with one embedding of labels for all its blocks; without labels it has none."""
+    """A residual G with one label embedding for all its blocks; none if there are no labels."""
 
     def __init__(
         self, features: int, channels: list[int], blocks: list[nn.Module], classes: int, shared: int
@@ -147,12 +153,12 @@ class LabelledG(ResNetG):
         self.shared = nn.Embedding(classes, shared) if classes else None
 
     def told(self, z: Tensor, y: Tensor | None) -> Tensor:
-        """z or a chunk of it, followed by the label's embedding."""
+        """z, or a chunk of it, concatenated with the label's embedding."""
         return z if self.shared is None else torch.cat([z, self.shared(y)], 1)
 
 
 class HierarchicalG(LabelledG):
-    """z: (B, z_dim) [, labels y: (B,)] -> x: (B, 3, H, W) in [-1, 1]; a chunk of z a block."""
+    """z: (B, z_dim) [, labels y: (B,)] -> x: (B, 3, H, W) in [-1, 1]; one chunk of z per block."""
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         first, *chunks = z.split(self.stem.in_features, dim=1)
@@ -160,7 +166,7 @@ class HierarchicalG(LabelledG):
 
 
 class WholeG(LabelledG):
-    """z: (B, z_dim) [, labels y: (B,)] -> x: (B, 3, H, W) in [-1, 1]; all of z to every block."""
+    """z: (B, z_dim) [, labels y: (B,)] -> x: (B, 3, H, W) in [-1, 1]; every block gets all of z."""
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         told = self.told(z, y)
@@ -168,10 +174,10 @@ class WholeG(LabelledG):
 
 
 class DeepG(nn.Module):
-    """Bottleneck of G: (B, before, H, W) -> (B, after, H, W), or twice the side with ``up``.
+    """Bottleneck block of G: (B, before, H, W) -> (B, after, H, W), or twice the side with ``up``.
 
-    Four times norm, ReLU and a convolution, of 1, 3, 3 and 1 pixels; the grid is doubled before
-    the first of 3. The way round drops all channels after the first ``after``.
+    Four times norm, ReLU and a convolution, with kernels of 1, 3, 3 and 1 pixels; upsampling comes
+    before the first 3x3 convolution. The skip path keeps the first ``after`` channels.
     """
 
     def __init__(self, before: int, after: int, norm: Norm, up: bool = False) -> None:
@@ -191,10 +197,10 @@ class DeepG(nn.Module):
 
 
 class DeepD(nn.Module):
-    """Bottleneck of D: (B, before, H, W) -> (B, after, H, W), or half the side with ``down``.
+    """Bottleneck block of D: (B, before, H, W) -> (B, after, H, W), half the side with ``down``.
 
-    Four times ReLU and a convolution, of 1, 3, 3 and 1 pixels; the mean over 2x2 pixels is taken
-    before the last. The way round takes that mean and adds channels by a 1x1 convolution.
+    Four times ReLU and a convolution, with kernels of 1, 3, 3 and 1 pixels; average pooling comes
+    before the last. The skip path has the same pooling, and a 1x1 convolution adds channels to it.
     """
 
     def __init__(self, before: int, after: int, down: bool = False) -> None:
@@ -206,10 +212,11 @@ class DeepD(nn.Module):
         self.added = nn.Conv2d(before, after - before, 1) if after > before else None
 
     def forward(self, x: Tensor) -> Tensor:
-        skip = self.pool(x)
+        skip: Tensor = self.pool(x)
         if self.added is not None:
             skip = torch.cat([skip, self.added(skip)], 1)
-        return self.main(x) + skip
+        h: Tensor = self.main(x)
+        return h + skip
 
 
 def _bottleneck(before: int, hidden: int, after: int) -> list[nn.Module]:
@@ -231,19 +238,19 @@ def _begun(G: nn.Module, D: nn.Module, rng: torch.Generator) -> tuple[nn.Module,
 
 
 def _channels_G(model: BigGAN | BigGANDeep) -> list[int]:
-    """Of every grid, from the 4x4 one outwards."""
+    """Channels of every grid of G, from 4x4 to the image."""
     w = model.width
     return [4 * w] * 4 if model.size == 32 else [16 * w, 16 * w, 8 * w, 4 * w, 2 * w]
 
 
 def _channels_D(model: BigGAN | BigGANDeep) -> tuple[list[int], int]:
-    """From the image inwards, and how many times the side is halved."""
+    """Channels of D, from the image to the last grid, and how many times the side is halved."""
     w = model.width
     return ([4 * w] * 4, 2) if model.size == 32 else ([w * 2**i for i in range(5)], 4)
 
 
 def _embedded(model: BigGAN | BigGANDeep) -> int:
-    """How many numbers a label's embedding adds to z."""
+    """How many dimensions the label's embedding adds to z."""
     return model.shared if model.classes else 0
 
 

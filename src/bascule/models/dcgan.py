@@ -1,4 +1,4 @@
-"""DCGAN: the plain convolutional pair, as published in 2015 and as taught in a 2019 notebook.
+"""DCGAN: the convolutional networks of the 2015 paper, and those of a 2019 notebook.
 
 Every G maps z: (B, z_dim) to x: (B, 3, H, W) in [-1, 1]; every D maps such an x to (B,) logits.
 """
@@ -31,21 +31,24 @@ from bascule.models.model import Model
 
 @dataclass(frozen=True)
 class DCGAN(Model):
-    """The pair of Radford, Metz and Chintala, 2015 (arXiv 1511.06434).
+    """The networks of Radford, Metz and Chintala, 2015 (arXiv 1511.06434).
 
-    G: a transposed 4x4 convolution from z to a 4x4 grid, then one that doubles the side per stage;
-    BatchNorm and ReLU between, tanh at the end. D mirrors it with strided 4x4 convolutions and
-    LeakyReLU(0.2), without BatchNorm on its first. Weights ~ N(0, 0.02), BatchNorm gains ~
-    N(1, 0.02). D ends in one linear logit: the sigmoid belongs to the loss.
+    G: a transposed 4x4 convolution from z to a 4x4 grid, then transposed convolutions that double
+    the side; BatchNorm and ReLU between them, tanh at the end. D is the mirror image, with strided
+    4x4 convolutions and LeakyReLU(0.2), and without BatchNorm after its first layer. It ends in one
+    linear logit; the sigmoid is part of the loss. Weights ~ N(0, 0.02), BatchNorm gains ~
+    N(1, 0.02).
 
-    ``width`` is the number of channels next to the image: each halving of the side doubles it,
-    down to the 4x4 grid (8 * width channels at size 64). Sizes 32 and 128 have one stage less
-    or more, which the paper leaves open.
-
-    ``norm_D="spectral"`` departs from the paper: every convolution of D has a bias and its weight
-    divided by its largest singular value (Miyato et al. 2018, one power iteration a forward), and
-    D has no BatchNorm. Then D judges each image by itself, and it cannot run away from G.
-    ``norm_eps``: what BatchNorm adds to a variance before it divides by its root.
+    width     channels of the layer next to the image; each halving of the side doubles them, down
+              to the 4x4 grid (8 * width channels there for size 64)
+    z_dim     dimension of the latents
+    size      64 as published; 32 and 128 have one layer less or more, which the paper does not
+              describe
+    norm_D    "spectral" departs from the paper: D has no BatchNorm, and each of its convolutions
+              has a bias and a weight divided by its largest singular value (Miyato et al. 2018,
+              with one power iteration per forward pass). Then D judges each image on its own, and
+              its Lipschitz constant is bounded.
+    norm_eps  the eps of BatchNorm, > 0
     """
 
     width: int = 64
@@ -63,9 +66,9 @@ class DCGAN(Model):
             raise UserError(f"DCGAN(norm_eps={self.norm_eps}): expected a number > 0")
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
-        """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
+        """(G, D) on the device of ``rng``; all weights are drawn from ``rng``."""
         channels = dcgan_channels(self.width, self.size)
-        with torch.device("meta"):  # no memory, no draw from the global generator
+        with torch.device("meta"):  # allocates nothing, and leaves the global generator alone
             G = Generator(dcgan_up(self.z_dim, channels[::-1]))
             D = Discriminator(dcgan_down(channels, 1, self.norm_D == "batch"))
         for net in (G, D):
@@ -78,17 +81,21 @@ class DCGAN(Model):
 
 @dataclass(frozen=True)
 class DCGANW9(Model):
-    """The pair of a 2019 internship notebook: bigger G, asymmetric D, 64x64 pixels only.
+    """The networks of a 2019 internship notebook: larger G, asymmetric D, 64x64 pixels only.
 
-    G: Linear from z to 8x8 with 8 * width channels, LeakyReLU(0.2); three stride-2 transposed 4x4
-    convolutions, each followed by BatchNorm(eps 5e-5) and LeakyReLU(0.2); 3x3 convolution, tanh.
-    D: four 4x4 convolutions of strides 2, 2, 1, 2 and paddings 1, 1, 2, 1 (sides 32, 16, 17, 8),
-    each followed by LeakyReLU(0.2) and only then, from the second on, BatchNorm(eps 5e-5); one
-    linear logit on the flattened result.
+    G: a linear layer from z to 8x8 with 8 * width channels, LeakyReLU(0.2); three transposed 4x4
+    convolutions of stride 2, each followed by BatchNorm(eps 5e-5) and LeakyReLU(0.2); a 3x3
+    convolution and tanh. D: four 4x4 convolutions of strides 2, 2, 1, 2 and paddings 1, 1, 2, 1
+    (sides 32, 16, 17, 8). Each is followed by LeakyReLU(0.2) and then, from the second on, by
+    BatchNorm(eps 5e-5). One linear logit on the flattened result.
 
-    Initial weights of convolutions and linear layers ~ N(0, std), with He's gain for LeakyReLU
-    over the mean of both fans, as Xavier's: std^2 = 2 / ((1 + 0.2^2) * (fan_in + fan_out) / 2),
-    a fan being channels times kernel area. Biases start at 0, BatchNorm gains at 1.
+    Weights of convolutions and linear layers ~ N(0, std) with
+    std^2 = 2 / ((1 + 0.2^2) * (fan_in + fan_out) / 2), a fan being channels times kernel area.
+    This is He's gain for LeakyReLU over the mean of both fans, as in Xavier's rule. Biases start
+    at 0, BatchNorm gains at 1.
+
+    width  channels of the layer next to the image
+    z_dim  dimension of the latents
     """
 
     width: int = 64
@@ -100,7 +107,7 @@ class DCGANW9(Model):
         check_counts("DCGANW9", width=self.width, z_dim=self.z_dim)
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
-        """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
+        """(G, D) on the device of ``rng``; all weights are drawn from ``rng``."""
         with torch.device("meta"):
             G = Generator(_w9_g(self.z_dim, self.width))
             D = Discriminator(_w9_d(self.width))

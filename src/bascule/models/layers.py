@@ -1,7 +1,7 @@
-"""What the models share: residual blocks and other layers, how weights are drawn, checks of sizes.
+"""Parts that the models share: blocks, layers, initialisation of weights, checks of sizes.
 
-Blocks of G take a condition beside x, ``given``: labels (B,) int64 or vectors (B, features),
-whatever their :class:`ConditionalBatchNorm` reads; None where their norms are plain.
+Blocks of G take x and a condition ``given``. It is what their :class:`ConditionalBatchNorm` reads:
+labels (B,) int64 or vectors (B, features); None for unconditional norms.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from torch.nn.utils.parametrizations import spectral_norm
 from bascule.core.errors import UserError
 from bascule.models.resampling import doubled
 
-SLOPE = 0.2  # of LeakyReLU in DCGAN and its kin
-Norm = Callable[[int], nn.Module]  # from a number of channels to the layer that normalises them
+SLOPE = 0.2  # of LeakyReLU in DCGAN and similar networks
+Norm = Callable[[int], nn.Module]  # from a number of channels to their normalisation layer
 
 
 class ConditionalBatchNorm(nn.Module):
-    """BatchNorm whose gain and bias of every channel follow from a condition.
+    """BatchNorm with a gain and a bias for every channel that depend on a condition.
 
-    x: (B, C, H, W), given -> (1 + gain(given)) * norm(x) + bias(given), where ``learned(C)`` makes
-    each of the two maps from conditions to (B, C): an embedding of labels (de Vries et al. 2017)
-    or a linear map of vectors (Brock et al. 2019, section 3).
+    (x (B, C, H, W), given) -> (1 + gain(given)) * norm(x) + bias(given). ``learned(C)`` makes each
+    of the two maps from conditions to (B, C): an embedding of labels (de Vries et al. 2017) or a
+    linear map of vectors (Brock et al. 2019, section 3).
     """
 
     def __init__(self, channels: int, learned: Norm) -> None:
@@ -38,38 +38,41 @@ class ConditionalBatchNorm(nn.Module):
 
     def forward(self, x: Tensor, given: Tensor) -> Tensor:
         gain, bias = self.gain(given), self.bias(given)
-        return (1 + gain[:, :, None, None]) * self.norm(x) + bias[:, :, None, None]
+        h: Tensor = (1 + gain[:, :, None, None]) * self.norm(x) + bias[:, :, None, None]
+        return h
 
     def start(self) -> None:
-        """Before the first step, embeddings tell no label from another: gains 1, biases 0."""
+        """Initialise: gains 1 and biases 0 for every label."""
         for learned in (self.gain, self.bias):
             if isinstance(learned, nn.Embedding):
                 learned.weight.zero_()
 
 
 def norm_of_labels(classes: int) -> Norm:
-    """BatchNorm with a gain and a bias for every label; the plain one where there are none."""
+    """BatchNorm with a gain and a bias for every label; plain BatchNorm if there are none."""
     if not classes:
         return nn.BatchNorm2d
     return partial(ConditionalBatchNorm, learned=partial(nn.Embedding, classes))
 
 
 def norm_of_vectors(features: int) -> Norm:
-    """BatchNorm with gains and biases that are linear in vectors (B, features)."""
+    """BatchNorm with gains and biases that are linear in a vector (B, features)."""
     return partial(ConditionalBatchNorm, learned=partial(nn.Linear, features, bias=False))
 
 
 def normed(norm: nn.Module, x: Tensor, given: Tensor | None) -> Tensor:
-    """``norm`` of x, under the condition where there is one."""
-    return norm(x) if given is None else norm(x, given)
+    """``norm`` of x, with the condition if there is one."""
+    h: Tensor = norm(x) if given is None else norm(x, given)
+    return h
 
 
 class UpBlock(nn.Module):
     """Residual block of G: (B, before, H, W) -> (B, after, 2H, 2W).
 
-    Twice norm, ReLU and a 3x3 convolution, the first of which sees a doubled grid; the way round
-    them is a 1x1 convolution and the doubling (Miyato et al. 2018, appendix B). Papers double
-    first: the two commute, and this way round costs a quarter.
+    The main path has twice norm, ReLU and a 3x3 convolution, with upsampling by 2 before the first
+    convolution. The skip path has a 1x1 convolution and then upsampling (Miyato et al. 2018,
+    appendix B). Papers upsample first; both orders give the same result, and this one needs a
+    quarter of the time.
     """
 
     def __init__(self, before: int, after: int, norm: Norm = nn.BatchNorm2d) -> None:
@@ -79,7 +82,7 @@ class UpBlock(nn.Module):
         self.skip = nn.Conv2d(before, after, 1)
 
     def forward(self, x: Tensor, given: Tensor | None = None) -> Tensor:
-        h = self.conv1(doubled(normed(self.norm1, x, given).relu()))
+        h: Tensor = self.conv1(doubled(normed(self.norm1, x, given).relu()))
         h = self.conv2(normed(self.norm2, h, given).relu())
         return h + doubled(self.skip(x))
 
@@ -87,10 +90,11 @@ class UpBlock(nn.Module):
 class DownBlock(nn.Module):
     """Residual block of D: (B, before, H, W) -> (B, after, H/2, W/2); same H, W without ``down``.
 
-    Twice ReLU and a 3x3 convolution, ``hidden`` channels between them (``after`` unless told),
-    then a mean over 2x2 pixels; the way round is that mean and a 1x1 convolution, or x itself
-    where nothing changes (Miyato et al. 2018, appendix B). The ``first`` block sees the image and
-    has no ReLU before its first convolution. ``norm`` stands before each ReLU, if given.
+    The main path has twice ReLU and a 3x3 convolution, with ``hidden`` channels between them
+    (default: ``after``), then average pooling over 2x2 pixels. The skip path has the same pooling
+    and a 1x1 convolution; it is x itself if neither the size nor the channels change (Miyato et
+    al. 2018, appendix B). The ``first`` block gets the image and has no first ReLU. ``norm``, if
+    given, comes before each ReLU.
     """
 
     def __init__(
@@ -121,15 +125,17 @@ class DownBlock(nn.Module):
         self.skip = nn.Sequential(*pool, *([nn.Conv2d(before, after, 1)] if changed else []))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.main(x) + self.skip(x)
+        h: Tensor = self.main(x) + self.skip(x)
+        return h
 
 
 class SelfAttention(nn.Module):
-    """Every position looks at the whole picture: x (B, C, H, W) -> x + gain * seen(x).
+    """Self-attention over all positions: x (B, C, H, W) -> x + gain * out(attention(x)).
 
-    theta asks and phi answers in C/8 channels, g tells what is there in C/2; phi and g stand on
-    a grid halved by max pooling, out leads back to C channels; no biases. The gain starts at 0
-    (Zhang et al. 2019, equations 1 to 3; the pooling is that of their published program).
+    theta makes the queries and phi the keys, in C/8 channels; g makes the values, in C/2. Keys and
+    values have half the side, by max pooling. ``out`` goes back to C channels. There are no biases.
+    The gain starts at 0 (Zhang et al. 2019, equations 1 to 3; the pooling is that of their
+    published program).
     """
 
     def __init__(self, channels: int) -> None:
@@ -145,20 +151,21 @@ class SelfAttention(nn.Module):
         query = self.theta(x).flatten(2)  # (B, C/8, HW)
         key = F.max_pool2d(self.phi(x), 2).flatten(2)  # (B, C/8, HW/4)
         value = F.max_pool2d(self.g(x), 2).flatten(2)  # (B, C/2, HW/4)
-        weight = (query.mT @ key).softmax(-1)  # (B, HW, HW/4): from each place, over all
+        weight = (query.mT @ key).softmax(-1)  # (B, HW, HW/4): for each query, over all keys
         seen = (value @ weight.mT).unflatten(2, x.shape[2:])
-        return x + self.gain * self.out(seen)
+        h: Tensor = self.out(seen)
+        return x + self.gain * h
 
     def start(self) -> None:
-        """Before the first step, attention changes nothing."""
+        """Initialise the gain at 0, so that attention first changes nothing."""
         self.gain.zero_()
 
 
 class ResNetG(nn.Module):
     """z: (B, z_dim) [, labels y: (B,)] -> x: (B, 3, H, W) in [-1, 1].
 
-    A linear map to a grid of 4x4, residual ``blocks`` from ``channels[0]`` to ``channels[-1]``
-    with attention between them, then BatchNorm, ReLU, a 3x3 convolution and tanh.
+    A linear layer to a 4x4 grid, residual ``blocks`` from ``channels[0]`` to ``channels[-1]``,
+    possibly with attention between them, then BatchNorm, ReLU, a 3x3 convolution and tanh.
     """
 
     def __init__(self, z_dim: int, channels: list[int], blocks: list[nn.Module]) -> None:
@@ -176,25 +183,27 @@ class ResNetG(nn.Module):
         return self.image(z, repeat(y))
 
     def image(self, z: Tensor, given: Iterable[Tensor | None]) -> Tensor:
-        """The image of z: (B, z_dim), one condition of ``given`` to each residual block."""
+        """The image for z (B, z_dim); ``given`` has one condition for each residual block."""
         conditions = iter(given)
-        x = self.stem(z).unflatten(1, (-1, 4, 4))
+        x: Tensor = self.stem(z).unflatten(1, (-1, 4, 4))
         for block in self.blocks:
             attends = isinstance(block, SelfAttention)
             x = block(x) if attends else block(x, next(conditions))
-        return self.to_image(x)
+        image: Tensor = self.to_image(x)
+        return image
 
 
 def up_blocks(channels: list[int], norm: Norm) -> list[nn.Module]:
-    """A residual block from each number of ``channels`` to the next."""
+    """Residual blocks from each number of ``channels`` to the next."""
     return [UpBlock(before, after, norm) for before, after in pairwise(channels)]
 
 
 class ResNetD(nn.Module):
-    """x: (B, 3, H, W) in [-1, 1] [, labels y: (B,)] -> logits (B,), high where x looks real.
+    """x: (B, 3, H, W) in [-1, 1] [, labels y: (B,)] -> logits (B,), high for real images.
 
-    ``blocks`` to h of ``channels``, ReLU, sum over the grid, one linear logit. With ``classes``,
-    <embedding(y), h> is added to it (Miyato and Koyama 2018, equation 3).
+    ``blocks`` give ``channels`` feature maps; ReLU and the sum over positions make h; one linear
+    layer makes the logit. With ``classes``, <embedding(y), h> is added to it (projection, Miyato
+    and Koyama 2018, equation 3).
     """
 
     def __init__(self, blocks: list[nn.Module], channels: int, classes: int = 0) -> None:
@@ -205,37 +214,40 @@ class ResNetD(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         h = self.blocks(x).relu().sum((2, 3))
-        logits = self.linear(h).squeeze(1)
+        logits: Tensor = self.linear(h).squeeze(1)
         return logits if self.embedding is None else logits + (self.embedding(y) * h).sum(1)
 
 
 class Generator(nn.Module):
-    """z: (B, z_dim) -> x: (B, 3, H, W) in [-1, 1], by ``layers`` one after the other."""
+    """z: (B, z_dim) -> x: (B, 3, H, W) in [-1, 1], a sequence of ``layers``."""
 
     def __init__(self, layers: list[nn.Module]) -> None:
         super().__init__()
         self.layers = nn.Sequential(*layers)
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.layers(z)
+        image: Tensor = self.layers(z)
+        return image
 
 
 class Discriminator(nn.Module):
-    """x: (B, ...) -> logits (B,), high where x looks real, by ``layers`` one after the other."""
+    """x: (B, ...) -> logits (B,), high for real inputs, a sequence of ``layers``."""
 
     def __init__(self, layers: list[nn.Module]) -> None:
         super().__init__()
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x).reshape(x.shape[0])
+        logits: Tensor = self.layers(x)
+        return logits.reshape(x.shape[0])
 
 
 class Labelled(nn.Module):
-    """G told labels by its latents: z (B, z_dim + 1) -> G(z[:, :-1], labels(z)): (B, 3, H, W).
+    """A conditional G with the label in its latents: z (B, z_dim + 1) -> G(z[:, :-1], labels(z)).
 
-    The last number of a latent, ~ N(0, 1) as the others are, says which label: its quantile among
-    the labels that were seen in training, so fakes have the labels of the reals in their shares.
+    The last number of a latent, ~ N(0, 1) like the others, selects the label: its quantile is
+    looked up in the frequencies of the training labels. So fakes and reals have the same label
+    frequencies. Returns images (B, 3, H, W).
     """
 
     def __init__(self, G: nn.Module, classes: int) -> None:
@@ -245,29 +257,30 @@ class Labelled(nn.Module):
         self.register_buffer("counts", torch.zeros(classes))
 
     def see(self, y: Tensor) -> None:
-        """Count the labels y: (B,) of a batch of reals."""
+        """Count the labels y (B,) of a batch of reals."""
         self.counts += torch.bincount(y, minlength=len(self.counts))
 
     def labels(self, z: Tensor) -> Tensor:
-        """The labels (B,) that latents (B, z_dim + 1) ask for; before any was seen, all alike."""
+        """The labels (B,) of latents (B, z_dim + 1); uniform before any label was counted."""
         counts = self.counts if self.counts.any() else torch.ones_like(self.counts)
         shares = counts.double().cumsum(0) / counts.double().sum()
         asked = torch.special.ndtr(z[:, -1].double())
         return torch.searchsorted(shares, asked).clamp(max=len(shares) - 1)
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.G(z[:, :-1], self.labels(z))
+        image: Tensor = self.G(z[:, :-1], self.labels(z))
+        return image
 
 
 def dcgan_channels(width: int, size: int) -> list[int]:
-    """``width`` next to an image of ``size`` pixels, doubled at each halving down to 4x4."""
+    """Channels from the image to the 4x4 grid: ``width``, doubled each time the side is halved."""
     return [width * 2**i for i in range(int(math.log2(size)) - 2)]
 
 
 def dcgan_up(z_dim: int, channels: list[int]) -> list[nn.Module]:
-    """Layers from z to an image, as DCGAN's G has them; ``channels`` from the 4x4 grid outwards.
+    """The layers of DCGAN's G; ``channels`` go from the 4x4 grid to the image.
 
-    BatchNorm makes the convolutions' biases moot.
+    Convolutions have no bias, because BatchNorm follows.
     """
     layers: list[nn.Module] = [
         nn.Unflatten(1, (z_dim, 1, 1)),
@@ -283,9 +296,9 @@ def dcgan_up(z_dim: int, channels: list[int]) -> list[nn.Module]:
 
 
 def dcgan_down(channels: list[int], outputs: int, batch_norm: bool = True) -> list[nn.Module]:
-    """Layers from an image to ``outputs`` numbers, (B, outputs, 1, 1), as DCGAN's D has them.
+    """The layers of DCGAN's D, from an image to (B, outputs, 1, 1).
 
-    ``channels`` from the image inwards, to the 4x4 grid; biases where BatchNorm has none.
+    ``channels`` go from the image to the 4x4 grid. Convolutions have biases only without BatchNorm.
     """
     bias = not batch_norm
     layers: list[nn.Module] = [
@@ -301,19 +314,21 @@ def dcgan_down(channels: list[int], outputs: int, batch_norm: bool = True) -> li
 
 
 def dcgan_std(weight: Tensor) -> float:
-    """The std of DCGAN's initial weights (Radford et al. 2015, section 3)."""
+    """The standard deviation of DCGAN's initial weights (Radford et al. 2015, section 3)."""
     return 0.02
 
 
-Fill = Callable[[Tensor, torch.Generator], object]  # draws one weight in place
+Fill = Callable[[Tensor, torch.Generator], object]  # initialises one weight in place
 
 
 def filled(net: nn.Module, fill: Fill, rng: torch.Generator, gain_std: float = 0.0) -> nn.Module:
-    """``net`` brought from the meta device to that of ``rng``, with all its weights drawn.
+    """``net`` moved from the meta device to the device of ``rng``, with all weights initialised.
 
-    ``fill`` draws those of convolutions, linear layers and embeddings; their biases are 0. Gains
-    of norms ~ N(1, gain_std²), their biases 0; attention and embedded gains begin as they must.
+    ``fill`` initialises weights of convolutions, linear layers and embeddings; their biases are 0.
+    Gains of norms ~ N(1, gain_std²), their biases 0. Conditional norms and attention have their own
+    ``start()``.
     """
+    # net.to_empty does the same but first imports PyTorch's tracing of symbolic shapes.
     # As net.to_empty, which would first load PyTorch's tracing of symbolic shapes.
     net._apply(lambda t: torch.empty(t.shape, dtype=t.dtype, device=rng.device))
     with torch.no_grad():
@@ -339,16 +354,16 @@ def filled(net: nn.Module, fill: Fill, rng: torch.Generator, gain_std: float = 0
 def drawn(
     net: nn.Module, std: Callable[[Tensor], float], gain_std: float, rng: torch.Generator
 ) -> nn.Module:
-    """``net`` :func:`filled` with weights ~ N(0, std(weight)²)."""
+    """``net`` initialised by :func:`filled`, with weights ~ N(0, std(weight)²)."""
     return filled(
         net, lambda weight, rng: weight.normal_(0.0, std(weight), generator=rng), rng, gain_std
     )
 
 
 def glorot(net: nn.Module, rng: torch.Generator, gain: float = 1.0) -> nn.Module:
-    """``net`` :func:`filled` uniformly in ±sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010).
+    """``net`` with weights uniform in ±sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010).
 
-    The 3x3 convolutions of residual blocks are ``gain`` times as wide.
+    The 3x3 convolutions of residual blocks have this range times ``gain``. See :func:`filled`.
     """
     filled(net, lambda weight, rng: nn.init.xavier_uniform_(weight, generator=rng), rng)
     for block in net.modules():
@@ -360,32 +375,32 @@ def glorot(net: nn.Module, rng: torch.Generator, gain: float = 1.0) -> nn.Module
 
 
 def orthogonal(net: nn.Module, rng: torch.Generator) -> nn.Module:
-    """``net`` :func:`filled` with orthogonal matrices, a row for each output (Saxe et al. 2014)."""
+    """``net`` with orthogonal weights, one row for each output (Saxe et al. 2014)."""
     return filled(net, lambda weight, rng: nn.init.orthogonal_(weight, generator=rng), rng)
 
 
 def spectrally_normed(
     net: nn.Module, rng: torch.Generator, *, embeddings: bool = False, eps: float = 1e-12
 ) -> nn.Module:
-    """Spectral normalisation on every convolution and linear layer (Miyato et al. 2018).
+    """Put spectral normalisation on every convolution and linear layer (Miyato et al. 2018).
 
-    On ``embeddings`` too, if told. One power iteration a forward; its first vectors are drawn from
-    ``rng``, and ``eps`` is the least length by which they are divided.
+    Also on embeddings with ``embeddings``. There is one power iteration per forward pass. Its
+    initial vectors are drawn from ``rng``; ``eps`` is the least norm by which they are divided.
     """
     kinds = (nn.Conv2d, nn.Linear, nn.Embedding) if embeddings else (nn.Conv2d, nn.Linear)
     for layer in list(net.modules()):
         if isinstance(layer, kinds):
-            with torch.random.fork_rng(devices=[]):  # PyTorch draws them from the global one
+            with torch.random.fork_rng(devices=[]):  # PyTorch draws from the global generator
                 torch.default_generator.manual_seed(int(torch.randint(2**62, (), generator=rng)))
                 spectral_norm(layer, eps=eps)
     return net
 
 
-MOST_COUNT = 16_384  # of channels, blocks, numbers of a latent
+MOST_COUNT = 16_384  # of channels, blocks, or dimensions of a latent
 
 
 def check_counts(owner: str, **counts: int) -> None:
-    """Refuse a count below 1, or so large that no machine has the memory."""
+    """Raise :class:`UserError` for a count below 1, or too large for any machine's memory."""
     for name, count in counts.items():
         if not 1 <= count <= MOST_COUNT:
             raise UserError(
@@ -394,13 +409,13 @@ def check_counts(owner: str, **counts: int) -> None:
 
 
 def check_classes(owner: str, classes: int) -> None:
-    """Refuse a number of classes below 0."""
+    """Raise :class:`UserError` for a number of classes below 0."""
     if classes < 0:
         raise UserError(f"{owner}(classes={classes!r}): expected 0 for no labels, or their number")
 
 
 def check_size(owner: str, size: int, *known: int) -> None:
-    """Refuse a side of images for which the model has no plan."""
+    """Raise :class:`UserError` for an image size that the model does not support."""
     if size not in known:
         sizes = " or ".join(map(str, known))
         raise UserError(f"{owner}(size={size!r}): expected {sizes}: resize the images")

@@ -1,4 +1,4 @@
-"""What a pair of nets is to a recipe: the base class of models, of the package and of users."""
+"""The base class of models, of the package and of users: a model makes the networks of a recipe."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from bascule.core.fields import Open
 
 
 class Model(Open):
-    """A pair of players, G and D, as a frozen dataclass; its fields are what may be set.
+    """Makes a pair of networks, G and D, as a frozen dataclass; its fields are what users set.
 
-    ``size``: the side of the images, in pixels. ``z_dim``: how many numbers a latent has. Either is
-    a field or a property. A class that has all three needs not inherit from this one.
+    size   the side of the images in pixels
+    z_dim  the dimension of the latents
+
+    Both are fields or properties. A class with ``size``, ``z_dim`` and ``players`` is a model even
+    if it does not inherit from this one.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("size", "z_dim", "players")
@@ -28,10 +31,10 @@ class Model(Open):
         def z_dim(self) -> int: ...
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
-        """(G, D). G maps z (B, z_dim) to images (B, 3, size, size) in [-1, 1]; D maps such images
-        to logits, (B,), or (B, H) of H heads.
+        """A new (G, D).
 
-        Weights may be drawn from ``rng``, or from PyTorch's global generator as layers do by
-        themselves: both are seeded by the recipe's seed.
+        G maps z (B, z_dim) to images (B, 3, size, size) in [-1, 1]. D maps such images to logits
+        (B,), or (B, H) if it has H heads. Weights may be drawn from ``rng`` or, as PyTorch's layers
+        do, from the global generator: both are seeded by the recipe's seed.
         """
         raise NotImplementedError

@@ -1,7 +1,7 @@
-"""R3GAN: a residual pair without normalisation, styles or noise (Huang et al. 2025).
+"""R3GAN: residual networks without normalisation, styles or noise (Huang et al. 2025).
 
-G maps z: (B, z_dim) to x: (B, 3, H, W), of which reals span [-1, 1]; G ends without tanh, so its
-pictures may leave that range. D maps such an x to (B,) logits.
+G maps z: (B, z_dim) to x: (B, 3, H, W). Reals are in [-1, 1]; G has no tanh, so its images may
+leave this range. D maps such an x to (B,) logits.
 """
 
 from __future__ import annotations
@@ -26,31 +26,36 @@ _EXPANSION = 2  # channels within a block over channels outside it
 
 @dataclass(frozen=True)
 class R3GAN(Model):
-    """The pair of Huang, Gokaslan, Kuleshov and Tompkin, 2025 (arXiv 2501.05441, configuration E).
+    """The networks of Huang, Gokaslan, Kuleshov and Tompkin, 2025 (arXiv 2501.05441, config E).
 
-    G: a learned 4x4 grid whose channels are scaled by a linear map of z, then a stage of
-    ``blocks`` residual blocks on every grid, each grid with twice the side of the one before, and
-    a 1x1 convolution to colours. D is the mirror image; a depthwise 4x4 convolution and a linear
-    map make its last 4x4 grid one logit. Where the width changes, a 1x1 convolution on the smaller
-    of the two grids adapts it. Only those convolutions have a bias that LeakyReLU(0.2) follows.
+    G: a learned 4x4 grid, whose channels are scaled by a linear map of z; then ``blocks`` residual
+    blocks on each grid, each grid with twice the side of the previous one; then a 1x1 convolution
+    to RGB. D is the mirror image: a depthwise 4x4 convolution and a linear layer make one logit
+    from its last 4x4 grid. Where the width changes, a 1x1 convolution on the smaller of the two
+    grids adapts it. Only convolutions that are followed by LeakyReLU(0.2) have a bias.
 
-    ``widths`` are the channels of every grid, from the 4x4 one to that of the image: five widths
-    make 64 px. ``group``: channels per group of the 3x3 convolutions. The defaults are small, for
-    a CPU; the paper's pair for 64 px is ``R3GAN((768, 768, 768, 768, 384), blocks=2)``.
+    widths   channels of every grid, from the 4x4 grid to the image: five widths make 64 px
+    blocks   residual blocks on each grid
+    z_dim    dimension of the latents; 64 in the paper
+    group    channels per group of the 3x3 convolutions
+    classes  number of labels; 0: unconditional
 
-    With ``classes``, G(z, y) and D(x, y) need labels y: (B,) int64 in [0, classes); without, they
-    overlook them. G reads z and an embedding of y side by side; D's linear map makes features
-    instead of a logit, and the logit is their product with D's own embedding of y. An embedding
-    has as many dimensions as z: 64, as in the paper.
+    The defaults are small, for a CPU. The paper's model for 64 px is
+    ``R3GAN((768, 768, 768, 768, 384), blocks=2)``.
 
-    Initial weights ~ N(0, 1 / fan_in), the learned grid ~ N(0, 1), biases 0. In a block the first
-    two convolutions have gain sqrt(2 / (1 + 0.2²)) * L^(-1/4), L being the number of blocks in the
-    net, and the last one is 0: every block begins as the identity. An embedding is a linear map
-    of a one-hot y (fan_in = classes), and D's has gain 1 / sqrt(z_dim).
+    With ``classes``, G(z, y) and D(x, y) need labels y: (B,) int64 in [0, classes); otherwise they
+    ignore them. G gets z and an embedding of y, concatenated. D's linear layer makes features
+    instead of a logit; the logit is their product with D's own embedding of y. Embeddings have
+    ``z_dim`` dimensions.
 
-    Departures from the authors' program: where the filter of a resampling reaches beyond the
-    border it finds the edge repeated, not zeros, so that a flat picture stays flat; and precision
-    is the recipe's, where they keep the 4x4 stage in fp32.
+    Initial weights ~ N(0, 1 / fan_in), the learned grid ~ N(0, 1), biases 0. In a block, the first
+    two convolutions have gain sqrt(2 / (1 + 0.2²)) * L^(-1/4), where L is the number of blocks in
+    the network. The last one is 0, so every block starts as the identity. An embedding is a linear
+    map of a one-hot y (fan_in = classes), and D's has gain 1 / sqrt(z_dim).
+
+    Two departures from the authors' program. Resampling filters repeat the border instead of
+    padding with zeros, so that a uniform image stays uniform. And the recipe's precision holds
+    everywhere, whereas they keep the 4x4 grid in fp32.
     """
 
     widths: tuple[int, ...] = (128, 128, 128, 128, 64)
@@ -65,7 +70,7 @@ class R3GAN(Model):
         check_classes("R3GAN", self.classes)
         if len(self.widths) < 2:
             raise UserError(
-                f"R3GAN(widths={self.widths!r}): expected two or more, the 4x4 grid's first"
+                f"R3GAN(widths={self.widths!r}): expected two or more, that of the 4x4 grid first"
             )
         for width in self.widths:
             check_counts("R3GAN", widths=width)
@@ -75,12 +80,13 @@ class R3GAN(Model):
 
     @property
     def size(self) -> int:
-        """The side of the images in pixels."""
-        return 4 * 2 ** (len(self.widths) - 1)
+        """The side of the images in pixels: 4 on the first grid, doubled for each further one."""
+        size: int = 4 * 2 ** (len(self.widths) - 1)
+        return size
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
-        """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
-        with torch.device("meta"):  # no memory, no draw from the global generator
+        """(G, D) on the device of ``rng``; all weights are drawn from ``rng``."""
+        with torch.device("meta"):  # allocates nothing, and leaves the global generator alone
             G, D = Generator(self), Discriminator(self)
         for net, gain in ((G, 1.0), (D, self.z_dim**-0.5)):
             drawn(net, _fan_in_std, 0.0, rng)
@@ -92,7 +98,7 @@ class R3GAN(Model):
 
 
 class Generator(nn.Module):
-    """z: (B, z_dim), and y: (B,) where there are classes -> x: (B, 3, H, W), unbounded."""
+    """z: (B, z_dim) [, labels y: (B,)] -> x: (B, 3, H, W), unbounded."""
 
     def __init__(self, model: R3GAN) -> None:
         super().__init__()
@@ -108,11 +114,12 @@ class Generator(nn.Module):
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         if self.embedding is not None:
             z = torch.cat([z, self.embedding(y)], dim=1)
-        return self.layers(self.grid * self.scale(z)[:, :, None, None])
+        image: Tensor = self.layers(self.grid * self.scale(z)[:, :, None, None])
+        return image
 
 
 class Discriminator(nn.Module):
-    """x: (B, 3, H, W), and y: (B,) where there are classes -> logits (B,), high where x is real."""
+    """x: (B, 3, H, W) [, labels y: (B,)] -> logits (B,), high for real images."""
 
     def __init__(self, model: R3GAN) -> None:
         super().__init__()
@@ -130,14 +137,14 @@ class Discriminator(nn.Module):
         )
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        features = self.layers(x)
+        features: Tensor = self.layers(x)
         if self.embedding is not None:
             features = (features * self.embedding(y)).sum(dim=1)
         return features.reshape(x.shape[0])
 
 
 class Block(nn.Module):
-    """x + f(x), where f widens the channels, mixes them within groups, and narrows them again."""
+    """x + f(x); f widens the channels, convolves them in groups, and narrows them again."""
 
     def __init__(self, width: int, group: int) -> None:
         super().__init__()
@@ -147,7 +154,8 @@ class Block(nn.Module):
         self.narrow = nn.Conv2d(inner, width, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.narrow(_leaky(self.mix(_leaky(self.widen(x)))))
+        changed: Tensor = self.narrow(_leaky(self.mix(_leaky(self.widen(x)))))
+        return x + changed
 
 
 def _blocks(width: int, model: R3GAN) -> list[nn.Module]:
@@ -167,7 +175,7 @@ def _fan_in_std(weight: Tensor) -> float:
 
 
 def _settle(blocks: list[Block]) -> None:
-    """Give the drawn ``blocks`` of one net the gains that keep its updates bounded at any depth."""
+    """Scale the initial ``blocks`` of one network, so that updates stay bounded at any depth."""
     gain = math.sqrt(2 / (1 + _SLOPE**2)) * len(blocks) ** -0.25
     with torch.no_grad():
         for block in blocks:

@@ -1,7 +1,7 @@
-"""Padding and resampling that CUDA repeats to the last bit, so that a run goes on exactly there.
+"""Padding and resampling whose gradients are deterministic on CUDA, so that runs resume exactly.
 
-On a CPU these are PyTorch's own operations. On CUDA those sum their gradients in whatever order
-threads come; there the same values follow from operations that do not (``hardware.deterministic``).
+On a CPU these are PyTorch's own operations. On CUDA, PyTorch's versions sum gradients in a random
+order; here other operations compute the same values (see ``training.hardware.deterministic``).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Mirrored(nn.Module):
 
 
 class MirroredConv2d(nn.Conv2d):
-    """A convolution on x: (B, C, H, W) mirrored at its edges by half of the kernel."""
+    """A convolution on x (B, C, H, W) with reflection padding by half of the kernel."""
 
     def forward(self, x: Tensor) -> Tensor:
         x = mirrored(x, self.kernel_size[0] // 2)
@@ -31,17 +31,17 @@ class MirroredConv2d(nn.Conv2d):
 
 
 def mirrored(x: Tensor, margin: int) -> Tensor:
-    """(B, C, H, W) -> (B, C, H + 2 margin, W + 2 margin), without repeating the edge itself."""
+    """Reflection padding: (B, C, H, W) -> (B, C, H + 2 margin, W + 2 margin)."""
     return _mirrored(x, margin) if x.is_cuda else F.pad(x, (margin,) * 4, "reflect")
 
 
 def doubled(x: Tensor) -> Tensor:
-    """(B, C, H, W) -> (B, C, 2H, 2W): every pixel becomes four."""
+    """Nearest-neighbour upsampling by 2: (B, C, H, W) -> (B, C, 2H, 2W)."""
     return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
 class Up(nn.Module):
-    """(B, C, H, W) -> (B, C, 2H, 2W), bilinear: [1, 3, 3, 1] / 4 along each axis."""
+    """Bilinear upsampling: (B, C, H, W) -> (B, C, 2H, 2W), [1, 3, 3, 1] / 4 along each axis."""
 
     def forward(self, x: Tensor) -> Tensor:
         if x.is_cuda:
@@ -52,8 +52,8 @@ class Up(nn.Module):
 class Down(nn.Module):
     """(B, C, H, W) -> (B, C, H/2, W/2): [1, 3, 3, 1] / 8 along each axis, the transpose of Up / 4.
 
-    On a CPU it is computed as the gradient of Up, for a strided depthwise convolution is many times
-    slower there in a double backward and in bf16.
+    On a CPU it is computed as the gradient of Up. A strided depthwise convolution is many times
+    slower there, in a double backward pass and in bf16.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -61,7 +61,10 @@ class Down(nn.Module):
             return _lowered(x)
         batch, channels, high, wide = x.shape
         small = [batch, channels, high // 2, wide // 2]
-        return torch.ops.aten.upsample_bilinear2d_backward(x, [high, wide], small, False) / 4
+        halved: Tensor = (
+            torch.ops.aten.upsample_bilinear2d_backward(x, [high, wide], small, False) / 4
+        )
+        return halved
 
 
 def _mirrored(x: Tensor, margin: int) -> Tensor:
@@ -81,6 +84,6 @@ def _lowered(x: Tensor) -> Tensor:
 
 
 def _smooth(x: Tensor) -> Tensor:
-    """[1, 2, 1] / 4 along each axis: means of two, twice."""
+    """[1, 2, 1] / 4 along each axis: the mean of two neighbours, twice."""
     x = F.pad(x, (1, 1, 1, 1), "replicate")
     return F.avg_pool2d(F.avg_pool2d(x, 2, stride=1), 2, stride=1)

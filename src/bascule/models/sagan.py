@@ -1,4 +1,4 @@
-"""SAGAN: a residual pair that looks at the whole picture at once, in the middle of both nets."""
+"""SAGAN: residual networks with self-attention in both G and D."""
 
 from __future__ import annotations
 
@@ -27,19 +27,26 @@ from bascule.models.model import Model
 
 @dataclass(frozen=True)
 class SAGAN(Model):
-    """The pair of Zhang, Goodfellow, Metaxas and Odena, 2019 (arXiv 1805.08318).
+    """The networks of Zhang, Goodfellow, Metaxas and Odena, 2019 (arXiv 1805.08318).
 
-    The residual nets of SNGAN with spectral normalisation in both (section 4.1) and self-attention
-    where the grid has half the image's side: before G's last block, after D's first. The paper
-    has images of 128 and attention at 32; here it stands at 32 for size 64, and at 16 for size 32,
-    which is a choice of ours.
+    The residual networks of SNGAN, with spectral normalisation in both (section 4.1) and with
+    self-attention at half the image's side: before G's last block, after D's first. The paper has
+    images of 128 px and attention at 32. Here attention is at 32 for size 64, and at 16 for
+    size 32; these are our choices.
 
-    Size 64: channels halve in each of G's four blocks, from 16 * ``width`` to ``width``, and
-    double in each of D's five. Size 32: 4 * ``width`` in G, 2 * ``width`` in D, throughout.
-    ``width=64`` is that of the authors' program, whose G has one block more; as there, channels
-    grow in the first convolution of D's blocks. Weights are Glorot's. With ``classes``, both are
-    called with labels: G's norms have a gain and a bias for each, and D a projection; those gains
-    and biases have no spectral normalisation, D's embedding has.
+    Size 64: channels go from 16 * ``width`` to ``width`` over G's four blocks, halved by each, and
+    double in each of D's five. Size 32: 4 * ``width`` channels in all of G, 2 * ``width`` in all of
+    D.
+
+    width    64 in the authors' program, whose G has one block more; as there, the first convolution
+             of D's blocks changes the number of channels
+    z_dim    dimension of the latents
+    size     32 or 64 px
+    classes  number of labels; 0: unconditional
+
+    Initial weights are Glorot's. With ``classes``, G(z, y) and D(x, y) take labels: G's norms have
+    a gain and a bias for each label, and D a projection. Spectral normalisation applies to D's
+    embedding, but not to these gains and biases.
     """
 
     width: int = 16
@@ -54,7 +61,7 @@ class SAGAN(Model):
         check_size("SAGAN", self.size, 32, 64)
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
-        """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
+        """(G, D) on the device of ``rng``; all weights are drawn from ``rng``."""
         with torch.device("meta"):
             G, D = self._generator(), self._discriminator()
         glorot(G, rng)

@@ -1,9 +1,9 @@
-"""Trained weights that come with the package, so that a game can start from faces, not from noise.
+"""Trained weights that come with the package, so that training can start from a trained GAN.
 
 A file ``weights/NAME.pt`` is written by ``bascule export RUN -o NAME.pt --half`` and read with
 ``torch.load(..., weights_only=True)``: the state dicts ``"G"`` and ``"D"`` (floats in half
-precision), and the texts ``"model"`` (the recipe's model as Python writes it), ``"made"`` (how the
-run was trained) and ``"credit"`` (whose pictures it learnt from).
+precision), and the texts ``"model"`` (the recipe's model as Python code), ``"made"`` (how the
+run was trained) and ``"credit"`` (the source of the training images).
 """
 
 from __future__ import annotations
@@ -22,34 +22,38 @@ FOLDER = files("bascule.models") / "weights"
 
 
 def names() -> list[str]:
-    """The weights that come with the package."""
+    """The names of the weights that come with the package."""
     found = (Path(entry.name) for entry in FOLDER.iterdir())
     return sorted(path.stem for path in found if path.suffix == ".pt")
 
 
 def check_start(name: str, model: Any) -> None:
-    """Refuse weights that do not exist, or that another ``model`` was trained with."""
+    """Raise :class:`UserError` if the weights do not exist, or belong to another ``model``."""
     theirs = told(name)["model"]
     if theirs != repr(model):
-        raise UserError(f"start={name!r}: expected model={theirs}, got model={model!r}")
+        raise UserError(
+            f"start={name!r} has weights of model={theirs}, not of model={model!r}; set the model "
+            "to the former, or start=None"
+        )
 
 
 @cache
 def told(name: str) -> dict[str, str]:
-    """The texts of the file of ``name``: ``model``, ``made`` and ``credit``. Same refusal."""
+    """The texts in the file of ``name``: ``model``, ``made`` and ``credit``. Raises as read."""
     return {key: text for key, text in read(name).items() if isinstance(text, str)}
 
 
 def read(name: str) -> dict[str, Any]:
-    """What the file of ``name`` holds. Raises :class:`UserError` for a name that is not shipped."""
+    """The content of the file of ``name``. Raises :class:`UserError` for an unknown name."""
     if name not in names():
         raise unknown("start", name, names())
     with as_file(FOLDER / f"{name}.pt") as path:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        return found
 
 
 def load_into(name: str, G: nn.Module, D: nn.Module) -> None:
-    """Give both players the weights of ``name``, in the precision that they have."""
+    """Load the weights of ``name`` into G and D, in the precision of these networks."""
     saved = read(name)
     G.load_state_dict(saved["G"])
     D.load_state_dict(saved["D"])

@@ -1,4 +1,4 @@
-"""SNGAN: residual players, and a D whose slope spectral normalisation bounds."""
+"""SNGAN: residual networks, with spectral normalisation in D."""
 
 from __future__ import annotations
 
@@ -27,18 +27,23 @@ from bascule.models.model import Model
 
 @dataclass(frozen=True)
 class SNGAN(Model):
-    """The residual pair of Miyato, Kataoka, Koyama and Yoshida, 2018 (arXiv 1802.05957).
+    """The residual networks of Miyato, Kataoka, Koyama and Yoshida, 2018 (arXiv 1802.05957).
 
-    Size 32 (appendix B): G has 4 * ``width`` channels in three blocks from a 4x4 grid; D has
+    Size 32 (appendix B): G has 4 * ``width`` channels in three blocks from a 4x4 grid. D has
     2 * ``width`` in two blocks that halve the side and two that keep it. ``width=64`` is as
-    published. Size 64 stands between the paper's tables for 48 and 128: channels halve in each of
-    G's four blocks, from 16 * ``width`` on the 4x4 grid to ``width``, and double in each of D's
-    five, down to 2x2. ``width=64`` is what mimicry calls sngan_64 (Lee and Town 2020).
+    published. Size 64 is between the paper's tables for 48 and 128: channels halve in each of G's
+    four blocks, from 16 * ``width`` on the 4x4 grid to ``width``, and double in each of D's five,
+    down to 2x2. ``width=64`` is sngan_64 of mimicry (Lee and Town 2020).
 
-    D's convolutions, its linear layer and its embedding are divided by their largest singular
-    values; G has BatchNorm. Weights are Glorot's, sqrt(2) times as wide in the 3x3 convolutions
-    of residual blocks. With ``classes``, both are called with labels: G's norms have a gain and a
-    bias for each, and D a projection (Miyato and Koyama 2018).
+    width    channels of the layer next to the image, for size 64
+    z_dim    dimension of the latents
+    size     32 or 64 px
+    classes  number of labels; 0: unconditional
+
+    D's convolutions, its linear layer and its embedding have spectral normalisation; G has
+    BatchNorm. Initial weights are Glorot's, times sqrt(2) in the 3x3 convolutions of residual
+    blocks. With ``classes``, G(z, y) and D(x, y) take labels: G's norms have a gain and a bias for
+    each label, and D a projection (Miyato and Koyama 2018).
     """
 
     width: int = 16
@@ -53,7 +58,7 @@ class SNGAN(Model):
         check_size("SNGAN", self.size, 32, 64)
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
-        """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
+        """(G, D) on the device of ``rng``; all weights are drawn from ``rng``."""
         w = self.width
         channels = [4 * w] * 4 if self.size == 32 else [16 * w, 8 * w, 4 * w, 2 * w, w]
         with torch.device("meta"):
@@ -76,7 +81,7 @@ def _d32(channels: int, classes: int) -> ResNetD:
 
 
 def _d64(width: int, classes: int) -> ResNetD:
-    """The channels grow in the second convolution of a block, as in the authors' program."""
+    """The second convolution of a block changes the channels, as in the authors' program."""
     channels = [width * 2**i for i in range(5)]
     blocks = [DownBlock(3, width, first=True)]
     blocks += [DownBlock(before, after, hidden=before) for before, after in pairwise(channels)]

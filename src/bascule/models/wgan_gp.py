@@ -1,4 +1,4 @@
-"""WGAN-GP: a residual pair whose critic sees each image alone, as a gradient penalty needs it."""
+"""WGAN-GP: residual networks; the critic has no BatchNorm, as the gradient penalty requires."""
 
 from __future__ import annotations
 
@@ -25,19 +25,24 @@ from bascule.models.model import Model
 
 @dataclass(frozen=True)
 class WGANGP(Model):
-    """The residual pair of Gulrajani, Ahmed, Arjovsky, Dumoulin and Courville, 2017.
+    """The networks of Gulrajani, Ahmed, Arjovsky, Dumoulin and Courville, 2017 (arXiv 1704.00028).
 
-    (arXiv 1704.00028.) The critic has no BatchNorm, which would make the penalty of one image's
-    gradient a matter of the whole batch (section 4), and no spectral normalisation: the penalty
-    itself belongs to the loss.
+    The critic has no BatchNorm: with it, the gradient for one image would depend on the whole batch
+    (section 4). It has no spectral normalisation either. The gradient penalty itself is set in the
+    recipe.
 
-    Size 32 (the paper's table for CIFAR-10): 2 * ``width`` channels in all blocks; the critic has
-    no norm at all, takes the mean over its last grid, then one linear logit. Size 64 (the authors'
-    program): G goes from 8 * ``width`` to ``width`` channels; the critic from ``width``, after a
-    plain 3x3 convolution, to 8 * ``width``, with LayerNorm over each image (a gain and a bias a
-    channel) before every ReLU, and ends in a linear logit of the whole 4x4 grid. ``width=64`` is
-    as published. Weights are Glorot's, sqrt(2) times as wide in the 3x3 convolutions of residual
-    blocks; unlike in the program, those before a norm have biases, which the norm makes moot.
+    Size 32 (the paper's table for CIFAR-10): 2 * ``width`` channels in all blocks. The critic has
+    no norm; it ends in the mean over positions and one linear logit. Size 64 (the authors'
+    program): G goes from 8 * ``width`` to ``width`` channels. The critic goes from ``width``, after
+    a 3x3 convolution, to 8 * ``width``. It has LayerNorm over each image (a gain and a bias per
+    channel) before every ReLU, and ends in a linear logit of the whole 4x4 grid.
+
+    width  64 as published
+    z_dim  dimension of the latents
+    size   32 or 64 px
+
+    Initial weights are Glorot's, times sqrt(2) in the 3x3 convolutions of residual blocks. Unlike
+    in the authors' program, convolutions before a norm have biases; the norm cancels them.
     """
 
     width: int = 16
@@ -50,7 +55,7 @@ class WGANGP(Model):
         check_size("WGANGP", self.size, 32, 64)
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
-        """(G, D) on the device of ``rng``, every weight drawn from it and from nothing else."""
+        """(G, D) on the device of ``rng``; all weights are drawn from ``rng``."""
         w = self.width
         channels = [2 * w] * 4 if self.size == 32 else [8 * w, 8 * w, 4 * w, 2 * w, w]
         with torch.device("meta"):
@@ -73,7 +78,7 @@ def _d32(channels: int) -> list[nn.Module]:
 
 
 def _d64(width: int) -> list[nn.Module]:
-    """The channels grow in the second convolution of a block, as in the authors' program."""
+    """The second convolution of a block changes the channels, as in the authors' program."""
     channels = [width, 2 * width, 4 * width, 8 * width, 8 * width]
     layer_norm = partial(nn.GroupNorm, 1)  # one group: LayerNorm over channels and grid
     blocks = [

@@ -1,4 +1,4 @@
-"""The answer of an experiment in ten seconds: what was found, the verdict, a chip a prediction."""
+"""The short answer of an experiment: the finding, the verdict, and a chip for each prediction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bascule.experiments.verdict import Finding, Word, ranked
 from bascule.reports import facts
 from bascule.reports.page import Answer, Chip, anchor
 
-PREDICTIONS = "Predictions"  # the section in which every finding has a row
+PREDICTIONS = "Predictions"  # the title of the section with a row for every finding
 MEANING: Mapping[Word, str] = {
     "supported": "What was predicted is what was measured: for every prediction the whole 95 % "
     "interval of the mean over seeds lies in the claimed region. This speaks for the hypothesis "
@@ -34,11 +34,11 @@ def answer(results: Results) -> Answer:
 
 
 def finding(results: Results) -> str:
-    """What was found, in a sentence or two made from the numbers of the most telling prediction.
+    """The finding in one or two sentences, about the most informative prediction.
 
-    That is the first of :func:`bascule.experiments.verdict.ranked`. The sentence says what was
-    measured, whatever was claimed, then what was predicted where that is refuted, and whether it
-    decides anything.
+    That prediction is the first of :func:`bascule.experiments.verdict.ranked`. The text says what
+    was measured, whatever the claim was. If the prediction is refuted, it adds what was predicted.
+    If the verdict is inconclusive, it adds why.
     """
     best, verdict = ranked(results.verdict)[0], results.verdict
     if best.word == "not measured":
@@ -52,7 +52,7 @@ def finding(results: Results) -> str:
 
 
 def _meaning(results: Results, best: Finding) -> str:
-    """What the finding is in plain words; nothing of scores that are no probabilities."""
+    """The meaning of the finding; "" for scores of D that are not probabilities."""
     scalar = stem(getattr(best.prediction, "scalar", ""))
     games = [found for arm in results.experiment.arms.values() if (found := arm.gan_objective)]
     if scalar in OF_SCORES and not all(objective.entropic for objective in games):
@@ -61,7 +61,7 @@ def _meaning(results: Results, best: Finding) -> str:
 
 
 def _doubt(best: Finding, results: Results) -> str:
-    """Why a finding does not decide the hypothesis, or not even itself."""
+    """Why a finding does not decide the hypothesis, or not even its own prediction."""
     if len(results.seeds) < 2:
         return " One seed cannot tell this from chance."
     if any(check.word != "supported" for check in results.verdict.checks):

@@ -1,4 +1,4 @@
-"""The best possible D of an experiment's arms beside theirs: what is drawn, and a table of it."""
+"""The best possible D of each arm, as a line in the curves and as a table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BOUNDS = (
 
 
 def best_of(results: Results) -> dict[str, tuple[int, Bound]]:
-    """Of every arm with a bound and a finished run: from which epoch on, and the bound."""
+    """arm -> (first epoch, bound), for every arm with a bound and a finished run."""
     experiment = results.experiment
     return {
         arm: (bound.from_epoch, bound.best(experiment.arms[arm]))
@@ -26,7 +26,7 @@ def best_of(results: Results) -> dict[str, tuple[int, Bound]]:
 
 
 def bounds_table(results: Results, best: Mapping[str, tuple[int, Bound]]) -> Table:
-    """How much of what could be gained each D gains."""
+    """The share of the possible reduction of loss_D that each D reaches."""
     rows = []
     for arm, (start, bound) in best.items():
         laws = results.experiment.bounds[arm]

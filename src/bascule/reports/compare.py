@@ -1,6 +1,6 @@
-"""Arms side by side: in what they differ, how they went, what they drew; the first is the control.
+"""Arms side by side: their settings, curves and samples. The first arm is the control.
 
-Runs of one recipe but for the seed are one arm.
+Runs whose recipes differ only in the seed form one arm.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ Arms = Mapping[str, Mapping[int, Run]]  # name -> seed -> run
 def write_comparison(runs: Sequence[Run], folder: Path, credit: str, repeat: str) -> Path:
     """Write ``compare.md`` and ``compare.html`` into ``folder``; returns the HTML file.
 
-    A fork is drawn from its branch on, and its past once, as its parent's. ``repeat``: the command
-    line that compares them again. Raises :class:`UserError` for fewer than two runs.
+    The curves of a fork start at its branch; its past is drawn only once, for its parent.
+    ``repeat``: the command line that makes this comparison again. Raises :class:`UserError` for
+    fewer than two runs.
     """
     arms = _expect_two(runs)
     found, reasons = paired_differences(runs)
@@ -56,7 +57,7 @@ def write_comparison(runs: Sequence[Run], folder: Path, credit: str, repeat: str
 
 
 def comparison_tables(runs: Sequence[Run]) -> list[Table]:
-    """The same for a terminal, narrow enough for 80 columns. Same refusal."""
+    """The same comparison for a terminal of 80 columns. Raises as :func:`write_comparison`."""
     arms = _expect_two(runs)
     found, _ = paired_differences(runs)
     differing = differing_table(arms)
@@ -65,7 +66,7 @@ def comparison_tables(runs: Sequence[Run]) -> list[Table]:
 
 
 def differing_table(arms: Arms) -> Table | Text:
-    """In which settings the arms differ from the first."""
+    """The settings in which each arm differs from the first."""
     recipes = {arm: next(iter(runs.values())).recipe for arm, runs in arms.items()}
     control, *others = arms
     base = recipes[control]
@@ -83,7 +84,7 @@ def differing_table(arms: Arms) -> Table | Text:
 
 
 def curves_of(arms: Arms) -> Drawing:
-    """The curves of all arms in one drawing; a fork leaves its parent at its branch."""
+    """The curves of all arms in one drawing. The curve of a fork starts at its branch."""
     curves = {
         arm: {seed: curve(run) for seed, run in runs.items() if run.rows()}
         for arm, runs in arms.items()
@@ -131,7 +132,7 @@ def _expect_two(runs: Sequence[Run]) -> dict[str, dict[int, Run]]:
 
 
 def _setting(recipe: object, path: str) -> str:
-    """The value of a dotted field; a dash where the recipe has no such field."""
+    """The value of a dotted field; a dash if the recipe has no such field."""
     value = recipe
     for part in path.split("."):
         value = getattr(value, part, "–")
@@ -139,7 +140,7 @@ def _setting(recipe: object, path: str) -> str:
 
 
 def _states(arms: Arms) -> Table:
-    """How far the runs of every arm are."""
+    """State and number of epochs of the runs of every arm."""
     rows = []
     for arm, runs in arms.items():
         every = list(runs.values())
@@ -151,7 +152,7 @@ def _states(arms: Arms) -> Table:
 
 
 def _runs(arms: Arms) -> Table:
-    """Every run, with its last scalars."""
+    """A table of all runs with their last scalars."""
     rows = []
     every = [run for runs in arms.values() for run in runs.values()]
     scalars = list(dict.fromkeys(name for run in every for name in run.recipe.scalars))
@@ -166,7 +167,7 @@ def _runs(arms: Arms) -> Table:
 
 
 def _samples(arms: Arms, credit: str) -> list[Block]:
-    """The grids of every arm on its first seed, which is the control's where it has that."""
+    """The grids of every arm on one seed: the control's first seed, or else the arm's first."""
     first = next(iter(next(iter(arms.values()))))
     named = {arm: runs.get(first) or next(iter(runs.values())) for arm, runs in arms.items()}
     places, drawn = strips(named, colours(named))

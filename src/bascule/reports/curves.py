@@ -1,7 +1,8 @@
-"""Learning curves as small multiples: one panel a scalar, one colour an arm.
+"""Learning curves as small multiples: one panel per scalar, one colour per arm.
 
-What belongs to an arm is named in the SVG, so that a page can hide it: ``arm-K`` and ``seed-S``,
-``mean`` or ``range``; ``panel`` is a panel, ``change-E`` the dashed line of epoch E and its label.
+Classes in the SVG allow a page to hide elements. Elements of an arm have the class ``arm-K`` and
+one of ``seed-S``, ``mean`` and ``range``. ``panel`` is a panel, and ``change-E`` the dashed line at
+epoch E and its label.
 """
 
 from __future__ import annotations
@@ -24,36 +25,38 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Panel = tuple[str, str, float | None, str]  # scalar, unit, a level to compare it with, its name
-SPIKE = 4.0  # how far above the usual values (their 90 % quantile) a peak squeezes the panel
-Stroke = dict[str, Any]  # colour and line style, as Matplotlib calls them
+Panel = tuple[str, str, float | None, str]  # scalar, unit, a level for comparison, the level's name
+SPIKE = 4.0  # a peak this many times above the 90 % quantile makes the axis logarithmic
+Stroke = dict[str, Any]  # colour and line style under Matplotlib's names
 BOLD = 2.0  # the width of the line of a mean
-# Of the bold lines, when the colours come round again: strokes and gaps, in widths of the line.
+# Dashes of the bold lines once all colours are used: strokes and gaps, in line widths.
 STROKES: tuple[tuple[float, ...], ...] = ((), (6.4, 1.6, 1, 1.6), (1, 1))
 LETTER = 4.9  # points: the mean width of a letter of the labels above a panel
-BEST: Stroke = {"ls": (0, (9, 2, 1.5, 2)), "lw": 1.2, "clip_on": False}  # whole at the edge too
+# Not clipped at the edge of the panel.
+BEST: Stroke = {"ls": (0, (9, 2, 1.5, 2)), "lw": 1.2, "clip_on": False}
 
 
 @dataclass(frozen=True)
 class Change:
-    """A moment of the page's vertical lines: before ``epoch``, counted from 0."""
+    """A vertical line before ``epoch``, counted from 0, with a label."""
 
     epoch: int
     label: str
 
 
 def panels_of(scalars: Sequence[str], recipes: Iterable[Recipe] = ()) -> list[Panel]:
-    """A panel for each scalar; those of the game with their unit and level.
+    """A panel for each scalar; scalars of training have a unit and a level.
 
-    ``recipes``: what is drawn. Where they play for several objectives, their losses are of
-    several units and no level is that of all.
+    ``recipes``: the recipes of the curves. If they have different objectives, their losses have
+    different units and no common level.
     """
     objectives = {found for r in recipes if (found := r.gan_objective)} or {GANLoss()}
     entropic = all(objective.entropic for objective in objectives)
     unit, sigmoid = ("nats", "probability") if entropic else ("", "sigmoid of the logit")
     (one, *others) = objectives
     level, name = (None if others else one.blind) or (None, "")
-    known: dict[str, Panel] = {  # the level is where a D that cannot tell stands
+    # The level is the value for a D that cannot distinguish fakes from reals.
+    known: dict[str, Panel] = {
         "loss_D": ("loss_D", unit, level, name),
         "loss_G": ("loss_G", unit, None, ""),
         "D_x": ("D_x", sigmoid, 0.5, "1/2"),
@@ -75,7 +78,7 @@ def curves_drawing(
     bounds: Mapping[str, tuple[int, Bound]] | None = None,
     panels: Sequence[Panel] = GAME,
 ) -> Drawing:
-    """:func:`curves_figure` for a desk and for a phone, with its numbers and its legend."""
+    """:func:`curves_figure` for wide and for narrow screens, with its numbers and its legend."""
     wide, narrow = (
         curves_figure(curves, changes, branches, columns, bounds, panels) for columns in (2, 1)
     )
@@ -88,7 +91,7 @@ def curves_drawing(
 
 
 def _numbers(curves: Curves, panels: Sequence[Panel]) -> Data:
-    """A row for each epoch of each seed of each arm in which anything was measured."""
+    """One row for each arm, seed and epoch with any measurement."""
     scalars = [scalar for scalar, *_ in panels if _was_measured(curves, scalar)]
     rows: list[tuple[str | float, ...]] = []
     for arm, seeds in curves.items():
@@ -111,13 +114,13 @@ def curves_figure(
 ) -> Figure:
     """Each scalar of ``panels`` (loss_D, loss_G, D_x, D_Gz) against the epoch, counted from 0.
 
-    ``curves``: arm -> seed -> scalar -> one value an epoch. Each seed is a thin line, their mean
-    a bold one inside the band from the lowest to the highest seed. ``changes`` are dashed lines,
-    half an epoch before the first epoch that they touch. ``branches``: an arm -> the number of
-    epochs that it shares with its parent; those are not drawn again, and a dot marks the branch.
-    Where a spike would flatten the rest, the panel is logarithmic above the usual values, and
-    says so. ``columns``: 2 for a desk, 1 for a phone. ``bounds``: an arm -> from which epoch it is
-    bounded, and by what; a thin dash-dot line of its colour where the best D stands.
+    ``curves``: arm -> seed -> scalar -> one value per epoch. Each seed is a thin line. Their mean
+    is a bold line in a band from the lowest to the highest seed. ``changes`` are dashed lines, half
+    an epoch before the first epoch that they affect. ``branches``: arm -> the number of epochs that
+    it shares with its parent. These are not drawn again, and a dot marks the branch. If a spike
+    would flatten the rest, the axis is logarithmic above the usual values, and a label says so.
+    ``columns``: 2 for wide screens, 1 for narrow ones. ``bounds``: arm -> (first epoch, bound); the
+    best possible D is a thin dash-dot line in the arm's colour.
     """
     from matplotlib.lines import Line2D
 
@@ -167,7 +170,7 @@ def curves_figure(
 
 
 def _strokes(curves: Curves) -> dict[str, Stroke]:
-    """Colour and line style of every arm, in order."""
+    """The colour and line style of every arm, in order."""
     colour = colours(curves)
     return {
         arm: {"color": colour[arm], "ls": (0, dashes) if (dashes := _pattern(place)) else "-"}
@@ -184,13 +187,13 @@ def _dashes(place: int) -> str:
 
 
 def _was_measured(curves: Curves, scalar: str) -> bool:
-    """Whether any seed of any arm has a number of ``scalar``."""
+    """Whether any seed of any arm has a value of ``scalar``."""
     every = (curve.get(scalar, ()) for seeds in curves.values() for curve in seeds.values())
     return any(np.isfinite(np.array(y, float)).any() for y in every)
 
 
 def _from_branch(curve: Curve, scalar: str, shared: int) -> np.ndarray:
-    """One scalar of one seed, without the past that its parent shows (but for its last epoch)."""
+    """One scalar of one seed, from the last epoch before the branch on."""
     y = np.array(curve.get(scalar, ()), float)
     y[: max(shared - 1, 0)] = np.nan
     return y
@@ -199,7 +202,7 @@ def _from_branch(curve: Curve, scalar: str, shared: int) -> np.ndarray:
 def _draw_arm(
     ax: Axes, lines: Mapping[int, np.ndarray], stroke: Stroke, shared: int, arm: str
 ) -> None:
-    """``lines``: seed -> one value an epoch. ``arm``: what its artists are named after."""
+    """``lines``: seed -> one value per epoch. ``arm``: the SVG class of its elements."""
     if not lines:
         return
     colour = stroke["color"]
@@ -208,7 +211,7 @@ def _draw_arm(
     measured = np.isfinite(stack).all(0)  # some scalars are measured every few epochs
     x, at_branch = np.flatnonzero(measured), 0 < shared <= n and stack[:, shared - 1].mean()
     stack = stack[:, measured]
-    alone = "o" if len(x) == 1 else None  # a line of one point would not be seen
+    alone = "o" if len(x) == 1 else None  # a line with a single point would be invisible
     if len(lines) > 1 and len(x):
         band, low, high = f"{arm} range", stack.min(0), stack.max(0)
         if alone:
@@ -235,7 +238,7 @@ def _draw_best(
 
 
 def _set_epochs(ax: Axes, curves: Curves, changes: Sequence[Change]) -> None:
-    """Limits that every panel shares: all epochs of the longest run, and every change."""
+    """Set the same x limits in every panel: all epochs of the longest run, and every change."""
     every = [y for seeds in curves.values() for curve in seeds.values() for y in curve.values()]
     last = max(map(len, every), default=1) - 1
     room = 0.05 * last or 0.5
@@ -243,17 +246,17 @@ def _set_epochs(ax: Axes, curves: Curves, changes: Sequence[Change]) -> None:
     ax.set_xlim(min(-room, *marks, 0), max(last + room, *marks, 0))
     low, high = ax.dataLim.intervaly
     if low == high and ax.get_yscale() == "linear" and ax.get_autoscaley_on():
-        room = abs(low) / 2 or 1.0  # all values are one: no more digits than it needs
+        room = abs(low) / 2 or 1.0  # all values are equal: keep the labels short
         ax.set_ylim(low - room, high + room)
 
 
 def _scale(ax: Axes, curves: Curves, scalar: str) -> str:
-    """Choose the y axis; returns what a reader must know about it."""
+    """Choose the y axis; returns a note for readers if it is logarithmic, else ""."""
     if scalar in ("D_x", "D_Gz"):
         ax.set_ylim(-0.02, 1.02)
         return ""
     if not scalar.startswith(("loss", "grad_norm")):
-        return ""  # what is bounded has no spikes
+        return ""  # a bounded scalar has no spikes
     found = [np.ravel(c.get(scalar, ())) for seeds in curves.values() for c in seeds.values()]
     values = np.concatenate([np.empty(0), *found])
     values = values[np.isfinite(values)]
@@ -273,7 +276,7 @@ def _scale(ax: Axes, curves: Curves, scalar: str) -> str:
 
 
 def _apart(ax: Axes, ticks: Sequence[float]) -> list[float]:
-    """Those of ascending ``ticks`` whose numbers do not touch on the y axis."""
+    """The ``ticks``, in ascending order, whose labels do not overlap on the y axis."""
     heights = ax.transAxes.inverted().transform(ax.transData.transform([(0, y) for y in ticks]))
     kept: list[tuple[float, float]] = []
     for (_, height), y in zip(heights, ticks, strict=True):
@@ -307,9 +310,9 @@ def _gid(change: Change) -> str:
 
 
 def _label_changes(ax: Axes, changes: Sequence[Change], points: float) -> int:
-    """Name the dashed lines above a panel that is ``points`` wide; returns the lines of text.
+    """Label the dashed lines above a panel of width ``points``; returns the number of text lines.
 
-    A label stays between the panel's edges, and goes up where it would meet another.
+    A label stays between the panel's edges, and moves up if it would overlap another.
     """
     from rich.cells import cell_len
 

@@ -1,4 +1,4 @@
-"""What was measured of a set of fakes, as tables: every number beside its floor."""
+"""Tables of the measurements of a set of fakes, with the floor of every number."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CODES = "; of what codes can do (AUROC, holes, edits), what needs no codes"
 
 
 def evaluation_table(evaluation: Evaluation) -> Table:
-    """One row a measure."""
+    """A table with one row per measurement."""
     rows = [
         (
             value.label,
@@ -44,7 +44,7 @@ def title(evaluation: Evaluation) -> str:
 
 
 def reading(value: Value) -> str:
-    """Where the value stands to its floor: "at the floor", "worse than the floor"."""
+    """How the value compares with its floor: "at the floor", "worse than the floor"."""
     measured = value.measured
     apart = measured.value - measured.floor
     if not isfinite(apart):
@@ -61,9 +61,9 @@ def reading(value: Value) -> str:
 
 
 def _errors(value: Value) -> tuple[float, float]:
-    """The standard errors of value and floor.
+    """The standard errors of the value and of the floor.
 
-    A floor of one set has none of its own: it scatters as one set of fakes does.
+    A floor from a single set has no standard error. It is assumed to vary like a set of fakes.
     """
     measured = value.measured
     se = measured.se if isfinite(measured.se) else 0.0

@@ -1,4 +1,4 @@
-"""What reports say in words: numbers, regions, recipes, and where a run comes from."""
+"""The texts of reports: numbers, regions, recipes, and the origin of runs."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ NUMBERS = (
     "where its number must end, as a share at 0 and 1; other numbers have 4 significant digits."
 )
 Row = tuple[str, ...]
-OF_LOOP = ("epoch", "step", "seconds", "images_per_s")  # in every row, beside scalars
-SUMMARIES = ("_std", "_min", "_max")  # of the batches of an epoch, after a scalar's name
+OF_LOOP = ("epoch", "step", "seconds", "images_per_s")  # fields of every row that are not scalars
+# Suffixes of a scalar's name: statistics over the batches of an epoch.
+SUMMARIES = ("_std", "_min", "_max")
 LAST_EPOCHS = 5
 LAST = f"mean over the last {LAST_EPOCHS} epochs"
 
@@ -43,7 +44,7 @@ def interval(found: Interval) -> str:
 
 
 def probability(p: float) -> str:
-    """A p to two significant digits: "0.013", "below 0.0001", "–" where there is none."""
+    """A p value with two significant digits: "0.013", "below 0.0001", "–" for NaN."""
     if not isfinite(p):
         return "–"
     return "below 0.0001" if p < 1e-4 else f"{p:.2g}"
@@ -52,8 +53,8 @@ def probability(p: float) -> str:
 def plus_minus(values: Sequence[float], limits: Limits = ANY) -> str:
     """A mean over seeds and the half width of its 95 % t interval: "0.500 ± 0.020".
 
-    Where that would leave ``limits``, between which the values lie, the interval cut at them:
-    "0.020 [0.000, 0.051]".
+    If that interval is wider than ``limits``, the possible range of the values, it is cut and
+    written as "0.020 [0.000, 0.051]".
     """
     if not values:
         return "–"
@@ -69,7 +70,7 @@ def plus_minus(values: Sequence[float], limits: Limits = ANY) -> str:
 
 
 def alike(found: Mapping[str, Sequence[Row]]) -> dict[str, list[str]]:
-    """Arms with the same rows, as those with the same dictionaries: their names in one -> them."""
+    """Joined names -> names, for each group of arms whose rows are equal."""
     arms: dict[tuple[Row, ...], list[str]] = {}
     for arm, rows in found.items():
         arms.setdefault(tuple(rows), []).append(arm)
@@ -77,7 +78,7 @@ def alike(found: Mapping[str, Sequence[Row]]) -> dict[str, list[str]]:
 
 
 def shared(found: Mapping[str, Sequence[Row]]) -> list[Row]:
-    """The rows of every arm, each after its name; arms that are alike have one set of them."""
+    """The rows of every arm, each with the arm's name first; arms with equal rows are joined."""
     return [(name, *cells) for name, arms in alike(found).items() for cells in found[arms[0]]]
 
 
@@ -90,16 +91,16 @@ def duration(seconds: float) -> str:
 
 
 def final(curve: Curve, scalar: str) -> float | None:
-    """The mean of a scalar over the last epochs that measured it, None if there are none."""
+    """The mean of a scalar over the last epochs that have it; None if there are none."""
     values = np.asarray(curve.get(scalar, ()), float)
     tail = values[np.isfinite(values)][-LAST_EPOCHS:]
     return float(tail.mean()) if len(tail) else None
 
 
 def scalars_of(run: Run) -> list[str]:
-    """What the steps of a run measure, then what callbacks added.
+    """The scalars of a run's steps, then the values that callbacks added.
 
-    Callbacks add one number an epoch: it has no lowest and highest batch beside it.
+    Callbacks add one number per epoch, so it has no minimum and maximum over batches.
     """
     names = dict.fromkeys(name for row in run.rows() for name in row)
     of_steps = [name for name in names if all(f"{name}{end}" in names for end in SUMMARIES)]
@@ -110,7 +111,7 @@ def scalars_of(run: Run) -> list[str]:
 def finals(
     curves: Sequence[Curve], scalars: Sequence[str], recipes: Sequence[Recipe] = ()
 ) -> list[str]:
-    """The last scalars of one arm over its seeds, one cell a scalar. ``recipes``: of its runs."""
+    """The last scalars of one arm over its seeds, one cell each. ``recipes``: those of its runs."""
     cells = []
     for scalar in scalars:
         values = [final(curve, scalar) for curve in curves]
@@ -120,9 +121,9 @@ def finals(
 
 
 def told(value: Any) -> str:
-    """A recipe's value as Python would write it; an empty tuple is "nothing".
+    """A recipe's value in Python notation; an empty tuple is "nothing".
 
-    Rules act one after the other, and are told so.
+    Interventions are joined by "then", since they act in this order.
     """
     if isinstance(value, tuple):
         rules = any(isinstance(v, Intervention) for v in value)
@@ -131,20 +132,20 @@ def told(value: Any) -> str:
 
 
 def recipe_rows(recipe: Recipe) -> list[tuple[str, str]]:
-    """Every field of a recipe but its seed, with its value."""
+    """(field, value) for every field of a recipe except its seed."""
     return [(f.name, told(getattr(recipe, f.name))) for f in fields(recipe) if f.name != "seed"]
 
 
 def in_words(differences: Mapping[str, tuple[Any, Any]]) -> str:
-    """What :func:`codec.differences` found, as the settings of the second recipe."""
+    """The result of :func:`codec.differences` as settings of the second recipe."""
     return "; ".join(f"{name} = {told(ours)}" for name, (_, ours) in differences.items())
 
 
 def changes(recipes: Sequence[Recipe]) -> list[Change]:
-    """When the rules of these recipes begin to act, each epoch once; not those from the start."""
+    """The epochs at which the rules of these recipes begin to act, except epoch 0, each once."""
     found: dict[int, list[str]] = {}
     for recipe in recipes:
-        for change in recipe.change:
+        for change in recipe.interventions:
             names = found.setdefault(change.first_epoch(), [])
             if type(change).__name__ not in names:
                 names.append(type(change).__name__)
@@ -152,7 +153,7 @@ def changes(recipes: Sequence[Recipe]) -> list[Change]:
 
 
 def branches(runs: Mapping[str, Mapping[int, Run]]) -> dict[str, int]:
-    """The arms of which every run is a fork of one of these runs, and at which epoch.
+    """arm -> epoch of the branch, for arms whose runs are all forks of some of these runs.
 
     ``runs``: arm -> seed -> run.
     """
@@ -167,25 +168,25 @@ def branches(runs: Mapping[str, Mapping[int, Run]]) -> dict[str, int]:
 
 
 def images_per_s(run: Run) -> list[float]:
-    """The speed of every epoch that the run trained itself."""
+    """Images/s of every epoch that the run trained itself."""
     past = run.fork.epoch if run.fork else 0
     return [row["images_per_s"] for row in run.rows()[past:] if "images_per_s" in row]
 
 
 def speed(run: Run) -> str:
-    """Images/s in the mean over the epochs that the run trained itself."""
+    """The mean images/s over the epochs that the run trained itself; "–" if there are none."""
     speeds = images_per_s(run)
     return f"{sum(speeds) / len(speeds):.0f}" if speeds else "–"
 
 
 def training_seconds(run: Run) -> float:
-    """How long the epochs took that the run trained itself."""
+    """The duration in seconds of the epochs that the run trained itself."""
     past = run.fork.epoch if run.fork else 0
     return sum(row.get("seconds", 0.0) for row in run.rows()[past:])
 
 
 def images_trained(run: Run) -> int:
-    """How many images D was trained on, without the past that a fork shares with its parent."""
+    """The number of real images shown to D, without the past that a fork shares with its parent."""
     rows = run.rows()
     past = run.fork.epoch if run.fork else 0
     if len(rows) <= past:
@@ -195,7 +196,7 @@ def images_trained(run: Run) -> int:
 
 
 def provenance(runs: Sequence[Run]) -> list[tuple[str, str]]:
-    """Code, machine, arithmetic and dates of some runs; where they differ, every value."""
+    """Code, machine, arithmetic and dates of some runs; all values if they differ."""
 
     def every(values: Sequence[str]) -> str:
         return "; ".join(dict.fromkeys(values))
@@ -215,7 +216,7 @@ def provenance(runs: Sequence[Run]) -> list[tuple[str, str]]:
 
 
 def without_paths(text: str) -> str:
-    """``text`` with the folders of this machine left out: only the last name of a path stays."""
+    """``text`` with every path shortened to its last name, so that no local folder is published."""
     return re.sub(r"(?<![\w.:/])(?:[A-Za-z]:)?(?:[/\\][^\s/\\'\",;:]+){2,}", _last_name, text)
 
 
@@ -229,6 +230,6 @@ def _dates(dates: Sequence[str]) -> str:
 
 
 def recipe_differences(base: Recipe, other: Recipe) -> str:
-    """In what ``other`` differs from ``base``, its seed and name apart."""
+    """The settings in which ``other`` differs from ``base``, except seed and name."""
     found = codec.differences(base, other.replace(seed=base.seed))
     return in_words(found) or "nothing"

@@ -1,8 +1,8 @@
-"""What all drawings of a report share: their colours, their style, and their two file forms.
+"""Colours, style and file formats of all figures in reports.
 
-Figures are made with Matplotlib's objects alone: nothing is shown, no state is kept. Text and
-axes are drawn in one ink, which :func:`svg` turns into the text colour of the page around them;
-the colours of :data:`THEME` become those of the page's mode, light or dark.
+Figures use only Matplotlib's objects, without pyplot's global state. Text and axes have one ink
+colour, which :func:`svg` replaces by the text colour of the page. The colours of :data:`THEME`
+follow the page's light or dark mode.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito 2008: told apart by colour-blind readers. On white each is darkened until lines
-# have a contrast of 3 there; on dark paper theirs are taken as they are.
+# Okabe and Ito 2008: colour-blind readers can distinguish them. On white each is darkened until
+# lines have a contrast of 3. On a dark page they are unchanged.
 COLOURS = ("#00528A", "#9E3200", "#007F5C", "#C95C9C", "#BF8000", "#2F95EB")
 ON_DARK = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 INK = "#1b1f24"
-DPI = 110  # of a PNG
-HANDLE = 4.5  # the length of a stroke in a legend, in letters: its dashes must be seen
-SUPPORTED, REFUTED, UNDECIDED = "#00755A", "#B03A00", "#5B636F"  # ink of words
-# Name of the page's own property -> the colour on light paper, and on dark paper.
+DPI = 110  # dots per inch of PNG files
+HANDLE = 4.5  # length of a legend's strokes, in font sizes; long enough to show dashes
+SUPPORTED, REFUTED, UNDECIDED = "#00755A", "#B03A00", "#5B636F"  # text colours of verdict words
+# Name of the CSS property -> the colour on a light page, and on a dark page.
 THEME: Mapping[str, tuple[str, str]] = {
     **{f"arm-{k}": pair for k, pair in enumerate(zip(COLOURS, ON_DARK, strict=True))},
     "ink-supported": (SUPPORTED, "#3FC79B"),
     "ink-refuted": (REFUTED, "#FF8F57"),
     "ink-inconclusive": (UNDECIDED, "#A2ABB5"),
 }
-FONTS = (  # DejaVu, which comes with Matplotlib, lacks Chinese, Japanese and Korean
+FONTS = (  # Matplotlib's DejaVu has no Chinese, Japanese and Korean
     "Noto Sans CJK JP",
     "Noto Sans JP",
     "Hiragino Sans",
@@ -47,12 +47,12 @@ FONTS = (  # DejaVu, which comes with Matplotlib, lacks Chinese, Japanese and Ko
 
 
 def colours(names: Iterable[str]) -> dict[str, str]:
-    """One colour an arm, in order; they repeat after six."""
+    """One colour per arm, in order; colours repeat after six."""
     return {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(names)}
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure (inches), to be made and filled within :func:`style`."""
+    """An empty figure, size in inches. Create and fill it inside :func:`style`."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -63,7 +63,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def png(figure: Figure) -> bytes:
-    """The figure on white."""
+    """The figure as PNG on a white background."""
     buffer = io.BytesIO()
     with style():
         figure.savefig(buffer, format="png", dpi=DPI, facecolor="white")
@@ -71,11 +71,11 @@ def png(figure: Figure) -> bytes:
 
 
 def svg(figure: Figure, salt: str, legend: bool = True) -> str:
-    """The figure as an ``<svg>`` element that takes the colours of the page around it.
+    """The figure as an ``<svg>`` element that uses the colours of its page.
 
-    ``salt``: a name of its own on its page, so that no two drawings there share an id. The gid of
-    an artist (words apart by spaces) becomes the class of its group. ``legend``: whether the
-    figure's legend is drawn; without it no room is kept for it.
+    ``salt``: a name that is unique on the page, so that no two drawings share an id. The gid of an
+    artist (words separated by spaces) becomes the class of its group. ``legend``: whether to draw
+    the figure's legend; otherwise it takes no space.
     """
     buffer = io.StringIO()
     told = {name: None for name in ("Date", "Creator", "Format", "Type")}
@@ -88,10 +88,11 @@ def svg(figure: Figure, salt: str, legend: bool = True) -> str:
 
 
 def panels(figure: Figure) -> list[dict[str, Any]]:
-    """Where the panels of a figure lie in its :func:`svg`, which must have been made before.
+    """The positions of a figure's panels in its :func:`svg`, which must have been made before.
 
-    Of each one: ``scalar``; ``box``, its left, top, right and bottom edge; ``epochs``, the limits
-    of its x axis; ``levels``, pairs of a value and its place from the top, straight between them.
+    For each panel: ``scalar``; ``box``: its left, top, right and bottom edge; ``epochs``: the
+    limits of its x axis; ``levels``: pairs of a value and its distance from the top, to interpolate
+    linearly.
     """
     width, height = 72 * figure.get_size_inches()
     found = []
@@ -128,16 +129,16 @@ def _legends(figure: Figure, shown: bool) -> Iterator[None]:
 
 
 def themed(colour: str) -> str:
-    """A colour as CSS: the page's own for its mode where :data:`THEME` knows it, else itself."""
+    """A colour as CSS: a property of the page if it is in :data:`THEME`, else the colour itself."""
     names = (name for name, (light, _) in THEME.items() if light.lower() == colour.lower())
     name = next(names, "")
     return f"var(--{name})" if name else colour
 
 
 def wrapped(text: str, width: int) -> str:
-    """``text`` in lines of at most ``width`` columns; a Chinese, Japanese or Korean sign takes two.
+    """``text`` in lines of at most ``width`` columns; a CJK character takes two.
 
-    Words that are longer are cut.
+    Longer words are cut.
     """
     from rich.cells import cell_len, chop_cells
 
@@ -154,7 +155,7 @@ def wrapped(text: str, width: int) -> str:
 
 @contextmanager
 def style(salt: str = "bascule") -> Iterator[None]:
-    """Matplotlib's settings for a report, put back at the end."""
+    """Matplotlib's settings for a report, restored at the end."""
     import matplotlib
     from matplotlib.font_manager import fontManager
 
@@ -176,7 +177,8 @@ def style(salt: str = "bascule") -> Iterator[None]:
 def logarithmic(ax: Axes, side: Literal["x", "y"], values: Iterable[float]) -> None:
     """A logarithmic axis with plain numbers at 1, 2 and 5 of each decade.
 
-    It stays as it is where ``values`` are not all above 0, or span less than a factor of 3.
+    The axis stays linear if some of ``values`` are not above 0, or if they span less than a factor
+    of 3.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 

@@ -1,4 +1,4 @@
-"""Pictures that move: WebP or GIF, whichever the file's name says."""
+"""Animations as WebP or GIF, chosen by the file's suffix."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FORMATS = {".webp": "WEBP", ".gif": "GIF"}
 
 
 def write_film(frames: Sequence[Image.Image], path: Path, per_second: float) -> None:
-    """``frames`` one after the other, for ever; raises UserError for a name of another kind."""
+    """Write ``frames`` as an endless animation; raises :class:`UserError` for another suffix."""
     kind = check_film(path)
     first, *others = frames
     more = {"quality": 90, "method": 4} if kind == "WEBP" else {"disposal": 2}
@@ -33,7 +33,7 @@ def write_film(frames: Sequence[Image.Image], path: Path, per_second: float) -> 
 
 
 def check_film(path: Path) -> str:
-    """The format of a film of this name."""
+    """The format of an animation with this file name."""
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
         raise UserError(f"{path}: expected a name that ends in {' or '.join(FORMATS)}")

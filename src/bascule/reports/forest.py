@@ -1,4 +1,4 @@
-"""Findings as a forest plot: what was measured on each seed, against what was claimed."""
+"""Findings as a forest plot: the measured number of each seed and the claimed region."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WORD_COLOURS: Mapping[str, str] = {
 
 
 def findings_drawing(verdict: Verdict, caption: str) -> Drawing:
-    """:func:`findings_figure` for a desk and for a phone, with its numbers."""
+    """:func:`findings_figure` for wide and for narrow screens, with its numbers."""
     columns = ("kind", "claim", "word", "measured", "mean", "low", "high", "claimed_low")
     rows: list[tuple[str | float, ...]] = []
     for kind, findings in (("prediction", verdict.findings), ("check", verdict.checks)):
@@ -55,8 +55,8 @@ def findings_drawing(verdict: Verdict, caption: str) -> Drawing:
 def findings_figure(verdict: Verdict, columns: int = 2) -> Figure:
     """A forest plot: one axis for each prediction and check, since their units differ.
 
-    Dots are seeds, the bar is the 95 % t interval of their mean (the diamond), the framed part is
-    the region that the claim names. Colours are those of the words. ``columns``: 1 for a phone.
+    Dots are seeds, the diamond is their mean, the bar is its 95 % t interval, and the frame is the
+    claimed region. Each verdict word has its colour. ``columns``: 1 for narrow screens.
     """
     findings = [(f, "") for f in verdict.findings] + [(f, "check: ") for f in verdict.checks]
     wide = columns > 1
@@ -90,7 +90,7 @@ def _draw_finding(ax: Axes, finding: Finding) -> None:
     low, high = (min(marks), max(marks)) if marks else (0.0, 1.0)
     room = 0.06 * ((high - low) or abs(high) or 1.0)
     low, high = low - room, high + room
-    open_ends = (low - room, high + room)  # beyond the panel, where the frame is not seen
+    open_ends = (low - room, high + room)  # outside the panel, so that an open end shows no frame
     start = region[0] if isfinite(region[0]) else open_ends[0]
     end = region[1] if isfinite(region[1]) else open_ends[1]
     ax.axvspan(start, end, color=COLOURS[0], alpha=0.13, lw=0)

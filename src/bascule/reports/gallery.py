@@ -1,4 +1,4 @@
-"""What every arm draws, a row each: the gallery of an experiment."""
+"""The gallery of an experiment: a row of images for every arm."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bascule.training.grid import GAP, grid
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-HERO_ROWS = 6  # of pictures, which are seen without scrolling
+HERO_ROWS = 6  # rows of images that are visible without scrolling
 JUDGED = (
     "What D judged in the last step of each arm, after every rule, seed {seed}: reals to the left, "
     "fakes to the right."
@@ -32,9 +32,9 @@ CAPTION = (
 
 
 def gallery(results: Results, name: str = "gallery") -> Gallery | None:
-    """The last pictures of every arm on the first seed that drew any; None where there are none.
+    """The last images of every arm on the first seed that has any; None if there are none.
 
-    ``name``: of the drawing, which must be the only one of that name on its page.
+    ``name``: the name of the drawing, unique on its page.
     """
     if not (found := _first_that_drew(results)):
         return None
@@ -46,11 +46,11 @@ def gallery(results: Results, name: str = "gallery") -> Gallery | None:
 
 
 def hero(results: Results, arms: Sequence[str] = ()) -> Gallery | None:
-    """What is seen first of a page: the last pictures of a few arms; None where there are none.
+    """The images at the top of a page: the last ones of a few arms; None if there are none.
 
-    ``arms``: those that matter most, most first; the others follow. Those that are shown keep the
-    order of the experiment, and share :data:`HERO_ROWS` rows of pictures. Of an arm with changed
-    rules these are the fakes that D judged last, where they were kept, else what G draws.
+    ``arms``: the most important arms, in this order; the others follow. The arms that are shown
+    keep the order of the experiment and share :data:`HERO_ROWS` rows of images. An arm with
+    interventions shows the last fakes given to D, if they were kept, and otherwise G's samples.
     """
     if not (found := _first_that_drew(results)):
         return None
@@ -62,7 +62,7 @@ def hero(results: Results, arms: Sequence[str] = ()) -> Gallery | None:
     changed = {
         arm: fakes
         for arm in picked
-        if runs[arm].recipe.change and (fakes := judged_fakes(runs[arm], each)) is not None
+        if runs[arm].recipe.interventions and (fakes := judged_fakes(runs[arm], each)) is not None
     }
     rows: dict[str, np.ndarray] = {}
     for arm in picked:
@@ -79,7 +79,7 @@ def hero(results: Results, arms: Sequence[str] = ()) -> Gallery | None:
 
 
 def judged(runs: Mapping[str, Run], seed: int) -> Gallery | None:
-    """What D judged last in each arm, where it was kept: reals to the left, fakes to the right."""
+    """The last batch shown to D in each arm, if it was kept: reals left, fakes right."""
     rows = {arm: sheet for arm, run in runs.items() if (sheet := _last_judged(run)) is not None}
     if not rows:
         return None
@@ -90,9 +90,9 @@ def judged(runs: Mapping[str, Run], seed: int) -> Gallery | None:
 
 
 def judged_fakes(run: Run, rows: int = 1) -> np.ndarray | None:
-    """The fakes that a run's D judged last, as it saw them, uint8 (H, W, 3), eight in a row.
+    """The last fakes shown to a run's D, as it saw them, uint8 (H, W, 3), eight per row.
 
-    None where no picture of them was kept with the last sample grid.
+    None if no image of them was kept with the last sample grid.
     """
     if (sheet := _last_judged(run)) is None:
         return None
@@ -108,7 +108,7 @@ def judged_fakes(run: Run, rows: int = 1) -> np.ndarray | None:
 
 
 def _last_judged(run: Run) -> np.ndarray | None:
-    """The picture beside a run's last sample grid of what D judged; None where there is none."""
+    """The image of D's last batch, saved with a run's last sample grid; None if there is none."""
     epochs = sampled_epochs(run)
     if not epochs or not run.shown(epochs[-1]).exists():
         return None
@@ -117,7 +117,7 @@ def _last_judged(run: Run) -> np.ndarray | None:
 
 
 def _first_that_drew(results: Results) -> tuple[int, dict[str, Run]] | None:
-    """The first seed of which any run drew pictures, and its runs by arm."""
+    """The first seed on which any run has sample grids, and its runs by arm."""
     for seed in results.seeds if results.experiment.pictures else ():
         runs = {arm: by_seed[seed] for arm, by_seed in results.runs.items() if seed in by_seed}
         if any(map(sampled_epochs, runs.values())):
@@ -126,9 +126,9 @@ def _first_that_drew(results: Results) -> tuple[int, dict[str, Run]] | None:
 
 
 def last_rows(run: Run, rows: int = 1) -> np.ndarray | None:
-    """The telling rows of a run's last sample grid, uint8 (H, W, 3); None where it has no grid.
+    """The preview rows of a run's last sample grid, uint8 (H, W, 3); None if it has no grid.
 
-    ``rows``: how many of a grid whose rows are all alike, which one row would tell.
+    ``rows``: the number of rows to take from a grid whose rows are all of the same kind.
     """
     epochs = sampled_epochs(run)
     if not epochs:
@@ -140,7 +140,7 @@ def last_rows(run: Run, rows: int = 1) -> np.ndarray | None:
 
 
 def gallery_figure(rows: Mapping[str, np.ndarray]) -> Figure:
-    """``rows``: arm -> a strip of pictures, drawn pixel by pixel, with its name to the left."""
+    """``rows``: arm -> a strip of images, drawn pixel by pixel, with the arm's name to the left."""
     name, gap = 170, 10  # pixels
     wide = name + max(strip.shape[1] for strip in rows.values())
     tall = sum(len(strip) + gap for strip in rows.values()) - gap

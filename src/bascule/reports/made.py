@@ -1,7 +1,7 @@
-"""What a page on disk was made from, so that an emptier one never takes its place.
+"""A record of what a page was made from, so that a page with less never replaces it.
 
-It lies beside the page as ``STEM.json``: {"runs": [ids], "measurements": number}. Of a page that
-has no such file the runs are counted in its Markdown.
+It is stored next to the page as ``STEM.json``: {"runs": [ids], "measurements": number}. If a page
+has no such file, the runs are counted in its Markdown.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from bascule.runs.store import Run
 
 @dataclass(frozen=True)
 class Made:
-    """How many finished runs, and how many numbers that were measured of them.
+    """The number of finished runs, and the number of their measurements.
 
-    ``ids``: of the runs, where they are known.
+    ``ids``: the ids of the runs, if known.
     """
 
     runs: int
@@ -38,22 +38,22 @@ class Made:
 
 
 def made_of(runs: Iterable[Run]) -> Made:
-    """What a page of these runs is made from."""
+    """The record for a page of these runs."""
     every = list(runs)
     numbers = sum(len(e.values) for run in every for e in evaluations(run.folder))
     return Made(len(every), numbers, tuple(run.id for run in every))
 
 
 def keep_made(folder: Path, stem: str, made: Made) -> None:
-    """Write it beside the page ``stem`` in ``folder``."""
+    """Write the record next to the page ``stem`` in ``folder``."""
     told = {"runs": list(made.ids), "measurements": made.measurements}
     atomic.write(folder / f"{stem}.json", json.dumps(told, indent=1, ensure_ascii=False))
 
 
 def found_made(folder: Path, stem: str) -> Made | None:
-    """What the page ``stem`` in ``folder`` was made from; None where there is no page.
+    """The record of the page ``stem`` in ``folder``; None if there is no page.
 
-    Of a page that does not say so, one run is assumed, if it is a page of runs at all.
+    A page of runs without any such information counts as made from one run.
     """
     if not any((folder / f"{stem}.{form}").exists() for form in ("md", "html")):
         return None
@@ -66,9 +66,11 @@ def found_made(folder: Path, stem: str) -> Made | None:
 
 
 def protect(folder: Path, stem: str, now: Made, how: str, only_from_nothing: bool = False) -> None:
-    """Refuse to replace the page ``stem`` in ``folder`` by one made from less.
+    """Raises :class:`UserError` if the page ``stem`` in ``folder`` was made from more than
+    ``context``.
 
-    ``how``: what to do about it. ``only_from_nothing``: refuse only one made from no run at all.
+    ``how``: the advice in the error line. ``only_from_nothing``: raise only if ``context`` has no
+    run.
     """
     there = found_made(folder, stem)
     if there is None or not now.is_emptier_than(there) or (only_from_nothing and now.runs):
@@ -79,7 +81,7 @@ def protect(folder: Path, stem: str, now: Made, how: str, only_from_nothing: boo
 
 
 def _counted(page: Path) -> int:
-    """The runs that a page without a record names: rows of its table of runs, or their sum."""
+    """The number of runs that a page without a record names in its table or in its sum of runs."""
     try:
         text = page.read_text("utf-8")
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""A page as Markdown (GitHub's flavour), readable as plain text too."""
+"""A page as GitHub-flavoured Markdown, which is also readable as plain text."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from bascule.reports.page import (
 
 
 def render(page: Page, stem: str) -> str:
-    """The whole page; drawings lie in ``figures/STEM-*.png``, grids in ``samples/``."""
+    """The whole page. It links to drawings in ``figures/STEM-*.png`` and grids in ``samples/``."""
     return "\n\n".join(_parts(page, stem)) + "\n"
 
 
 def text(words: str) -> str:
-    """Text that no reader of Markdown takes for HTML."""
+    """Text with HTML characters escaped."""
     return words.replace("<", "&lt;")
 
 
 def cell(words: str) -> str:
-    """Text inside a table: one line, no bar."""
+    """Text of a table cell: on one line, with bars escaped."""
     return text(" ".join(words.split())).replace("|", "\\|")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; its cells are text."""
+    """A Markdown table of text cells."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join(f"| {' | '.join(cell(c) for c in line)} |" for line in lines)
 
 
 def quote(lines: str) -> str:
-    """Lines as a quotation that keeps them apart."""
+    """Lines as a block quote that keeps the line breaks."""
     return "\n".join(f"> {text(line)}  " for line in lines.splitlines())
 
 

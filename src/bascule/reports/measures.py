@@ -1,4 +1,4 @@
-"""What was measured of every arm, a row each: metrics beside their floor, minutes and speed."""
+"""Tables of the measurements, a row for every arm: metrics, their floor, minutes and speed."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from bascule.evaluation.evaluation import Evaluation, by_reason
 from bascule.experiments.experiment import Measure, MeasureTranslation
 from bascule.experiments.scalars import limits
 from bascule.experiments.schedule import Results
-from bascule.metrics.measured import Measured
 from bascule.metrics.measurement import Measurement
+from bascule.metrics.metric import Measured
 from bascule.reports import facts
 from bascule.reports.page import Block, Table, Text
 from bascule.runs.evaluations import evaluations
 from bascule.runs.store import Run
 
 KID = "KID"
-OVERFIT = "auc_train_vs_held_out"  # asked by diagnostics, during the game ...
-OF_D = "AUC of D, train vs held-out"  # ... and called so here
-# By the label before its brackets; what one looks at first, then the rest.
+OVERFIT = "auc_train_vs_held_out"  # its name in diagnostics, during training ...
+OF_D = "AUC of D, train vs held-out"  # ... and its name here
+# Labels without their brackets; the most important first.
 FIRST = (
     *(KID, "KID on held-out", "coverage of held-out", "out of vocabulary", "mean TV"),
     *("paired L1", "R@1", "attributes kept", "cycle L1"),
@@ -38,15 +38,14 @@ CAPTION = (
 FLOOR = "Floor: held-out reals in the place of the fakes."
 BEST = "Floor: what the true counterparts score, or held-out pictures of the second kind."
 BY_HEART = (
-    f"{OF_D}: how often D, as it plays, scores a training picture higher than a held-out one; "
-    "1/2: it knows none by heart."
+    f"{OF_D}: how often D, as in training, scores a training picture higher than a held-out one; "
+    "1/2: it has memorised none."
 )
-Last = Mapping[str, Measured]  # by the label before its brackets
+Last = Mapping[str, Measured]  # by the label without its brackets
 
 
 def measures(results: Results) -> list[Block]:
-    """Tables of every arm in its order, and what was left out; nothing unless runs were measured
-    at their end."""
+    """Tables of all arms, and what was left out. Empty if no run was measured at its end."""
     tables = measures_tables(results)
     names = (*FIRST, *_own(results))
     shown = tables if any(name in tables[0].columns for name in names) else []
@@ -54,7 +53,7 @@ def measures(results: Results) -> list[Block]:
 
 
 def left_out(results: Results) -> list[Text]:
-    """What could not be measured at the end of the runs, and why, a line a reason."""
+    """What could not be measured at the end of the runs, one line per reason."""
     runs = [run for by_seed in results.runs.values() for run in by_seed.values()]
     found = [evaluation for run in runs if (evaluation := _at_the_end(run))]
     told = by_reason({one.label: one.why for e in found for one in e.left_out})
@@ -62,9 +61,12 @@ def left_out(results: Results) -> list[Text]:
 
 
 def measures_tables(results: Results, first: str = "arm", by_kid: bool = False) -> list[Table]:
-    """Two tables, of a row an arm and the floor last: minutes and what one looks at first, and the
-    rest where there is any. ``by_kid``: the lowest KID comes first. ``first``: what the arms are
-    called."""
+    """One or two tables with a row for each arm, and the floor in the last row.
+
+    The first table has the minutes and the most important measurements, the second one the others,
+    if there are any. ``by_kid``: sort by KID, lowest first. ``first``: the title of the first
+    column.
+    """
     told = {arm: seeds for arm, seeds in _last_measured(results).items() if results.runs[arm]}
     if by_kid:
         told = dict(sorted(told.items(), key=lambda item: _mean_kid(item[1])))
@@ -97,7 +99,7 @@ def _cells(
     names: Sequence[str],
     own: Mapping[str, Measurement] | None = None,
 ) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Those of ``names`` that any arm has, and a row of them for each arm and for the floor."""
+    """The ``names`` that any arm has, and a row of their cells for each arm and for the floor."""
     every = [seed for seeds in told.values() for seed in seeds]
     shown = [name for name in names if any(name in seed for seed in every)]
     rows = [
@@ -117,7 +119,7 @@ def _cells(
 
 
 def _own(results: Results) -> dict[str, Measurement]:
-    """The user's metrics that the experiment names, by name."""
+    """The user's metrics in the experiment: name -> measurement."""
     measure = results.experiment.measure
     return measure.own() if isinstance(measure, Measure) else {}
 
@@ -128,7 +130,7 @@ def _mean_kid(seeds: Sequence[Last]) -> float:
 
 
 def _last_measured(results: Results) -> dict[str, list[Last]]:
-    """Of each arm what was measured at the end of its runs, and of its D, one a seed."""
+    """arm -> the measurements at the end of its runs, including those of D, one item per seed."""
     found: dict[str, list[Last]] = {}
     for arm, by_seed in results.runs.items():
         found[arm] = []
@@ -142,13 +144,13 @@ def _last_measured(results: Results) -> dict[str, list[Last]]:
 
 
 def _at_the_end(run: Run) -> Evaluation | None:
-    """What was measured after the last epoch of a run."""
+    """The evaluation after the last epoch of a run; None if there is none."""
     found = [e for e in evaluations(run.folder) if e.epoch == run.recipe.epochs]
     return found[-1] if found else None
 
 
 def _by_name(evaluation: Evaluation | None) -> dict[str, Measured]:
-    """The first value of each name, which is that of the default features."""
+    """The first value of each name; it belongs to the default features."""
     found: dict[str, Measured] = {}
     for value in evaluation.values if evaluation else ():
         found.setdefault(value.measurement.name, value.measured)
@@ -156,7 +158,7 @@ def _by_name(evaluation: Evaluation | None) -> dict[str, Measured]:
 
 
 def _floor(floors: Sequence[float]) -> str:
-    """The floor, which smaller image sets have of their own: the range of all arms'."""
+    """The floor, as the range over arms, since it depends on the size of the image set."""
     known = [x for x in floors if isfinite(x)]
     if not known:
         return "–"

@@ -13,9 +13,9 @@ from bascule.experiments.digits import rounded
 from bascule.experiments.predictions import numbers_of
 from bascule.experiments.scalars import explained
 from bascule.experiments.schedule import Results
-from bascule.experiments.verdict import Finding, holm
+from bascule.experiments.verdict import Finding, holm, ranked
 from bascule.reports import facts
-from bascule.reports.answer import PREDICTIONS, answer, ranked
+from bascule.reports.answer import PREDICTIONS, answer
 from bascule.reports.bounds import BOUNDS, best_of, bounds_table
 from bascule.reports.curves import curves_drawing, panels_of
 from bascule.reports.figures import colours
@@ -48,16 +48,16 @@ BLIND_D = " Dotted: where a D that cannot tell stands."
 SHARED = (
     " Dot: an arm leaves the control, whose past it shares bit for bit; that past is drawn once."
 )
-PAIRS = (("D_x", "D_Gz"), ("loss_D", "loss_G"))  # scalars that are read together
-MEASURED = "Measured"  # the section, which a ladder puts elsewhere
-MANY_ARMS = 4  # more grids than these are too many for Markdown
+PAIRS = (("D_x", "D_Gz"), ("loss_D", "loss_G"))  # scalars to be read together
+MEASURED = "Measured"  # the title of a section that a ladder moves
+MANY_ARMS = 4  # with more arms, Markdown shows fewer grids
 SEVERAL = (
     "{m} predictions are tested, each by a 95 % interval of its own: of those that are false, one "
     "in 40 would be called supported by chance. The verdict is guarded against that (it needs all "
     "of them, or one that is refuted at {level} %); the single words are not. p is that of each "
     "word, corrected for all {m} (Holm 1979): where it is below 0.05, the word may be quoted alone."
 )
-ASKED = (  # of the rows of diagnostics; a level to compare with (None: its floor) and its name
+ASKED = (  # diagnostics; a level for comparison (None: the floor) and the level's name
     ("mmd", None, ""),
     ("coverage", None, ""),
     ("auc_held_out", 0.5, "1/2"),
@@ -66,8 +66,8 @@ ASKED = (  # of the rows of diagnostics; a level to compare with (None: its floo
     ("grad_norm_G", 0.0, ""),
 )
 DIAGNOSED = (
-    "Asked every few epochs, as the players play, with some 200 pictures of each kind. Dotted: "
-    "held-out reals in the place of the fakes, or what a D that knows nothing scores."
+    "Measured every few epochs during training, on some 200 pictures of each kind. Dotted: "
+    "held-out reals in place of the fakes, or the score of a D that knows nothing."
 )
 FINDINGS = (
     "Dots: seeds. Diamond and bar: their mean and its 95 % t interval. Framed: the region that "
@@ -80,16 +80,15 @@ def write_experiment_note(
 ) -> Path:
     """Write ``note.md`` and ``note.html`` into ``folder``; returns the HTML file.
 
-    ``credit``: the licence and credit lines of the data, which travel with every picture.
-    ``settings``: the FIELD=VALUE pairs that the experiment was run with, for the command that
-    repeats it.
+    ``credit``: the licence and credit lines of the data, shown with every picture. ``settings``:
+    the FIELD=VALUE pairs of the experiment, for the command line that repeats it.
     """
     page = experiment_page(results, credit, command(results, settings))
     return write_note(page, results, folder)
 
 
 def write_note(page: Page, results: Results | None, folder: Path) -> Path:
-    """Write a page about an experiment and what it was made from; returns the HTML file."""
+    """Write a page about an experiment and its record of runs; returns the HTML file."""
     written = write_page(page, folder, "note")
     keep_made(folder, "note", made_of(results.every_run if results else ()))
     return written
@@ -123,8 +122,9 @@ def experiment_page(results: Results, credit: str, repeat: str) -> Page:
 
 
 def _hero(results: Results) -> Block | None:
-    """What the arms of the most telling predictions draw; without pictures, the curves of what
-    the first of them is about.
+    """The images of the arms in the most informative predictions.
+
+    If images are not shown: the curves of the scalars in the first of these predictions.
     """
     claims = [finding.prediction for finding in ranked(results.verdict)]
     arms = [getattr(claim, side, "") for claim in claims for side in ("than", "arm")]
@@ -188,7 +188,7 @@ def _findings(kind: str, findings: Sequence[Finding], seeds: Sequence[int]) -> T
 
 
 def _reason(finding: Finding) -> str:
-    """Where the interval stands to the claimed region; nothing where there is none."""
+    """How the interval lies to the claimed region; "" if there is no interval."""
     found = finding.interval
     if not (isfinite(found.low) and isfinite(found.high)):
         return ""
@@ -226,7 +226,7 @@ def _curves(results: Results) -> list[Block]:
 
 
 def _asked(results: Results) -> list[Block]:
-    """What diagnostics saw in every arm, where they saw anything."""
+    """The diagnostics of every arm; empty if there are none."""
     every = [curve for by_seed in results.curves.values() for curve in by_seed.values()]
 
     def floor(name: str) -> float | None:
@@ -266,7 +266,7 @@ def _last(results: Results) -> Table:
 
 
 def _samples(results: Results, credit: str) -> list[Block]:
-    """The grids of the first seed that finished in any arm; of many arms a row each, too."""
+    """The grids of the first seed that finished in any arm; for many arms also one row of each."""
     if not results.experiment.pictures:
         return [Text("The pictures of this image set may not be published, so none is shown.")]
     seeds = [s for s in results.seeds if any(s in by_seed for by_seed in results.runs.values())]
@@ -284,9 +284,9 @@ def _samples(results: Results, credit: str) -> list[Block]:
 
 
 def _pictures(runs: Mapping[str, Run], seed: int) -> list[Picture]:
-    """Of each arm the last grid, and the last one before its first change acts; each grid once.
+    """For each arm the last grid, and the last one before its first intervention; each grid once.
 
-    Arms with a shared past, or a G that rests, have grids in common.
+    Arms with a shared past, or with a G that no longer learns, have grids in common.
     """
     found: dict[bytes, Picture] = {}
     used: set[str] = set()
@@ -298,7 +298,7 @@ def _pictures(runs: Mapping[str, Run], seed: int) -> list[Picture]:
         while name in used:
             name = f"{stem}-{len(used) + 1}"
         used.add(name)
-        first = min((c.first_epoch() for c in run.recipe.change), default=0)
+        first = min((c.first_epoch() for c in run.recipe.interventions), default=0)
         before = [at_or_before(epochs, first)] if epochs[0] <= first < epochs[-1] else []
         for epoch in (*before, epochs[-1]):
             when = "the end" if epoch == epochs[-1] else "just before the change"

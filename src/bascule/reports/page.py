@@ -1,6 +1,6 @@
-"""A page: what a report says, in the order in which it says it, free of any form.
+"""A page: the content of a report in order, independent of the file format.
 
-Its two forms are Markdown and HTML (:mod:`bascule.reports.publish`).
+It is written as Markdown and as HTML (:mod:`bascule.reports.publish`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Text:
-    """Paragraphs, apart by an empty line."""
+    """Paragraphs, separated by empty lines."""
 
     kind: ClassVar[str] = "text"
     body: str
@@ -37,7 +37,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines that stay as they are: a credit, a command."""
+    """Preformatted lines, such as a credit or a command."""
 
     kind: ClassVar[str] = "lines"
     body: str
@@ -46,7 +46,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class Table:
-    """Cells are plain text; the first column names the row. ``plain``: no header is shown."""
+    """A table of plain text; the first column names the row. ``plain``: show no header."""
 
     kind: ClassVar[str] = "table"
     columns: Sequence[str]
@@ -57,13 +57,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Data:
-    """The numbers of a drawing, a row each, at full precision."""
+    """The numbers of a drawing as a table, at full precision."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str | float]]
 
     def csv(self) -> str:
-        """Comma-separated values with a header; what was not measured is empty."""
+        """Comma-separated values with a header; missing numbers are empty."""
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
         writer.writerow(self.columns)
@@ -74,10 +74,10 @@ class Data:
 
 @dataclass(frozen=True)
 class Key:
-    """An entry of a drawing's legend: the name of an arm, and its stroke.
+    """An entry of a drawing's legend: the name of an arm, and its line style.
 
-    ``dashes``: lengths of strokes and gaps in pixels, as SVG has them; "" for a solid line.
-    ``first``: the first epoch that is drawn; an arm's past before it is its parent's.
+    ``dashes``: lengths of dashes and gaps in pixels, as in SVG; "" for a solid line. ``first``: the
+    first epoch that is drawn; earlier epochs are drawn for the arm's parent.
     """
 
     name: str
@@ -88,10 +88,10 @@ class Key:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure for a desk and the same for a phone. ``alt`` says what one sees.
+    """A figure for wide screens and for narrow ones. ``alt``: its alternative text.
 
-    ``data``: its numbers. With ``keys`` it is one of :mod:`bascule.reports.curves`, whose arms
-    may be hidden, and whose values may be read, on a page.
+    ``data``: its numbers. A drawing with ``keys`` is one of :mod:`bascule.reports.curves`; on an
+    HTML page its arms can be hidden and its values read.
     """
 
     kind: ClassVar[str] = "drawing"
@@ -106,7 +106,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Rows of pictures at their own size, each with a name; ``drawn``: the same as one figure.
+    """Rows of images at their own size, each with a name; ``drawn``: the same rows as one figure.
 
     ``rows``: (name, uint8 (H, W, 3)).
     """
@@ -121,7 +121,7 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Samples:
-    """Grids of every arm under one slider (HTML), and a few of them as pictures (Markdown)."""
+    """Grids of every arm with one slider (HTML), and a few of them as images (Markdown)."""
 
     kind: ClassVar[str] = "samples"
     places: Sequence[int]
@@ -132,7 +132,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures side by side, a row each: its name, and a data URI for each of ``columns``."""
+    """Rows of images side by side: each has a name, and a data URI for each of ``columns``."""
 
     kind: ClassVar[str] = "pictures"
     columns: Sequence[str]
@@ -140,7 +140,7 @@ class Pictures:
 
 
 def anchor(title: str, row: int | None = None) -> str:
-    """The id of a section of a page, or of a table's row in it; a link to it stays valid.
+    """The id of a section of a page, or of a table row in it. Links to it stay valid.
 
     ``title``: the section's. ``row``: counted from 1, through all tables of the section.
     """
@@ -153,7 +153,7 @@ Block = Text | Lines | Table | Drawing | Gallery | Samples | Pictures
 
 @dataclass(frozen=True)
 class Section:
-    """A title and what stands under it."""
+    """A title and the blocks under it."""
 
     title: str
     blocks: Sequence[Block]
@@ -163,8 +163,8 @@ class Section:
 class Chip:
     """One prediction at a glance.
 
-    ``text``: short words, such as "D_Gz higher: +0.33 [0.29, 0.38]". ``word``: supported, refuted,
-    inconclusive or not measured. ``target``: the :func:`anchor` of what tells more; "" for none.
+    ``text``: a short text, such as "D_Gz higher: +0.33 [0.29, 0.38]". ``word``: supported, refuted,
+    inconclusive or not measured. ``target``: the :func:`anchor` with more details; "" for none.
     """
 
     text: str
@@ -174,9 +174,10 @@ class Chip:
 
 @dataclass(frozen=True)
 class Answer:
-    """The verdict as the page's first view shows it.
+    """The verdict at the top of a page.
 
-    ``finding``: one sentence, what was found; shown first and largest. ``chips``: ranked.
+    ``finding``: the result in one or two sentences, shown first and largest. ``chips``: in ranked
+    order.
     """
 
     word: Word
@@ -188,9 +189,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Page:
-    """One report. ``lead``: (label, text) pairs of the first view.
+    """One report. ``lead``: (label, text) pairs at the top.
 
-    ``hero``: what is seen right below the answer, without scrolling.
+    ``hero``: the block right below the answer, visible without scrolling.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""Arms side by side in numbers: their means, and their differences to the first, paired by seed."""
+"""Numbers of several arms: their means, and their differences to the first, paired by seed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bascule.reports.page import Table
 from bascule.runs.evaluations import last_evaluation
 from bascule.runs.store import Run
 
-AS_COLUMNS = 4  # more arms than these are rows
+AS_COLUMNS = 4  # with more arms, arms are rows
 CAPTION = (
     "Mean over seeds ± half its 95 % t interval; in brackets, the difference to “{base}” and the "
     f"interval of its mean, taken within each seed. Scalars: the {facts.LAST}; measures: the "
@@ -23,7 +23,7 @@ CAPTION = (
 
 
 def paired_differences(runs: Sequence[Run]) -> tuple[list[Difference], list[str]]:
-    """Every other arm minus the first, and why what is missing is missing, one line each."""
+    """Every other arm minus the first, and the reasons for missing numbers, one line each."""
     (base, theirs), *others = arms_of(runs).items()
     found: list[Difference] = []
     reasons: dict[str, None] = {}
@@ -54,9 +54,9 @@ def paired_differences(runs: Sequence[Run]) -> tuple[list[Difference], list[str]
 
 
 def numbers_table(runs: Sequence[Run], found: Sequence[Difference], rows_of: str = "") -> Table:
-    """Scalars and measures of every arm, the others with their difference to the first.
+    """Scalars and measurements of all arms, and the differences of the others to the first.
 
-    Arms are columns, or rows where they are many. ``rows_of``: "each": a row for each number of
+    Arms are columns, or rows if there are many. ``rows_of``: "each" gives a row for each number of
     each arm, for a narrow terminal.
     """
     arms = arms_of(runs)
@@ -93,7 +93,7 @@ def _mean(name: str, runs: Mapping[int, Run]) -> str:
 
 
 def _apart(found: Difference, arms: Mapping[str, Mapping[int, Run]]) -> str:
-    """A difference with its sign, and on which seeds where not every run has a partner."""
+    """A difference with its sign, and its seeds if not every run has a partner."""
     limit = limits(found.name)
     shown = found.interval.within(*of_difference(limit, limit))
     told = facts.interval(shown).removesuffix(" [no interval]")
@@ -108,7 +108,7 @@ def _finals(runs: Mapping[int, Run], scalar: str) -> Numbers:
 
 
 def _values(runs: Mapping[int, Run]) -> dict[str, dict[Run, Value]]:
-    """label -> run -> value, of each run's last evaluation."""
+    """label -> run -> value, from each run's last evaluation."""
     found: dict[str, dict[Run, Value]] = {}
     for run in runs.values():
         if evaluation := last_evaluation(run.folder):
@@ -118,7 +118,7 @@ def _values(runs: Mapping[int, Run]) -> dict[str, dict[Run, Value]]:
 
 
 def _different_epochs(runs: Sequence[Run]) -> str:
-    """ "20 and 40" where the last evaluations are of different epochs, else empty."""
+    """ "20 and 40" if the last evaluations are of different epochs, else empty."""
     evaluated = [e for run in runs if (e := last_evaluation(run.folder))]
     epochs = sorted({e.epoch for e in evaluated if e.epoch is not None})
     return " and ".join(map(str, epochs)) if len(epochs) > 1 else ""

@@ -1,4 +1,4 @@
-"""What an experiment did: its arms, shared pasts, recipe, runs, and the command that repeats it."""
+"""The protocol of an experiment: arms, shared pasts, recipe, runs, and the command to repeat it."""
 
 from __future__ import annotations
 
@@ -71,8 +71,9 @@ def command(results: Results, settings: Sequence[str] = ()) -> str:
 
 
 def _called(experiment: Experiment) -> tuple[str, bool]:
-    """How the command line names an experiment: by its name, or by the path of a file that no
-    name leads to; and whether it is a quick version.
+    """The name of an experiment on the command line, and whether it is a quick version.
+
+    If no name finds its file, the path of the file is used.
     """
     folder, _, title = experiment.name.rpartition("/")
     if experiment.file is None:
@@ -87,7 +88,7 @@ def _called(experiment: Experiment) -> tuple[str, bool]:
 
 
 def failures(results: Results) -> Table:
-    """Who failed, and what it said; the seeds of an arm that say the same in one row."""
+    """The failed runs and their messages; seeds of an arm with the same message share a row."""
     found: dict[tuple[str, str], list[str]] = {}
     for who, why in results.failures.items():
         arm, _, seed = who.rpartition(", seed ")
@@ -100,7 +101,7 @@ def failures(results: Results) -> Table:
 
 
 def origins(results: Results) -> list[Block]:
-    """Time, machine, code and the id of every run."""
+    """Training time, machine, code and the id of every run."""
     finished = [
         (arm, seed, run) for arm, by_seed in results.runs.items() for seed, run in by_seed.items()
     ]
@@ -130,6 +131,6 @@ def origins(results: Results) -> list[Block]:
 
 
 def _arms(results: Results) -> list[str]:
-    """The arms that were run, well or not."""
+    """The arms that were run, whether they finished or failed."""
     failed = {who.rpartition(", seed ")[0] for who in results.failures}
     return [arm for arm in results.experiment.arms if results.runs.get(arm) or arm in failed]

@@ -1,7 +1,7 @@
-"""A page on disk: Markdown, and one HTML file that stands alone.
+"""Write a page to disk: as Markdown, and as one self-contained HTML file.
 
-The HTML file asks nothing of any network: style, script, drawings, their numbers and pictures lie
-inside it. Markdown stands beside ``figures/`` and ``samples/``, which hold pictures and numbers.
+The HTML file needs no network: style, script, drawings, numbers and images are embedded. The
+Markdown file refers to images and numbers in ``figures/`` and ``samples/``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 CODE = re.compile(r"(`+)(.+?)\1", re.DOTALL)
-SEEN = 526  # pixels: eight pictures of 64, as large as a grid is shown at least
+SEEN = 526  # pixels: the smallest width of a shown grid, eight images of 64 px
 
 
 def write_page(page: Page, folder: Path, stem: str) -> Path:
@@ -46,7 +46,7 @@ def write_page(page: Page, folder: Path, stem: str) -> Path:
 
 
 def html(page: Page) -> str:
-    """The page as one HTML file; everything that people wrote is escaped."""
+    """The page as one HTML file; all texts are escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -68,25 +68,25 @@ def html(page: Page) -> str:
 
 
 def prose(words: str) -> Markup:
-    """Words as HTML: escaped, and what stands between backticks as code."""
+    """Text as HTML: escaped, with text between backticks as code."""
     from markupsafe import Markup, escape
 
     return Markup(CODE.sub(lambda found: f"<code>{found[2]}</code>", str(escape(words))))
 
 
 def csv_uri(data: Data) -> str:
-    """The numbers as a data URI, for a link that saves them as a file."""
+    """The numbers as a data URI, for a download link."""
     return f"data:text/csv;charset=utf-8,{quote(data.csv(), safe=',')}"
 
 
 def shown(uri: str) -> str:
-    """Width, height and magnification of a picture, as a style: whole pixels, and large enough."""
+    """CSS for width, height and magnification of an image, a whole number of pixels per pixel."""
     width, height = size_of(uri)
     return f"--w: {width}; --h: {height}; --by: {max(1, round(SEEN / width))}"
 
 
 def _drawn(drawing: Drawing) -> list[tuple[str, Markup, str]]:
-    """Form, SVG and the places of its panels (JSON) for a desk and for a phone."""
+    """Format, SVG and the positions of its panels (JSON), for wide and for narrow screens."""
     from markupsafe import Markup
 
     found = []

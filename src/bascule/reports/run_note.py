@@ -1,4 +1,4 @@
-"""The note of one run: its recipe, curves, pictures and where it comes from."""
+"""The note of one run: its recipe, curves, images and origin."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NEIGHBOURS = (
     "Left: random fakes, each beside its 4 nearest training images. Middle: the fakes nearest to a "
     "training image. Right: the pairs of fakes nearest to one another."
 )
-SHOWN = (  # in diagnostics.jsonl; what it is; its floor there, or else its ideal
+SHOWN = (  # name in diagnostics.jsonl; description; name of its floor, or else its ideal value
     ("auc_held_out", "AUC of D, held-out reals against fakes", "", "0.5"),
     ("auc_train_vs_held_out", "AUC of D, training against held-out reals", "", "0.5"),
     ("r_v", "r_v: what D knows of training images only", "", "0"),
@@ -45,7 +45,7 @@ SHOWN = (  # in diagnostics.jsonl; what it is; its floor there, or else its idea
 def write_run_note(run: Run, credit: str, relatives: Sequence[Run] = ()) -> Path:
     """Write ``note.md`` and ``note.html`` into the run's folder; returns the HTML file.
 
-    ``relatives``: runs whose curves are drawn too, such as the parent of a fork.
+    ``relatives``: other runs whose curves are drawn, such as the parent of a fork.
     """
     names = distinct_names([run, *relatives])
     drawn = {name: {r.recipe.seed: r} for name, r in zip(names, [run, *relatives], strict=True)}
@@ -64,7 +64,7 @@ def write_run_note(run: Run, credit: str, relatives: Sequence[Run] = ()) -> Path
     diagnosis = diagnose(run.diagnostics())
     if diagnosis:
         lead.append(("Diagnosis", Text(", ".join(finding.name for finding in diagnosis))))
-    is_gan = run.recipe.gan_objective is not None  # others have no D of images to ask
+    is_gan = run.recipe.gan_objective is not None  # other runs have no D of images
     sections = [
         Section("Curves", [curves_of(drawn)]),
         Section("Last scalars", [_scalars(run)]),
@@ -89,7 +89,8 @@ def _scalars(run: Run) -> Table | Text:
         return Text("No epoch is complete yet.")
     scalars = facts.scalars_of(run)
     averages = facts.finals([curve(run)], scalars)
-    last = {name: value for row in rows for name, value in row.items()}  # of its own stage
+    # The last value of each scalar, which may be from an earlier stage.
+    last = {name: value for row in rows for name, value in row.items()}
     cells = [
         (
             scalar,
@@ -116,7 +117,7 @@ def _samples(run: Run, credit: str) -> list[Samples | Text]:
 
 
 def _diagnosis(run: Run, found: Sequence[Finding]) -> list[Block]:
-    """What the rules say of the newest rows, and those rows' main numbers beside their floors."""
+    """The findings of the diagnosis rules, and the main numbers of the newest row with floors."""
     rows = run.diagnostics()
     if not rows:
         return [Text("No diagnostics yet.")]
@@ -143,7 +144,7 @@ def _diagnosis(run: Run, found: Sequence[Finding]) -> list[Block]:
 
 
 def _measured(run: Run, credit: str) -> list[Block]:
-    """Every evaluation's table, the latest first, with the fakes' neighbours beside it."""
+    """The table of every evaluation, the latest first, with the image of nearest neighbours."""
     kept = evaluations(run.folder)
     if not kept:
         return [Text(f"Not evaluated yet: run `bascule evaluate {run.id}`.")]
@@ -162,7 +163,7 @@ def _measured(run: Run, credit: str) -> list[Block]:
 
 
 def _neighbours(run: Run, epoch: int | None, credit: str) -> Samples | None:
-    """The latest neighbour picture of ``bascule evaluate``, where it is there."""
+    """The latest image of nearest neighbours from ``bascule evaluate``; None if there is none."""
     source = run.folder / neighbour_file(epoch)
     if not source.exists():
         return None

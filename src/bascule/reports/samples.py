@@ -1,4 +1,4 @@
-"""Sample grids on a page: which epochs are shown, and the pictures as text inside the file."""
+"""Sample grids on a page: the epochs to show, and the images as embedded data URIs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from bascule.data.decoding import opened
 from bascule.runs.store import Run
 
 AT_MOST_EPOCHS = 12
-AT_MOST_BYTES = 5_000_000  # of pictures in one page, as base64
+AT_MOST_BYTES = 5_000_000  # of images in one page, as base64
 
 
 @dataclass(frozen=True)
 class Strip:
-    """The grids of one arm: one (epochs done, data URI) for each place of the slider."""
+    """The grids of one arm: one (epochs done, data URI) for each position of the slider."""
 
     name: str
     colour: str
@@ -30,20 +30,20 @@ class Strip:
 
     @property
     def grids(self) -> list[tuple[int, str, int, int]]:
-        """Each grid once: epoch, data URI, and the first and the last place that shows it."""
+        """Each grid once: epoch, data URI, and the first and the last position that shows it."""
         places = range(len(self.frames))
         runs = [list(of) for _, of in groupby(places, lambda place: self.frames[place][0])]
         return [(*self.frames[of[0]], of[0], of[-1]) for of in runs]
 
     @property
     def size(self) -> int:
-        """Bytes of its pictures as text."""
+        """The size of its data URIs in bytes."""
         return sum(len(uri) for _, uri, *_ in self.grids)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A grid that is copied beside the page: ``file`` is its name there."""
+    """A grid that is copied next to the page, under the name ``file``."""
 
     source: Path
     file: str
@@ -51,7 +51,7 @@ class Picture:
 
 
 def sampled_epochs(run: Run) -> list[int]:
-    """The numbers of epochs done at which the run has a sample grid, ascending."""
+    """The numbers of completed epochs with a sample grid, in ascending order."""
     found = (run.folder / "samples").glob("epoch-*.png")
     return sorted(int(path.stem.partition("-")[2]) for path in found)
 
@@ -62,7 +62,7 @@ def shown(runs: Iterable[Run]) -> str:
 
 
 def spread(epochs: Sequence[int], at_most: int) -> list[int]:
-    """At most so many of ``epochs``, evenly spaced, the first and the last among them."""
+    """At most ``at_most`` of ``epochs``, evenly spaced, including the first and the last."""
     if len(epochs) <= at_most:
         return list(epochs)
     step = (len(epochs) - 1) / (at_most - 1)
@@ -70,17 +70,17 @@ def spread(epochs: Sequence[int], at_most: int) -> list[int]:
 
 
 def at_or_before(epochs: Sequence[int], epoch: int) -> int:
-    """The last of ``epochs`` that is not after ``epoch``, or the first of all."""
+    """The last of ``epochs`` up to ``epoch``, or the first one if there is none."""
     return max((e for e in epochs if e <= epoch), default=epochs[0])
 
 
 def strips(runs: Mapping[str, Run], colour: Mapping[str, str]) -> tuple[list[int], list[Strip]]:
-    """The places of the slider (epochs done) and a strip for each run that has sample grids.
+    """The slider positions (epochs done) and a strip for each run with sample grids.
 
-    A run without a grid at a place shows its latest before. The last grid of each run is kept
-    exactly, if all of them take at most half of what a page may weigh; the others are compressed,
-    which smooths their grain a little. Fewer places are kept when the pictures would make the page
-    heavy.
+    A run without a grid at a position shows its latest earlier one. The last grid of each run is
+    lossless, if all of these take at most half of the size limit of a page. The other grids are
+    compressed with a slight loss of detail. If the images would exceed the limit, there are fewer
+    positions.
     """
     sampled = {name: found for name, run in runs.items() if (found := sampled_epochs(run))}
     union = sorted({epoch for epochs in sampled.values() for epoch in epochs})
@@ -106,7 +106,7 @@ def strips(runs: Mapping[str, Run], colour: Mapping[str, str]) -> tuple[list[int
 
 
 def data_uri(picture: Path | np.ndarray, exact: bool = True) -> str:
-    """A picture of its own size as WebP in base64, pixel by pixel or (``exact=False``) smoothed.
+    """An image as WebP in base64, lossless or (``exact=False``) with a slight loss of detail.
 
     ``picture``: a file, or uint8 (H, W, 3).
     """
@@ -117,6 +117,6 @@ def data_uri(picture: Path | np.ndarray, exact: bool = True) -> str:
 
 
 def size_of(uri: str) -> tuple[int, int]:
-    """Width and height in pixels of a picture that is a data URI."""
+    """Width and height in pixels of an image in a data URI."""
     with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as picture:
         return picture.size

@@ -1,4 +1,4 @@
-"""Several experiments on one page: questions, verdicts, effects with intervals, cost, pictures."""
+"""Several experiments on one page: questions, verdicts, effects with intervals, cost, images."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EFFECTS = (
 def write_summary(told: Sequence[Results], folder: Path, title: str, credit: str) -> Path:
     """Write ``summary.md`` and ``summary.html`` into ``folder``; returns the HTML file.
 
-    ``credit``: of the data whose pictures are shown.
+    ``credit``: the credit lines of the data whose images are shown.
     """
     finished = [results for results in told if any(results.runs.values())]
     counts = [sum(r.verdict.word == word for r in finished) for word in WORDS]

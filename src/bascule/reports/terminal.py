@@ -1,4 +1,4 @@
-"""A page's table on a terminal."""
+"""Tables of a page on a terminal."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from bascule.reports.page import Table
 
 SCALED = re.compile(r"(.+?)\[(.+)\]")
-SHORTEST = 16  # of a cell that is cut
-WIDE = 1000  # columns where standard output is a file: a table is not to be cut there
+SHORTEST = 16  # the shortest length of a cut cell
+WIDE = 1000  # columns if standard output is a file, so that no table is cut there
 
 
 def console() -> Console:
-    """Standard output, for tables."""
+    """A console on standard output, for tables."""
     from rich.console import Console
 
     class Output(Console):
-        def on_broken_pipe(self) -> None:  # rich would end the program in silence
+        def on_broken_pipe(self) -> None:  # rich would exit without a message
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
     shown = Output()
@@ -41,10 +41,10 @@ def fitted(
     cut: str = "",
     title: str = "",
 ) -> RichTable:
-    """Rows of one kind as a table that is at most ``width`` columns wide, if that can be.
+    """Rows of one kind as a table of at most ``width`` columns, if possible.
 
-    A column in which nothing stands is left out, and then those in ``later``, in this order, until
-    the rest fits. If it never does, cells of the column ``cut`` are cut to ``SHORTEST`` or more.
+    Empty columns are left out, and then those in ``later``, in this order, until the rest fits. If
+    it still does not fit, cells of the column ``cut`` are cut, but not below ``SHORTEST``.
     """
     from rich.markup import escape
     from rich.table import Table as RichTable
@@ -72,26 +72,26 @@ def fitted(
 
 
 def width_of(rows: Sequence[Mapping[str, str]]) -> int:
-    """Columns that a table of all of it takes."""
+    """The width of a table of all rows, in columns."""
     return sum(wide + 3 for wide in _widths(rows).values()) + 1
 
 
 def _widths(rows: Sequence[Mapping[str, str]]) -> dict[str, int]:
-    """Of each column in which something stands."""
+    """The width of each column that is not empty."""
     columns = [name for name in rows[0] if any(row[name] for row in rows)]
     return {name: max(len(name), *(len(row[name]) for row in rows)) for name in columns}
 
 
 def shortened(text: str, width: int) -> str:
-    """``text`` in at most ``width`` characters: its beginning and its telling end."""
+    """``text`` in at most ``width`` characters: its beginning and its end."""
     before = (width - 1) // 2
     return text if len(text) <= width else f"{text[:before]}…{text[before + 1 - width :]}"
 
 
 def on_terminal(table: Table, width: int) -> list[RichTable]:
-    """A table of measures, "KID[efficientnet-lite0,128px]", for a terminal of ``width`` columns.
+    """A table of labels like "KID[efficientnet-lite0,128px]" for a terminal of ``width`` columns.
 
-    What several rows were measured with, and their one n, stand once, in a title.
+    The feature space of several rows and their common n are shown once, in a title.
     """
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     first = table.columns[0]
@@ -119,7 +119,7 @@ def on_terminal(table: Table, width: int) -> list[RichTable]:
 
 
 def rich_table(table: Table) -> RichTable:
-    """The same cells, for rich; what people wrote is shown as it is, and long words go on below."""
+    """The same cells as a rich table; text is shown verbatim, and long words are wrapped."""
     from rich.markup import escape
     from rich.table import Column
     from rich.table import Table as RichTable

@@ -8,16 +8,19 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from bascule.core import class_names
 from bascule.core.errors import UserError, unknown
-from bascule.core.fields import checked, hints
+from bascule.core.fields import checked, hints, key_of, renamed
 from bascule.core.user_code import Code, is_named, load_named, name_of
-from bascule.interventions.foreign import Foreign, foreign
+from bascule.interventions.foreign import Foreign, ForeignValue, foreign
+from bascule.runs.foreign_recipe import ForeignRecipe, facts_of
+from bascule.training.recipe import Recipe
 
 FACTS = ("size", "z_dim", "classes", "paired", "entropic", "blind", "kind", "every")
-OF_RULES = ("first_epoch", "uses_held_out")  # facts that a rule is asked for
+OF_RULES = ("first_epoch", "uses_held_out")  # methods of an intervention whose results are kept
+V = TypeVar("V")
 USERS = re.compile(r"[^:]+\.py:[\w.]+")  # the name of a class of the user's
 QUOTED_OR_NAMED = re.compile(
     r"""'[^']*'|"[^"]*"|(?P<name>(?:[\w./~-]+\.py|[A-Za-z_][\w.]*\.[\w.]+):[A-Za-z_]\w*)"""
@@ -27,9 +30,10 @@ QUOTED_OR_NAMED = re.compile(
 def encode(value: Any, brief: bool = False, bare: bool = False) -> Any:
     """Plain JSON values for a recipe or any part of it.
 
-    ``brief``: as digests have it: classes of the package by a word, and without fields that came
-    :func:`bascule.core.fields.added_field` and have their default. ``bare``: the user's classes by
-    a word too. Raises :class:`UserError` for what cannot be written.
+    ``brief``: the form that digests are computed from. Classes of the package are named by a single
+    word, and fields added by :func:`bascule.core.fields.added_field` are left out while they have
+    their default. ``bare``: user classes are named by a single word too. Raises :class:`UserError`
+    for a value that cannot be written.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         cls = type(value)
@@ -41,7 +45,7 @@ def encode(value: Any, brief: bool = False, bare: bool = False) -> Any:
         for f in _fields(cls):
             part = getattr(value, f.name)
             if not (brief and f.metadata.get("added") and part == f.default):
-                told[f.name] = encode(part, brief, bare)
+                told[key_of(f) if brief else f.name] = encode(part, brief, bare)
         if not brief and "facts" not in told and (facts := _facts(value)):
             told["facts"] = facts
         return told
@@ -74,12 +78,14 @@ def _written(cls: type, brief: bool, bare: bool) -> str:
 
 
 def _facts(value: Any) -> dict[str, Any]:
-    """What a value of the user's tells of itself, for those who look and do not load its class."""
+    """The recorded facts of a user's value, for readers that do not load its class."""
     if isinstance(value, Foreign):
         return dict(value.facts)
     if class_names.is_of_package(type(value)):
         return {}
     fields = {f.name for f in _fields(type(value))}
+    if isinstance(value, Recipe):
+        return {name: fact for name, fact in facts_of(value).items() if name not in fields}
     found = {n: getattr(value, n) for n in FACTS if n not in fields and hasattr(value, n)}
     found |= {name: getattr(value, name)() for name in OF_RULES if hasattr(value, name)}
     return {name: v for name, v in found.items() if isinstance(v, str | int | float | tuple | None)}
@@ -91,11 +97,11 @@ def decode(
     to_look: Iterable[str] | None = None,
     code: Code | None = None,
 ) -> Any:
-    """The value that :func:`encode` told. ``extra``: classes of the user's that are loaded.
+    """The value that :func:`encode` wrote. ``extra``: user classes that are loaded already.
 
-    ``code``: where the files lie that other classes of the user's are named by; they are executed.
-    ``to_look``: bare names of rules that a run brings, where it is only looked at. Then nothing is
-    executed: a value of a class that is not known is a
+    ``code``: the folder of the user files that define all other user classes. They are executed.
+    ``to_look``: the bare names of interventions that the run's own code defines. If it is given,
+    nothing is executed. A value of an unknown class becomes a
     :class:`bascule.interventions.foreign.Foreign`, which can be shown and compared.
     """
     from bascule.interventions import Intervention
@@ -141,18 +147,22 @@ def decode(
             more = {"facts": value(facts)} if "facts" in hints(cls) and "facts" in plain else {}
             return build(cls, fields | more)
         if to_look is not None and isinstance(name, str):
-            return foreign(name, fields, facts if isinstance(facts, dict) else {})
+            facts = facts if isinstance(facts, dict) else {}
+            base = ForeignRecipe if "is_recipe" in facts else ForeignValue
+            return foreign(name, fields, facts, base)
         raise unknown("class in a recipe", str(name), {*class_names.ALIASES, *by_word})
 
     return value(plain)
 
 
 def _not_frozen_class(name: str) -> UserError:
-    return UserError(f"{name} is no value: put @dataclass(frozen=True) above the class")
+    return UserError(
+        f"{name} is not a frozen dataclass: put @dataclass(frozen=True) above the class"
+    )
 
 
 def unloaded(value: Any) -> list[type[Foreign]]:
-    """The classes of the placeholders within a value."""
+    """The classes of all placeholders inside a value."""
     if isinstance(value, tuple):
         return [cls for part in value for cls in unloaded(part)]
     if not dataclasses.is_dataclass(value):
@@ -162,8 +172,9 @@ def unloaded(value: Any) -> list[type[Foreign]]:
 
 
 def build(cls: type, values: Mapping[str, Any]) -> Any:
-    """``cls(**values)`` with every name known and every value of its declared type."""
-    known = hints(cls)
+    """``cls(**values)``, after checking that every name is a field and every value has its type."""
+    known, newer = hints(cls), renamed(cls)
+    values = {newer.get(name, name): value for name, value in values.items()}
     for name in values:
         if name not in known:
             raise unknown(f"field of {cls.__name__}", name, known)
@@ -179,17 +190,18 @@ def build(cls: type, values: Mapping[str, Any]) -> Any:
     return cls(**{name: checked(cls, name, v) for name, v in values.items()})
 
 
-def changed(value: Any, settings: Mapping[str, str], extra: Iterable[type] = ()) -> Any:
-    """``value`` with the field at each dotted path set to what its text says, all at once.
+def changed(value: V, settings: Mapping[str, str], extra: Iterable[type] = ()) -> V:
+    """``value`` with each dotted field set to the value that its text stands for, all at once.
 
     >>> changed(parse("Affine(degrees=10)"), {"degrees": "20"}).degrees
     20.0
     """
-    known = hints(type(value))
+    known, newer = hints(type(value)), renamed(type(value))
     new: dict[str, Any] = {}
     inner: dict[str, dict[str, str]] = {}
     for path, text in settings.items():
         head, _, rest = path.partition(".")
+        head = newer.get(head, head)
         if head not in known:
             raise _no_such_field(value, head)
         if rest:
@@ -201,7 +213,8 @@ def changed(value: Any, settings: Mapping[str, str], extra: Iterable[type] = ())
         if not dataclasses.is_dataclass(part):
             raise UserError(f"{head} has no field {next(iter(rests))!r}: it is {part!r}")
         new[head] = changed(part, rests, extra)
-    return dataclasses.replace(value, **new)
+    replaced: V = dataclasses.replace(cast(Any, value), **new)
+    return replaced
 
 
 def _no_such_field(value: Any, name: str) -> UserError:
@@ -216,9 +229,10 @@ def _no_such_field(value: Any, name: str) -> UserError:
 def parse(text: str, extra: Iterable[type] = ()) -> Any:
     """A value as Python would write it: ``3e-4``, ``hsv``, ``[Flip(), Affine(degrees=10)]``.
 
-    What is neither a number, a list nor a call stands for itself, as text. A class is named by a
-    word, by its module and name (``bascule.models.dcgan:DCGAN``), or by a file of the user's
-    (``my_nets.py:G``), which is executed. ``extra``: further classes that a word may name.
+    Text that is not a number, a list or a call is taken as a string. A class can be named in three
+    ways: by a single word, by module and name (``bascule.models.dcgan:DCGAN``), or by a user file
+    and name (``my_nets.py:G``). The user file is executed. ``extra``: further classes that a word
+    may name.
 
     >>> parse("3e-4"), parse("hsv"), parse("[Flip(), Affine(degrees=10)]")[0]
     (0.0003, 'hsv', Flip(p=0.5))
@@ -239,10 +253,10 @@ def parse(text: str, extra: Iterable[type] = ()) -> Any:
 
 
 def digest(value: Any, bare: bool = False) -> str:
-    """8 hexadecimal digits that stand for a recipe.
+    """The digest of a recipe: 8 hexadecimal digits.
 
-    A field that came :func:`bascule.core.fields.added_field` is left out while it has its default.
-    ``bare``: as before the user's classes were named by their files.
+    A field added by :func:`bascule.core.fields.added_field` is left out while it has its default.
+    ``bare``: the digest of older versions, in which user classes were not named by their files.
     """
     canonical = json.dumps(encode(value, brief=True, bare=bare), sort_keys=True)
     return hashlib.blake2b(canonical.encode(), digest_size=4).hexdigest()
@@ -260,7 +274,7 @@ def differences(a: Any, b: Any, prefix: str = "") -> dict[str, tuple[Any, Any]]:
 
 
 class _Known:
-    """The classes that a text may name."""
+    """The classes that a text can name."""
 
     def __init__(self, extra: Iterable[type]) -> None:
         self.extra: dict[str, list[type]] = {}
@@ -269,7 +283,7 @@ class _Known:
         self.in_full: dict[str, Any] = {}
 
     def word_for(self, match: re.Match[str]) -> str:
-        """A word that stands for a class which is named in full."""
+        """A single word in place of the full name of a class."""
         name = match["name"]
         if name is None:
             return match[0]  # a quoted text
@@ -281,7 +295,7 @@ class _Known:
         return word
 
     def find(self, word: str) -> Any:
-        """The class that a word names. Raises :class:`UserError` where there are several."""
+        """The class that a word names. Raises :class:`UserError` if it names several."""
         if word in self.in_full:
             return self.in_full[word]
         if not word[:1].isupper():
@@ -290,7 +304,7 @@ class _Known:
         found = [*self.extra.get(word, ()), *filter(None, [class_names.find(word)])]
         if len(set(found)) > 1:
             told = " or ".join(name_of(cls) for cls in found)
-            raise UserError(f"{word} names several classes: say {told}")
+            raise UserError(f"{word} names several classes: write {told}")
         return found[0] if found else None
 
 
@@ -304,11 +318,11 @@ def _value(node: ast.expr, text: str, known: _Known) -> Any:
             raise _not_frozen_class(name_of(cls))
         given = [f.name for f in _fields(cls)][: len(node.args)]
         if len(node.args) > len(given):
-            raise UserError(f"{ast.unparse(node)}: {name} takes {len(given)} values")
+            raise UserError(f"{ast.unparse(node)}: {name} takes at most {len(given)} values")
         values = {n: _value(a, text, known) for n, a in zip(given, node.args, strict=True)}
         for keyword in node.keywords:
             if keyword.arg is None:
-                raise UserError(f"cannot read {text!r}: no ** here")
+                raise UserError(f"cannot read {text!r}: ** is not supported; write name=value")
             if keyword.arg in values:
                 raise UserError(f"{ast.unparse(node)}: {keyword.arg} is given twice")
             values[keyword.arg] = _value(keyword.value, text, known)
@@ -326,5 +340,5 @@ def _value(node: ast.expr, text: str, known: _Known) -> Any:
         return ast.get_source_segment(text, node)
 
 
-def _fields(cls: type) -> list[dataclasses.Field]:
+def _fields(cls: type) -> list[dataclasses.Field[Any]]:
     return [f for f in dataclasses.fields(cls) if f.init]

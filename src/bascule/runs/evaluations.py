@@ -1,4 +1,4 @@
-"""The file ``metrics.json`` of a run, or of a folder of pictures: its evaluations, by epoch."""
+"""The file ``metrics.json`` in a run folder or an image folder: its evaluations, by epoch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILE = "metrics.json"
 
 
 def evaluations(folder: Path) -> list[Evaluation]:
-    """What was kept in ``folder``, by epoch; empty where nothing was.
+    """The evaluations stored in ``folder``, sorted by epoch; empty if there are none.
 
     Raises :class:`UserError` for a damaged file.
     """
@@ -33,7 +33,7 @@ def evaluations(folder: Path) -> list[Evaluation]:
 
 
 def keep_evaluation(folder: Path, evaluation: Evaluation) -> Path:
-    """Add one to the file; it takes the place of an earlier one of the same epoch."""
+    """Add an evaluation to the file. It replaces an earlier one of the same epoch."""
     kept = [e for e in evaluations(folder) if e.epoch != evaluation.epoch]
     kept = sorted([*kept, evaluation], key=lambda e: -1 if e.epoch is None else e.epoch)
     text = json.dumps({"evaluations": [e.plain() for e in kept]}, indent=1, ensure_ascii=False)
@@ -42,7 +42,7 @@ def keep_evaluation(folder: Path, evaluation: Evaluation) -> Path:
 
 
 def keep_with_picture(folder: Path, evaluation: Evaluation, picture: Image.Image | None) -> Path:
-    """As :func:`keep_evaluation`, with the picture of fakes and their neighbours beside it."""
+    """Like :func:`keep_evaluation`; also saves the image of fakes and their nearest neighbours."""
     folder.mkdir(parents=True, exist_ok=True)
     path = keep_evaluation(folder, evaluation)
     if picture:
@@ -51,10 +51,10 @@ def keep_with_picture(folder: Path, evaluation: Evaluation, picture: Image.Image
 
 
 def last_evaluation(folder: Path) -> Evaluation | None:
-    """That of the latest epoch."""
+    """The evaluation of the latest epoch; None if there is none."""
     return next(iter(reversed(evaluations(folder))), None)
 
 
 def neighbour_file(epoch: int | None) -> str:
-    """The name of the picture of fakes and their neighbours."""
+    """The file name of the image of fakes and their nearest neighbours."""
     return "neighbours.png" if epoch is None else f"neighbours-{epoch:04d}.png"

@@ -1,4 +1,4 @@
-"""Train one run in this process, from wherever it stands."""
+"""Train one run in this process, from its latest checkpoint to its last epoch."""
 
 from __future__ import annotations
 
@@ -23,25 +23,26 @@ from bascule.training.loop import Callback, Record, Row, Stopped, train
 from bascule.training.recipe import Recipe
 from bascule.training.state import State, begin
 
-SAVE_EVERY_S = 30.0  # at most this much work is lost to a kill
+SAVE_EVERY_S = 30.0  # a killed run loses at most this many seconds of work
 SHOW_EVERY_S = 2.0
-_questions: list[list[int]] = []  # of stop_signals, the outer before the inner: all hear a signal
+# Of nested stop_signals, outermost first; each of them receives every signal.
+_questions: list[list[int]] = []
 
 
 class Checkpointer(Callback):
-    """Keeps a run's rows and checkpoints on disk: what it needs to go on after a stop.
+    """Saves a run's scalars and checkpoints, from which it can resume.
 
-    Rows are written before the checkpoint, so a checkpoint never knows more than they.
+    Scalars are written before the checkpoint, so a checkpoint is never ahead of them.
     """
 
     def __init__(self, run: Run, branches: Iterable[int] = ()) -> None:
-        """``branches``: epochs whose checkpoint others will fork from."""
+        """``branches``: epochs whose checkpoints are kept, because other runs fork from them."""
         self.run = run
         self.rows: list[Row] = []
         self.diagnosed: list[Row] = []
         self.saved_at = self.shown_at = -SAVE_EVERY_S  # the first epoch is saved at once
         recipe = run.playable
-        self.keep = {change.first_epoch() for change in recipe.change}
+        self.keep = {change.first_epoch() for change in recipe.interventions}
         self.keep |= {*range(0, recipe.epochs, recipe.keep_every_epochs), recipe.epochs, *branches}
         if run.fork:
             self.keep.add(run.fork.epoch)
@@ -53,7 +54,7 @@ class Checkpointer(Callback):
             self.shown_at = time.monotonic()
 
     def save(self, state: State) -> None:
-        """After an epoch: keep its checkpoint for good, or renew the last one, or wait."""
+        """Save the checkpoint of an epoch that is kept, and every SAVE_EVERY_S the last one."""
         if state.epoch in self.keep:
             self.save_now(state, state.epoch)
         elif time.monotonic() - self.saved_at > SAVE_EVERY_S:
@@ -79,15 +80,16 @@ def execute(
     group: ProcessGroup | None = None,
     tensorboard: bool = False,
 ) -> str:
-    """Train ``run`` to its last epoch; returns its state: "finished" or "interrupted".
+    """Train ``run`` to its last epoch; returns "finished" or "interrupted".
 
-    ``images``: those of its recipe, where they are open already. ``branches``: epochs whose
-    checkpoint is kept for forks. A finished run is left alone. ``group``: the processes that play
-    it together; each of them calls this, and the first alone writes. ``callbacks`` may add to an
-    epoch's record before it is kept. ``tensorboard``: write TensorBoard events too.
-    SIGINT, SIGTERM and ``must_stop()`` end it between two steps with a checkpoint of that very
-    step. Raises :class:`UserError` on bad data, a full disk or a loss that is not finite; the last
-    good checkpoint stays.
+    ``images``: the images of its recipe, if they are loaded already. ``branches``: epochs whose
+    checkpoints are kept for forks. ``group``: the process group that trains the run; every process
+    calls this function, and only the first one writes. ``callbacks`` may add to an epoch's record
+    before it is saved. ``tensorboard``: write TensorBoard events too. A finished run is not
+    changed.
+    SIGINT, SIGTERM and ``must_stop()`` stop it between two steps and save a checkpoint of that
+    step. Raises :class:`UserError` for bad data, a full disk or a loss that is not finite; the last
+    good checkpoint is kept.
     """
     check_process_group(run, group)
     if group and not group.is_main:
@@ -140,7 +142,7 @@ def _follow(
     must_stop: Callable[[], bool],
     group: ProcessGroup,
 ) -> str:
-    """Play a run of which another process keeps everything."""
+    """Train a run whose files another process writes."""
     if run.status["state"] == "finished":
         return "finished"
     try:
@@ -166,7 +168,7 @@ def _play(
     watchers: Sequence[Callback] = (),
     checkpointer: Checkpointer | None = None,
 ) -> None:
-    """Train from ``saved`` to the end. Raises :class:`_StoppedAt` where it was asked to stop."""
+    """Train from ``saved`` to the end. Raises :class:`_StoppedAt` when a stop is requested."""
     pixels, held_out = (
         torch.from_numpy(images.pixels[images.indices(split)]) for split in ("train", "held_out")
     )
@@ -203,12 +205,12 @@ def _save_nothing(state: State) -> None:
 
 
 def check_process_group(run: Run, group: ProcessGroup | None) -> None:
-    """Refuse to go on with another number of processes, or with what they cannot share."""
+    """Refuse to resume with another number of processes, or a recipe that cannot be distributed."""
     began, now = run.about.get("processes", 1), group.size if group else 1
     if began != now:
         raise UserError(
-            f"{run.id} began on {began} processes and would go on on {now}, which differs in the "
-            f"last bits: start it by `torchrun --nproc-per-node {began} -m bascule`, or fork it"
+            f"{run.id} was started on {began} processes and cannot resume on {now}, since the last "
+            f"bits would differ: use `torchrun --nproc-per-node {began} -m bascule`, or fork it"
         )
     if group:
         run.recipe.check_processes(group.size)
@@ -217,10 +219,10 @@ def check_process_group(run: Run, group: ProcessGroup | None) -> None:
 def _diagnostics(
     rule: Recipe, train: torch.Tensor, held_out: torch.Tensor, checkpointer: Checkpointer
 ) -> list[Callback]:
-    """The callback that asks D under ``rule``.
+    """The callback that diagnoses D under ``rule``.
 
-    None where there is no D or it is told labels, a split has fewer than two images, or a rule
-    shows D what is held out.
+    None if there is no D, if D is conditional on labels, if a split has fewer than two images, or
+    if an intervention shows D the held-out images.
     """
     if not rule.is_diagnosable or min(len(train), len(held_out)) < 2:
         return []
@@ -236,16 +238,16 @@ def _diagnostics(
 
 
 def check_data(run: Run, images: ImageSet) -> None:
-    """Refuse to go on with other images than the run began with."""
+    """Refuse to resume on images that differ from those at the start of the run."""
     if images.digest != run.about["data_digest"]:
         raise UserError(
-            f"{run.id} began with other images than {images.name} holds now "
+            f"{run.id} was started on other images than {images.name} contains now "
             f"(digest {run.about['data_digest'][:8]}, now {images.digest[:8]}): start a new run"
         )
 
 
 def out_of_memory(recipe: Recipe) -> str:
-    """What did not fit, and what to make smaller."""
+    """The error line for a lack of memory: what did not fit, and what to reduce."""
     return (
         f"out of memory with batch={recipe.batch} and model={recipe.model} on {recipe.device}: "
         "the last good checkpoint is kept; try a smaller batch or a narrower model"
@@ -253,7 +255,7 @@ def out_of_memory(recipe: Recipe) -> str:
 
 
 def try_status(run: Run, state: str, **more: Any) -> None:
-    """Set the status where the disk still takes it."""
+    """Set the status, unless the disk is full or not writable."""
     try:
         run.set_status(state, **more)
     except (UserError, OSError):
@@ -281,9 +283,10 @@ def _rules(run: Run, store: Store, epochs_done: int) -> Iterator[tuple[Recipe, i
 
 @contextmanager
 def stop_signals(patient: bool = False) -> Iterator[Callable[[], bool]]:
-    """Turn SIGINT and SIGTERM into a question; a second signal acts as usual.
+    """Yields a function that tells whether SIGINT or SIGTERM has arrived.
 
-    ``patient``: it does not, because ``torchrun`` passes on what the terminal has sent already.
+    A second signal acts as usual. ``patient``: it is ignored too, because ``torchrun`` sends the
+    terminal's signal again.
     """
     asked: list[int] = []
 

@@ -1,7 +1,7 @@
-"""Branch a run: the same past, another rule, and so a counterfactual at the cost of its tail.
+"""Fork a run: the same past, then another rule. Only the part after the branch is trained.
 
-Randomness is addressed and resume is exact, so a fork and its parent share every draw. What
-differs after the branch is the work of the changed rule alone.
+Random draws are addressed and resuming is exact, so a fork and its parent share every draw. After
+the branch, only the changed rule can cause a difference.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ def fork(
 ) -> Run:
     """A run with ``recipe`` whose first ``at_epoch`` epochs are those of ``parent``.
 
-    ``same_law``: the caller knows that ``recipe`` from its first step would have had this very
-    past (its changes act from ``at_epoch`` on), so the run counts as the recipe's own.
+    ``same_law``: ``recipe`` trained from the start would have exactly this past, because its
+    changes act only from ``at_epoch`` on. The caller guarantees this. The run then counts as a run
+    of the recipe itself.
     ``processes``: how many train the fork together; its past may have been trained by others.
 
-    It starts from the parent's nearest kept checkpoint at or before ``at_epoch`` and replays the
-    parent's rule from there, bit for bit. A fork of a fork, before the latter's own branch, is a
-    fork of its parent. Raises :class:`UserError` when the parent has not come
-    so far, or the recipe changes what a branch cannot change.
+    It starts from the parent's latest kept checkpoint at or before ``at_epoch`` and replays the
+    parent's rule from there, bit for bit. If the parent is itself a fork and ``at_epoch`` lies
+    before its branch, the new run is a fork of the parent's parent. Raises :class:`UserError` if
+    the parent has not reached ``at_epoch``, or if the recipe changes a field that a fork must keep.
     """
     done = len(parent.rows())
     if not 1 <= at_epoch <= done:
@@ -53,7 +54,7 @@ def fork(
             raise UserError(f"a fork keeps its parent's {field} ({theirs}), not {ours}")
 
     while parent.fork and at_epoch <= parent.fork.epoch:
-        parent = store.find(parent.fork.parent)  # whose past this is
+        parent = store.find(parent.fork.parent)  # the run that this past belongs to
     branch = Fork(parent.id, at_epoch)
     run = store.create(
         recipe,

@@ -1,4 +1,4 @@
-"""Images of a run's G, for looking and for measuring."""
+"""Images drawn by a run's G, to view or to measure."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def generate(
     progress: Progress | None = None,
     standing: int = 0,
 ) -> tuple[np.ndarray, int]:
-    """``n`` fakes of a run's G, uint8 (n, 3, H, W), and the number of epochs that were done.
+    """``n`` fakes of a run's G, uint8 (n, 3, H, W), and the number of epochs that it was trained.
 
-    ``epoch``: a kept checkpoint; None: the newest. Latent i depends on ``seed`` and its block of
-    250 alone, so a larger sample begins with the smaller one, and every run of one z_dim draws the
-    same latents. ``standing``: over how many batches of latents G's BatchNorm takes statistics
-    before it draws; 0: it has those of training. Raises :class:`UserError` where there is no such
-    checkpoint.
+    ``epoch``: a kept checkpoint; None: the newest. Latents are drawn in blocks of 250, each from
+    ``seed`` and the number of the block. So a larger sample starts with the smaller one, and all
+    runs with the same z_dim use the same latents. ``standing``: the number of batches of latents
+    over which G's BatchNorm recomputes its statistics first; 0: it uses the running statistics of
+    training. Raises :class:`UserError` if there is no such checkpoint.
     """
     recipe, state = restored(run, epoch)
     if standing:
@@ -57,7 +57,7 @@ def generate(
 def drawn_fakes(
     trainer: Trainer[Any], n: int, seed: int = 0, progress: Progress | None = None
 ) -> np.ndarray:
-    """As :func:`generate`, of a trainer that is at hand."""
+    """Like :func:`generate`, for a trainer that is already loaded."""
     pictures = []
     for part in drawn_in_parts(trainer, n, seed):
         pictures.append(part)
@@ -67,7 +67,7 @@ def drawn_fakes(
 
 
 def drawn_in_parts(trainer: Trainer[Any], n: int, seed: int = 0) -> Iterator[np.ndarray]:
-    """The same pictures, 250 at a time, for whoever need not hold them all."""
+    """The same images, 250 at a time, for callers that do not need all in memory."""
     for start in range(0, n, AT_ONCE):
         rng = generator("evaluation z", seed, start)
         z = torch.randn(AT_ONCE, trainer.recipe.z_dim or 0, generator=rng)
@@ -75,9 +75,9 @@ def drawn_in_parts(trainer: Trainer[Any], n: int, seed: int = 0) -> Iterator[np.
 
 
 def restored(run: Run, epoch: int | None = None) -> tuple[Recipe, State]:
-    """A run's recipe, on a device that is here, and its players as a checkpoint has them.
+    """A run's recipe, on a device of this machine, and its networks from a checkpoint.
 
-    Raises :class:`UserError` where nothing draws from latents.
+    Raises :class:`UserError` if the run has no G that draws from latents.
     """
     if run.recipe.z_dim is None:
         raise UserError(f"{run.id} has no G that draws fakes: it is a {type(run.recipe).__name__}")
@@ -85,7 +85,7 @@ def restored(run: Run, epoch: int | None = None) -> tuple[Recipe, State]:
 
 
 def load_trainer(run: Run, epoch: int | None = None) -> tuple[Recipe, State]:
-    """As :func:`restored`, of any run."""
+    """Like :func:`restored`, for any kind of run."""
     recipe = run.playable
     saved = run.load_checkpoint(kept_epoch(run, epoch))
     try:
@@ -99,9 +99,9 @@ def load_trainer(run: Run, epoch: int | None = None) -> tuple[Recipe, State]:
 
 
 def judged_by(run: Run, epoch: int | None = None) -> Callable[[np.ndarray], np.ndarray]:
-    """How foreign pictures, uint8 (N, 3, H, W), look to a run's D: minus its logits, (N,)."""
+    """A function from images, uint8 (N, 3, H, W), to D's negated logits, (N,)."""
     recipe, state = load_trainer(run, epoch)
-    game = cast(GANTrainer, state.trainer).game
+    game = cast(GANTrainer[Any], state.trainer).game
     D, device = game.D, game.device
 
     def score(pictures: np.ndarray) -> np.ndarray:
@@ -117,7 +117,7 @@ def judged_by(run: Run, epoch: int | None = None) -> Callable[[np.ndarray], np.n
 
 
 def kept_epoch(run: Run, epoch: int | None) -> int | None:
-    """``epoch`` where its checkpoint is kept; for None, None or the newest that is kept."""
+    """``epoch``, if its checkpoint is kept. For None: None, or the newest epoch that is kept."""
     kept = run.kept_epochs()
     if epoch is None:
         if run.checkpoint().exists():

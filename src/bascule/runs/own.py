@@ -1,7 +1,7 @@
-"""Metrics, extractors and callbacks of the user's own, by the words that name them.
+"""The user's own metrics, feature extractors and callbacks, found by name.
 
-``my_metrics.py:Eyes`` is the class ``Eyes`` of that file, or ``my_metrics.py:Eyes(threshold=3)``
-where it has parameters. So they are named on the command line, and so a worker is told of them.
+``my_metrics.py:Eyes`` is the class ``Eyes`` of that file; ``my_metrics.py:Eyes(threshold=3)`` also
+sets parameters. The command line and the job files of workers use these names.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Kind = TypeVar("Kind")
 
 
 def named(text: str, kind: type[Kind], option: str) -> Kind:
-    """What ``text`` names, an instance of ``kind``; ``option``: where it was said.
+    """The instance of ``kind`` that ``text`` names. ``option``: its command-line option.
 
-    Raises :class:`UserError` where the file does not load or defines no such thing.
+    Raises :class:`UserError` if the file does not load or does not define it.
     """
     path, colon, call = text.partition(".py:")
     if not colon:
@@ -56,7 +56,7 @@ def named(text: str, kind: type[Kind], option: str) -> Kind:
 
 
 def words_for(value: Any) -> str:
-    """What names ``value`` for :func:`named`, from any folder."""
+    """The name from which :func:`named` makes ``value``; valid in any folder."""
     cls = type(value)
     told = ""
     if is_dataclass(value):
@@ -68,29 +68,29 @@ def words_for(value: Any) -> str:
 
 
 def metric_named(text: str) -> Metric:
-    """A metric of the user's."""
+    """The user's metric that ``text`` names."""
     found = named(text, Metric, "--metric")
     check_own(found)
     return found
 
 
 def extractor_of(own: FeatureExtractor) -> OfUser:
-    """An extractor of the user's as the package calls one."""
+    """The user's extractor, wrapped for the package."""
     return OfUser(own, code_of(own))
 
 
 def extractor_named(text: str) -> OfUser:
-    """An extractor of the user's."""
+    """The user's extractor that ``text`` names."""
     return extractor_of(named(text, FeatureExtractor, "--features"))
 
 
 def callback_named(text: str) -> Guarded:
-    """A callback of the user's."""
+    """The user's callback that ``text`` names."""
     return Guarded(named(text, Callback, "--callback"))
 
 
 class Guarded(Callback):
-    """A callback of the user's: what goes wrong in it becomes a :class:`UserError`."""
+    """A user's callback: an exception in it becomes a :class:`UserError`."""
 
     def __init__(self, own: Callback) -> None:
         self.own, self.adds = own, own.adds

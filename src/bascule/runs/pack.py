@@ -1,11 +1,12 @@
-"""Finished runs in one small file: all that their notes are made of, without the networks.
+"""Finished runs in one small file: everything that notes need, without the networks.
 
-A pack is a .tar.xz of run folders with recipe, the user's code, origin, status, scalars,
-diagnostics and evaluations (numbers to 8 significant digits) and, where asked for, the first row
-of the last sample grid. Left out are the spread and the lowest batch of an epoch's scalars, which
-no note reads. An unpacked run is finished: experiments find it by its recipe and do not train it
-again, notes and verdicts read it. It has no checkpoint, so it draws nothing new; a fork of it
-replays its past. Its code is not trusted (:mod:`bascule.core.trust`).
+A pack is a .tar.xz of run folders. Each has the recipe, the user code, the origin, the status, the
+scalars, the diagnostics and the evaluations, with numbers to 8 significant digits. On request it
+also has the first row of the last sample grid. The standard deviation and the minimum of an epoch's
+scalars are left out, because no note reads them. An unpacked run counts as finished: experiments
+find it by its recipe and do not train it again, and notes and verdicts read it. It has no
+checkpoint, so it cannot draw new images, and a fork of it replays its past. Its code is not trusted
+(:mod:`bascule.core.trust`).
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ from bascule.runs.store import Run, Store
 PLAIN = ("recipe.json", "run.json", "status.json", "experiment.py")
 METRICS = "metrics.json"
 ROUNDED = ("scalars.jsonl", "diagnostics.jsonl", METRICS)
-DIGITS = 8  # differences of nearly equal numbers still have four
+DIGITS = 8  # so that differences of nearly equal numbers still have four
 CODE = re.compile(r"code/[\w. -]+(/[\w. -]+)*\.py")
 SAMPLE = re.compile(r"samples/epoch-\d{4,}\.png")
-MOST_BYTES = 100_000_000  # of one file: a pack with more is no pack
+MOST_BYTES = 100_000_000  # limit for one file in a pack
 
 
 def pack(runs: Iterable[Run], path: Path, pictures: Iterable[Run] = ()) -> None:
-    """Write finished ``runs`` to the file ``path``; of those in ``pictures`` a row of samples too.
+    """Write finished ``runs`` to the file ``path``; for ``pictures`` with a row of samples.
 
-    Equal runs make equal files. Raises :class:`UserError` for a run that is not finished.
+    Equal runs give identical files. Raises :class:`UserError` for a run that is not finished.
     """
     shown = {run.id for run in pictures}
 
@@ -90,12 +91,12 @@ def _short(value: Any) -> Any:
 
 
 def unpack(path: Path, store: Store) -> tuple[list[Run], list[Run]]:
-    """Put the runs of a pack into ``store``: (those that are new there, those that were there).
+    """Copy the runs of a pack into ``store``; returns (new runs, existing runs).
 
-    A run that is there already, finished or not, is left alone. Raises :class:`UserError` for
-    anything that is no pack; nothing is written then.
+    An existing run is not changed, finished or not. Raises :class:`UserError` for a file that is
+    not a pack, and then writes nothing.
     """
-    if not path.is_file():  # opening a pipe would wait for ever
+    if not path.is_file():  # opening a pipe would block forever
         raise UserError(f"cannot read {path}: no such file; expected one made by `bascule pack`")
     try:
         with tarfile.open(path, "r:xz") as archive:
@@ -112,7 +113,7 @@ def unpack(path: Path, store: Store) -> tuple[list[Run], list[Run]]:
             continue
         for part in ("samples", "checkpoints"):
             (run.folder / part).mkdir(parents=True, exist_ok=True)
-        # The recipe comes last: without it a folder is no run.
+        # The recipe is written last: a folder without it does not count as a run.
         for inner in sorted(files, key=lambda inner: inner == "recipe.json"):
             (run.folder / inner).parent.mkdir(parents=True, exist_ok=True)
             atomic.write(run.folder / inner, files[inner])
@@ -121,7 +122,7 @@ def unpack(path: Path, store: Store) -> tuple[list[Run], list[Run]]:
 
 
 def _checked(path: Path, archive: tarfile.TarFile) -> dict[str, dict[str, bytes]]:
-    """Run id -> file name -> content, of a pack in which every name is one that we write."""
+    """Run id -> file name -> content, after checking that a pack can contain every name."""
     found: dict[str, dict[str, bytes]] = {}
     for entry in archive:
         run, _, inner = entry.name.partition("/")

@@ -1,17 +1,18 @@
-"""A run is a folder: its whole recipe, where it comes from, its scalars, pictures, checkpoints.
+"""A run is a folder with its complete recipe, origin, scalars, images and checkpoints.
 
-    recipe.json        the settled recipe
+    recipe.json        the recipe, with every "auto" resolved
     run.json           name, code version, environment, data digest, parent of a fork
-    code/              the user's files that its recipe needs, where it needs any; older runs have
-                       a single experiment.py
-    scalars.jsonl      one row an epoch
-    diagnostics.jsonl  what D and G were asked, a row every few epochs
-    replay/            old fakes, to ask whether D still knows them
-    metrics.json       evaluations, by epoch; neighbours-0020.png: fakes by their nearest reals
+    code/              the user files that the recipe needs, if any; older runs have a single
+                       experiment.py
+    scalars.jsonl      one row per epoch
+    diagnostics.jsonl  diagnostics of D and G, one row every few epochs
+    replay/            old fakes, to test whether D still recognises them
+    metrics.json       evaluations, by epoch; neighbours-0020.png: fakes next to their nearest reals
     status.json        running, finished, interrupted or failed, and why
-    train.json         what its worker was told last; measure.json likewise, errors.log: complaints
-    samples/           epoch-0005.png: G on the fixed z after 5 epochs; shown-0005.png: what D
-                       judged in the last step of those, reals to the left of fakes
+    train.json         the last training job; measure.json: the last measuring job; errors.log: the
+                       error output of its worker
+    samples/           epoch-0005.png: G on the fixed z after 5 epochs; shown-0005.png: the batch
+                       of D in the last step before that, reals on the left, fakes on the right
     checkpoints/       last.pt, epoch-0020.pt: after 20 epochs
     note.md, note.html
 
@@ -38,18 +39,18 @@ from bascule.core import atomic
 from bascule.core.errors import InUse, UserError, unknown
 from bascule.core.reading import parsed, read_bytes, read_json
 
-if TYPE_CHECKING:  # a list of runs is told without PyTorch
+if TYPE_CHECKING:  # runs can be listed without loading PyTorch
     from bascule.core.user_code import Code
     from bascule.training.loop import Row
     from bascule.training.recipe import Recipe
 
 MOST_ROWS_BYTES = 2**30  # a row is 600 bytes
-LOOK_S = 0.05  # longer than another process holds a lock only to see whether it is free
+LOOK_S = 0.05  # seconds; longer than another process holds the lock to test whether it is free
 
 
 @dataclass(frozen=True)
 class Fork:
-    """Where a run branched off: ``epoch`` epochs of the run ``parent`` are its past."""
+    """The origin of a fork: its first ``epoch`` epochs are those of the run ``parent``."""
 
     parent: str
     epoch: int
@@ -60,7 +61,7 @@ class Fork:
 
 @dataclass(frozen=True)
 class Run:
-    """One run folder. ``rules``: classes of the user's, loaded, that its recipe may name."""
+    """One run folder. ``rules``: loaded user classes that its recipe may name."""
 
     folder: Path
     rules: tuple[type, ...] = field(default=(), compare=False, repr=False)
@@ -78,12 +79,14 @@ class Run:
 
     @property
     def name(self) -> str:
-        return self.about["name"]
+        name: str = self.about["name"]
+        return name
 
     @property
     def epochs(self) -> int:
-        """How many epochs its recipe has, told without making the recipe."""
-        return self._plain_recipe["epochs"]
+        """The number of epochs of its recipe, read without building the recipe."""
+        epochs: int = self._plain_recipe["epochs"]
+        return epochs
 
     @cached_property
     def _plain_recipe(self) -> dict[str, Any]:
@@ -95,10 +98,10 @@ class Run:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """Its recipe to look at: nothing in the run's folder is executed.
+        """Its recipe, for viewing: no code from the run's folder is executed.
 
-        A value of a class that only the run's own code knows is a placeholder
-        (:class:`bascule.interventions.foreign.Foreign`), unless its class is among ``rules``.
+        A value whose class only the run's own code defines becomes a placeholder
+        (:class:`bascule.interventions.foreign.Foreign`), unless the class is among ``rules``.
         """
         return self._looked_at(self.rules)
 
@@ -112,10 +115,10 @@ class Run:
 
     @cached_property
     def playable(self) -> Recipe:
-        """Its recipe to train, to draw or to measure with.
+        """Its recipe, for training, drawing or measuring.
 
-        Executes the run's own code, where its recipe needs any. Raises :class:`UserError` where
-        this user neither made nor allowed it (:mod:`bascule.core.trust`).
+        Executes the run's own code if its recipe needs any. Raises :class:`UserError` if this user
+        neither made that code nor allowed it (:mod:`bascule.core.trust`).
         """
         code = self.code()
         old = self._old_rules() if code and code.root != self.code_folder.resolve() else ()
@@ -126,7 +129,7 @@ class Run:
         return self.folder / "code"
 
     def code(self) -> Code | None:
-        """The run's own code, to be executed; None where its recipe needs none. Same refusal."""
+        """The run's own code, to execute; None if it needs none. Raises as :attr:`playable`."""
         from bascule.core import trust
         from bascule.core.user_code import code_at
         from bascule.runs import codec
@@ -144,7 +147,7 @@ class Run:
         return code_at(root)
 
     def _own_files(self) -> tuple[Path, list[Path]]:
-        """The folder with the run's own code, and all files that it may execute."""
+        """The folder with the run's own code, and all files in it that may be executed."""
         from bascule.core.trust import MARK
 
         if self.code_folder.is_dir():
@@ -154,11 +157,11 @@ class Run:
         return self.folder, [old] if old.exists() else []
 
     def _old_rules(self) -> tuple[type, ...]:
-        """The rules of an ``experiment.py``, which older runs name by a bare word."""
-        from bascule.core.user_code import brought_classes
+        """The interventions of an ``experiment.py``, which older runs name by a single word."""
+        from bascule.core.user_code import classes_in_file
         from bascule.interventions import Intervention
 
-        found = brought_classes(self.folder / "experiment.py")
+        found = classes_in_file(self.folder / "experiment.py")
         return tuple(cls for cls in found if issubclass(cls, Intervention))
 
     def _decoded(
@@ -175,12 +178,12 @@ class Run:
             recipe = codec.decode(self._plain_recipe, rules, to_look, code)
         except UserError as refusal:
             raise UserError(f"cannot read {path}: {refusal}") from None
-        except Exception as error:  # values that no check foresaw
+        except Exception as error:  # a bad value that no check covers
             raise UserError(f"cannot read {path}: {type(error).__name__}: {error}") from error
         return as_recipe(recipe, f"cannot read {path}: it holds no recipe")
 
     def trust(self, texts: Mapping[str, bytes]) -> None:
-        """Trust the run's own code where it is what the user has loaded: ``texts`` by file."""
+        """Trust the run's own code if it equals ``texts``, the files that the user has loaded."""
         from bascule.core import trust
 
         root, files = self._own_files()
@@ -189,7 +192,7 @@ class Run:
             trust.mark(root, files)
 
     def keeps(self, texts: Mapping[str, bytes]) -> bool:
-        """Whether an older run's ``experiment.py`` computes what ``texts`` do now."""
+        """Whether the ``experiment.py`` of an older run is equivalent to the current ``texts``."""
         from bascule.core.user_code import fingerprint
 
         old = self.folder / "experiment.py"
@@ -228,7 +231,7 @@ class Run:
         atomic.write(self.folder / "status.json", json.dumps({"state": state, **more}, indent=1))
 
     def check(self) -> None:
-        """Raises :class:`UserError`, saying why, for a folder that cannot be read as a run."""
+        """Raises :class:`UserError` with the reason if the folder cannot be read as a run."""
         for path in _links(self.folder):
             if not path.resolve().is_relative_to(self.folder.parent.resolve()):
                 raise UserError(
@@ -245,9 +248,9 @@ class Run:
         return _read_rows(self.folder / "scalars.jsonl")
 
     def last_row(self) -> tuple[int, Row]:
-        """How many epochs have their row, and the last of these; an empty one where there is none.
+        """The number of rows and the last row, which is empty if there is none.
 
-        It reads one row of a long file, so that a list of many runs does not wait.
+        It parses only the last row of the file, so that listing many runs is fast.
         """
         path = self.folder / "scalars.jsonl"
         text = _read_text(path).rstrip()
@@ -273,12 +276,12 @@ class Run:
         return self.folder / "checkpoints" / name
 
     def kept_epochs(self) -> list[int]:
-        """The epochs after which a checkpoint is kept, ascending."""
+        """The epochs whose checkpoints are kept, in ascending order."""
         found = (self.folder / "checkpoints").glob("epoch-*.pt")
         return sorted(int(p.stem.partition("-")[2]) for p in found)
 
     def save_checkpoint(self, saved: dict[str, Any], keep_as: int | None = None) -> None:
-        """Write ``last.pt``; with ``keep_as``, an epoch, keep it under that name too."""
+        """Write ``last.pt``. ``keep_as``: an epoch under whose name the checkpoint is kept too."""
         import torch
 
         def put(path: Path) -> None:
@@ -292,7 +295,7 @@ class Run:
         atomic.write(kept, put)
         try:
             atomic.write(self.checkpoint(), lambda path: os.link(kept, path))
-        except OSError:  # a file system without links
+        except OSError:  # the file system has no hard links
             atomic.write(self.checkpoint(), put)
 
     def load_checkpoint(self, epoch: int | None = None) -> dict[str, Any]:
@@ -300,7 +303,8 @@ class Run:
 
         path = self.checkpoint(epoch)
         try:
-            return torch.load(path, map_location="cpu", weights_only=True)
+            saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            return saved
         except Exception as error:
             raise UserError(
                 f"cannot read the checkpoint {path} ({type(error).__name__}): delete it, and the "
@@ -316,7 +320,7 @@ class Run:
     # one writer at a time
 
     def is_locked(self) -> bool:
-        """Whether a process trains it; nothing is written to know that."""
+        """Whether a process is training it. Nothing is written."""
         from filelock import FileLock, Timeout
 
         lock = self.folder / ".lock"
@@ -327,12 +331,12 @@ class Run:
                 return False
         except Timeout:
             return True
-        except OSError:  # it is not ours to open
+        except OSError:  # we may not open it
             return False
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the run for writing; the system releases it when this process ends, however."""
+        """Lock the run for writing. The lock ends with this process, even if it is killed."""
         from filelock import FileLock, Timeout
 
         lock = FileLock(self.folder / ".lock", poll_interval=LOOK_S / 5)
@@ -361,11 +365,12 @@ class Store:
         keyed: bool = True,
         processes: int = 1,
     ) -> Run:
-        """A new run folder for a settled recipe, or the one that holds this very run already.
+        """A new run folder for a recipe without "auto", or the existing folder of the same run.
 
-        ``keyed``: whether a fork's origin makes it another run than its recipe from the start.
-        ``processes``: how many train it together, which is part of what a run is. The user's files
-        that the recipe needs are copied, and trusted, since the user has just loaded them.
+        ``keyed``: whether the origin of a fork is part of its identity, so that it differs from a
+        run of the same recipe from the start. ``processes``: the number of processes that train it,
+        which is part of its identity too. The user files that the recipe needs are copied. They are
+        trusted, since the user has just loaded them.
         """
         from bascule.core import trust
         from bascule.runs import codec
@@ -380,7 +385,7 @@ class Store:
         run = Run(self.root / f"{datetime.now():%Y%m%d}-{slug(name)}-{key}")
         building = run.folder.with_name(f".{run.id}.{os.getpid()}.partial")
         try:
-            shutil.rmtree(building, ignore_errors=True)  # of a process that was killed here
+            shutil.rmtree(building, ignore_errors=True)  # left by a process that was killed
             for part in ("samples", "checkpoints"):
                 (building / part).mkdir(parents=True)
             about = {
@@ -419,7 +424,7 @@ class Store:
         fork: Fork | None = None,
         processes: int = 1,
     ) -> Run | None:
-        """The run called ``name`` of this recipe, data and origin, where it is there and whole."""
+        """The complete run ``name`` with this recipe, data and origin; None if there is none."""
         key, old_key = (_key(recipe, data_digest, fork, processes, old) for old in (False, True))
         for folder in sorted(self.root.glob(f"*-{key}")):
             run = Run(folder, _own_classes(recipe))
@@ -432,11 +437,11 @@ class Store:
         return None
 
     def runs(self) -> list[Run]:
-        """All runs that can be read, oldest first."""
+        """All readable runs, oldest first."""
         return self.scan()[0]
 
     def scan(self) -> tuple[list[Run], dict[str, str]]:
-        """All runs that can be read, oldest first; and the ids of the others, with the reason."""
+        """All readable runs, oldest first, and id -> reason for the others."""
         found, unreadable = [], {}
         for folder in sorted(self.root.iterdir()) if self.root.is_dir() else ():
             if folder.name.startswith(".") or not _is_run(folder):
@@ -448,9 +453,10 @@ class Store:
         return sorted(found, key=lambda run: (run.about["created"], run.id)), unreadable
 
     def find(self, text: str) -> Run:
-        """The run with this id, path, or the only one whose id or name contains ``text``.
+        """The run with this id or path, or the only run whose id or name contains ``text``.
 
-        One that cannot be read is named with the reason where it is the one that is asked for.
+        Raises :class:`UserError` if there is none or several, or if the run is unreadable, with the
+        reason.
         """
         path = Path(text)
         if _is_run(path):
@@ -476,12 +482,12 @@ class Store:
 
 
 def _is_run(folder: Path) -> bool:
-    """Whether a folder is that of a run, a damaged one too."""
+    """Whether a folder is a run folder, possibly a damaged one."""
     try:
         return (folder / "recipe.json").exists()
-    except PermissionError:  # no right to look into it: it is listed, with that reason
+    except PermissionError:  # not permitted to read it: it is listed with that reason
         return True
-    except OSError:  # a text that is no path
+    except OSError:  # the text is not a path
         return False
 
 
@@ -496,7 +502,7 @@ def _why_unreadable(run: Run) -> str | None:
 
 
 def _links(folder: Path) -> Iterator[Path]:
-    """The links in a run's folder, and the folder where it is one itself."""
+    """The symbolic links in a run folder, including the folder itself."""
     if folder.is_symlink():
         yield folder
     for top, folders, files in os.walk(folder):
@@ -507,14 +513,14 @@ def _links(folder: Path) -> Iterator[Path]:
 
 
 def _own_classes(recipe: Recipe) -> tuple[type, ...]:
-    """The classes of a recipe that neither the package nor a plug-in defines."""
+    """The classes in a recipe that come from user code, not from the package or a plug-in."""
     from bascule.core.user_code import code_in, is_users
 
     return tuple(cls for cls in code_in(recipe) if is_users(cls))
 
 
 def _texts(recipe: Recipe) -> dict[str, bytes]:
-    """The user's files that a recipe needs, by relative path."""
+    """The user files that a recipe needs: relative path -> content."""
     from bascule.core.user_code import sources
 
     return sources(_own_classes(recipe))
@@ -523,10 +529,10 @@ def _texts(recipe: Recipe) -> dict[str, bytes]:
 def _key(
     recipe: Recipe, data_digest: str, fork: Fork | None, processes: int, old: bool = False
 ) -> str | None:
-    """What tells a run from every other: all that decides its result.
+    """The key of a run: a digest of everything that decides its result.
 
-    ``old``: as it was when a run knew the source of its rules' classes and no more of the user's
-    code; None where such a run could not be.
+    ``old``: the key of older versions, which covered only the source of the intervention classes
+    and no other user code; None if an older version could not have made such a run.
     """
     from bascule.core.user_code import code_in, fingerprint, source_of, sources
     from bascule.runs import codec
@@ -537,15 +543,17 @@ def _key(
     elif not old:
         told = [fingerprint(sources(classes))]
     else:
-        told = [source_of(type(c)) for c in recipe.change if type(c) in classes]
-    if old and not (told and len(set(map(type, recipe.change)) & set(classes)) == len(classes)):
+        told = [source_of(type(c)) for c in recipe.interventions if type(c) in classes]
+    if old and not (
+        told and len(set(map(type, recipe.interventions)) & set(classes)) == len(classes)
+    ):
         return None
     shared = [f"{processes} processes"] if processes > 1 else []
     return codec.digest((recipe, data_digest, fork, *told, *shared), bare=old)
 
 
 def slug(text: str) -> str:
-    """A name fit for a file, on every system.
+    """``text`` as a file name that is valid on every system.
 
     >>> slug("Perfect G, every input noised")
     'perfect-g-every-input-noised'
@@ -555,7 +563,7 @@ def slug(text: str) -> str:
 
 
 def code_version() -> str:
-    """The package's version, and the commit when it runs from a checkout."""
+    """The version of the package, and the commit if it runs from a git checkout."""
     here = Path(__file__).parent
 
     def git(*words: str) -> str:
@@ -577,7 +585,7 @@ def _read_rows(path: Path) -> list[Row]:
 
 
 def _read_text(path: Path) -> str:
-    """The text of a file of rows; empty where there is none."""
+    """The text of a file of rows; empty if there is no file."""
     try:
         return read_bytes(path, MOST_ROWS_BYTES).decode()
     except FileNotFoundError:
@@ -607,5 +615,5 @@ def _read_json(path: Path, *needed: str) -> dict[str, Any]:
         raise UserError(f"cannot read {path}: {error}") from None
     missing = [name for name in needed if name not in told]
     if missing:
-        raise UserError(f"cannot read {path}: it says nothing of {', '.join(missing)}")
+        raise UserError(f"cannot read {path}: it lacks {', '.join(missing)}")
     return told

@@ -18,17 +18,19 @@ from bascule.runs.store import Run
 def export_weights(
     run: Run, path: Path, epoch: int | None = None, half: bool = False, credit: str = ""
 ) -> int:
-    """Write G (the averaged one, where the run has one) and D; returns the epochs they trained.
+    """Write G (the averaged one, if the run has one) and D; returns their number of epochs.
 
     The file is a dict: the state dicts ``"G"`` and ``"D"``, and the texts ``"model"``, ``"made"``
     and ``"credit"``. Read it with ``torch.load(path, weights_only=True)``. ``half``: floats in half
-    precision, for a file of half the size. Raises :class:`UserError` where the run is no game of a
-    G and a D.
+    precision, which halves the file. Raises :class:`UserError` if the run does not train a G and a
+    D.
     """
     recipe, state = load_trainer(run, epoch)
     game = getattr(state.trainer, "game", None)
     if not isinstance(game, Game):
-        raise UserError(f"{run.id} is a {type(recipe).__name__}: expected a game of a G and a D")
+        raise UserError(
+            f"{run.id} is a {type(recipe).__name__}: expected a run that trains a G and a D"
+        )
     saved: dict[str, Any] = {
         "G": _plain(game.drawing(), half),
         "D": _plain(game.D, half),

@@ -1,1 +1,1 @@
-"""Sparse deep predictive coding, from preprocessing to command line."""
+"""Sparse deep predictive coding (SDPC), from preprocessing to the command line."""

@@ -1,5 +1,8 @@
-"""What a network that encodes pictures can do and a generator alone cannot: tell what is foreign,
-fill a hole, change one attribute. Each number stands beside what needs no codes at all."""
+"""Abilities of a network that encodes images, which a generator alone does not have.
+
+It can detect foreign images, fill a hole and change one attribute. Each number has a baseline that
+needs no codes.
+"""
 
 from __future__ import annotations
 
@@ -17,28 +20,30 @@ from bascule.data.batches import as_float, as_uint8
 from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
 from bascule.data.images import ImageSet
-from bascule.metrics.measured import Measured, over_pictures
+from bascule.metrics.measured import over_pictures
+from bascule.metrics.metric import Measured
 from bascule.metrics.paired import pixel_error
 from bascule.sdpc.coder import Coded, Coder, Progress, parts
 from bascule.sdpc.model import energies, infer
 from bascule.sdpc.preprocess.bands import Bands
 
 OTHER_STYLE = "adventurer"
-PICTURES = 64  # enough for each of these numbers
-TAUGHT = 8  # times as many training faces tell what an attribute's mean code is
-Score = Callable[[np.ndarray], np.ndarray]  # pictures uint8 (N, 3, H, W) -> how foreign, (N,)
+PICTURES = 64  # the default number of images for each measurement
+TAUGHT = 8  # an attribute's mean code is taken over this many times more training faces
+# Images uint8 (N, 3, H, W) -> foreignness (N,), higher: more foreign
+Score = Callable[[np.ndarray], np.ndarray]
 
 
 def foreign(images: ImageSet, n: int, seed: int = 0) -> dict[str, np.ndarray]:
-    """Pictures that are not of the kind of ``images``, by what they are, ``n`` uint8 each.
+    """Kind -> ``n`` images, uint8, that do not come from the distribution of ``images``.
 
-    "shuffled": held-out ones whose quarters of a side, 16 blocks, are permuted; "fractals"; "other
+    "shuffled": held-out images cut into 4 x 4 blocks, which are permuted; "fractals"; "other
     style": faces in another drawing style.
     """
     size = images.size
     if size % 4:
         raise UserError(
-            f"images of {size} px have no blocks of a quarter: expected a multiple of 4"
+            f"images of {size} px cannot be cut into 4 x 4 blocks: expected a multiple of 4"
         )
     pictures = np.array(images.pixels[images.indices("held_out")][:n])
     side, rng = size // 4, generator("shuffled blocks", seed)
@@ -54,7 +59,7 @@ def foreign(images: ImageSet, n: int, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def cost(coder: Coder) -> Score:
-    """How foreign by codes: errors and prices of all layers, for pictures of one contrast."""
+    """Foreignness by codes: the sum of errors and prices of all layers, at unit contrast."""
 
     def score(pictures: np.ndarray) -> np.ndarray:
         found = []
@@ -72,8 +77,11 @@ def cost(coder: Coder) -> Score:
 def measure_foreign(
     scores: Mapping[str, Score], images: ImageSet, n: int, seed: int = 0
 ) -> Iterator[tuple[str, Measured]]:
-    """ "AUROC of shuffled[codes]" and so on: how often a foreign picture scores higher than a
-    held-out one, 1/2 for one that cannot tell. Standard errors are over the foreign ones."""
+    """ "AUROC of shuffled[codes]" and so on, for each kind of foreign images and each score.
+
+    It is how often a foreign image scores higher than a held-out one; 1/2 is chance. Standard
+    errors are over the foreign images.
+    """
     own = images.pixels[images.indices("held_out")][:n]
     sets = foreign(images, n, seed)
     for by, score in scores.items():
@@ -87,12 +95,12 @@ def measure_foreign(
 def inpainted(
     coder: Coder, pictures: np.ndarray, k_fb: float, layer: int, rounds: int = 6
 ) -> tuple[np.ndarray, np.ndarray, slice]:
-    """``pictures``, uint8 (N, 3, H, W), whose middle, 3/8 of a side, was cut out and filled again.
+    """``pictures``, uint8 (N, 3, H, W), with a filled square hole of 3/8 side in the middle.
 
-    The hole begins as the mean colour of what surrounds it; then the codes of the whole are
-    settled, and the hole becomes what they stand for, ``rounds`` times, each from where the last
-    one settled. Returns what was filled, the hole before, and the slice of either side that it
-    takes.
+    The hole starts with the mean colour of its surroundings. Then inference runs on the whole
+    image, and the hole is replaced by the decoded image. This is repeated ``rounds`` times, each
+    starting from the last codes. Returns the filled images, the images with the mean colour, and
+    the slice of the hole along either side.
     """
     size = pictures.shape[-1]
     cut = slice(size * 5 // 16, size * 5 // 16 + size * 3 // 8)
@@ -117,8 +125,10 @@ def inpainted(
 def measure_inpainting(
     coder: Coder, images: ImageSet, n: int, k_fb: Sequence[float], tell: Progress | None = None
 ) -> Iterator[tuple[str, Measured]]:
-    """Mean absolute error inside the hole of ``n`` held-out pictures, for each layer and feedback;
-    the floor is that of the mean colour around it."""
+    """Mean absolute error inside the hole of ``n`` held-out images, for each layer and ``k_fb``.
+
+    The floor is the error of the mean colour around the hole.
+    """
     given = np.array(images.pixels[images.indices("held_out")][:n])
     layers = len(coder.network.layers)
     for place, k in enumerate(k_fb):
@@ -135,15 +145,14 @@ def measure_inpainting(
 def measure_editing(
     coder: Coder, images: ImageSet, n: int, classifier: AttributeClassifier
 ) -> Iterator[tuple[str, Measured | str]]:
-    """One attribute changed by its mean code, in those of ``n`` held-out faces that have its
-    commonest category.
+    """Change one attribute of ``n`` held-out faces by a difference of mean codes.
 
-    For each attribute that can be read, towards its second commonest category: codes of the top
-    layer move by the difference of their means over training faces of the two categories, the
-    low-pass likewise, and what that changes in the picture is added to it. "edited as told": the
-    share then read as the target; "others kept": of the other attributes read as before. The floor
-    is the same with means of pixels instead of codes. Text in the place of a number says why it is
-    left out.
+    Each readable attribute is changed from its most common category to the second most common one.
+    The codes of the top layer are shifted by the difference of their means over training faces of
+    the two categories, and so is the low-pass. The resulting change of the decoded image is added
+    to the face. "edited as told": the share of faces then read as the target category. "others
+    kept": the share of the other attributes that are read as before. The floor uses means of pixels
+    instead of codes. A text instead of a number is the reason why it is left out.
     """
     known, chosen = images.indices("train")[: TAUGHT * n], images.indices("held_out")[:n]
     taught, given = (np.array(images.pixels[places]) for places in (known, chosen))
@@ -156,7 +165,7 @@ def measure_editing(
         if len(common) < 2:
             continue
         if ours.sum() < 2:
-            why = f"needs 2 held-out images of its commonest kind, there are {ours.sum()}"
+            why = f"needs 2 held-out images of its most common kind, there are {ours.sum()}"
             yield f"edited as told of {name}[codes]", why
             yield f"others kept of {name}[codes]", why
             continue
@@ -184,7 +193,7 @@ def _edited(
     name: str,
     target: str,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each picture is read as the target now, and the share of the rest read as before."""
+    """Whether each image is read as the target, and the share of other attributes kept."""
     read = classifier.read(made)
     others = [key for key in read.labels if key != name]
     same = [read.labels[key] == before.labels[key][which] for key in others]
@@ -192,13 +201,13 @@ def _edited(
 
 
 def _in_pixels(coder: Coder, pictures: np.ndarray) -> tuple[Tensor, Tensor]:
-    """Codes of the top layer and low-pass, both in pixels of [-1, 1], on the CPU."""
+    """Codes of the top layer and the low-pass, both in units of pixels in [-1, 1], on the CPU."""
     coded = coder.encode(pictures)
     return (coded.codes.maps[-1] * coded.kept[1]["std"]).cpu(), coded.kept[0]["low"].cpu()
 
 
 def _moved(coder: Coder, given: np.ndarray, g: Tensor, step: Tensor, low: Tensor) -> np.ndarray:
-    """``given``, of codes ``g``, with these moved by ``step`` and the low-pass by ``low``."""
+    """The images ``given`` with their codes ``g`` shifted by ``step``, the low-pass by ``low``."""
     size, bands = coder.recipe.data.size, coder.recipe.preprocess[0]
     assert isinstance(bands, Bands), "codes that can be brought back to pixels"
     change = ((g + step).relu() - g).to(coder.recipe.device)

@@ -1,4 +1,4 @@
-"""Fit, encode, decode, denoise: a network of sparse deep predictive coding for pictures."""
+"""Fit, encode, decode and denoise images with a network of sparse deep predictive coding."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from bascule.training.hardware import resolve_auto
 from bascule.training.loop import Callback, train
 from bascule.training.state import State, begin
 
-AT_ONCE = 32  # pictures that settle together
+AT_ONCE = 32  # images per batch of inference
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Coded:
-    """Codes of pictures, and what was kept of them to go back: see ``sdpc/preprocess/chain.py``."""
+    """Codes of images, and what preprocessing kept to undo it: see ``sdpc/preprocess/chain.py``."""
 
     codes: Codes
     kept: tuple[Kept, ...]
 
 
 class Coder:
-    """A network that is fitted to pictures, and what it makes of others.
+    """A network that is fitted to images, and then encodes, decodes or denoises images.
 
-    Pictures are uint8 RGB arrays (N, 3, H, W), H = W = the size of the recipe. What comes back is
-    the same, grey where the recipe's space is grey.
+    Images are uint8 RGB arrays (N, 3, H, W), H = W = the size of the recipe. Outputs have the same
+    form; they are grey if the recipe's space is grey.
 
     >>> coder = Coder(SDPCRecipe(epochs=5)).fit(pictures)
     >>> coded = coder.encode(others)
     >>> again = coder.decode(coded, layer=2)
-    >>> clean = coder.denoise(noisy, layer=1, how=coder.recipe.settle.but(k_fb=4.0))
+    >>> clean = coder.denoise(noisy, layer=1, how=coder.recipe.settle.replace(k_fb=4.0))
     """
 
     def __init__(self, recipe: SDPCRecipe, state: State | None = None) -> None:
-        """``state``: where its training stands; None before it."""
+        """``state``: a trained state; None: not fitted yet."""
         self.recipe = resolve_auto(recipe)
         self.state = state
 
@@ -55,7 +55,7 @@ class Coder:
         return cast(SDPCTrainer, self.state.trainer).network
 
     def fit(self, pictures: np.ndarray, callbacks: tuple[Callback, ...] = ()) -> Self:
-        """Learn the dictionaries of ``pictures``, for the recipe's epochs, from its seed."""
+        """Learn dictionaries from ``pictures``, for the recipe's epochs and with its seed."""
         pixels = self._pixels(pictures)
         if len(pixels) < self.recipe.batch:
             raise UserError(
@@ -73,9 +73,9 @@ class Coder:
         tell: Progress | None = None,
         start: Coded | None = None,
     ) -> Coded:
-        """The codes of ``pictures``, settled as the recipe says, or as ``how`` does.
+        """The codes of ``pictures``, inferred with the recipe's settings, or with ``how``.
 
-        ``start``: codes of pictures much like these, from which they settle sooner than from 0.
+        ``start``: codes of similar images, from which inference converges faster than from 0.
         """
         maps, iterations, settled, kept = [], [], [], []
         pixels = self._pixels(pictures)
@@ -97,9 +97,9 @@ class Coder:
         )
 
     def decode(self, coded: Coded, layer: int = 1) -> np.ndarray:
-        """The pictures that the codes of ``layer``, counted from 1, stand for.
+        """The images decoded from the codes of ``layer``, counted from 1.
 
-        Refuses a recipe whose preprocessing cannot be undone.
+        Raises :class:`UserError` if the recipe's preprocessing cannot be undone.
         """
         n = len(self.network.layers)
         if not 1 <= layer <= n:
@@ -119,10 +119,10 @@ class Coder:
         how: Inference | None = None,
         tell: Progress | None = None,
     ) -> np.ndarray:
-        """What the codes of noisy ``pictures`` stand for: noise is not worth its price.
+        """Noisy ``pictures``, encoded and decoded. Sparse codes do not represent most of the noise.
 
-        A stronger feedback (``how.k_fb``) trusts what the layers above expect more than the
-        picture.
+        With stronger feedback (``how.k_fb``), the prediction of the layers above counts more, and
+        the image less.
         """
         return self.decode(self.encode(pictures, how, tell), layer)
 
@@ -133,16 +133,17 @@ class Coder:
                 f"pictures are {pictures.dtype} {pictures.shape}: expected uint8 "
                 f"(N, 3, {size}, {size})"
             )
-        return torch.from_numpy(np.require(pictures, requirements="W"))  # a copy of a read-only map
+        # Copies a read-only memory map
+        return torch.from_numpy(np.require(pictures, requirements="W"))
 
 
 def pass_of(tell: Progress | None, place: int, passes: int) -> Progress | None:
-    """What pass ``place``, from 0, of so many over the same pictures tells of them all."""
+    """Progress over all ``passes`` over the same images, for pass ``place``, counted from 0."""
     return tell and (lambda done, of: tell(place * of + done, passes * of))
 
 
 def parts(n: int, tell: Progress | None = None) -> Iterator[slice]:
-    """Which of ``n`` pictures are taken together."""
+    """Slices of ``n`` images into batches."""
     for start in range(0, n, AT_ONCE):
         yield slice(start, start + AT_ONCE)
         if tell:

@@ -1,7 +1,7 @@
-"""How well pictures come back from their codes: the ceiling of any generator of codes.
+"""How well images are decoded from their codes: an upper bound for any generator of codes.
 
-Held-out pictures are settled and decoded in several ways, from next to nothing to everything, and
-what comes back is measured as a generator's pictures would be.
+Held-out images are encoded, and decoded from several parts of the code, from the low-pass alone to
+all of it. The decoded images are measured like those of a generator.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from bascule.data.images import ImageSet
 from bascule.features.cache import features_of
 from bascule.features.extractor import Extractor, label
 from bascule.metrics.least import Sizes
-from bascule.metrics.measured import Measured, least, measure, over_pictures
+from bascule.metrics.measured import least, measure, over_pictures
+from bascule.metrics.metric import Measured
 from bascule.metrics.numbers import LOW_PASS, SPLIT
 from bascule.metrics.paired import likeness, pixel_error
 from bascule.sdpc.coder import Coder, Progress, parts
@@ -30,15 +31,15 @@ from bascule.sdpc.model import infer
 def decoded(
     coder: Coder, pictures: np.ndarray, tell: Progress | None = None
 ) -> tuple[dict[str, np.ndarray], float]:
-    """``pictures``, uint8 (N, 3, H, W), as each way gives them back, and seconds of settling each.
+    """``pictures``, uint8 (N, 3, H, W), decoded in each way, and seconds of inference per image.
 
-    "low-pass": codes of nothing, so what preprocessing kept alone; "layer 1", "layer 2", ...: the
-    codes of that layer; "split": all that the network sees, which is exact but for rounding.
-    Refuses a recipe whose preprocessing cannot be undone.
+    "low-pass": only what preprocessing kept, with codes of 0. "layer 1", "layer 2", ...: the codes
+    of that layer. "split": the complete input of the network, which is exact except for rounding.
+    Raises :class:`UserError` if the recipe's preprocessing cannot be undone.
     """
     if not all(step.invertible for step in coder.recipe.preprocess):
         raise UserError(
-            "the preprocessing of this network cannot be undone: nothing can be decoded"
+            "the preprocessing of this network cannot be undone, so nothing can be decoded"
         )
     ways: dict[str, list[np.ndarray]] = {}
     seconds, side = 0.0, coder.recipe.data.size
@@ -66,14 +67,15 @@ def measure_decoding(
     seed: int = 0,
     tell: Progress | None = None,
 ) -> Iterator[tuple[str, Measured | str]]:
-    """Numbers by label of at most ``n`` held-out pictures, decoded in every way; floors: untouched.
+    """Measurements by label of at most ``n`` held-out images, decoded in every way.
 
-    Text in the place of a number says why it is left out.
+    The floor is the number of the original images. A text instead of a number is the reason why it
+    is left out.
 
-    ``KID``, against training pictures; ``paired L1`` and ``SSIM``, against the picture itself;
-    where ``classifier`` is given, ``attributes read``, the share of those that it can be trusted
-    with which it still reads right, and ``out of vocabulary``. Then ``milliseconds`` of settling a
-    picture, on this machine.
+    ``KID`` is against training images; ``paired L1`` and ``SSIM`` are against the image itself.
+    With a ``classifier`` there are also ``attributes read``, the share of reliable attributes that
+    are still read correctly, and ``out of vocabulary``. ``milliseconds`` is the time of inference
+    per image, on this machine.
     """
     places = images.indices("held_out")[:n]
     given = np.array(images.pixels[places])
@@ -85,7 +87,8 @@ def measure_decoding(
 
     def right(reading: Reading) -> np.ndarray:
         told = [reading.labels[name] == images.labels[name][places] for name in reading.labels]
-        return np.mean(told, 0)
+        share: np.ndarray = np.mean(told, 0)
+        return share
 
     for way, again in pictures.items():
         kid = why or measure("KID", extractor(again), train, held_out, seed)["KID"]

@@ -1,4 +1,4 @@
-"""Noise on pictures, and what is left of it in what their codes stand for."""
+"""Denoising: images with noise, encoded and decoded."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from bascule.training.grid import grid
 
 @dataclass(frozen=True)
 class Denoised:
-    """Pictures uint8 (N, 3, H, W): as ``given``, and by name what was made of them."""
+    """Images uint8 (N, 3, H, W): ``given``, and the noisy and denoised ones by name."""
 
     given: np.ndarray
     pictures: dict[str, np.ndarray]
 
     def ssim(self) -> dict[str, float]:
-        """The mean SSIM of what was made with what was given."""
+        """Name -> mean SSIM with the given images."""
         clean = as_float(torch.from_numpy(self.given))
         return {
             name: ssim(as_float(torch.from_numpy(made)), clean, 2.0).mean().item()
@@ -32,7 +32,7 @@ class Denoised:
         }
 
     def sheet(self) -> Image.Image:
-        """A row a picture: as given, then everything that was made of it."""
+        """One row per image: the given one, then all others."""
         columns = [self.given, *self.pictures.values()]
         return grid(
             torch.from_numpy(np.stack(columns, 1).reshape(-1, *self.given.shape[1:])), len(columns)
@@ -47,8 +47,11 @@ def denoised(
     seed: int = 0,
     tell: Progress | None = None,
 ) -> Denoised:
-    """``pictures``, uint8 (N, 3, H, W), with Gaussian noise of deviation ``sigma`` in [-1, 1], cut
-    to bytes as a camera would, and what the codes of each layer make of them at each ``k_fb``."""
+    """Add noise to ``pictures``, uint8 (N, 3, H, W), and denoise them with each layer and ``k_fb``.
+
+    The noise is Gaussian with standard deviation ``sigma``, on the scale [-1, 1]. The noisy images
+    are clipped and rounded to bytes, as in a camera.
+    """
     pictures = np.array(pictures)
     noisy = pictures
     made: dict[str, np.ndarray] = {}

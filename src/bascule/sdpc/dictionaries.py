@@ -1,4 +1,4 @@
-"""A picture of a network's dictionaries: every atom as the patch of the image that it draws."""
+"""An image of a network's dictionaries: every atom as the image patch that it draws."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import Tensor
 from bascule.sdpc.model import Network
 from bascule.training.grid import grid
 
-SIDE = 32  # pixels that an atom fills at least
+SIDE = 32  # smallest width of an atom in pixels
 COLUMNS = 16
 
 
 def dictionaries(network: Network) -> Image.Image:
-    """The layers one under the other, 16 atoms a row, each to its own contrast.
+    """The layers one below the other, 16 atoms per row, each scaled to its own contrast.
 
-    Grey is 0; the atoms of higher layers are drawn by the dictionaries below.
+    Grey is 0. The atoms of higher layers are projected to pixels through the dictionaries below.
     """
     sheets = [
         np.asarray(grid(patches(network.projected(layer)), COLUMNS))
@@ -32,7 +32,7 @@ def dictionaries(network: Network) -> Image.Image:
 
 
 def patches(atoms: Tensor) -> Tensor:
-    """Atoms (K, C, s, s) -> uint8 RGB (K, 3, S, S), enlarged by whole pixels."""
+    """Atoms (K, C, s, s) -> uint8 RGB (K, 3, S, S), enlarged by a whole factor."""
     top = atoms.abs().amax((1, 2, 3), keepdim=True).clamp_min(torch.finfo(atoms.dtype).tiny)
     bytes_ = (atoms / top * 127.5 + 127.5).round().to(torch.uint8).cpu()
     if bytes_.shape[1] == 1:

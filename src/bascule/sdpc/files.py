@@ -1,7 +1,7 @@
-"""Codes of pictures in a file, to look at, to change and to decode: NumPy's .npz.
+"""Codes of images in a NumPy .npz file, to view, change and decode.
 
-``names``: of the pictures, (N,). ``layer_1``, ``layer_2``, ...: float32 maps (N, K, h, w), 0 or
-more. ``kept_0_low`` and the like: what each step of the preprocessing kept to go back.
+``names``: names of the images, (N,). ``layer_1``, ``layer_2``, ...: float32 maps (N, K, h, w),
+values >= 0. ``kept_0_low`` and so on: what each step of the preprocessing kept to undo it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bascule.sdpc.model import Codes
 
 
 def write_codes(path: Path, names: Sequence[str], coded: Coded) -> None:
-    """Write the codes of pictures and their ``names`` to ``path``, whole or not at all."""
+    """Write the codes of images and their ``names`` to ``path``, completely or not at all."""
     arrays = {f"layer_{i}": g.cpu().numpy() for i, g in enumerate(coded.codes.maps, 1)}
     for place, step in enumerate(coded.kept):
         arrays |= {f"kept_{place}_{name}": v.cpu().numpy() for name, v in step.items()}
@@ -37,9 +37,9 @@ def write_codes(path: Path, names: Sequence[str], coded: Coded) -> None:
 def read_codes(path: Path, coder: Coder) -> tuple[list[str], Coded]:
     """Names and codes from a file of :func:`write_codes`, for the network of ``coder``.
 
-    Raises :class:`UserError` for a file that is none, and for codes that are not of this network.
+    Raises :class:`UserError` for another kind of file, and for codes of another network.
     """
-    if not path.is_file():  # opening a pipe would wait for ever
+    if not path.is_file():  # opening a pipe would block forever
         raise UserError(f"cannot read codes from {path}: no such file")
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -64,7 +64,8 @@ def read_codes(path: Path, coder: Coder) -> tuple[list[str], Coded]:
     device = coder.recipe.device
     ramp = torch.arange(3 * size * size).remainder(251).to(torch.uint8).reshape(1, 3, size, size)
     there = []
-    for place, step in enumerate(coder.recipe.prepared(ramp)[1]):  # as any picture's
+    # The names and shapes are the same for any image
+    for place, step in enumerate(coder.recipe.prepared(ramp)[1]):
         found = {name: arrays.get(f"kept_{place}_{name}") for name in step}
         for name, like in step.items():
             value, expected = found[name], (n, *like.shape[1:])

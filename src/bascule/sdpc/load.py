@@ -1,4 +1,4 @@
-"""The network of a run of sparse deep predictive coding, or of a hybrid, to encode with."""
+"""Load the network of an SDPC run or of a hybrid, to encode images with it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from bascule.training.state import State
 
 
 def coder_of(run: Run, epoch: int | None = None) -> Coder:
-    """The coder as it stands in a run after ``epoch`` epochs (None: in its newest checkpoint).
+    """The coder of a run after ``epoch`` epochs (None: from its newest checkpoint).
 
-    Raises :class:`UserError` for a run of another kind, or an epoch of which no checkpoint is kept.
+    Raises :class:`UserError` for another kind of run, or an epoch without a kept checkpoint.
     """
     if not run.recipe.code_layers:
         raise UserError(

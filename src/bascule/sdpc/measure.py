@@ -1,8 +1,8 @@
-"""What a network makes of pictures it has not learnt from: costs, sparsity, and denoising.
+"""Measure a network on images that it was not trained on: costs, sparsity and denoising.
 
-All is measured on prepared pictures y, what the network sees (of deviation 1 where the recipe
-standardises them), as in Boutin et al. 2021: noise of deviation sigma is added to y, and what a
-layer reconstructs is compared with the clean y.
+All measurements are on preprocessed images y, the input of the network, as in Boutin et al. 2021.
+Their standard deviation is 1 if the recipe standardises them. Noise with standard deviation sigma
+is added to y, and the reconstruction of each layer is compared with the clean y.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from torch import Tensor
 
 from bascule.core.context import generator
 from bascule.core.errors import UserError
-from bascule.metrics.measured import Measured
+from bascule.metrics.metric import Measured
 from bascule.metrics.ssim import ssim
 from bascule.sdpc.coder import AT_ONCE, Coder, Progress
 from bascule.sdpc.model import Inference, energies, infer
 
-OWN = "own k_fb"  # in labels: settled as it was trained
+OWN = "own k_fb"  # in labels: inference as in training
 K_FB = (0.0, 1.0, 2.0, 3.0, 4.0)
 SIGMAS = (0.0, 0.5, 1.0, 2.0)
 
 
 def way(k_fb: float, sigma: float | None = None) -> str:
-    """What stands in the brackets of a label: "k_fb=1", or "k_fb=1,sigma=0.5"."""
+    """The text in the brackets of a label: "k_fb=1", or "k_fb=1,sigma=0.5"."""
     return f"k_fb={k_fb:g}" + ("" if sigma is None else f",sigma={sigma:g}")
 
 
@@ -39,12 +39,12 @@ def measure_coding(
     seed: int = 0,
     tell: Progress | None = None,
 ) -> dict[str, Measured]:
-    """Numbers by label, each the mean over ``pictures``, uint8 (N, 3, H, W).
+    """Measurements by label, each the mean over ``pictures``, uint8 (N, 3, H, W).
 
-    Without noise, settled as trained and at each ``k_fb``: ``cost``, ``error of layer i``, ``active
-    of layer i`` and ``iterations`` (see :func:`bascule.sdpc.step.sdpc_step`). For each ``k_fb``
-    and each sigma: ``SSIM of layer i``; its floor is what the noisy picture itself scores. The
-    noise of a picture depends on ``seed``, its place and sigma alone.
+    Without noise, with inference as in training and at each ``k_fb``: ``cost``, ``error of layer
+    i``, ``active of layer i`` and ``iterations`` (see :func:`bascule.sdpc.step.sdpc_step`). For
+    each ``k_fb`` and each sigma: ``SSIM of layer i``; its floor is the SSIM of the noisy image. The
+    noise of an image depends only on ``seed``, the image's index and sigma.
     """
     for sigma in sigmas:
         if not 0 <= sigma < inf:
@@ -87,8 +87,7 @@ def measure_coding(
 
 
 def noised(y: Tensor, sigma: float, seed: int, start: int) -> Tensor:
-    """Pictures (B, C, H, W), the first of which is number ``start``, and noise of deviation
-    ``sigma``."""
+    """Images (B, C, H, W), the first with index ``start``, plus noise of deviation ``sigma``."""
     rng = generator("coding noise", seed, start, sigma)
     return y + sigma * torch.randn(y.shape, generator=rng).to(y)
 
@@ -104,7 +103,7 @@ def _settled(coder: Coder, y: Tensor, how: Inference) -> Iterator[tuple[str, Ten
 
 
 def _measured(values: list[Tensor], floors: list[Tensor] | None) -> Measured:
-    """Mean and standard error over pictures."""
+    """Mean and standard error over images."""
     (value, se), n = _mean(values), len(torch.cat(values))
     floor, floor_se = _mean(floors) if floors else (nan, nan)
     return Measured(value, floor, se, floor_se, n, n, n)

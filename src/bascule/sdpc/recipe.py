@@ -1,4 +1,4 @@
-"""The recipe of a network of sparse deep predictive coding: images, layers, how it learns."""
+"""The recipe of a network of sparse deep predictive coding: images, layers and training."""
 
 from __future__ import annotations
 
@@ -27,37 +27,37 @@ from bascule.training.trainer import Batch, Trainer
 
 @dataclass(frozen=True)
 class SDPCRecipe(Recipe):
-    """One run of dictionary learning, whole.
+    """One complete run of dictionary learning.
 
-    ``preprocess``: what is done to the images (B, C, H, W) in [-1, 1], one after the other; C is 3,
-    or 1 in ``space="grey"`` (their mean over the channels). ``lr_D``: one rate a layer, or one for
-    all. ``redraw_after``: see :func:`bascule.sdpc.step.sdpc_step`.
+    ``preprocess``: the transforms of the images (B, C, H, W) in [-1, 1], in order. C is 3, or 1 if
+    ``space="grey"`` (the mean over channels). ``lr_D``: one learning rate per layer, or one for
+    all. ``redraw_after``: in steps, see :func:`bascule.sdpc.step.sdpc_step`.
     """
 
     data: DataSource = Faces()
     model: SDPC = SDPC()
     epochs: int = 20
     batch: int = 16
-    # what it sees
+    # input
     space: Literal["rgb", "grey"] = "rgb"
     augment: tuple[Augmentation, ...] = ()
     preprocess: tuple[Transform, ...] = (
         Bands(),
         Standardise(),
     )
-    # how it settles and learns
+    # inference and learning
     settle: Inference = Inference(tolerance=0.5)
     lr_D: tuple[float, ...] = (3e-3,)
     momentum: float = 0.9
     lr_v: float = 1e-3
     redraw_after: int | None = 100
-    # arithmetic; the precision is that of ``settle``
+    # arithmetic; the precision is in ``settle``
 
     def __post_init__(self) -> None:
         self._check()
         self._expect("batch", self.batch >= 1, "at least 1 image")
         several = len(self.lr_D) in (1, len(self.model.layers))
-        self._expect("lr_D", several, f"one rate, or {len(self.model.layers)}, one a layer")
+        self._expect("lr_D", several, f"one rate, or {len(self.model.layers)}, one per layer")
         self._expect("lr_D", all(0 < lr < 10 for lr in self.lr_D), "numbers between 0 and 10")
         self._expect("lr_v", 0 <= self.lr_v < 1, "a number in [0, 1)")
         self._expect("momentum", 0 <= self.momentum < 1, "a number in [0, 1)")
@@ -77,8 +77,7 @@ class SDPCRecipe(Recipe):
     )
 
     def untaught(self) -> SDPCRecipe:
-        """The same with dictionaries and gains that stay as they were drawn: the control to
-        learning them."""
+        """The same recipe with fixed random dictionaries and gains: a control without learning."""
         return self.replace(lr_D=(1e-9,), lr_v=0.0, redraw_after=None)
 
     evaluates = "codes"
@@ -119,16 +118,16 @@ class SDPCRecipe(Recipe):
         return x.mean(1, keepdim=True) if self.space == "grey" else x
 
     def prepared(self, pixels: Tensor) -> tuple[Tensor, tuple[Kept, ...]]:
-        """uint8 RGB (B, 3, H, W) -> what the network sees, and what is kept to go back."""
+        """uint8 RGB (B, 3, H, W) -> the network's input, and what is kept to undo this."""
         return prepared(self.floats(pixels), self.preprocess)
 
     def restored(self, x: Tensor, kept: tuple[Kept, ...]) -> Tensor:
-        """What the network sees -> images (B, C, H, W) in [-1, 1], but for what it left out."""
+        """The network's input, or its reconstruction -> images (B, C, H, W) in about [-1, 1]."""
         return restored(x, kept, self.preprocess)
 
 
 class SDPCTrainer(Trainer[SDPCRecipe]):
-    """A network of sparse deep predictive coding, and how its dictionaries learn."""
+    """Trains the dictionaries of a network of sparse deep predictive coding."""
 
     def __init__(self, recipe: SDPCRecipe, learner: Learner) -> None:
         super().__init__(recipe, learner.device)
@@ -139,7 +138,7 @@ class SDPCTrainer(Trainer[SDPCRecipe]):
         return self.learner.network
 
     def coding(self) -> SDPCTrainer:
-        """What encodes pictures and decodes codes: itself."""
+        """The trainer that encodes and decodes images: itself."""
         return self
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
@@ -152,7 +151,7 @@ class SDPCTrainer(Trainer[SDPCRecipe]):
         return sdpc_step(self.learner, x, context, recipe.settle, recipe.redraw_after)
 
     def preview(self) -> Image.Image:
-        """The atoms of every layer, as patches of the image."""
+        """The atoms of every layer, as image patches."""
         return dictionaries(self.network)
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""What a generator's pictures become when they settle in dictionaries: is feedback a prior?
+"""Settle a generator's images in dictionaries: does feedback act as a prior for faces?
 
-A network that has learnt faces expects faces. Pictures that a generator drew are settled, with more
-and more feedback, and what their codes stand for is measured as the pictures themselves would be.
+The layers of a network that was trained on faces predict faces. A generator's images are encoded
+with increasing feedback, and the decoded images are measured like the originals.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from bascule.data.images import ImageSet
 from bascule.features.cache import features_of
 from bascule.features.extractor import Extractor, label
 from bascule.metrics.least import Sizes
-from bascule.metrics.measured import Measured, least, measure
+from bascule.metrics.measured import least, measure
+from bascule.metrics.metric import Measured
 from bascule.sdpc.coder import Coder, Progress, pass_of
 
 
@@ -31,10 +32,11 @@ def measure_settled(
     seed: int = 0,
     tell: Progress | None = None,
 ) -> Iterator[tuple[str, Measured | str]]:
-    """Numbers by label of ``fakes``, uint8 (N, 3, H, W), settled at each ``k_fb`` and decoded from
-    each layer: KID against training pictures; where ``classifier`` is given, mean TV and the share
-    out of vocabulary. The floor is that of held-out pictures as they are. Text in the place of a
-    number says why it is left out.
+    """Measure ``fakes``, uint8 (N, 3, H, W), settled at each ``k_fb`` and decoded from each layer.
+
+    Returns numbers by label: KID against training images and, with a ``classifier``, mean TV and
+    the share out of vocabulary. The floor is the number of the original held-out images. A text
+    instead of a number is the reason why it is left out.
     """
     real = features_of(images, extractor)
     train, held_out = images.indices("train"), images.indices("held_out")

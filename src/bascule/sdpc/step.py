@@ -1,7 +1,8 @@
 """Dictionary learning of sparse deep predictive coding (Boutin et al. 2021, algorithm 1).
 
-A batch settles under the dictionaries as they are; then every dictionary takes a gradient step on
-what it left unexplained, its atoms go back to norm 1, and the gains follow.
+First the codes of a batch are inferred with the current dictionaries. Then every dictionary takes a
+gradient step on its reconstruction error, its atoms are scaled to norm 1, and the gains take a
+gradient step.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from bascule.core.optimizers import load_optimizer
 from bascule.sdpc.model import Inference, Network, energies, infer
 from bascule.sdpc.model.network import unit_norm
 
-LOWEST_GAIN = 1e-3  # v stays positive
-DEAD_STEPS = 50  # an atom that no image of so many batches used counts as dead
+LOWEST_GAIN = 1e-3  # keeps v positive
+DEAD_STEPS = 50  # an atom that was unused for this many steps counts as dead
 
 
 @dataclass
 class Learner:
-    """A network, what it learns with, and for how many steps each atom has not been used."""
+    """A network, its optimisers, and for each atom the number of steps since its last use."""
 
     network: Network
     opt_D: torch.optim.Optimizer
@@ -42,7 +43,7 @@ class Learner:
         }
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Take weights and moments; learning rates stay those of the recipe."""
+        """Load weights and moments; learning rates stay those of the recipe."""
         self.network.load_state_dict(saved["network"])
         load_optimizer(self.opt_D, saved["opt_D"])
         load_optimizer(self.opt_v, saved["opt_v"])
@@ -57,16 +58,17 @@ def sdpc_step(
     how: Inference,
     redraw_after: int | None = None,
 ) -> dict[str, Tensor]:
-    """Settle on the images x: (B, C, H, W) and learn from it; returns detached scalars.
+    """Infer the codes of images x: (B, C, H, W), take a learning step; returns detached scalars.
 
-    Gradients, in means over the batch, with e_i = u_{i-1} - D_i^T g_i (in "joint" mode over
-    v_{i-1}^2, so that it is that of the energy): of D_i, minus the correlation of e_i with g_i; of
-    v_i, of 1/2 |u_{i-1} - D_i^T (v_i g_i)|^2, after the dictionaries have moved. ``redraw_after``:
-    an atom that was silent for so many steps becomes a patch of what its layer left unexplained;
-    None leaves it, as published.
+    Gradients are means over the batch, with e_i = u_{i-1} - D_i^T g_i. The gradient of D_i is minus
+    the correlation of e_i with g_i; in "joint" mode it is divided by v_{i-1}^2, to be the gradient
+    of the energy. The gradient of v_i is that of 1/2 |u_{i-1} - D_i^T (v_i g_i)|^2, after the
+    update of the dictionaries. ``redraw_after``: an atom that was unused for this many steps is
+    replaced by a patch of its layer's residual; None: never, as published.
 
-    cost is the papers': sum_i 1/2 |e_i|^2 + lambda_i |g_i|_1, for an image. error_i = 1/2 |e_i|^2;
-    active_i, the share of codes above 0; dead_i, of atoms not used for 50 steps; gain_i, mean v_i.
+    The scalars are: cost, as in the papers, sum_i 1/2 |e_i|^2 + lambda_i |g_i|_1 per image; error_i
+    = 1/2 |e_i|^2; active_i, the share of codes above 0; dead_i, the share of atoms not used for 50
+    steps; gain_i, the mean of v_i.
     """
     network = learner.network
     codes = infer(network, x, how)
@@ -117,7 +119,7 @@ def _note_silence(learner: Learner, i: int, g: Tensor) -> None:
 
 
 def _redraw(learner: Learner, i: int, e: Tensor, after: int, context: StepContext) -> None:
-    """Make patches of the residual e: (B, C, H, W) of the atoms that were silent for too long."""
+    """Replace atoms that were unused for too long by patches of the residual e: (B, C, H, W)."""
     network = learner.network
     D, layer = network.dictionaries[i], network.layers[i]
     dead = (learner.silent[i] >= after).nonzero().flatten()
@@ -129,8 +131,8 @@ def _redraw(learner: Learner, i: int, e: Tensor, after: int, context: StepContex
     energy = patches.square().sum(1)
     seen = (energy > 1e-6 * energy.max()).nonzero().flatten()
     if len(seen) < len(dead):
-        return  # everything is explained: the next batch may need them
-    # The worse a patch is explained, the likelier it is taken.
+        return  # the residual is 0: the next batch may have one
+    # A patch is taken with a probability in proportion to its residual energy.
     chosen = torch.multinomial(
         energy[seen].cpu(), len(dead), generator=context.rng(f"redrawn atoms of layer {i}")
     ).to(e.device)

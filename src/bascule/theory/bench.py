@@ -1,7 +1,7 @@
-"""The theory bench: all measurements, side by side in processes of one thread each.
+"""The theory bench: runs all measurements in parallel processes of one thread each.
 
-Every draw is addressed and every job computes with one thread, so the numbers do not depend on
-how many processes share the work. Nothing is written here.
+Every random draw is addressed and every job uses one thread, so the numbers do not depend on the
+number of processes. No files are written here.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Job = Callable[[Tell], Any]
 
 
 def jobs(budget: Budget) -> dict[str, Job]:
-    """Everything to measure, the longest first."""
+    """All measurements by name, the longest first."""
     found: dict[str, Job] = {
         f"{mixture.name}, seed {seed}": partial(mixtures.play, mixture, budget.mixtures, seed)
         for mixture in (mixtures.ring(), mixtures.grid())
@@ -46,7 +46,7 @@ def jobs(budget: Budget) -> dict[str, Job]:
 def measure(
     budget: Budget, workers: int, tell: Callable[[Shares], None] = lambda shares: None
 ) -> list[Section]:
-    """All sections of the bench. ``tell`` hears a few times a second how far the jobs are."""
+    """All sections of the bench. ``tell`` is called with the progress a few times per second."""
     todo = jobs(budget)
     found = in_processes(todo, workers, tell) if workers > 1 else here(todo, tell)
     drawn = {m.name: m for m in (mixtures.ring(), mixtures.grid())}
@@ -62,7 +62,7 @@ def measure(
 
 
 def here(todo: Mapping[str, Job], tell: Callable[[Shares], None]) -> dict[str, Any]:
-    """One job after the other, with one thread."""
+    """Run the jobs one after the other, with one thread."""
     threads, shares, found = torch.get_num_threads(), dict.fromkeys(todo, 0.0), {}
 
     def one(name: str, share: float) -> None:
@@ -79,7 +79,7 @@ def here(todo: Mapping[str, Job], tell: Callable[[Shares], None]) -> dict[str, A
     return found
 
 
-_shares: Any = None  # in a worker process: the memory in which it tells how far its jobs are
+_shares: Any = None  # in a worker process: shared memory with the progress of the jobs
 
 
 def _enter(shares: Any) -> None:
@@ -93,7 +93,7 @@ def _do(place: int, job: Job) -> Any:
         _shares[place] = share
         parent = multiprocessing.parent_process()
         if parent is not None and not parent.is_alive():
-            os._exit(1)  # nobody waits for the result any more
+            os._exit(1)  # the parent has ended
 
     found = job(tell)
     tell(1.0)
@@ -103,20 +103,20 @@ def _do(place: int, job: Job) -> Any:
 def in_processes(
     todo: Mapping[str, Job], workers: int, tell: Callable[[Shares], None]
 ) -> dict[str, Any]:
-    """The jobs in ``workers`` processes; they are ended when this one is interrupted."""
+    """Run the jobs in ``workers`` processes, which end when this process is interrupted."""
     context = multiprocessing.get_context("spawn")
     shares = context.Array("d", len(todo))
     before: Sequence[Any] = multiprocessing.active_children()
     pool = ProcessPoolExecutor(workers, context, _enter, (shares,))
     try:
-        futures: dict[str, Future] = {
+        futures: dict[str, Future[Any]] = {
             name: pool.submit(_do, place, job) for place, (name, job) in enumerate(todo.items())
         }
         waiting = set(futures.values())
         while waiting:
             done, waiting = wait(waiting, timeout=0.3)
             for future in done:
-                future.result()  # raises what the job raised
+                future.result()  # raises the job's exception
             tell(dict(zip(todo, shares[:], strict=True)))
         return {name: future.result() for name, future in futures.items()}
     except BaseException as error:
@@ -125,8 +125,8 @@ def in_processes(
                 child.terminate()
         if isinstance(error, BrokenProcessPool):
             raise UserError(
-                "a process of the bench ended too soon, perhaps for want of memory: close some "
-                "programs and start again"
+                "a process of the bench died, perhaps from a lack of memory: close some programs "
+                "and start again"
             ) from error
         raise
     finally:

@@ -1,4 +1,4 @@
-"""What the bench asks and finds: theory's number, the measured one, and whether they agree."""
+"""Checks of the bench: a predicted number, the measured one, and whether they agree."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ import numpy as np
 from bascule.theory.mixtures import Schedule
 
 Kind = Literal["equals", "at most", "at least", "reference"]
-Tell = Callable[[float], None]  # hears the share that is done
-Shares = Mapping[str, float]  # job -> the share of it that is done
+Tell = Callable[[float], None]  # called with the share that is done, 0 to 1
+Shares = Mapping[str, float]  # job -> the share that is done, 0 to 1
 Word = Literal["agrees", "bound holds", "differs", "reference"]
 
 
 @dataclass(frozen=True)
 class Check:
-    """``tolerance`` is a share of the prediction for "equals", unless that is 0, else in its units.
+    """One prediction and its measurement.
 
-    "reference": what others measured elsewhere, printed beside ours; it judges nothing.
+    For "equals", ``tolerance`` is relative to the prediction, unless that is 0. Otherwise it is
+    absolute.
+
+    "reference": a published measurement, printed for comparison without a verdict.
     """
 
     name: str
@@ -30,7 +33,7 @@ class Check:
     tolerance: float
     source: str
     kind: Kind = "equals"
-    note: str = ""  # what else was measured, such as a range over seeds
+    note: str = ""  # further measurements, such as a range over seeds
 
     @property
     def error(self) -> float:
@@ -40,7 +43,7 @@ class Check:
 
     @property
     def word(self) -> Word:
-        """The verdict. What is not finite never agrees."""
+        """The verdict. A measurement that is not finite never agrees."""
         if self.kind == "reference":
             return "reference"
         if not isfinite(self.measured):
@@ -54,7 +57,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Section:
-    """The checks of one subject, and what the figure draws of it."""
+    """The checks of one subject, and the data for the figure."""
 
     title: str
     checks: Sequence[Check]
@@ -63,12 +66,12 @@ class Section:
 
 @dataclass(frozen=True)
 class Budget:
-    """How long each part may take. Steps of the mixtures are their schedule's."""
+    """The number of steps of each part. The mixtures have their own schedule."""
 
     name: str
     mixtures: Schedule
     seeds: tuple[int, ...] = (0, 1, 2)
     dirac_steps: int = 1000
-    long_steps: int = 4000  # of the non-saturating Dirac-GAN, which is slow
+    long_steps: int = 4000  # for the non-saturating Dirac-GAN, which converges slowly
     gaussian_steps: int = 1000
     noise_steps: int = 300

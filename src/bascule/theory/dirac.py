@@ -1,14 +1,15 @@
-"""The Dirac-GAN: the smallest game of two players, whose dynamics are known exactly.
+"""The Dirac-GAN: the smallest GAN, whose training dynamics are known exactly.
 
 Mescheder, Geiger and Nowozin 2018, "Which training methods for GANs do actually converge?",
-section 2: all data lie at 0, G puts all of its mass at ``theta``, D is linear, D(x) = psi x. The
-equilibrium is theta = psi = 0. Near it a method is a 2 x 2 matrix whose eigenvalues, times the
-learning rate, say whether it converges, and how fast (sections 2 and 3 there).
+section 2: all data are at 0, all fakes are at ``theta``, and D is linear, D(x) = psi x. The
+equilibrium is theta = psi = 0. Near it the dynamics are linear, with a 2 x 2 matrix. Its
+eigenvalues, times the learning rate, tell whether and how fast the method converges (sections 2 and
+3 of the paper).
 
-The losses are the program's own (:mod:`bascule.gan.objectives`), differentiated by autograd; what
-is not there yet (Wasserstein, gradient penalties, consensus) stands below. Many games are played at
-once, one for each entry of the parameters, in float64. Our D wants its logit low at fakes, the
-paper's high; psi has the other sign, and nothing else changes.
+The losses come from :mod:`bascule.gan.objectives` and are differentiated by autograd. Wasserstein
+losses, gradient penalties and consensus optimisation are defined below. Many games are trained at
+once, one for each entry of the parameters, in float64. Our D has low logits for fakes, the paper's
+D has high ones. So psi has the opposite sign; nothing else changes.
 """
 
 from __future__ import annotations
@@ -29,18 +30,18 @@ from bascule.gan.step import gan_step
 from bascule.interventions import Intervention
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-Pair = tuple[Loss, Loss]  # what D minimises and what G minimises, of (real, fake) logits
+Pair = tuple[Loss, Loss]  # the losses of D and of G, as functions of (real, fake) logits
 
-NODES = 64  # equally likely points that stand for Gaussian noise
+NODES = 64  # equally likely points that represent Gaussian noise
 
 
 def gan() -> Pair:
-    """The zero-sum game of Goodfellow et al. 2014, equation 1: G maximises D's loss."""
+    """The zero-sum losses of Goodfellow et al. 2014, equation 1: G maximises D's loss."""
     return loss_D, lambda real, fake: -loss_D(real, fake)
 
 
 def non_saturating() -> Pair:
-    """The project's game: Goodfellow et al. 2014, section 3."""
+    """The project's default losses: Goodfellow et al. 2014, section 3."""
     return loss_D, lambda real, fake: loss_G(fake)
 
 
@@ -54,15 +55,15 @@ def wasserstein() -> Pair:
 
 @dataclass(frozen=True)
 class Method:
-    """A pair of losses, and what is added to them; 0 adds nothing.
+    """A pair of losses with optional additions; 0 means none.
 
-    ``penalty``: gamma / 2 of the squared gradient of D at its reals (R1, Mescheder 2018,
-    equation 9). ``toward_one``: lambda / 2 of (|gradient| - 1)^2 at the fake (WGAN-GP, Gulrajani
-    et al. 2017; D is linear, so the place does not matter; half their lambda, as in the paper's
-    own Dirac-GAN code). ``noise``: standard deviation of instance noise on reals and fakes
-    (Sønderby et al. 2017), as :data:`NODES` equally likely values of mean 0 and variance 1.
-    ``consensus``: gamma / 2 of the squared gradient field in both losses (Mescheder et al. 2017).
-    Each may be one number or one for each game, (K,).
+    ``penalty``: gamma in R1, gamma / 2 times the squared gradient of D at the reals (Mescheder
+    2018, equation 9). ``toward_one``: lambda in WGAN-GP, lambda / 2 times (|gradient| - 1)^2 at the
+    fake (Gulrajani et al. 2017). D is linear, so the position does not matter. The factor 1/2
+    follows the paper's Dirac-GAN code. ``noise``: standard deviation of instance noise on reals and
+    fakes (Sønderby et al. 2017), as :data:`NODES` equally likely values with mean 0 and variance 1.
+    ``consensus``: gamma in consensus optimisation, gamma / 2 times the squared gradient field,
+    added to both losses (Mescheder et al. 2017). Each is one number, or one for each game, (K,).
     """
 
     losses: Pair
@@ -89,7 +90,7 @@ class Method:
         return self._play(self.losses[1], theta, psi)
 
     def _play(self, loss: Loss, theta: Tensor, psi: Tensor) -> Tensor:
-        """A loss takes the mean over its batch; the sum over games is K of those."""
+        """The loss summed over games: K times the mean that the loss computes."""
         noise = torch.zeros(1, dtype=theta.dtype)
         if np.any(np.asarray(self.noise)):
             noise = torch.as_tensor(self.noise, dtype=theta.dtype).reshape(-1, 1) * noise_nodes()
@@ -112,10 +113,10 @@ def play(
     games: int = 1,
     simultaneous: bool = False,
 ) -> np.ndarray:
-    """The path of (theta, psi) by gradient descent of step ``h``: (steps + 1, games, 2).
+    """The path of (theta, psi) under gradient descent, (steps + 1, games, 2).
 
-    D moves first and G answers the new D, as in the project's step; ``simultaneous``: both move
-    from the same point.
+    ``h``: the learning rate. D is updated first, and G sees the updated D, as in the project's
+    step. ``simultaneous``: both are updated from the same point.
     """
     theta = torch.full((games,), start[0], dtype=torch.float64)
     psi = torch.full((games,), start[1], dtype=torch.float64)
@@ -129,7 +130,7 @@ def play(
 
 
 def gradient(method: Method, player: Literal["G", "D"], theta: Tensor, psi: Tensor) -> Tensor:
-    """The gradient of this player's loss with respect to its own parameter, (K,)."""
+    """The gradient of a player's loss with respect to its own parameter, (K,)."""
     theta, psi = (x.detach().requires_grad_(True) for x in (theta, psi))
     own = psi if player == "D" else theta
     if not np.any(np.asarray(method.consensus)):
@@ -145,73 +146,82 @@ def gradient(method: Method, player: Literal["G", "D"], theta: Tensor, psi: Tens
 
 
 def distance(path: np.ndarray) -> np.ndarray:
-    """How far from the equilibrium, (steps + 1, games)."""
-    return np.hypot(path[..., 0], path[..., 1])
+    """The distance from the equilibrium, (steps + 1, games)."""
+    far: np.ndarray = np.hypot(path[..., 0], path[..., 1])
+    return far
 
 
 def measured_rate(path: np.ndarray, h: float | np.ndarray) -> np.ndarray:
-    """Slope of ln distance against time h * step, (games,), by least squares.
+    """The slope of ln(distance) against the time h * step, (games,), by least squares.
 
-    The first half is left out: the theory speaks of the neighbourhood of the equilibrium.
-    Negative where a game converges.
+    The first half is left out, since the theory is valid near the equilibrium. The slope is
+    negative if a game converges.
     """
     far = distance(path)
     far = far[len(far) // 2 :]
     steps = np.arange(len(far)) - (len(far) - 1) / 2
     slope = steps @ np.log(far) / (steps @ steps)
-    return slope / np.asarray(h)
+    rate: np.ndarray = slope / np.asarray(h)
+    return rate
 
 
 def eigenvalues(
     coupling: float, damping: float | np.ndarray = 0.0, both: bool = False
 ) -> np.ndarray:
-    """Eigenvalues at the equilibrium of the continuous game, the slower one first, (..., 2).
+    """Eigenvalues at the equilibrium, in continuous time, the slower one first, (..., 2).
 
     ``coupling``: f'(0), which is 1/2 for the logistic losses and 1 for the Wasserstein ones.
-    ``damping`` g acts on D alone (``both``: on G too): -g/2 ± sqrt(g²/4 - c²), or -g ± c i.
-    R1 has g = gamma; instance noise of the logistic losses g = sigma²/2; consensus, on both,
-    g = gamma/4 (all to first order at the equilibrium).
+    ``damping`` g acts only on D: -g/2 ± sqrt(g²/4 - c²), with c the coupling. ``both``: it also
+    acts on G: -g ± c i.
+    For R1, g = gamma. For instance noise with logistic losses, g = sigma²/2. For consensus, which
+    acts on both, g = gamma/4. All hold to first order at the equilibrium.
     """
     g = np.asarray(damping, complex)[..., None]
     signs = np.array([1.0, -1.0])
     if both:
-        return -g + 1j * coupling * signs
-    return -g / 2 + signs * np.sqrt(g**2 / 4 - coupling**2)
+        roots: np.ndarray = -g + 1j * coupling * signs
+    else:
+        roots = -g / 2 + signs * np.sqrt(g**2 / 4 - coupling**2)
+    return roots
 
 
 def predicted_rate(
     coupling: float, damping: float | np.ndarray = 0.0, both: bool = False
 ) -> np.ndarray:
-    """The slower real part of :func:`eigenvalues`."""
-    return eigenvalues(coupling, damping, both).real.max(-1)
+    """The real part of the slower eigenvalue."""
+    slower: np.ndarray = eigenvalues(coupling, damping, both).real.max(-1)
+    return slower
 
 
 def exact_growth(path: np.ndarray, h: float) -> np.ndarray:
-    """|last|² of a simultaneous game without additions, from the logits on its way, (games,).
+    """The exact |last point|² of a simultaneous game without additions, (games,).
 
-    Each step multiplies |(theta, psi)|² by 1 + h² f'(t)², where t = -psi theta and
-    f'(t) = 1 / (1 + e^t): both gradients are f'(t) times the other player, and orthogonal to the
-    point. So simultaneous descent always moves away (Mescheder 2018, section 2).
+    It follows from the logits on the path. Each step multiplies |(theta, psi)|² by 1 + h² f'(t)²,
+    where t = -psi theta and f'(t) = 1 / (1 + e^t), because each gradient is f'(t) times the other
+    parameter, so that the step is orthogonal to the point. So simultaneous descent always
+    diverges (Mescheder 2018, section 2).
     """
     t = -path[:-1, :, 0] * path[:-1, :, 1]
-    return distance(path)[0] ** 2 * np.prod(1 + h**2 / (1 + np.exp(t)) ** 2, axis=0)
+    grown: np.ndarray = distance(path)[0] ** 2 * np.prod(1 + h**2 / (1 + np.exp(t)) ** 2, axis=0)
+    return grown
 
 
 def non_saturating_distance(start: float, time: float) -> float:
-    """How slowly the non-saturating game nears the equilibrium: 1/r² grows by 1/8 a unit of time.
+    """The distance r of the non-saturating game after ``time``: 1/r² grows by 1/8 per unit of time.
 
-    d r²/dt = -2 u tanh(u/2), with u = theta psi; to leading order -u², which over a turn around
-    the equilibrium is r⁴/8 in the mean. (Averaging, derived for this bench.)
+    d r²/dt = -2 u tanh(u/2), with u = theta psi. To leading order this is -u². Its mean over one
+    revolution around the equilibrium is -r⁴/8. (Derived by averaging, for this bench.)
     """
-    return (1 / start**2 + time / 8) ** -0.5
+    distance: float = (1 / start**2 + time / 8) ** -0.5
+    return distance
 
 
 def stable_up_to(penalty: float, steps: int) -> float:
     """The largest learning rate at which simultaneous descent with R1 converges, measured.
 
-    Games that start very near the equilibrium, at rates around 4 gamma, which is the limit that
-    |1 + h eigenvalue|² = 1 - h gamma + h²/4 < 1 gives for gamma < 1; the rate at which the
-    distance neither grows nor shrinks is interpolated.
+    Theory: |1 + h eigenvalue|² = 1 - h gamma + h²/4 < 1 gives the limit 4 gamma for gamma < 1.
+    Games start very near the equilibrium, with learning rates around that limit. The rate at which
+    the distance stays constant is interpolated.
     """
     h = torch.linspace(3, 5, 21, dtype=torch.float64) * penalty
     method = Method(gan(), penalty=penalty)
@@ -220,7 +230,7 @@ def stable_up_to(penalty: float, steps: int) -> float:
 
 
 class _Point(nn.Module):
-    """G of the Dirac-GAN: whatever z is, theta."""
+    """G of the Dirac-GAN: returns theta for every z."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -231,7 +241,7 @@ class _Point(nn.Module):
 
 
 def played_by_the_step(h: float, steps: int) -> float:
-    """Distance after ``steps`` of the project's own :func:`gan_step`, from (1, 1), in float32."""
+    """The distance after ``steps`` of :func:`gan_step`, starting at (1, 1), in float32."""
     G = _Point()
     line = nn.utils.skip_init(nn.Linear, 1, 1, bias=False)
     nn.init.ones_(line.weight)

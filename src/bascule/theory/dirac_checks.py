@@ -1,4 +1,4 @@
-"""The Dirac-GAN against its theory: rates against eigenvalues, and exact predictions."""
+"""Checks of the Dirac-GAN: measured rates against eigenvalues, and exact predictions."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bascule.theory.check import Budget, Check, Section, Tell
 from bascule.theory.dirac import Method
 
 MESCHEDER = "Mescheder et al. 2018"
-H = 0.05  # learning rate; the eigenvalues are those of continuous time, so it costs some accuracy
-SHOWN = 400  # steps of a path that the figure draws
-STILL, RATE = 0.004, 0.04  # tolerances: absolute where 0 is predicted, else a share
+H = 0.05  # learning rate; eigenvalues are for continuous time, so it causes a small error
+SHOWN = 400  # steps of a path in the figure
+STILL, RATE = 0.004, 0.04  # tolerances: absolute if 0 is predicted, else relative
 Drawn = dict[str, np.ndarray]
 
 
 def dirac_section(budget: Budget, tell: Tell) -> Section:
-    """Everything that the bench asks of the Dirac-GAN."""
+    """All checks of the Dirac-GAN."""
     drawn: Drawn = {}
     checks = alone(budget.dirac_steps, drawn)
     tell(0.4)
@@ -32,7 +32,7 @@ def dirac_section(budget: Budget, tell: Tell) -> Section:
 
 
 def alone(steps: int, drawn: Drawn) -> list[Check]:
-    """Single games: which do not converge, and how fast the others do."""
+    """Single methods: whether they converge, and how fast."""
     methods: dict[str, tuple[Method, float | np.ndarray]] = {
         "GAN": (Method(dirac.gan()), 0.0),
         "WGAN": (Method(dirac.wasserstein()), 0.0),
@@ -62,7 +62,7 @@ def alone(steps: int, drawn: Drawn) -> list[Check]:
 
 
 def families(steps: int, drawn: Drawn) -> list[Check]:
-    """R1 and instance noise over their strengths, from too weak to too strong."""
+    """R1 and instance noise at several strengths, from too weak to too strong."""
     damping = np.arange(1, 26) / 10
     predicted = dirac.predicted_rate(0.5, damping)
     strengths = torch.from_numpy(damping)
@@ -85,7 +85,7 @@ def families(steps: int, drawn: Drawn) -> list[Check]:
 
 
 def simultaneous(steps: int) -> list[Check]:
-    """What is exact when both players move from the same point."""
+    """Exact predictions for simultaneous updates of both players."""
     path = dirac.play(Method(dirac.gan()), 0.1, steps, start=(1.0, 0.0), simultaneous=True)
     return [
         Check(
@@ -106,7 +106,7 @@ def simultaneous(steps: int) -> list[Check]:
 
 
 def slow(steps: int, drawn: Drawn) -> list[Check]:
-    """The project's own game, in float64 and through its own step."""
+    """The project's default losses, in float64 and with the project's step."""
     path = dirac.play(Method(dirac.non_saturating()), 0.1, steps)
     drawn["path/non-saturating"] = path[: SHOWN // 2, 0]
     far = dirac.distance(path)[:, 0]

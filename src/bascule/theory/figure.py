@@ -1,4 +1,4 @@
-"""The theory bench as six panels: what theory draws as a line is measured as dots."""
+"""The theory bench as six panels: predictions are lines, measurements are dots."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PATHS = {  # told apart by where they go: a circle, a spiral, a square, and two that arrive
+PATHS = {  # paths of different shapes: a circle, a spiral, a square, and two that converge
     "GAN": "-",
     "non-saturating": "--",
     "WGAN-GP": ":",
@@ -24,7 +24,7 @@ PATHS = {  # told apart by where they go: a circle, a spiral, a square, and two 
 
 
 def theory_figure(sections: Sequence[Section]) -> Figure:
-    """Dirac-GAN paths and rates, logits, the noise bound, and what G made of ring and grid."""
+    """Dirac-GAN paths and rates, logits, the noise bound, and G's points on ring and grid."""
     drawn: dict[str, np.ndarray] = {}
     for section in sections:
         drawn |= section.drawn

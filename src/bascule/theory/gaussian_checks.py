@@ -1,4 +1,4 @@
-"""D on N(0, 1) against N(2, 1), and on two equal laws, against what D* reaches."""
+"""Checks of a trained D on N(0, 1) against N(2, 1), and on two equal distributions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from bascule.theory.check import Budget, Check, Section, Tell
 GOODFELLOW = "Goodfellow et al. 2014"
 BAYES = "Bayes-optimal observer"
 SALIMANS = "Salimans et al. 2016"
-QUADRATURE = 1e-4  # a law is measured at finitely many quantiles
+QUADRATURE = 1e-4  # error of measuring a distribution at finitely many quantiles
 
 
 def gaussian_section(budget: Budget, tell: Tell) -> Section:
-    """D on N(0, 1) against N(2, 1), and on two equal laws."""
+    """All checks of D on two Gaussians."""
     steps, shift = budget.gaussian_steps, 2.0
     truth = gaussians.divergences(shift)
     x = np.linspace(-3, 5, 161)
@@ -73,9 +73,9 @@ def gaussian_section(budget: Budget, tell: Tell) -> Section:
     smoothed = gaussians.measure(gaussians.learn(0.0, 2, steps, "smoothed", labels), 0.0, labels)
     loss, d = gaussians.smoothed_equilibrium(0.9)
     checks += [
-        Check("equal laws: loss_D is 2 ln 2", 2 * log(2), same.loss, 1e-3, GOODFELLOW),
-        Check("equal laws: D(x) is 1/2", 0.5, same.D_x, 0.02, GOODFELLOW),
-        Check("equal laws, real labels 0.9: loss_D", loss, smoothed.loss, 1e-3, SALIMANS),
-        Check("equal laws, real labels 0.9: D(x)", d, smoothed.D_x, 0.02, SALIMANS),
+        Check("equal distributions: loss_D is 2 ln 2", 2 * log(2), same.loss, 1e-3, GOODFELLOW),
+        Check("equal distributions: D(x) is 1/2", 0.5, same.D_x, 0.02, GOODFELLOW),
+        Check("equal distributions, real labels 0.9: loss_D", loss, smoothed.loss, 1e-3, SALIMANS),
+        Check("equal distributions, real labels 0.9: D(x)", d, smoothed.D_x, 0.02, SALIMANS),
     ]
     return Section("D on two Gaussians", checks, drawn)

@@ -1,8 +1,8 @@
-"""D on two Gaussians, where the best D and all that it measures are known.
+"""D on two Gaussians, for which the best D and its losses are known.
 
 Goodfellow et al. 2014, proposition 1 and theorem 1: the best D is D* = p / (p + q), and then
-loss_D = 2 ln 2 - 2 JSD(p, q). Reals are N(0, 1), fakes N(shift, 1), so that the best logit,
-ln p - ln q = (shift² - 2 shift x) / 2, is a line, which one linear layer can be.
+loss_D = 2 ln 2 - 2 JSD(p, q). Reals are N(0, 1), fakes N(shift, 1). So the best logit, ln p - ln q
+= (shift² - 2 shift x) / 2, is linear, and one linear layer can represent it.
 """
 
 from __future__ import annotations
@@ -20,26 +20,27 @@ from bascule.gan.objectives import loss_D
 from bascule.theory.nets import filled, perceptron
 from bascule.theory.teaching import Draw, Loss, accuracy, teach
 
-QUANTILES = 20_000  # equally likely points that stand for a law when a D is measured
+QUANTILES = 20_000  # equally likely points that represent a distribution when D is measured
 
 
 @dataclass(frozen=True)
 class Divergences:
-    """What separates N(0, 1) from N(shift, 1), in nats but for ``tv``."""
+    """Divergences of N(0, 1) and N(shift, 1), in nats; ``tv`` is in 0 to 1."""
 
     jsd: float
     tv: float
-    loss_D: float  # 2 ln 2 - 2 JSD, the least that any D reaches
-    hinge: float  # 2 - 2 TV, the least hinge loss
+    loss_D: float  # 2 ln 2 - 2 JSD, the smallest possible loss_D
+    hinge: float  # 2 - 2 TV, the smallest possible hinge loss
 
 
 def divergences(shift: float) -> Divergences:
-    """By adaptive quadrature."""
+    """Computed by adaptive quadrature."""
     p, q = stats.norm(0, 1).pdf, stats.norm(shift, 1).pdf
 
     def jensen(x: float) -> float:
         middle = (p(x) + q(x)) / 2
-        return sum(d * log(d / middle) for d in (p(x), q(x)) if d > 0) / 2
+        found: float = sum(d * log(d / middle) for d in (p(x), q(x)) if d > 0)
+        return found / 2
 
     jsd = integrate.quad(jensen, -12, shift + 12, points=[shift / 2], epsabs=1e-12)[0]
     apart = integrate.quad(lambda x: abs(p(x) - q(x)), -12, shift + 12, points=[shift / 2])[0]
@@ -47,21 +48,21 @@ def divergences(shift: float) -> Divergences:
 
 
 def best_logit(x: np.ndarray, shift: float) -> np.ndarray:
-    """Of D*, at even odds."""
+    """The logit of D* at points x, for equal priors."""
     return (shift**2 - 2 * shift * x) / 2
 
 
 def smoothed_equilibrium(keep: float) -> tuple[float, float]:
-    """(loss_D, D) of the best D when both laws are the same and reals are labelled ``keep``.
+    """(loss_D, D) of the best D if both distributions are equal and reals have the label ``keep``.
 
-    D = keep / 2 minimises -keep ln D - (2 - keep) ln(1 - D), which is then the loss.
+    D = keep / 2 minimises -keep ln D - (2 - keep) ln(1 - D). The loss is the value there.
     """
     d = keep / 2
     return -keep * log(d) - (2 - keep) * log(1 - d), d
 
 
 def draw(shift: float, batch: int = 1024) -> Draw:
-    """Batches of N(0, 1) and of N(shift, 1), (batch, 1) each."""
+    """Batches from N(0, 1) and from N(shift, 1), (batch, 1) each."""
 
     def one(rng: torch.Generator) -> tuple[Tensor, Tensor]:
         real, fake = torch.randn(2, batch, 1, generator=rng)
@@ -73,26 +74,26 @@ def draw(shift: float, batch: int = 1024) -> Draw:
 def learn(
     shift: float, layers: int, steps: int, address: object, loss: Loss = loss_D, width: int = 32
 ) -> nn.Module:
-    """A D of ``layers`` hidden layers, taught with ``loss`` on fresh draws."""
+    """A D with ``layers`` hidden layers, trained with ``loss`` on fresh samples."""
     D = filled(lambda: perceptron(1, width, layers), generator("theory/D", address))
     return teach(D, draw(shift), steps, address, lr=0.05 if layers == 0 else 0.01, loss=loss)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A taught D under the whole law, as equally likely quantiles: no sampling noise."""
+    """Measurements of a trained D on quantiles of both distributions, without sampling noise."""
 
     loss: float
     accuracy: float
     D_x: float
-    logits: np.ndarray  # at the points asked for
+    logits: np.ndarray  # at the requested points
 
 
 @torch.no_grad()
 def measure(
     D: nn.Module, shift: float, loss: Loss = loss_D, at: np.ndarray | None = None
 ) -> Measured:
-    """``loss``, balanced accuracy and mean D(x) of ``D``; its logits at the points ``at``."""
+    """``loss``, balanced accuracy and mean D(x) of ``D``, and its logits at the points ``at``."""
     nodes = stats.norm.ppf((np.arange(QUANTILES) + 0.5) / QUANTILES)
     x = torch.from_numpy(nodes).float()[:, None]
     real, fake = D(x).double(), D(x + shift).double()

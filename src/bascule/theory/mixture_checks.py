@@ -1,4 +1,4 @@
-"""How many modes G found, beside what others found, and the counting rule exactly."""
+"""Checks of the counting rule for modes, and G's modes next to published numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bascule.theory.mixtures import HIGH_QUALITY, Mixture, count
 PACGAN = "Lin et al. 2018 (PacGAN), table 1"
 
 
-PUBLISHED = {  # GAN as run again by Lin et al. 2018, table 1: modes, share of high quality
+PUBLISHED = {  # GAN in Lin et al. 2018, table 1: modes, share of high quality
     "ring-8": (6.3, 0.982),
     "grid-25": (17.3, 0.948),
 }
@@ -23,7 +23,7 @@ PUBLISHED = {  # GAN as run again by Lin et al. 2018, table 1: modes, share of h
 def mixture_section(
     mixtures: Mapping[str, Mixture], points: Mapping[str, Mapping[int, np.ndarray]], budget: Budget
 ) -> Section:
-    """``points``: mixture -> seed -> what its G made. The counting rule is checked exactly."""
+    """``points``: mixture -> seed -> G's points (n, 2). The counting rule is checked exactly."""
     checks, drawn = [], {}
     steps = budget.mixtures.steps
     for name, mixture in mixtures.items():
@@ -38,7 +38,7 @@ def mixture_section(
                 share,
                 count(truth, mixture).high_quality,
                 1e-3,
-                "Rayleigh law",
+                "Rayleigh distribution",
             ),
             Check(
                 f"{name}: modes of the truth",

@@ -2,14 +2,15 @@
 
 The protocol of PacGAN (Lin et al. 2018, section 4.1, and its public code): 8 modes on a circle
 of radius 1, sigma 0.01, or 25 modes on {-4, -2, 0, 2, 4}², sigma 0.05; 100,000 training points;
-batch 100; G has four hidden layers of 400, without biases, with batch normalisation and ReLU; D
-has three maxout layers of 200 units of 5 pieces; Adam 1e-4, beta1 0.8; weights N(0, 0.02²); z is
-N(0, I) in 2 dimensions; 400 epochs; then 2,500 points of G with its running statistics. A point is
-of *high quality* when it lies within 3 sigma of its nearest mode, and a mode is found when it has
-one such point.
+batch 100; G has four hidden layers of 400, without biases, with batch normalisation and ReLU; D has
+three maxout layers of 200 units of 5 pieces; Adam 1e-4, beta1 0.8; weights N(0, 0.02²); z is N(0,
+I) in 2 dimensions; 400 epochs. Then G draws 2,500 points with its running statistics. A point is of
+*high quality* if it lies within 3 sigma of its nearest mode. A mode is found if it has one such
+point.
 
-Departures: D moves, then G answers (the project's step; theirs moves both from the same point);
-three seeds, theirs ten. The two-minute schedule departs further, see :data:`TWO_MINUTES`.
+Departures: D is updated first and G sees the updated D, as in the project's step; in the paper both
+are updated from the same point. Three seeds instead of ten. The two-minute schedule departs
+further, see :data:`TWO_MINUTES`.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Count:
 
 
 def count(points: np.ndarray, mixture: Mixture) -> Count:
-    """The counting rule, for (n, 2) points; what lies at 3 sigma exactly is too far."""
+    """The counting rule for points (n, 2); a distance of exactly 3 sigma is too far."""
     far = np.linalg.norm(points[:, None, :] - mixture.means, axis=2)
     good = far.min(1) < HIGH_QUALITY * mixture.sigma
     return Count(len(np.unique(far.argmin(1)[good])), float(good.mean()))
@@ -74,12 +75,12 @@ def count(points: np.ndarray, mixture: Mixture) -> Count:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The sizes of a run. ``falls``: the learning rate goes linearly to 0."""
+    """The sizes of a run. ``falls``: the learning rate falls linearly to 0."""
 
     steps: int = 400_000
     width_G: int = 400
     width_D: int = 200
-    std: float = 0.02  # of the first weights
+    std: float = 0.02  # standard deviation of initial weights
     lr: float = 1e-4
     falls: bool = False
     batch: int = 100
@@ -87,12 +88,12 @@ class Schedule:
 
 
 PUBLISHED = Schedule()
-# 3 epochs of 400: narrow nets, larger first weights and rates make the most of them.
+# 3 epochs instead of 400, with narrow networks, larger initial weights and learning rates.
 TWO_MINUTES = Schedule(steps=3000, width_G=64, width_D=32, std=0.1, lr=4e-3, falls=True)
 
 
 def players(schedule: Schedule, seed: int) -> tuple[nn.Module, nn.Module]:
-    """G and D of this width, filled by ``seed``."""
+    """G and D of this width, with weights drawn from ``seed``."""
 
     def G() -> nn.Sequential:
         parts: list[nn.Module] = []
@@ -118,9 +119,9 @@ def players(schedule: Schedule, seed: int) -> tuple[nn.Module, nn.Module]:
 def play(
     mixture: Mixture, schedule: Schedule, seed: int, tell: Callable[[float], None]
 ) -> np.ndarray:
-    """Play the project's game and return G's points, (generated, 2).
+    """Train with the project's step and return G's points, (generated, 2).
 
-    ``tell`` hears the share that is done, now and then.
+    ``tell`` is called with the share that is done, now and then.
     """
     real = mixture.draw(POINTS, generator("theory/mixture/data", mixture.name, seed))
     G, D = players(schedule, seed)
@@ -147,4 +148,5 @@ def play(
         z = torch.randn(
             schedule.generated, Z_DIM, generator=generator("theory/mixture/z", mixture.name, seed)
         )
-        return G(z).numpy()
+        points: Tensor = G(z)
+        return points.numpy()

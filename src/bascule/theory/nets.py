@@ -1,4 +1,4 @@
-"""The small nets of the theory bench, filled from an addressed generator."""
+"""The small networks of the theory bench, with weights from an addressed generator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class Maxout(nn.Module):
         self.linear, self.pieces = nn.Linear(inputs, outputs * pieces), pieces
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x).unflatten(1, (self.pieces, -1)).max(1).values
+        largest: Tensor = self.linear(x).unflatten(1, (self.pieces, -1)).max(1).values
+        return largest
 
 
 def perceptron(inputs: int, width: int, layers: int) -> nn.Sequential:
@@ -31,10 +32,10 @@ def perceptron(inputs: int, width: int, layers: int) -> nn.Sequential:
 def filled(
     build: Callable[[], nn.Sequential], rng: torch.Generator, std: float | None = None
 ) -> nn.Sequential:
-    """The net that ``build`` makes, with weights N(0, std²) from ``rng`` and biases 0.
+    """The network that ``build`` makes, with weights N(0, std²) from ``rng`` and biases 0.
 
-    ``std`` None: sqrt(2 / fan_in) a layer (He et al. 2015). The net is built without memory
-    first, because PyTorch's own initialisation draws from the global generator.
+    ``std`` None: sqrt(2 / fan_in) per layer (He et al. 2015). The network is built on the meta
+    device first, because PyTorch's initialisation draws from the global generator.
     """
     with torch.device("meta"):
         net = build()

@@ -1,20 +1,21 @@
-"""How well any D can tell noise: bounds that no training can beat.
+"""Upper bounds for any D that distinguishes reals from fakes by their noise.
 
-The Bayes-optimal observer knows both laws and answers "real" where the real's density is higher.
-Its accuracy, AUC and loss bound those of every D **on fresh images**, at even odds. Images here
-have ``n`` independent numbers (64 x 64 x 3 = 12,288), noise is Gaussian and independent, and a
-strength is a number or a law that is drawn once an image (:class:`bascule.core.schedules.Uniform`),
-or a tuple of these: independent noises that are added, so that the squares of their strengths add.
+The Bayes-optimal observer knows both distributions and answers "real" where the density of reals is
+higher. Its accuracy, AUC and loss bound those of every D **on fresh images**, for equal priors.
+Images have ``n`` independent numbers (64 x 64 x 3 = 12,288), and noise is Gaussian and independent.
+A strength is its standard deviation: a number, a distribution from which one value per image is
+drawn (:class:`bascule.core.schedules.Uniform`), or a tuple of these for independent noises that are
+added, so that their variances add.
 
-- :func:`two_images`: which of two known images is under the noise?
-- :func:`known_image`: one known image; which law of strengths noised it? It is the easiest case,
-  so it bounds the case of an unknown image too. A D that sees a whole batch that shares one draw
-  (batch normalisation) is bounded with ``n`` times the batch size.
-- :func:`manifold_logits`: the image is one of a known set. The exact best D for a training set,
-  hence for a D that has memorised it.
+- :func:`two_images`: which of two known images has noise been added to?
+- :func:`known_image`: one known image; which of two noise distributions was added? This is the
+  easiest case, so it also bounds the case of an unknown image. If D sees a whole batch with one
+  shared strength (batch normalisation), use ``n`` times the batch size.
+- :func:`manifold_logits`: the image is one of a known set. This is the exact best D for a training
+  set, and so for a D that has memorised it.
 
-At 12,288 numbers even 10 % more noise is told almost surely, and clean images are told from
-noisy ones always: a D that does not see it is limited by what it is, not by the data.
+With 12,288 numbers even 10 % more noise is detected almost surely, and clean images are always
+distinguished from noisy ones. If a trained D fails at this, the reason is the D, not the data.
 """
 
 from __future__ import annotations
@@ -29,15 +30,17 @@ from scipy import special, stats
 from bascule.core.errors import UserError
 from bascule.core.schedules import Anneal, Cosine, Schedule, Uniform, check_strength
 
-Noise = Schedule | tuple[Schedule, ...]  # the strength of one noise, or of several that are added
+# Strength of one noise, or of several independent ones that are added
+Noise = Schedule | tuple[Schedule, ...]
 Ranges = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
 class Bound:
-    """What the best D reaches: no D has more accuracy or AUC, or less loss_D, on fresh images.
+    """What the best D reaches on fresh images: bounds of accuracy, AUC and loss_D for any D.
 
-    ``loss_D`` in nats (sum of both terms); ``D_x`` and ``D_Gz`` are this D's own means, no bounds.
+    ``loss_D`` is in nats (the sum of both terms). ``D_x`` and ``D_Gz`` are the means of this D, not
+    bounds.
     """
 
     accuracy: float
@@ -55,8 +58,8 @@ EMPTY = np.zeros(0)
 def two_images(distance: float, sigma: float) -> tuple[float, float]:
     """Best (accuracy, AUC) for two known images, ``distance`` apart, under noise ``sigma``.
 
-    ``distance``: Euclidean, over all pixels. Phi(d / 2 sigma) and Phi(d / sqrt(2) sigma): the
-    best D looks along the line between them.
+    ``distance``: Euclidean, over all pixels. The best D projects on the line between the images,
+    which gives Phi(d / (2 sigma)) and Phi(d / (sqrt(2) sigma)).
     """
     if distance < 0 or not 0 < sigma < inf:
         raise UserError(
@@ -67,11 +70,11 @@ def two_images(distance: float, sigma: float) -> tuple[float, float]:
 
 
 def two_levels(sigma_real: float, sigma_fake: float, n: int) -> tuple[float, float]:
-    """Best (accuracy, AUC) for one known image under noise of two known strengths, both > 0.
+    """Best (accuracy, AUC) for one known image with noise of two known strengths, both > 0.
 
-    The squared distance to the image is sigma² chi²_n: the accuracy follows from its distribution
-    at the point where the densities cross, the AUC from the ratio of two, which is F(n, n).
-    For large n the accuracy is about Phi(sqrt(n/2) ln(ratio)).
+    The squared distance to the image is distributed as sigma² chi²_n. The accuracy follows from the
+    point where the two densities cross. The AUC follows from the ratio of two such distances, which
+    has an F(n, n) distribution. For large n the accuracy is about Phi(sqrt(n/2) ln(ratio)).
     """
     _check_n("two_levels", n, least=1)
     low, high = sorted((float(sigma_real), float(sigma_fake)))
@@ -86,11 +89,12 @@ def two_levels(sigma_real: float, sigma_fake: float, n: int) -> tuple[float, flo
 
 
 def known_image(real: Noise, fake: Noise, n: int) -> Bound:
-    """The bound for one known image of ``n`` numbers, noised by ``real`` or by ``fake``.
+    """The bound for one known image of ``n`` numbers, with the noise ``real`` or ``fake``.
 
-    A strength of 0 is the clean image itself, which is told from any noise. A law that moves with
-    the epochs has a bound at each: give its value there. By quadrature over the root mean square
-    of the noise, which carries all that can be known; good to about 1e-4 (AUC) and 1e-6 (the rest).
+    A strength of 0 is the clean image itself, which is distinguished from any noise. For a schedule
+    over epochs, pass its value at one epoch. The bound is computed by quadrature over the root mean
+    square of the noise, which is a sufficient statistic. It is accurate to about 1e-4 (AUC) and
+    1e-6 (the rest).
     """
     for name, noise in (("real", real), ("fake", fake)):
         check_noise("known_image", name, noise)
@@ -122,11 +126,11 @@ def known_image(real: Noise, fake: Noise, n: int) -> Bound:
 
 
 def level_density(level: np.ndarray, noise: Noise, n: int) -> np.ndarray:
-    """Density of the root mean square of ``n`` noises whose strength follows ``noise``.
+    """The density of the root mean square of ``n`` noise values of strength ``noise``.
 
-    One strength: sigma / sqrt(n) times a chi_n. A uniform one: the integral over sigma is a
-    difference of two incomplete gamma functions, and so almost flat between its ends. A sum: by
-    quadrature over its strength.
+    For a fixed strength it is that of sigma / sqrt(n) times chi_n. For a uniform strength, the
+    integral over sigma is a difference of two incomplete gamma functions, almost constant between
+    its ends. For a sum, quadrature over the total strength is used.
     """
     fixed, ranges = _parts(noise)
     if not ranges:
@@ -141,46 +145,49 @@ def level_density(level: np.ndarray, noise: Noise, n: int) -> np.ndarray:
         if low > 0:
             share = share - special.gammaincc(half, radius**2 / (2 * low**2))
     scale = np.exp(lgamma(half) - lgamma(n / 2)) * sqrt(n / 2)
-    return scale * np.maximum(share, 0.0) / (high - low)
+    density: np.ndarray = scale * np.maximum(share, 0.0) / (high - low)
+    return density
 
 
 def manifold_logits(
     y: np.ndarray, images: np.ndarray, sigma_real: float, sigma_fake: float
 ) -> np.ndarray:
-    """Exact logits of the best D when a clean image is any of ``images``, equally likely.
+    """Exact logits of the best D if the clean image is one of ``images``, all equally likely.
 
     ``y``: (B, n); ``images``: (N, n); returns (B,), ln p_real(y) - ln p_fake(y), where p is the
-    mixture of N Gaussians around the images. Strengths > 0. For noise far below the distances
-    between images it is the likelihood ratio at the nearest one.
+    mixture of N Gaussians around the images. Strengths must be > 0. If the noise is much smaller
+    than the distances between images, it is the likelihood ratio at the nearest one.
     """
     if not (0 < sigma_real < inf and 0 < sigma_fake < inf):
         raise UserError(
             f"manifold_logits(sigma_real={sigma_real}, sigma_fake={sigma_fake}): expected "
-            "numbers > 0 (without noise the law of the images has no density)"
+            "numbers > 0 (without noise the images have no density)"
         )
     if y.ndim != 2 or images.ndim != 2 or y.shape[1] != images.shape[1] or not len(images):
         raise UserError(
             f"manifold_logits of shapes {y.shape} and {images.shape}: expected (B, n) and (N, n)"
         )
-    centre = images.mean(0, dtype=np.float64)  # small numbers, so that no digits cancel below
+    centre = images.mean(0, dtype=np.float64)  # centred, so that no digits cancel below
     a, b = y - centre, images - centre
     squared = (a**2).sum(1)[:, None] - 2 * a @ b.T + (b**2).sum(1)
     n = y.shape[1]
 
     def log_density(sigma: float) -> np.ndarray:
-        return special.logsumexp(-squared / (2 * sigma**2), axis=1) - n * log(sigma)
+        total: np.ndarray = special.logsumexp(-squared / (2 * sigma**2), axis=1) - n * log(sigma)
+        return total
 
-    return log_density(sigma_real) - log_density(sigma_fake)
+    ratio: np.ndarray = log_density(sigma_real) - log_density(sigma_fake)
+    return ratio
 
 
 def check_noise(owner: str, name: str, noise: Noise) -> None:
-    """Refuse strengths below 0, laws that move, and sums of more than two laws that vary."""
+    """Raises :class:`UserError` for a strength < 0 or over time, or > 2 random strengths."""
     for law in _laws(noise):
         check_strength(owner, name, law)
         if isinstance(law, Anneal | Cosine):
-            raise UserError(f"{owner}({name}={law}): it moves; give its value at one epoch")
+            raise UserError(f"{owner}({name}={law}): it changes over time; give one value")
     if len(_parts(noise)[1]) > 2:
-        raise UserError(f"{owner}({name}={noise}): expected at most two laws that vary")
+        raise UserError(f"{owner}({name}={noise}): expected at most two random strengths")
 
 
 def _laws(noise: Noise) -> tuple[Schedule, ...]:
@@ -188,7 +195,7 @@ def _laws(noise: Noise) -> tuple[Schedule, ...]:
 
 
 def _parts(noise: Noise) -> tuple[float, Ranges]:
-    """The strength of all noises that are fixed, together, and the ranges of those that vary."""
+    """The total strength of all fixed noises, and the ranges of the random ones."""
     ranges = sorted(_range(law) for law in _laws(noise))
     fixed = hypot(*(low for low, high in ranges if low == high))
     return fixed, tuple((low, high) for low, high in ranges if low < high)
@@ -202,19 +209,20 @@ def _range(law: Schedule) -> tuple[float, float]:
 
 
 def _corners(ranges: Ranges) -> list[float]:
-    """The strengths at the corners of what varies, where its density has its kinks."""
+    """The strengths at the corners of the ranges, where the density has kinks."""
     return sorted({hypot(*corner) for corner in product(*ranges)})
 
 
 def _known_strength(level: np.ndarray, sigma: np.ndarray | float, n: int) -> np.ndarray:
-    return stats.chi.pdf(level * sqrt(n) / sigma, n) * sqrt(n) / sigma
+    density: np.ndarray = stats.chi.pdf(level * sqrt(n) / sigma, n) * sqrt(n) / sigma
+    return density
 
 
 def _summed(level: np.ndarray, fixed: float, ranges: Ranges, n: int) -> np.ndarray:
-    """The density of ``level``, averaged over the strength rho of what varies.
+    """The density of ``level``, averaged over the strength rho of the random noises.
 
-    Only strengths near the level matter (else it is below 1e-16 of its peak); Gauss-Legendre
-    between two corners at a time.
+    Only strengths near the level matter; elsewhere the density is below 1e-16 of its peak.
+    Gauss-Legendre quadrature between neighbouring corners.
     """
     tail = 12 / sqrt(2 * n)
     near = [
@@ -232,9 +240,10 @@ def _summed(level: np.ndarray, fixed: float, ranges: Ranges, n: int) -> np.ndarr
 
 
 def _radius_density(rho: np.ndarray, ranges: Ranges) -> np.ndarray:
-    """Density of the root of the sum of squares of one or two uniform strengths.
+    """The density of the root of the sum of squares of one or two uniform strengths.
 
-    In polar coordinates: rho times the angle at which a circle lies in the rectangle of both.
+    In polar coordinates it is rho times the angle of the circle's arc inside the rectangle of both
+    ranges, divided by its area.
     For two U(0, s): pi/2 rho / s² up to s, and (pi/2 - 2 arccos(s/rho)) rho / s² up to sqrt(2) s.
     """
     (a, b), *rest = ranges
@@ -244,7 +253,8 @@ def _radius_density(rho: np.ndarray, ranges: Ranges) -> np.ndarray:
     first, last = (np.arccos(np.minimum(end / rho, 1)) for end in (b, a))
     least, most = (np.arcsin(np.minimum(end / rho, 1)) for end in (c, d))
     angle = np.minimum(last, most) - np.maximum(first, least)
-    return rho * np.maximum(angle, 0) / ((b - a) * (d - c))
+    density: np.ndarray = rho * np.maximum(angle, 0) / ((b - a) * (d - c))
+    return density
 
 
 def _check_n(owner: str, n: int, least: int) -> None:
@@ -253,11 +263,12 @@ def _check_n(owner: str, n: int, least: int) -> None:
 
 
 def _nodes(ends: set[float], n: int, more: np.ndarray = EMPTY) -> tuple[np.ndarray, np.ndarray]:
-    """Gauss-Legendre nodes and weights over all levels that matter.
+    """Gauss-Legendre nodes and weights over all relevant levels.
 
-    Panels are half a standard deviation of the measured level wide around each of ``ends``, where
-    a law ends, and end where the densities cross (``more``), since a kink would cost accuracy.
-    Elsewhere they grow with the level: a sum's density vanishes at 0, where its logarithm does not.
+    Around each of ``ends``, the ends of the distributions, panels are half a standard deviation of
+    the measured level wide. Panels also end where the densities cross (``more``), since a kink
+    would reduce the accuracy. Elsewhere their width grows with the level, because near 0 the
+    density of a sum vanishes but its logarithm still varies.
     """
     spread = np.arange(-12, 12.5, 0.5) / sqrt(2 * n)
     wide = max(ends) * np.geomspace(1e-4, 1, 25)
@@ -269,7 +280,7 @@ def _nodes(ends: set[float], n: int, more: np.ndarray = EMPTY) -> tuple[np.ndarr
 
 
 def _auc(score: np.ndarray, p: np.ndarray, q: np.ndarray) -> float:
-    """P(score of a real > score of a fake), ties counted half, for weighted points."""
+    """P(score of a real > score of a fake) for weighted points; ties count half."""
     _, place = np.unique(score.round(12), return_inverse=True)
     real, fake = np.bincount(place, p), np.bincount(place, q)
     return float(real @ (np.cumsum(fake) - fake / 2))

@@ -1,4 +1,4 @@
-"""Trained D's beside the Bayes bound, on 16 x 16 images of noise."""
+"""Checks of trained D's against the Bayes bound, on 16 x 16 images of noise."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bascule.theory.observers import PIXELS
 BAYES = "Bayes-optimal observer"
 RATIOS = (1.02, 1.05, 1.1, 1.2, 1.4)  # of the two strengths
 BATCH = 128
-REACHES = 0.02  # tolerance of a D that should reach the bound
+REACHES = 0.02  # tolerance for a D that should reach the bound
 Drawn = dict[str, np.ndarray]
 
 
 def noise_section(budget: Budget, tell: Tell) -> Section:
-    """Everything that the bench asks of D's that look at noise."""
+    """All checks of D's that distinguish noise."""
     drawn: Drawn = {}
     checks = pictures(2 * budget.noise_steps)
     tell(0.15)
@@ -67,7 +67,7 @@ def strengths(steps: int, drawn: Drawn, tell: Tell) -> list[Check]:
 
 
 def drawn_strengths(steps: int) -> list[Check]:
-    """Strengths that are drawn anew for each image."""
+    """Random strengths, drawn for each image."""
     laws: tuple[tuple[Schedule, Schedule, str], ...] = (
         (0.1, Uniform(0.05, 0.15), "0.1 or U(0.05, 0.15)"),
         (Uniform(0.0, 0.1), Uniform(0.0, 0.2), "U(0, 0.1) or U(0, 0.2)"),
@@ -83,7 +83,7 @@ def drawn_strengths(steps: int) -> list[Check]:
 
 
 def memory() -> list[Check]:
-    """The exact D of a small training set: right about its images, wrong about all others."""
+    """The exact D of a small training set: correct on its images, wrong on all others."""
     known, real, fake = 64, 0.1, 0.11
     seen, called_fake = observers.manifold_trial(real, fake, known, trials=4000, seed=0)
     bound, _ = noise.two_levels(real, fake, PIXELS)

@@ -1,9 +1,9 @@
-"""Trained D's beside the Bayes bounds of :mod:`bascule.theory.noise`.
+"""Trained D's to compare with the Bayes bounds of :mod:`bascule.theory.noise`.
 
-The task: a known image (grey, so D sees the noise itself) of 16 x 16 independent numbers, under
-Gaussian noise of one of two strengths. Three D's learn it with the project's loss_D on fresh
-draws: ``energy`` is given the one number that matters, and should reach the bound; ``conv`` and
-``mlp`` must find it among the pixels.
+The task is to detect which of two strengths of Gaussian noise was added to a known image of 16 x 16
+numbers. The image is grey, so D sees the noise itself. Three D's are trained with the project's
+loss_D on fresh samples. ``energy`` gets the sufficient statistic as its input and should reach the
+bound. ``conv`` and ``mlp`` must learn it from the pixels.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ PIXELS = SIDE * SIDE
 
 
 class Energy(nn.Module):
-    """ln of the root mean square over the pixels, against that of noise 0.1: (B, n) -> (B, 1)."""
+    """ln of the root mean square over pixels, relative to noise 0.1: (B, n) -> (B, 1)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.square().mean(1, keepdim=True).sqrt().div(0.1).log()
 
 
 def energy() -> nn.Sequential:
-    """The right feature, and a small net on it, since the best logit need not be linear in it."""
+    """The sufficient statistic and a small network, since the best logit may be nonlinear in it."""
     return nn.Sequential(Energy(), *perceptron(1, 16, layers=1))
 
 
 def conv(width: int = 8) -> nn.Sequential:
-    """A small convolutional D: two layers, mean over the places, one output."""
+    """A small convolutional D: two layers, mean over positions, one output."""
     return nn.Sequential(
         nn.Unflatten(1, (1, SIDE, SIDE)),
         nn.Conv2d(1, width, 3),
@@ -62,14 +62,14 @@ OBSERVERS: dict[str, Callable[[], nn.Sequential]] = {"energy": energy, "conv": c
 
 @dataclass(frozen=True)
 class Seen:
-    """Accuracy on fresh images, and one standard error of it."""
+    """The accuracy on fresh images and its standard error."""
 
     accuracy: float
     error: float
 
 
 def levels(real: Schedule, fake: Schedule, batch: int) -> Draw:
-    """Images of pure noise, (batch, PIXELS) each; one strength an image, from its law."""
+    """Images of pure noise, (batch, PIXELS) each, with one strength per image."""
 
     def one(rng: torch.Generator) -> tuple[Tensor, Tensor]:
         noise = torch.randn(2, batch, PIXELS, generator=rng)
@@ -79,14 +79,14 @@ def levels(real: Schedule, fake: Schedule, batch: int) -> Draw:
 
 
 def strengths(law: Schedule, batch: int, rng: torch.Generator) -> Tensor:
-    """(batch, 1) draws of ``law``."""
+    """(batch, 1) samples of the distribution ``law``."""
     if isinstance(law, Uniform):
         return law.low + (law.high - law.low) * torch.rand(batch, 1, generator=rng)
     return torch.full((batch, 1), float(law))  # type: ignore[arg-type]
 
 
 def images(distance: float, batch: int, seed: int) -> Draw:
-    """Two known images ``distance`` apart (Euclidean), under noise of strength 1."""
+    """Two known images at a Euclidean ``distance``, with noise of strength 1."""
     apart = torch.randn(PIXELS, generator=generator("theory/two images", seed))
     apart = apart * (distance / apart.norm())
 
@@ -105,7 +105,7 @@ def observe(
     lr: float = 0.01,
     fresh: int = 40,
 ) -> Seen:
-    """Teach the D that ``build`` makes, then try it on ``fresh`` batches that it never saw."""
+    """Train the D that ``build`` makes, then test it on ``fresh`` new batches."""
     D = filled(build, generator("theory/observer", name))
     teach(D, draw, steps, name, lr)
     found = []
@@ -119,10 +119,11 @@ def observe(
 def manifold_trial(
     sigma_real: float, sigma_fake: float, known: int, trials: int, seed: int
 ) -> tuple[Seen, float]:
-    """The exact D of a training set, on noised images of it, and on noised images that are new.
+    """Test the exact D of a training set on noisy training images and on noisy new images.
 
-    ``known`` and ``trials`` random images, pixels N(0, 1), far apart beside the noise. Returns its
-    accuracy on the first, and the share of new images, noised as reals are, that it calls fake.
+    ``known``: number of training images; ``trials``: number of test images. Pixels are N(0, 1), so
+    distances are large compared with the noise. Returns the accuracy on training images, and the
+    share of new images with the noise of reals that D calls fake.
     """
     rng = np.random.default_rng(address("theory/manifold", seed))
     training = rng.standard_normal((known, PIXELS))

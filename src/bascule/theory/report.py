@@ -26,7 +26,7 @@ trained with where the program has them, and the rings and grids are played by i
 
 
 def prepare(folder: Path) -> None:
-    """Make the output folder, and see that it can be written, before the work begins."""
+    """Create the output folder and check that it is writable, before the work starts."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -38,7 +38,7 @@ def prepare(folder: Path) -> None:
 
 
 def summary(sections: Sequence[Section]) -> str:
-    """One line: how many predictions were met."""
+    """One line: the number of predictions that are met."""
     words = Counter(check.word for section in sections for check in section.checks)
     met = words["agrees"] + words["bound holds"]
     judged = met + words["differs"]
@@ -47,7 +47,7 @@ def summary(sections: Sequence[Section]) -> str:
 
 
 def section_table(section: Section, sources: bool = True) -> Table:
-    """The checks of one section; ``sources`` adds the last column."""
+    """A table of a section's checks; ``sources`` adds a column with sources."""
     columns = ["", "predicted", "measured", "error", "tolerance", "verdict"]
     rows = [_row(check, sources) for check in section.checks]
     return Table([*columns, "source"] if sources else columns, rows)
@@ -75,9 +75,9 @@ def _row(check: Check, sources: bool) -> list[str]:
 def write_theory(
     sections: Sequence[Section], budget: Budget, about: Mapping[str, str], folder: Path
 ) -> Path:
-    """Write theory.md, theory.png and theory.json into ``folder``; returns the first.
+    """Write theory.md, theory.png and theory.json into ``folder``; returns the path of theory.md.
 
-    ``about``: what to tell of the machine and the run.
+    ``about``: facts on the machine and the run, name -> text.
     """
     parts = [
         "# Theory bench",

@@ -1,4 +1,4 @@
-"""D alone: it learns to tell two laws from which it is shown fresh draws."""
+"""Train a D alone to distinguish two distributions, on fresh samples."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from torch import Tensor, nn
 from bascule.core.context import generator
 from bascule.gan.objectives import loss_D
 
-Draw = Callable[[torch.Generator], tuple[Tensor, Tensor]]  # a batch of reals, a batch of fakes
+# Returns a batch of reals and a batch of fakes
+Draw = Callable[[torch.Generator], tuple[Tensor, Tensor]]
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def teach(
     D: nn.Module, draw: Draw, steps: int, address: object, lr: float = 0.02, loss: Loss = loss_D
 ) -> nn.Module:
-    """``D`` after ``steps`` of Adam on fresh batches, in place; the rate falls linearly to 0.
+    """Train ``D`` in place for ``steps`` of Adam; the learning rate falls linearly to 0.
 
-    No image is shown twice, so what D reaches is what it can do, not what it remembers.
+    Every batch is a fresh sample, so D cannot memorise.
     """
     optimizer = torch.optim.Adam(D.parameters(), lr)
     for step in range(steps):
@@ -33,6 +34,6 @@ def teach(
 
 @torch.no_grad()
 def accuracy(logit_real: Tensor, logit_fake: Tensor) -> float:
-    """Share of right answers, reals and fakes counted alike; a logit of 0 is half right."""
+    """The share of correct answers, mean over reals and fakes; a logit of 0 counts half."""
     right = ((logit_real.sign() + 1) / 2).mean() + ((1 - logit_fake.sign()) / 2).mean()
     return float(right / 2)

@@ -1,4 +1,4 @@
-"""Callbacks that draw and write: sample grids and TensorBoard events."""
+"""Callbacks that write sample grids and TensorBoard events."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from bascule.training.recipe import Recipe
 
 
 class SampleGrids(Callback):
-    """Every few epochs and at the end, what the recipe draws: G on the same 64 latents.
+    """Writes the recipe's preview every few epochs and at the end: G on the same 64 latents.
 
-    Beside it, where there is a D, what D judged last: a picture at ``shown(epochs done)``.
+    path   where to write the preview, from the number of complete epochs
+    shown  where to write the last images that D judged, if there is a D
     """
 
     def __init__(
@@ -34,14 +35,14 @@ class SampleGrids(Callback):
 
 
 class TensorBoard(Callback):
-    """The same scalars as TensorBoard events, in the run's folder ``tb/``."""
+    """Writes the scalars as TensorBoard events into ``folder``."""
 
     def __init__(self, folder: Path, epochs_done: int) -> None:
         self.folder, self.epochs_done = folder, epochs_done
 
     @cached_property
     def writer(self) -> Any:
-        """Made when there is something to write: TensorBoard takes a second to load."""
+        """Made at the first write, because TensorBoard takes a second to import."""
         from torch.utils.tensorboard import SummaryWriter
 
         return SummaryWriter(str(self.folder), purge_step=self.epochs_done)
@@ -54,7 +55,7 @@ class TensorBoard(Callback):
 
 
 def check_tensorboard() -> None:
-    """Raises :class:`UserError` where TensorBoard is not installed."""
+    """Raise :class:`UserError` if TensorBoard is not installed."""
     if not tensorboard_is_installed():
         raise UserError(
             '--tensorboard: TensorBoard is not installed: pip install "bascule[tensorboard]"'
@@ -62,4 +63,5 @@ def check_tensorboard() -> None:
 
 
 def tensorboard_is_installed() -> bool:
+    """Whether TensorBoard can be imported; does not import it."""
     return find_spec("tensorboard") is not None

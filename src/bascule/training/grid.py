@@ -1,4 +1,4 @@
-"""Pictures side by side."""
+"""Grids of images."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-GAP = 2  # pixels between pictures
+GAP = 2  # pixels between images
 
 
 def grid(images: Tensor, columns: int) -> Image.Image:
-    """Pictures uint8 (B, 3, H, W) side by side, ``GAP`` white pixels apart."""
+    """A grid of images uint8 RGB (B, 3, H, W), row by row, ``GAP`` white pixels apart."""
     b, _, h, w = images.shape
     rows = -(-b // columns)
     sheet = np.full((rows * (h + GAP) - GAP, columns * (w + GAP) - GAP, 3), 255, np.uint8)
@@ -21,7 +21,7 @@ def grid(images: Tensor, columns: int) -> Image.Image:
 
 
 def beside(left: Image.Image, right: Image.Image) -> Image.Image:
-    """Two pictures of one height side by side, ``8 * GAP`` white pixels apart."""
+    """Two pictures of equal height side by side, ``8 * GAP`` white pixels apart."""
     sheet = Image.new("RGB", (left.width + 8 * GAP + right.width, left.height), "white")
     sheet.paste(left, (0, 0))
     sheet.paste(right, (left.width + 8 * GAP, 0))

@@ -1,4 +1,4 @@
-"""The machine that a run computes on: what "auto" means here, and the record of it."""
+"""The hardware of a run: what "auto" means on this machine, and a record of it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ R = TypeVar("R", bound=Recipe)
 
 
 def resolve_auto(recipe: R, here: bool = True) -> R:
-    """The recipe with every "auto" replaced by what this machine offers.
+    """The recipe with every "auto" replaced by what this machine has.
 
-    ``here``: it will run on this machine; if not, the recipe must leave nothing open.
+    ``here``: it will run on this machine. If not, no field may be "auto". Raises
+    :class:`UserError` for an unknown or missing device.
     """
     if not here and "auto" in (recipe.device, recipe.precision):
         raise UserError(
-            f"device={recipe.device} precision={recipe.precision}: this machine cannot know what "
-            "those of a cluster offer; set both, e.g. --set device=cuda precision=bf16"
+            f"device={recipe.device} precision={recipe.precision}: this machine does not know the "
+            "hardware of the cluster; set both, e.g. --set device=cuda precision=bf16"
         )
     device = recipe.device
     if device == "auto":
@@ -48,7 +49,7 @@ def resolve_auto(recipe: R, here: bool = True) -> R:
 
 
 def check_device(device: str) -> None:
-    """Refuse a CUDA device that this machine lacks, or that several processes would share."""
+    """Raise :class:`UserError` if a CUDA device is missing, or if processes would share it."""
     place = torch.device(device)
     if place.type != "cuda":
         return
@@ -56,22 +57,24 @@ def check_device(device: str) -> None:
         raise UserError(f"device={device!r}: this machine has no CUDA device; use device=cpu")
     several = processes_here()
     if several > 1 and place.index is not None:
-        raise UserError(f"device={device!r} on {several} processes: expected cuda, one for each")
+        raise UserError(
+            f"device={device!r} on {several} processes: expected device=cuda, one GPU per process"
+        )
     has = torch.cuda.device_count()
     if has < (wanted := several if place.index is None else place.index + 1):
         for_all = f" on {several} processes" if several > 1 else ""
         raise UserError(
-            f"device={device!r}{for_all}: wanted {wanted} CUDA devices, and this machine has {has}"
+            f"device={device!r}{for_all}: needs {wanted} CUDA devices, but this machine has {has}"
             "; use device=cpu"
         )
 
 
 def leave_compiler_unloaded() -> None:
-    """Spare this process the import of PyTorch's compiler, which takes more than a second.
+    """Prevent the import of PyTorch's compiler in this process; it takes more than a second.
 
-    PyTorch's optimisers load it at their first use, only to tell it to keep away from them. Here
-    they lose the wrappers that do so; what they compute stays the same. Call it before the first
-    optimiser is made, in a process that compiles nothing.
+    PyTorch's optimisers import it at their first use, only to exclude their methods from
+    compilation. This function removes these wrappers; the optimisers compute the same. Call it
+    before the first optimiser is made, in a process that compiles nothing.
     """
     for cls in (torch.optim.Optimizer, torch.optim.Adam, torch.optim.SGD):
         for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict", "step"):
@@ -83,10 +86,10 @@ def leave_compiler_unloaded() -> None:
 
 @contextmanager
 def deterministic(device: str) -> Iterator[None]:
-    """CUDA computes the same each time, to the last bit, while this lasts, as a CPU does anyway.
+    """Make CUDA results reproducible to the last bit inside the context; a CPU's always are.
 
-    It chooses other kernels for that; where there is none, as for the gradient of ``grid_sample``
-    (ADA), PyTorch warns that the last bits may vary.
+    Where PyTorch has no deterministic kernel, as for the gradient of ``grid_sample`` (ADA), it
+    warns that the last bits may vary.
     """
     if torch.device(device).type != "cuda":
         yield
@@ -95,7 +98,7 @@ def deterministic(device: str) -> Iterator[None]:
     filled: Any = torch.utils.deterministic
     chosen = torch.are_deterministic_algorithms_enabled(), filled.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True, warn_only=True)
-    filled.fill_uninitialized_memory = False  # which would cost time, and we read none
+    filled.fill_uninitialized_memory = False  # it costs time, and no code here reads such memory
     try:
         yield
     finally:
@@ -104,22 +107,22 @@ def deterministic(device: str) -> Iterator[None]:
 
 
 def cores() -> int:
-    """The number of cores this process may use: its part of them, where several play together."""
+    """The number of cores for this process: its part, where several processes train together."""
     able = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, able // processes_here())
 
 
 def fast_bf16(kind: str) -> bool:
-    """Whether the device multiplies bfloat16 in hardware."""
+    """Whether the device has bfloat16 multiplication in hardware."""
     if kind == "cuda":
-        return torch.cuda.is_bf16_supported()
-    # PyTorch offers the question for CPUs only by a private name.
+        return bool(torch.cuda.is_bf16_supported())
+    # For CPUs, PyTorch has only a private function for this.
     ask = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return bool(ask and ask())
 
 
 def describe() -> dict[str, str]:
-    """Python, PyTorch, processor and memory of this machine, for the record."""
+    """Python, PyTorch, system, processor, cores and GPU of this machine, for the record."""
     told = {
         "python": platform.python_version(),
         "torch": torch.__version__,

@@ -1,4 +1,4 @@
-"""The loop: epochs of steps, watched by callbacks."""
+"""The training loop: epochs of steps, with callbacks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bascule.core.context import address
 from bascule.core.errors import UserError
 from bascule.data.batches import epoch_order
 from bascule.training.recipe import Recipe
@@ -22,19 +23,25 @@ Row = dict[str, float]
 
 @dataclass(frozen=True)
 class Record:
-    """What a callback may read after an epoch. ``row`` holds the epoch's scalars."""
+    """What callbacks get after an epoch.
+
+    epochs_done  complete epochs of the run, from 1
+    row          the scalars of this epoch, by name
+    trainer      with the networks; do not change it
+    """
 
     epochs_done: int
     row: Row
     trainer: Trainer[Any]
 
     def add(self, name: str, value: float) -> None:
-        """Add a scalar to the epoch's row: it is kept, drawn in notes, and may be predicted.
+        """Add a scalar to the epoch's row. It is kept, drawn in notes, and predictions may use it.
 
-        Raises :class:`UserError` for a name that is taken, and for what is no finite number.
+        Raises :class:`UserError` for a name that exists already, and for a value that is not a
+        finite number.
         """
         if name in self.row:
-            raise UserError(f"a callback adds {name!r}, which the record of an epoch has already")
+            raise UserError(f"a callback adds {name!r}, but the epoch has it already: rename it")
         try:
             number = float(value)
         except (TypeError, ValueError, RuntimeError):
@@ -46,9 +53,9 @@ class Record:
 
 
 class Callback:
-    """Watches and changes nothing: a run with and without callbacks is bit-identical.
+    """Watches the training and changes nothing: a run is bit-identical with and without it.
 
-    One of one's own is a subclass::
+    To write one, make a subclass::
 
         class Norm(Callback):
             adds = ("norm of D",)
@@ -57,23 +64,23 @@ class Callback:
                 parameters = record.trainer.game.D.parameters()
                 record.add("norm of D", sum(p.norm() for p in parameters))
 
-    adds  the names of what it adds to the record of an epoch, where it adds anything.
+    adds  the names of the scalars that it adds to the record of an epoch.
     """
 
     adds: tuple[str, ...] = ()
 
     def on_step_end(self, state: State, seconds: float) -> None:
-        """After every step. ``seconds``: since this process began to train."""
+        """Called after every step. ``seconds``: since training began in this process."""
 
     def on_progress(self, what: str, done: int, of: int) -> None:
-        """While a step prepares what takes long: ``done`` of ``of`` images."""
+        """Called during long preparations of a step: ``done`` of ``of`` images are ready."""
 
     def on_epoch_end(self, record: Record) -> None:
-        """After every epoch."""
+        """Called after every epoch."""
 
 
 class Stopped(Exception):
-    """The run was asked to stop; it stands between two steps."""
+    """The run was asked to stop, and stopped between two steps."""
 
 
 def train(
@@ -86,14 +93,17 @@ def train(
     must_stop: Callable[[], bool] = lambda: False,
     labels: Tensor | None = None,
 ) -> None:
-    """Play from where ``state`` stands to the end of epoch ``until_epoch`` (default: the last).
+    """Train from the present ``state`` to the end of epoch ``until_epoch`` (default: the last).
 
-    ``images``: uint8 (N, 3, H, W), the training images; ``held_out`` likewise, for rules that show
-    D some of those; ``labels``: what is told of each training image, (N,). ``save(state)`` is
-    called after every epoch, after the callbacks. When ``must_stop()`` says so, raises
-    :class:`Stopped` between two steps, where ``state`` may be saved too. Raises :class:`UserError`
-    when a loss is not finite, at such a stop or at the end of the epoch; that state must not be
-    saved.
+    images     the training images, uint8 RGB (N, 3, H, W)
+    callbacks  called in this order
+    save       ``save(state)`` is called after every epoch, after the callbacks
+    held_out   held-out images like ``images``, for interventions that show some to D
+    must_stop  asked after every step; if true, raises :class:`Stopped`, and ``state`` may be saved
+    labels     (N,), the class of each training image
+
+    Raises :class:`UserError` if a scalar is not finite, at the end of the epoch or at a stop. That
+    state must not be saved.
     """
     recipe: Recipe = state.trainer.recipe
     images = images.to(state.trainer.device)
@@ -117,6 +127,8 @@ def train(
         for indices in order[first:]:
             at = (state.epoch, state.step)
             batch = Batch(images, indices, *at, held_out, labels, working)
+            # For layers that draw from the global generator, such as dropout.
+            torch.manual_seed(address(recipe.seed, "global", state.step))
             scalars = state.trainer.step(batch)
             for name, value in scalars.items():
                 state.partial.setdefault(name, []).append(value)
@@ -137,9 +149,9 @@ def train(
 
 
 def summary(partial: dict[str, list[Tensor]], state: State) -> Row:
-    """Mean, std, min and max over the steps so far, of every scalar.
+    """Mean, standard deviation, minimum and maximum of every scalar over the steps so far.
 
-    Raises :class:`UserError` when one is not finite.
+    Raises :class:`UserError` if a value is not finite.
     """
     row: Row = {"epoch": state.epoch, "step": state.step}
     for name, values in partial.items():

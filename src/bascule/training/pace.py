@@ -1,4 +1,4 @@
-"""How fast a run trains, told a few times a second."""
+"""Reports how fast a run trains, about twice a second."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ AVERAGED_STEPS = 50
 
 
 class Pace(Callback):
-    """Measures images/s, the epoch and the recipe's scalars, a few times a second.
+    """Measures images/s, the epoch and the recipe's scalars every ``every_s`` seconds.
 
-    The scalars are means over the last epoch that is done; in the first one, over its last steps.
+    The scalars are means over the last complete epoch. In the first epoch, they are means over its
+    last ``AVERAGED_STEPS`` steps.
     """
 
     def __init__(self, recipe: Recipe, steps_per_epoch: int, every_s: float = 0.5) -> None:
@@ -38,7 +39,7 @@ class Pace(Callback):
         return {name: float(sum(values) / len(values)) for name, values in last.items() if values}
 
     def on_progress(self, what: str, done: int, of: int) -> None:
-        self.step_at = -1  # a pace is that of steps alone
+        self.step_at = -1  # restart the clock: only steps count
 
     def on_epoch_end(self, record: Record) -> None:
         self.scalars = {n: record.row[n] for n in self.recipe.scalars if n in record.row}
@@ -48,9 +49,9 @@ class Pace(Callback):
 
 
 class Lines(Pace):
-    """One JSON line a tick on standard output, for the process that started this one."""
+    """Prints one JSON line per report on standard output, for the parent process."""
 
     def tell(self, epoch: float, images_per_s: float, scalars: Mapping[str, float]) -> None:
         told = {"epoch": epoch, "images_per_s": images_per_s, "scalars": dict(scalars)}
-        with suppress(BrokenPipeError):  # nobody listens any more
+        with suppress(BrokenPipeError):  # the parent has gone
             print(json.dumps(told), flush=True)

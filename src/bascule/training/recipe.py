@@ -22,17 +22,18 @@ MOST_THREADS = 1024
 
 @dataclass(frozen=True)
 class Recipe:
-    """What recipes of every kind have. A kind is a frozen dataclass with fields of its own.
+    """Base of all recipes. Each kind is a frozen dataclass with more fields.
 
-    data     the images, or two sets of them
+    data     the images: one image set, or two for translation
     model    the networks
-    epochs   passes through the training images; ``batch``: images a step
-    seed     of all that is drawn at random
-    threads  of the CPU; None: every core
+    epochs   passes through the training images, >= 1
+    batch    images in one step
+    seed     of all random draws
+    threads  of the CPU, >= 1; None: every core
     device   "cpu", "cuda", "cuda:0", or "auto"
-    sample_every_epochs, keep_every_epochs   how often a preview, and a checkpoint, is kept
+    sample_every_epochs, keep_every_epochs   epochs between kept previews, and kept checkpoints
 
-    A kind says by the members below what it is able to do; nobody asks for its class.
+    The members below say what a kind can do. Other code asks them, never for the class.
     """
 
     data: Data
@@ -45,34 +46,35 @@ class Recipe:
     sample_every_epochs: int = 5
     keep_every_epochs: int = 20
 
-    # What a preview shows, in words; how many of its rows, from the top, tell arms apart.
+    # A caption for previews, and how many of their top rows are enough to compare arms.
     sample_caption: ClassVar[str] = "pictures drawn for the same 64 latents"
     preview_rows: ClassVar[int] = 1
-    # What an evaluation of a run measures, and how many image sets it learns from.
+    # What an evaluation of a run measures, and how many image sets the run trains on.
     evaluates: ClassVar[Literal["fakes", "translations", "codes"]] = "fakes"
     image_sets: ClassVar[int] = 1
-    # Fields that matter only together with the number of epochs.
+    # Fields that have an effect only relative to the number of epochs.
     length_fields: ClassVar[tuple[str, ...]] = ()
 
     def build(self) -> Trainer[Any]:
-        """What trains, before its first step, drawn from the seed alone.
+        """The trainer before its first step; its weights depend on the seed alone.
 
-        The recipe must be settled (:func:`bascule.training.hardware.resolve_auto`).
+        "auto" must be resolved first (:func:`bascule.training.hardware.resolve_auto`).
         """
         raise NotImplementedError
 
     @property
     def scalars(self) -> tuple[str, ...]:
-        """The names of what steps measure and notes show."""
+        """The names of the scalars that steps measure and notes show."""
         raise NotImplementedError
 
     @property
-    def change(self) -> tuple[Intervention, ...]:
-        """The changed rules of its game."""
+    def interventions(self) -> tuple[Intervention, ...]:
+        """The interventions of the recipe."""
         return ()
 
     @property
     def precision(self) -> str:
+        """The precision of the networks: "fp32", "bf16" or "auto"."""
         return "fp32"
 
     @property
@@ -82,61 +84,69 @@ class Recipe:
 
     @property
     def z_dim(self) -> int | None:
-        """How many numbers a latent has; None where nothing draws from latents."""
+        """The dimension of the latents; None if the kind has no latents."""
         return getattr(self.model, "z_dim", None)
 
     @property
     def code_layers(self) -> int:
-        """How many layers of codes pictures have in it; 0 where it encodes nothing."""
+        """How many layers of codes it computes for an image; 0 if it encodes nothing."""
         return 0
 
     @property
     def gan_objective(self) -> Objective | None:
-        """What a G and a D of images play for; None where no such two play."""
+        """The objective of an image GAN; None for other kinds."""
         return None
 
     @property
     def is_diagnosable(self) -> bool:
-        """Whether its D can be asked about images while it trains."""
+        """Whether diagnostics may query its D during training."""
         return False
 
     @property
     def round_steps(self) -> int:
-        """After how many steps everything that is not done in each step was done equally often."""
+        """The least number of steps after which the pattern of work repeats.
+
+        E.g. the critic steps for one step of G, or the interval of a lazy penalty.
+        """
         return 1
 
     @property
     def depends_on_length_from(self) -> int | None:
-        """The first epoch, from 0, whose steps depend on how many epochs there are in all."""
+        """The first epoch, from 0, that would differ if ``epochs`` were larger; None: none."""
         return None
 
     def uses_held_out(self) -> bool:
-        """Whether held-out images are learnt from: then none is left to measure with."""
+        """Whether held-out images are used in training; then none are left for evaluation."""
         return False
 
     def labels_of(self, images: ImageSet) -> Tensor | None:
-        """What networks are told of each training image, (N,) from 0; None where nothing is."""
+        """The class of each training image, (N,) from 0; None if the networks see no labels."""
         return None
 
     def check_processes(self, n: int) -> None:
-        """Refuse to train on ``n`` processes where this kind, or its fields, cannot."""
+        """Raise :class:`UserError` if this recipe cannot train on ``n`` processes."""
         if n > 1:
             kind = type(self).__name__
             raise UserError(
-                f"torchrun with a {kind}: only the game of G and D runs on many processes"
+                f"torchrun with a {kind}: only a GANRecipe trains on several processes; start it "
+                "without torchrun"
             )
 
     def for_drawing(self) -> Self:
-        """The same for whoever only draws or measures with it."""
+        """The recipe for use without training, to draw or to measure."""
         return self
 
     def replace(self, **differences: Any) -> Self:
-        """The same recipe with some fields replaced."""
+        """The same recipe with some fields replaced. Unknown names raise :class:`UserError`."""
         known = [f.name for f in fields(self)]
         for name in differences:
             if name not in known:
                 raise unknown("recipe field", name, known)
         return replace(self, **differences)
+
+    def __getattr__(self, name: str) -> Any:
+        more = ": it is called replace() now" if name == "but" else ""
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{more}")
 
     def _expect(self, name: str, holds: bool, expected: str) -> None:
         if not holds:
@@ -157,7 +167,7 @@ class Recipe:
         self._expect(name, 0 < first < 1 and 0 <= last < 1, "a number between 0 and 1")
 
     def _check_size(self, does: str) -> None:
-        """Check that the model is made for such images; ``does``: what it does with them."""
+        """Check that images and model have the same size; ``does``: the verb for the error line."""
         if self.data.size != self.model.size:
             raise UserError(
                 f"the images are {self.data.size} px and the model {does} {self.model.size} px: "
@@ -166,7 +176,7 @@ class Recipe:
 
 
 def as_recipe(value: Any, where: str) -> Recipe:
-    """``value``, where it is a recipe of any kind; else raises :class:`UserError`: ``where``."""
+    """``value`` if it is a recipe; otherwise raise :class:`UserError` with the text ``where``."""
     if isinstance(value, Recipe):
         return value
     raise UserError(where)

@@ -1,4 +1,4 @@
-"""How far a run has come: its trainer, and the scalars of the unfinished epoch."""
+"""The state of a run: its trainer, its progress, and the scalars of the unfinished epoch."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bascule.core.context import address
 from bascule.training.recipe import Recipe
 from bascule.training.trainer import Trainer
 
 
 @dataclass
 class State:
-    """``epoch`` epochs are complete, and ``step`` steps of the whole run.
+    """A run after ``epoch`` complete epochs and ``step`` steps in all.
 
-    ``partial`` holds the scalars of the steps of the unfinished epoch, one tensor a name.
+    partial  for every scalar, one tensor for each step of the unfinished epoch
     """
 
     trainer: Trainer[Any]
@@ -25,6 +26,7 @@ class State:
     partial: dict[str, list[Tensor]] = field(default_factory=dict)
 
     def state_dict(self) -> dict[str, Any]:
+        """The state for checkpoints: tensors and plain values only."""
         return {
             "game": self.trainer.state_dict(),
             "epoch": self.epoch,
@@ -33,6 +35,7 @@ class State:
         }
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Load what :meth:`state_dict` returned, onto the trainer's device."""
         self.trainer.load_state_dict(saved["game"])
         self.epoch, self.step = saved["epoch"], saved["step"]
         self.partial = {
@@ -41,5 +44,10 @@ class State:
 
 
 def begin(recipe: Recipe) -> State:
-    """The state before the first step, drawn from the seed alone. The recipe must be settled."""
-    return State(recipe.build())
+    """The state before the first step. "auto" in the recipe must be resolved first.
+
+    PyTorch's global generator is seeded while it is built, for layers that draw from it.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(address(recipe.seed, "players"))
+        return State(recipe.build())

@@ -1,4 +1,4 @@
-"""What trains: networks and optimisers, one step of them, and what they show.
+"""Trainers: networks and optimisers, their training step, and their samples.
 
 A recipe is a plain value; ``recipe.build()`` makes its trainer.
 """
@@ -33,15 +33,16 @@ def _unwatched(what: str, done: int, of: int) -> None:
 
 @dataclass(frozen=True)
 class Batch:
-    """What a step is given.
+    """The input of one training step.
 
     images    all training images, uint8 RGB (N, 3, H, W)
-    indices   (B,), those of this step
-    epoch     from 0; ``step`` counts from 0 over the whole run
-    held_out  the held-out images, for rules that show D some of them
-    labels    (N,), what is told of each training image, where anything is
-    working   ``(what, done, of)``, called while a step prepares what takes long, before it has
-              changed anything: it may raise :class:`bascule.training.loop.Stopped`
+    indices   (B,), the images of this step
+    epoch     from 0
+    step      from 0, over the whole run
+    held_out  held-out images like ``images``, for interventions that show some to D
+    labels    (N,), the class of each training image, if the networks see labels
+    working   ``(what, done, of)``, called during long preparations, before anything has changed;
+              it may raise :class:`bascule.training.loop.Stopped`
     """
 
     images: Tensor
@@ -58,38 +59,44 @@ class Batch:
 
 
 class Trainer(Generic[R]):
-    """Networks, optimisers and all that changes while they train.
+    """Networks, optimisers and everything that changes while they train.
 
-    A kind of recipe has its own subclass, which says what a step is. Checkpoints hold what
-    :meth:`state_dict` tells: as it stands here, every attribute that is a network or an optimiser.
+    Each kind of recipe has its own subclass, which defines the step. :meth:`state_dict` is what
+    checkpoints hold: by default, every attribute that is a network or an optimiser.
     """
 
     def __init__(self, recipe: R, device: torch.device) -> None:
         self.recipe, self.device = recipe, device
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        """One training step; returns its detached scalars by name."""
+        """One training step; returns its detached scalars by name.
+
+        The loop seeds PyTorch's global generator before it, for layers that draw from it, such as
+        dropout.
+        """
         raise NotImplementedError
 
     def preview(self) -> Image.Image:
-        """A picture of what was learnt so far: what is drawn for the same 64 latents."""
+        """A picture of the progress: by default, samples for the same 64 latents."""
         return grid(self.sample(fixed_z(self.recipe, 64)), 8)
 
     def preview_judged(self) -> Image.Image | None:
-        """The reals (left) and the fakes (right) that D judged last; None where there is no D."""
+        """The last reals (left) and fakes (right) that D judged; None if there is no D."""
         return None
 
     def sample(self, z: Tensor) -> Tensor:
-        """What is drawn for latents (N, z_dim), uint8 RGB (N, 3, H, W) on the CPU."""
-        raise UserError(f"a {type(self.recipe).__name__} draws from no latents")
+        """Images uint8 RGB (N, 3, H, W) on the CPU for latents (N, z_dim)."""
+        raise UserError(
+            f"a {type(self.recipe).__name__} has no latents to draw from; use another kind of run"
+        )
 
     @property
     def generator(self) -> nn.Module | None:
-        """The network that draws from latents (N, z_dim), images in [-1, 1]; None without one."""
+        """The network from latents (N, z_dim) to images in [-1, 1]; None if there is none."""
         return None
 
     def join(self, group: ProcessGroup) -> None:
-        """Train as one of several processes from now on."""
+        """Train as one of several processes from now on. Raises :class:`UserError` if it cannot."""
         raise UserError(f"a {type(self.recipe).__name__} trains on one process only")
 
     def _parts(self) -> dict[str, Any]:
@@ -97,11 +104,11 @@ class Trainer(Generic[R]):
         return {name: part for name, part in vars(self).items() if isinstance(part, kinds)}
 
     def state_dict(self) -> dict[str, Any]:
-        """Tensors and plain values only."""
+        """The state for checkpoints: tensors and plain values only."""
         return {name: part.state_dict() for name, part in self._parts().items()}
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Take weights and moments; learning rates stay those of the recipe."""
+        """Load weights and moments; learning rates stay those of the recipe."""
         for name, part in self._parts().items():
             if isinstance(part, torch.optim.Optimizer):
                 load_optimizer(part, saved[name])
@@ -112,7 +119,7 @@ class Trainer(Generic[R]):
 def prepare(
     batch: Tensor, augment: Sequence[Augmentation], space: str, context: StepContext
 ) -> Tensor:
-    """From uint8 RGB to what the players see: augmented, in the colour space, in [-1, 1]."""
+    """uint8 RGB (B, 3, H, W) to network input: augmented, in the colour space, in [-1, 1]."""
     x = as_float(batch)
     for place, transform in enumerate(augment):
         x = transform(x, context.rng(f"augment.{place}"))
@@ -120,13 +127,13 @@ def prepare(
 
 
 def fixed_z(recipe: Any, n: int) -> Tensor:
-    """The latents (n, z_dim) that every sample grid of a run shows."""
+    """The latents (n, z_dim) of every sample grid of a run; they depend on the seed alone."""
     return torch.randn(n, recipe.z_dim or 0, generator=generator(recipe.seed, "fixed z"))
 
 
 @contextmanager
 def evaluating(net: nn.Module) -> Iterator[None]:
-    """Draw with running BatchNorm statistics and without gradients; then it is put back."""
+    """Compute with running BatchNorm statistics and without gradients; then back to training."""
     net.eval()
     try:
         with torch.no_grad():

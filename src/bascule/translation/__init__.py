@@ -1,1 +1,1 @@
-"""One kind of picture into another, from data to command line."""
+"""Image-to-image translation, from data to the command line."""

@@ -1,8 +1,8 @@
 """Reading the attributes of the two styles of :class:`bascule.translation.pairs.CartoonPair`.
 
-A reader for each style learns from faces of training vectors alone, so it has seen none of
-the test faces, on which its own accuracy is taken: no translation can be read better than the
-truth itself is.
+Each style has a reader, which is trained only on faces from training vectors. So its accuracy can
+be measured on the test faces, which it has not seen. This accuracy is the ceiling for the
+attributes of translations.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from bascule.attributes.renders import Renders
 from bascule.core.context import generator
 from bascule.data import cache
 from bascule.data.images import DOMAIN, Progress
+from bascule.data.places import root
 from bascule.translation.pairs import ATTRIBUTES, STYLES, CartoonPair
 
 VERSION = 1
-RENDERS = 2000  # of each style to learn from
+RENDERS = 2000  # training faces per style
 EPOCHS = 6
 
 
@@ -38,12 +39,12 @@ class PairReader:
 
     @cached_property
     def spec(self) -> str:
-        """Its whole identity: numbers of two specs never share an axis or a column."""
+        """Its complete identity. Numbers with different specs never share an axis or a column."""
         told = f"cartoon-pair {self.side},{self.size}px"
         return f"attributes;v{VERSION};{told};weights {digest_of(self.reader)}"
 
     def read(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
-        """The values (N,) of every attribute of pictures, uint8 (N, 3, size, size)."""
+        """Attribute -> values (N,), read from images, uint8 (N, 3, size, size)."""
         told = zip(ATTRIBUTES.items(), logits(self.reader, pictures), strict=True)
         return {name: np.array(known)[one.argmax(1).numpy()] for (name, known), one in told}
 
@@ -55,12 +56,13 @@ def pair_reader(
     renders: int = RENDERS,
     epochs: int = EPOCHS,
 ) -> PairReader:
-    """The reader of style "a" or "b" at ``size`` px: from the cache, or trained and kept there.
+    """The reader of style "a" or "b" at ``size`` px: from the cache, or trained and cached.
 
-    A minute or two at 64 px on one core. ``progress`` is told (images learnt from so far, in all).
+    Training takes one or two minutes at 64 px on one core. ``progress`` is called with (images
+    done, images in total).
     """
     told = "-".join(map(str, (VERSION, cache.made("pair", _rules(renders, epochs)).name)))
-    place = cache.root() / "attributes" / f"pair-{side}-{size}px-{told}.pt"
+    place = root() / "attributes" / f"pair-{side}-{size}px-{told}.pt"
     reader = kept(
         "attribute reader",
         place,

@@ -1,4 +1,4 @@
-"""Two image sets as one: two kinds of pictures, for nets that turn one into the other."""
+"""Two image sets in one: the two domains of a translation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bascule.data.source import DataSource, PairSource
 
 @dataclass(frozen=True)
 class TwoSets(PairSource):
-    """The images of ``a``, then those of ``b``, of one size; no image belongs to another."""
+    """The images of ``a``, then those of ``b``, of the same size and unpaired."""
 
     a: DataSource
     b: DataSource
@@ -31,11 +31,11 @@ class TwoSets(PairSource):
         return self.a.size
 
     def load(self, progress: Progress | None = None) -> ImageSet:
-        """Both, in memory; each keeps its own held-out images. Its only label is ``domain``."""
+        """Both sets, in memory; each keeps its held-out images. The only label is ``domain``."""
         sets = [self.a.load(progress), self.b.load(progress)]
         for images in sets:
             if len(images.indices("train")) < 2:
-                raise UserError(f"{images.name} has a single training image: give at least 2")
+                raise UserError(f"{images.name} has a single training image: expected at least 2")
         pixels = np.concatenate([images.pixels for images in sets])
         names = np.repeat(["a", "b"], [len(images) for images in sets])
         return ImageSet(

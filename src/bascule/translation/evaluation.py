@@ -1,11 +1,10 @@
-"""Everything that is measured of a translator, beside what asks nothing of a translator.
+"""The evaluation of a translator, with baselines that need no translator.
 
-A good KID alone says little: real pictures of the other kind, taken at random, have a perfect one.
-So the same numbers are taken of three baselines: the untranslated pictures ("copy"), training
-pictures of the other kind at random ("random target"), and the pictures with the colours of the
-other kind ("colour transfer", Reinhard et al. 2001, in Lab). Where each picture's counterpart is
-known, translations are compared with it pixel by pixel, among the others, and attribute by
-attribute.
+A good KID alone says little: random real images of the target domain have a perfect one. So the
+same measurements are made for three baselines: the untranslated images ("copy"), random training
+images of the target domain ("random target"), and the images with the colours of the target domain
+("colour transfer", Reinhard et al. 2001, in Lab). If the counterpart of each image is known, a
+translation is compared with it: by pixels, by its rank among all counterparts, and by attributes.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from bascule.attributes.classifier import AttributeClassifier
+from bascule.attributes.reading import AttributeClassifier
 from bascule.core.context import generator
 from bascule.data.batches import as_float, as_uint8
 from bascule.data.color import lab_to_rgb, rgb_to_lab
@@ -34,8 +33,8 @@ from bascule.evaluation.evaluation import Evaluation, LeftOut, Value
 from bascule.features.cache import features_of
 from bascule.features.extractor import Extractor, label
 from bascule.metrics.least import too_few
-from bascule.metrics.measured import METRICS, Measured, measure, over_pictures
-from bascule.metrics.metric import Metric
+from bascule.metrics.measured import METRICS, measure, over_pictures
+from bascule.metrics.metric import Measured, Metric
 from bascule.metrics.numbers import BASELINES
 from bascule.metrics.paired import (
     as_jpeg,
@@ -50,15 +49,15 @@ from bascule.metrics.spread import mean_pairwise_distance, ratio
 from bascule.translation.attributes import PairReader
 
 NOISE = 2 / 255  # standard deviation, of pictures in [0, 1]
-Way = Callable[[torch.Tensor], torch.Tensor]  # pictures (N, 3, H, W) in [-1, 1] to others
+Way = Callable[[torch.Tensor], torch.Tensor]  # a map of images (N, 3, H, W) in [-1, 1]
 
 
 @dataclass(frozen=True)
 class Kinds:
-    """The two sets of a translation: held-out pictures of the first, and the second as a set.
+    """The data of an evaluation: held-out images of the source domain, and the target domain.
 
-    ``given``: uint8 (N, 3, H, W). ``labels``: those of ``given``, and ``truth`` the counterpart of
-    each; empty and None where there are none.
+    ``given``: uint8 (N, 3, H, W). ``labels``: the labels of ``given``, empty if there are none.
+    ``truth``: the counterpart of each, uint8 (N, 3, H, W), or None if unknown.
     """
 
     given: np.ndarray
@@ -68,7 +67,7 @@ class Kinds:
 
     @staticmethod
     def of(images: ImageSet, n: int, paired: bool) -> Kinds:
-        """At most ``n`` held-out pictures of ``images``, which is of both kinds."""
+        """At most ``n`` held-out images of ``images``, which contains both domains."""
         first = images.labels[DOMAIN] == "a"
         given = np.flatnonzero(first & images.held_out)[:n]
         pixels = np.ascontiguousarray(images.pixels[~first])
@@ -98,12 +97,13 @@ def evaluate_translation(
     seed: int = 0,
     own: Sequence[Metric] = (),
 ) -> tuple[Evaluation, Image.Image]:
-    """Measure the translator ``there`` on the held-out pictures of ``kinds``, quantised to 8 bits.
+    """Measure the generator ``there`` on the held-out images of ``kinds``, quantised to 8 bits.
 
-    ``back``: what leads back, for the cycle error; ``reader``: of attributes of the second kind,
-    where the truth is known; ``classifier``: where the second kind are built-in faces. What needs
-    more pictures than there are is left out, as :func:`evaluate` does.
-    Returns the evaluation, and translations beside their nearest training pictures.
+    ``back``: the inverse generator, for the cycle error. ``reader``: an attribute reader for the
+    target domain, if the counterparts are known. ``classifier``: an attribute classifier, if the
+    target domain has built-in faces. Measurements that need more images are left out, as in
+    :func:`evaluate`.
+    Returns the evaluation, and an image of translations next to their nearest training images.
     """
     x = as_float(torch.from_numpy(kinds.given))
     with counter("translating"):
@@ -151,7 +151,7 @@ def evaluate_translation(
 
 
 def baselines(kinds: Kinds, seed: int = 0) -> dict[str, np.ndarray]:
-    """What asks nothing of a translator, uint8 as many as ``kinds.given``."""
+    """The baselines by name: uint8 images of the shape of ``kinds.given``."""
     train = kinds.other.pixels[kinds.other.indices("train")]
     n = len(kinds.given)
     rng = generator("random target", seed)
@@ -161,7 +161,7 @@ def baselines(kinds: Kinds, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def colour_transfer(given: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """``given`` with the mean and deviation of ``target`` in Lab, over all pixels."""
+    """``given`` with the mean and standard deviation of ``target`` in Lab, over all pixels."""
     ours, theirs = (rgb_to_lab(as_float(torch.from_numpy(np.array(x)))) for x in (given, target))
 
     def law(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -175,7 +175,7 @@ def colour_transfer(given: np.ndarray, target: np.ndarray) -> np.ndarray:
 def _law(
     kinds: Kinds, extractor: Extractor, pictures: np.ndarray, of: str, seed: int
 ) -> list[Value]:
-    """KID and coverage of a baseline, where there are enough pictures."""
+    """KID and coverage of a baseline, if there are enough images."""
     real = features_of(kinds.other, extractor)
     train, held_out = (real[kinds.other.indices(split)] for split in ("train", "held_out"))
     lost = too_few(LEAST, sizes_of(kinds.other, len(pictures)))
@@ -196,7 +196,7 @@ def _law(
 def _against_truth(
     made: np.ndarray, truth: np.ndarray, best: np.ndarray
 ) -> Iterator[tuple[str, np.ndarray, float, Better]]:
-    """Name, value of each picture, that of the truth itself, and which is better.
+    """(name, value of each image, value of the truth itself, better direction).
 
     ``best``: the ranks of the truth itself.
     """
@@ -212,7 +212,10 @@ def _attributes(
     ceiling: Mapping[str, np.ndarray],
     labels: Mapping[str, np.ndarray],
 ) -> Iterator[tuple[str, Measured]]:
-    """Shares of attributes read right, and after the best renaming; each beside the truth's."""
+    """Shares of attributes read correctly, directly and after the best renaming of values.
+
+    Each has the share of the truth itself as its floor.
+    """
     kept = {name: read[name] == labels[name] for name in read}
     best = {name: ceiling[name] == labels[name] for name in read}
     renamed = {name: matched(read[name], labels[name]) for name in read}
@@ -231,17 +234,17 @@ def _attributes(
 
 
 def _flat(pictures: np.ndarray) -> np.ndarray:
-    """Pictures as points, (N, 3 H W) in [0, 1]."""
+    """Images as vectors, (N, 3 H W) in [0, 1]."""
     return np.array(pictures, np.float64).reshape(len(pictures), -1) / 255
 
 
 def _cycle(
     x: torch.Tensor, y: torch.Tensor, back: Way, seed: int
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Mean absolute error (N,) of the way there and back, as a share of the range.
+    """Mean absolute cycle error (N,), as a share of the range of pixels.
 
-    Then once more with the translation rounded to 8 bits, as JPEG of quality 75, and with faint
-    noise: what is lost then was hidden in what no one sees (Chu et al. 2017).
+    Also with the translation rounded to 8 bits, compressed as JPEG of quality 75, and with faint
+    noise. An error that grows then shows information hidden in invisible details (Chu et al. 2017).
     """
     rounded = as_uint8(y)
     noise = torch.randn(y.shape, generator=generator("cycle noise", seed)) * 2 * NOISE

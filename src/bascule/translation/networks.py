@@ -1,7 +1,8 @@
-"""Nets that turn pictures into pictures, and those that judge them patch by patch.
+"""Networks for image translation: generators from image to image, and patch discriminators.
 
-Pictures are (B, 3, H, W) in [-1, 1]. InstanceNorm has no weights and remembers nothing, so a
-picture's translation does not depend on those beside it, and training and use are alike.
+Images are (B, 3, H, W) in [-1, 1]. InstanceNorm has no weights and no running statistics. So the
+translation of an image does not depend on the rest of the batch, and is the same in training and
+evaluation mode.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Up = Literal["transposed", "nearest", "blurred"]
 
 
 class ResidualBlock(nn.Module):
-    """x + norm(conv(relu(norm(conv(x))))), 3x3 by reflection; nothing after the sum."""
+    """x + norm(conv(relu(norm(conv(x))))), 3x3 with reflection padding; no ReLU after the sum."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -31,21 +32,23 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.layers(x)
+        changed: Tensor = self.layers(x)
+        return x + changed
 
 
 class Blur(nn.Module):
-    """(B, C, H, W) -> (B, C, H/2, W/2), blurred by 1, 2, 1 first (Zhang 2019): two means of two."""
+    """(B, C, H, W) -> (B, C, H/2, W/2), after a blur by 1, 2, 1 (Zhang 2019): two means of two."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.avg_pool2d(F.avg_pool2d(mirrored(x, 1), 2, stride=1), 2)
 
 
 class ToFew(nn.Conv2d):
-    """A convolution to few channels, column by column of its kernel: the same sums, in less time.
+    """A convolution to few channels, computed by kernel columns: the same sums, but faster.
 
-    A CPU computes 16 channels in the time of 3. So the kernel's columns, k x 1 each, make channels
-    of their own, k times as many; these are moved by their columns' places and summed, in fp32.
+    A CPU computes 16 output channels in the time of 3. So each kernel column, k x 1, has output
+    channels of its own, k times as many. These are shifted by their columns' positions and summed,
+    in fp32.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -54,7 +57,7 @@ class ToFew(nn.Conv2d):
         columns = self.weight.permute(0, 3, 1, 2).reshape(few * k, channels, k, 1)
         parts = F.conv2d(x, columns).float().unflatten(1, (few, k))
         width = x.shape[-1] - k + 1
-        total = parts[:, :, 0, :, :width]
+        total: Tensor = parts[:, :, 0, :, :width]
         for column in range(1, k):
             total = total + parts[:, :, column, :, column : column + width]
         assert self.bias is not None
@@ -62,16 +65,17 @@ class ToFew(nn.Conv2d):
 
 
 class ResNetTranslator(nn.Module):
-    """x: (B, 3, H, W) -> (B, 3, H, W), H and W multiples of 4; the net of Johnson et al. 2016.
+    """x: (B, 3, H, W) -> (B, 3, H, W), H and W multiples of 4; the network of Johnson et al. 2016.
 
-    7x7 to ``width`` channels, two halvings of the side, residual ``blocks`` at 4 * ``width``
-    channels, two doublings, 7x7 to 3 and tanh; InstanceNorm and ReLU between, biases everywhere
-    (Zhu et al. 2017, appendix). ``up``: "transposed" convolutions as published; "nearest", a
-    doubled grid before a 3x3 convolution, as many weights and no checkerboards; "blurred",
-    anti-aliased halvings and doublings around 3x3 convolutions, as CUT has it.
+    A 7x7 convolution to ``width`` channels, two downsamplings, residual ``blocks`` at 4 * ``width``
+    channels, two upsamplings, a 7x7 convolution to 3 channels, and tanh. InstanceNorm and ReLU
+    follow each convolution but the last; all have biases (Zhu et al. 2017, appendix). ``up``:
+    "transposed": transposed convolutions, as published; "nearest": nearest-neighbour upsampling
+    before a 3x3 convolution, with as many weights and without checkerboard artefacts; "blurred":
+    anti-aliased down- and upsampling with 3x3 convolutions, as in CUT.
 
-    Its places have names, for losses that look inside: "rgb" (the input, padded by 3), "down1" and
-    "down2" (after the convolution that leads to 2 and 4 times ``width``), "res0", "res1", ...
+    Its layers have names, for losses on features: "rgb" (the input, padded by 3), "down1" and
+    "down2" (after the convolutions to 2 and 4 times ``width``), "res0", "res1", ...
     """
 
     def __init__(self, width: int, blocks: int, up: Up = "transposed") -> None:
@@ -87,16 +91,16 @@ class ResNetTranslator(nn.Module):
         return self.translated(x, ())[0]
 
     def translated(self, x: Tensor, taps: Iterable[str]) -> tuple[Tensor, list[Tensor]]:
-        """The translation, and what stands at the places ``taps`` on the way, as in features."""
+        """The translation, and the features at the layers ``taps``, as from :meth:`features`."""
         h, found = self._inwards(x, set(taps), whole=True)
         return self.last(self.up(h)), found
 
     def features(self, x: Tensor, taps: Iterable[str]) -> list[Tensor]:
-        """What stands at the places ``taps``, (B, C, H', W') each, from the input inwards."""
+        """The features at the layers ``taps``, (B, C, H', W') each, in order from the input."""
         return self._inwards(x, set(taps), whole=False)[1]
 
     def _inwards(self, x: Tensor, wanted: set[str], whole: bool) -> tuple[Tensor, list[Tensor]]:
-        """Through the blocks, or no further than the last place that is wanted."""
+        """Run all layers, or, unless ``whole``, only up to the last one that is wanted."""
         _check_sides(x, 4)
         if unknown := wanted - set(self.taps):
             raise UserError(f"taps {sorted(unknown)}: expected {', '.join(self.taps)}")
@@ -111,7 +115,7 @@ class ResNetTranslator(nn.Module):
         return x, list(found.values())
 
     def _stretches(self) -> Iterator[tuple[str, nn.Module, nn.Module]]:
-        """Of each place its name, what leads to it, and what comes before the next stretch."""
+        """(name of a layer, modules up to it, modules between it and the next part)."""
         yield "rgb", self.pad, self.first
         for name, half in (("down1", self.down1), ("down2", self.down2)):
             yield name, half[0], half[1:]
@@ -120,7 +124,7 @@ class ResNetTranslator(nn.Module):
 
     @property
     def taps(self) -> tuple[str, ...]:
-        """The names of its places, from the input inwards."""
+        """The names of its layers, in order from the input."""
         return ("rgb", "down1", "down2", *(f"res{place}" for place in range(len(self.blocks))))
 
 
@@ -154,10 +158,10 @@ def _up(channels: int, up: Up) -> list[nn.Module]:
 class UNetTranslator(nn.Module):
     """x: (B, 3, H, W) -> (B, 3, H, W), sides multiples of 2**``downs`` (Isola et al. 2017).
 
-    ``downs`` halvings by 4x4 convolutions to at most 8 * ``width`` channels, as many doublings,
-    each told what the halving of its side has seen. Skips make it nearly copy its input, so it
-    suits tasks in which things stay where they are. ``norm``: "instance", or "batch" as pix2pix
-    has it.
+    ``downs`` downsamplings by 4x4 convolutions to at most 8 * ``width`` channels, and as many
+    upsamplings, with skip connections between equal sides. Because of these it can nearly copy its
+    input, so it suits tasks in which objects keep their positions. ``norm``: "instance", or "batch"
+    as in pix2pix.
     """
 
     def __init__(self, width: int, downs: int, norm: Literal["instance", "batch"]) -> None:
@@ -182,23 +186,22 @@ class UNetTranslator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         _check_sides(x, self.side)
-        seen, h = [], x
+        seen = [x]
         for down in self.downs:
-            h = down(h)
-            seen.append(h)
-        h = self.ups[0](seen.pop())
+            seen.append(down(seen[-1]))
+        h: Tensor = self.ups[0](seen.pop())
         for up in self.ups[1:]:
             h = up(torch.cat([seen.pop(), h], 1))
         return h
 
 
 class PatchD(nn.Module):
-    """x: (B, C, H, W) -> a map of logits (B, H', W'), high where a patch looks real.
+    """x: (B, C, H, W) -> a map of logits (B, H', W'), high for patches that look real.
 
-    4x4 convolutions with LeakyReLU(0.2), InstanceNorm on all but the first and the last:
+    4x4 convolutions with LeakyReLU(0.2), and InstanceNorm on all but the first and the last:
     ``halvings`` of stride 2, then two of stride 1 (PatchGAN, Isola et al. 2017).
-    :func:`receptive_field` says how large a patch is; at 64 pixels 70 of them are the whole
-    picture.
+    :func:`receptive_field` gives the size of a patch. At 64 pixels, a patch of 70 pixels covers the
+    whole image.
     """
 
     def __init__(self, width: int, halvings: int = 3, channels: int = 3) -> None:
@@ -215,11 +218,12 @@ class PatchD(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv2d(wide[-1], 1, 4, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x).squeeze(1)
+        logits: Tensor = self.layers(x)
+        return logits.squeeze(1)
 
 
 def receptive_field(halvings: int) -> int:
-    """Side in pixels of the patch that one logit of :class:`PatchD` sees: 16, 34, 70, 142, ..."""
+    """The side in pixels of the receptive field of :class:`PatchD`: 16, 34, 70, 142, ..."""
     side = 1
     for stride in (1, 1, *[2] * halvings):
         side = (side - 1) * stride + 4
@@ -235,15 +239,15 @@ def _check_sides(x: Tensor, multiple: int) -> None:
 
 
 def check_translation(model: str, size: int, halvings: int, power_of_2: bool) -> None:
-    """Refuse pictures that a translator cannot take, or in which D's patches have no place.
+    """Raises :class:`UserError` for an image size that the generator or D's patches do not fit.
 
-    ``halvings``: of D. ``power_of_2``: the net needs such sides.
+    ``halvings``: those of D. ``power_of_2``: whether the generator needs a power of 2.
     """
     if size < 32 or size % 4 or (power_of_2 and size & (size - 1)):
         powers = ", a power of 2" if power_of_2 else ", a multiple of 4"
         raise UserError(f"{model}(size={size}): expected at least 32{powers}")
     if size >> halvings < 3:
         raise UserError(
-            f"{model}(halvings={halvings}): a judge of patches of {receptive_field(halvings)} "
-            f"pixels has no place in pictures of {size}: expected fewer halvings"
+            f"{model}(halvings={halvings}): D's patches of {receptive_field(halvings)} pixels "
+            f"are too large for images of {size}: expected fewer halvings"
         )

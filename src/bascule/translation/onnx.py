@@ -1,4 +1,4 @@
-"""A translator as an ONNX file, checked against itself."""
+"""Export a translator as an ONNX file, compared with PyTorch."""
 
 from __future__ import annotations
 
@@ -20,27 +20,29 @@ TOLERANCE = 1e-3  # of pictures in [0, 1]
 
 
 class _Unit(nn.Module):
-    """Pictures in [0, 1] to pictures in [0, 1], so that the file asks for no preparation."""
+    """Maps images in [0, 1] to images in [0, 1], so that users need no preprocessing."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
 
     def forward(self, picture: Tensor) -> Tensor:
-        return (self.net(picture * 2 - 1) + 1) / 2
+        made: Tensor = self.net(picture * 2 - 1)
+        return (made + 1) / 2
 
 
 def export_onnx(translator: Translator, path: Path, run: str, epoch: int) -> float:
-    """Write ``path``: input ``picture`` (N, 3, S, S) in [0, 1], RGB, output ``translation`` alike.
+    """Write ``path``: input ``picture`` (N, 3, S, S) in [0, 1], RGB, and output ``translation``.
 
-    N is free, S is that of training. The file says whose it is, and is compared with PyTorch at two
-    batch sizes by onnxruntime; returns the largest difference. Raises :class:`UserError` where a
-    package is missing, or the difference is above 1e-3.
+    The output has the shape and range of the input. N is free, S is the size in training. The
+    metadata of the file names the run. The file is run by onnxruntime at two batch sizes and
+    compared with PyTorch. Returns the largest difference. Raises :class:`UserError` if a package is
+    missing, or if the difference is above 1e-3.
     """
     try:
         import onnx
         import onnxruntime
-        import onnxscript  # noqa: F401 (torch.onnx writes by it)
+        import onnxscript  # noqa: F401 (torch.onnx needs it)
     except ImportError as error:
         raise UserError(f"{error.name} is not installed: pip install 'bascule[onnx]'") from None
     size = translator.trainer.recipe.data.size

@@ -1,4 +1,4 @@
-"""The page of a user's pictures and what a run's translator made of them."""
+"""An HTML page with a user's images and their translations."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from bascule.reports.publish import html
 from bascule.runs.store import Run
 from bascule.translation.translate import Done
 
-AT_MOST = 400  # pictures in one page
+AT_MOST = 400  # images in one page
 
 
 def write_translated(folder: Path, done: Sequence[Done], run: Run, epoch: int, back: bool) -> Path:
-    """Write ``index.html`` into ``folder``, one file that stands alone; returns it."""
+    """Write ``index.html``, a self-contained file, into ``folder``; returns its path."""
     way = "from the second kind to the first" if back else "from the first kind to the second"
     lead = [("Translator", Text(f"{run.id}, {way}, after {epoch} epochs of training"))]
     columns = ("input", "translation", "and back") if done[0].again else ("input", "translation")

@@ -1,9 +1,9 @@
 """Cartoon faces in two styles that share their attributes: translation with a known truth.
 
-A face is an attribute vector: hair, mouth, eyes, glasses and three colours. Either style draws any
-vector in its own hand, and whatever a vector does not say is the same in every picture, so each
-picture has exactly one counterpart. Micah draws small eyes and a shirt; adventurer, mirrored so
-that both look the same way, large eyes and a head alone.
+A face is an attribute vector: hair, mouth, eyes, glasses and three colours. Both styles can draw
+any vector, and everything else is the same in every image of a style. So each image has exactly one
+counterpart. The style micah draws small eyes and a shirt. The style adventurer draws large eyes and
+only a head; it is mirrored so that both look in the same direction.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from bascule.data.source import PairSource
 from bascule.data.styles import SOFT_BACKGROUNDS
 
 STYLES = {"a": "micah", "b": "adventurer"}
-MOST, MOST_TESTS = 2000, 1000  # so that distinct vectors never run out
+MOST, MOST_TESTS = 2000, 1000  # so that there are enough different vectors
 
-# What an attribute's value is to each style: its options of DiceBear.
+# The DiceBear options of each style for the values of each attribute.
 _HAIR = {
     "long": ("full", "long17"),
     "bob": ("pixie", "long21"),
@@ -84,23 +84,24 @@ FIXED: dict[str, dict[str, Any]] = {
     },
 }
 _COUNTS = tuple(len(values) for values in ATTRIBUTES.values())
-_OWNERS = ("test", "a", "a", "b", "b")  # whose a vector is, by its place in a shuffled list
+_OWNERS = ("test", "a", "a", "b", "b")  # the set of a vector, by its index in a shuffled list
 Owner = Literal["test", "a", "b"]
 Law = Literal["uniform", "skewed"]
 
 
 @dataclass(frozen=True)
 class CartoonPair(PairSource):
-    """``n`` training faces of either style, and ``tests`` held-out faces drawn in both.
+    """``n`` training faces of each style, and ``tests`` held-out faces drawn in both.
 
-    No vector of one style's training faces is among those of the other, or among the tests: there
-    is nothing to match by. ``paired``: the other style's training faces are the counterparts of
-    the first one's instead, in the same order, for what learns from pairs. ``law``: "uniform", all
-    values of an attribute equally often; "skewed", the k-th of them 1/k as often as the first, so
-    that no exchange of values goes unseen in the two laws.
+    The vectors of one style's training faces do not occur in the other style or in the tests, so no
+    training face has a counterpart. ``paired``: the training faces of the second style are the
+    counterparts of the first style's instead, in the same order, for methods that learn from pairs.
+    ``law``: the distribution of attribute values. "uniform": all values of an attribute are equally
+    frequent. "skewed": the k-th value is 1/k as frequent as the first, so that an exchange of two
+    values would change the distribution.
 
-    A larger set begins with the smaller one. Labels: ``domain`` ("a" or "b") and the seven
-    attributes; held-out image k of "a" is the counterpart of held-out image k of "b".
+    A larger set starts with the smaller one. Labels: ``domain`` ("a" or "b") and the seven
+    attributes. Held-out image k of "a" is the counterpart of held-out image k of "b".
     """
 
     n: int = 1000
@@ -122,7 +123,7 @@ class CartoonPair(PairSource):
     def load(self, progress: Progress | None = None) -> ImageSet:
         """The set from the cache; drawn first if needed, 2 to 6 ms an image at 64 px.
 
-        ``progress`` is told (images done, images in all).
+        ``progress`` is called with (images done, images in total).
         """
         codes, domains, held_out = self._plan()
         rules: dict[str, Any] = {
@@ -154,7 +155,7 @@ class CartoonPair(PairSource):
         return cache.open_entry(entry)
 
     def _plan(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of every image its vector (N, 7), its side and whether it is held out."""
+        """For every image: its vector (N, 7), its style, and whether it is held out."""
         tests = vectors("test", self.tests, self.law)
         ours = vectors("a", self.n, self.law)
         theirs = ours if self.paired else vectors("b", self.n, self.law)
@@ -165,10 +166,10 @@ class CartoonPair(PairSource):
 
 
 def vectors(owner: Owner, n: int, law: Law) -> np.ndarray:
-    """The first ``n`` different attribute vectors of one share of all, int64 (n, 7).
+    """The first ``n`` different attribute vectors of a set, int64 (n, 7).
 
-    Drawn from ``law`` within the share: two fifths of all vectors are of either style, a fifth of
-    the tests.
+    They are drawn from the distribution ``law``, restricted to the vectors of the set. Two fifths
+    of all vectors belong to each style, one fifth to the tests.
     """
     total = prod(_COUNTS)
     order = torch.randperm(total, generator=generator("cartoon-pair", "owners")).numpy()
@@ -190,13 +191,13 @@ def _weights(k: int, law: Law) -> torch.Tensor:
 
 
 def labels_of(codes: np.ndarray) -> dict[str, np.ndarray]:
-    """Vectors (N, 7) in words, by attribute."""
+    """Attribute -> names of the values (N,), for vectors (N, 7)."""
     columns = zip(ATTRIBUTES.items(), codes.T, strict=True)
     return {name: np.array(values)[column] for (name, values), column in columns}
 
 
 class PairArtist:
-    """One of the two styles, ready to draw any vector."""
+    """Draws any attribute vector in one of the two styles."""
 
     def __init__(self, side: str) -> None:
         self.side, self.artist = side, Artist(STYLES[side])
@@ -209,7 +210,7 @@ class PairArtist:
 
 
 def _options(code: Any, side: int) -> dict[str, Any]:
-    """A vector as one style's options of DiceBear."""
+    """The DiceBear options of one style for a vector."""
     hair, mouth, eyes, glasses = (told and told[side] for told in _variants(code))
     colours = zip((_HAIR_COLOUR, _SKIN, _BACKGROUND), code[4:], strict=True)
     hair_colour, skin, background = ([list(known.values())[k]] for known, k in colours)
@@ -226,6 +227,6 @@ def _options(code: Any, side: int) -> dict[str, Any]:
 
 
 def _variants(code: Any) -> list[tuple[str, str] | None]:
-    """The variants of the first four attributes, (of a, of b) each; None for no glasses."""
+    """The variants of the first four attributes, each as (a, b); None for no glasses."""
     parts: tuple[dict[str, Any], ...] = (_HAIR, _MOUTH, _EYES, _GLASSES)
     return [list(part.values())[k] for part, k in zip(parts, code, strict=False)]

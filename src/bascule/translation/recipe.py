@@ -1,4 +1,4 @@
-"""What recipes that turn one kind of picture into another have in common."""
+"""The base classes of recipes and trainers for image translation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from bascule.core.context import StepContext, address, generator
+from bascule.core.context import StepContext, generator
 from bascule.core.optimizers import autocast
 from bascule.core.schedules import Rate, value_at
 from bascule.data.augment import Augmentation
@@ -22,16 +22,16 @@ from bascule.training.recipe import Recipe
 from bascule.training.trainer import Batch, Trainer, prepare
 from bascule.translation.step import Translators
 
-SHOWN = 8  # pictures of either set in a sample grid
+SHOWN = 8  # images of each set in a sample grid
 
 
 @dataclass(frozen=True)
 class TranslationRecipe(Recipe):
-    """Steps on as many pictures of one set as of another, and what leads from one to the other.
+    """A recipe for translation between two image sets.
 
-    A step takes ``batch`` pictures of either set, each set in an order of its own that begins anew
-    when it is through; an epoch is as many steps as the sets have batches together. Every pixel
-    gets uniform noise of one grey level, so that no picture is quite flat.
+    A step takes ``batch`` images of each set. Each set has its own random order, which is drawn
+    again after each pass. The number of steps per epoch is the number of batches in both sets
+    together. Every pixel gets uniform noise of one grey level, so that no image is completely flat.
     """
 
     epochs: int = 100
@@ -42,7 +42,7 @@ class TranslationRecipe(Recipe):
     lr: Rate = 2e-4
     beta1: float = 0.5
     beta2: float = 0.999
-    # what the nets see
+    # input of the networks
     augment: tuple[Augmentation, ...] = ()
     # arithmetic
     precision: Literal["auto", "fp32", "bf16"] = "fp32"
@@ -50,12 +50,12 @@ class TranslationRecipe(Recipe):
 
     evaluates = "translations"
     image_sets = 2
-    preview_rows = 2  # pictures of the first set, and what they become
+    preview_rows = 2  # images of the first set, and their translations
 
     def _check_translation(self, *weights: str) -> None:
-        """Check the fields that every kind of translation has; ``weights``: numbers >= 0."""
+        """Check the common fields; ``weights``: names of fields that must be >= 0."""
         self._check()
-        self._expect("batch", self.batch >= 1, "at least 1 picture of either set")
+        self._expect("batch", self.batch >= 1, "at least 1 image of each set")
         self._check_rate("lr")
         for name in ("beta1", "beta2"):
             self._expect(name, 0 <= getattr(self, name) < 1, "a number in [0, 1)")
@@ -64,12 +64,12 @@ class TranslationRecipe(Recipe):
         self._check_size("turns")
 
     def labels_of(self, images: ImageSet) -> Tensor:
-        """Of which set each training image is: 0 or 1, (N,)."""
+        """The set of each training image: 0 or 1, (N,)."""
         told = images.labels[DOMAIN][images.indices("train")] == "b"
         return torch.from_numpy(told.astype(np.int64))
 
     def networks(self) -> tuple[Any, ...]:
-        """Those of the model, drawn from the seed, on the device."""
+        """The networks of the model, drawn from the seed, on the device."""
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
         nets = self.model.players(generator(self.seed, "players"))
         for net in nets:
@@ -77,7 +77,7 @@ class TranslationRecipe(Recipe):
         return tuple(nets)
 
     def adam(self, nets: Sequence[nn.Module]) -> torch.optim.Adam:
-        """The optimiser of these networks together."""
+        """One optimiser for all these networks."""
         weights = [weight for net in nets for weight in net.parameters()]
         lr = value_at(self.lr, StepContext(self.seed, 0, 0))
         return torch.optim.Adam(weights, lr, (self.beta1, self.beta2), fused=True)
@@ -88,26 +88,25 @@ T = TypeVar("T", bound=Translators)
 
 
 class TranslationTrainer(Trainer[R], Generic[R, T]):
-    """Networks that turn pictures of one set into such of another, and how they learn it."""
+    """Trains networks that translate images of one set into images of another."""
 
-    in_step: ClassVar[bool] = False  # picture k of one set belongs to picture k of the other
+    in_step: ClassVar[bool] = False  # image k of one set is the counterpart of image k of the other
 
     def __init__(self, recipe: R, players: T) -> None:
         super().__init__(recipe, players.device)
         self.players = players
 
     def turn(self, a: Tensor, b: Tensor, context: StepContext) -> dict[str, Tensor]:
-        """One step on pictures (batch, 3, H, W) in [-1, 1] of either kind; its scalars."""
+        """One step on images a and b, (batch, 3, H, W) each, in [-1, 1]; returns its scalars."""
         raise NotImplementedError
 
     def translators(self) -> tuple[nn.Module, nn.Module | None]:
-        """What leads from the first kind to the second, and back where something does."""
+        """The generator from the first set to the second, and the inverse one or None."""
         raise NotImplementedError
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         recipe, players = self.recipe, self.players
         context = StepContext(recipe.seed, batch.epoch, batch.step, device=self.device)
-        torch.manual_seed(address(recipe.seed, "global", context.step))
         assert batch.labels is not None, "of which set each image is"
         sets = [(batch.labels == kind).nonzero().flatten() for kind in (0, 1)]
         if players.shown is None:
@@ -121,7 +120,8 @@ class TranslationTrainer(Trainer[R], Generic[R, T]):
             at = context.within(f"set {kind}")
             order = "A" if self.in_step else kind
             pixels = batch.images[self._next(places, order, batch.step).to(batch.images.device)]
-            moved = context.within("set A") if self.in_step else at  # counterparts move alike
+            # Counterparts get the same augmentation
+            moved = context.within("set A") if self.in_step else at
             x = prepare(pixels.to(self.device), recipe.augment, "rgb", moved)
             grain = torch.rand(x.shape, generator=at.device_rng("grain"), device=x.device)
             x = x + (grain - 0.5) * (2 / 255)
@@ -132,7 +132,7 @@ class TranslationTrainer(Trainer[R], Generic[R, T]):
             return self.turn(drawn[0], drawn[1], context)
 
     def _next(self, places: Tensor, kind: str, step: int) -> Tensor:
-        """The pictures of one set in this step, (batch,): each pass through it in a new order."""
+        """The indices of one set's images in this step, (batch,); each pass has a new order."""
         found = []
         recipe = self.recipe
         for k in range(step * recipe.batch, (step + 1) * recipe.batch):
@@ -144,9 +144,10 @@ class TranslationTrainer(Trainer[R], Generic[R, T]):
         return torch.stack(found)
 
     def translate(self, net: nn.Module, x: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) in [-1, 1] by one of the translators, fp32, as in training."""
+        """Translate images (N, 3, H, W) in [-1, 1] with ``net``; returns fp32 of the same shape."""
         with torch.no_grad(), autocast(self.device, self.recipe.precision):
-            return net(x).float()
+            made: Tensor = net(x)
+            return made.float()
 
     def preview(self) -> Image.Image:
         assert self.players.shown is not None, "a step was played"

@@ -1,14 +1,14 @@
-"""What was measured of a translator, as tables; and a page of what it made of a user's pictures."""
+"""Tables of the measurements of a translator."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from bascule.evaluation.evaluation import Evaluation, Value
+from bascule.metrics.numbers import BASELINES
 from bascule.reports import facts
 from bascule.reports.evaluation import evaluation_table, with_error
 from bascule.reports.page import Table
-from bascule.translation.evaluation import BASELINES
 from bascule.translation.pairs import ATTRIBUTES
 
 MAIN = (
@@ -37,7 +37,7 @@ OF_CYCLES = (
 
 
 def translation_tables(evaluation: Evaluation) -> list[Table]:
-    """The translator beside its baselines; attribute by attribute; the way back; the rest."""
+    """Tables: the translator and its baselines, the attributes, the cycle error, and the rest."""
     found = {_name(value): value for value in evaluation.values}
     tables = [_beside(found), _by_attribute(found), _cycles(found)]
     rest = tuple(value for value in evaluation.values if not _is_told(value))

@@ -1,4 +1,4 @@
-"""What the games that turn one kind of picture into another have in common."""
+"""Common parts of the training steps for image translation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bascule.core.optimizers import load_optimizer
 
 @dataclass(frozen=True)
 class PatchObjective:
-    """How far a judge's logits of patches (...) are from what a player wants, a mean over all.
+    """The adversarial losses on logits of patches, of any shape; each is a mean over all.
 
     "least-squares" (Mao et al. 2017, with 1 for real and 0 for fake) or "non-saturating".
     """
@@ -22,26 +22,26 @@ class PatchObjective:
     objective: Literal["least-squares", "non-saturating"] = "least-squares"
 
     def real(self, logits: Tensor) -> Tensor:
-        """How far they are from "real"."""
+        """The loss of classifying ``logits`` as real."""
         far = (logits - 1).square() if self.objective == "least-squares" else softplus(-logits)
         return far.mean()
 
     def fake(self, logits: Tensor) -> Tensor:
-        """How far they are from "fake"."""
+        """The loss of classifying ``logits`` as fake."""
         far = logits.square() if self.objective == "least-squares" else softplus(logits)
         return far.mean()
 
     def judged(self, real: Tensor, fake: Tensor) -> Tensor:
-        """The loss of the judge: the mean of both parts."""
+        """The loss of D: the mean of its losses on reals and fakes."""
         return (self.real(real) + self.fake(fake)) / 2
 
 
 class Translators:
-    """Nets and optimisers by name, and what else a run of translation must keep.
+    """The networks and optimisers of a translation run by name, and its other state.
 
-    A subclass is a dataclass with the fields named here, ``device``, ``pools`` (pictures that a
-    judge may be shown again, by name) and ``shown``: pictures (2, n, 3, H, W), uint8, that every
-    sample grid shows, None before the first step.
+    A subclass is a dataclass with these fields, ``device``, ``pools`` (earlier fakes for D, by
+    name) and ``shown`` (the images of every sample grid, uint8 (2, n, 3, H, W); None before the
+    first step).
     """
 
     NETS: ClassVar[tuple[str, ...]]
@@ -58,7 +58,7 @@ class Translators:
         return parts | {"pools": dict(self.pools)} | shown
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Take weights and moments; learning rates stay those of the recipe."""
+        """Load weights and moments; learning rates stay those of the recipe."""
         for name in self.NETS:
             getattr(self, name).load_state_dict(saved[name])
         for name in self.OPTIMIZERS:

@@ -1,4 +1,4 @@
-"""A run's translator, ready for pictures."""
+"""Translate images with the generators of a run."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ AT_ONCE = 16
 
 @dataclass(frozen=True)
 class Translator:
-    """One way of a run: pictures of one kind to pictures of the other.
+    """A generator of a run, from one domain to the other.
 
-    ``multiple``: what the sides of its pictures are multiples of; others are padded on the way.
+    ``multiple``: sides of images must be multiples of it; other images are padded and cropped
+    again.
     """
 
     trainer: TranslationTrainer[Any, Any]
@@ -38,7 +39,7 @@ class Translator:
     multiple: int
 
     def floats(self, x: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) in [-1, 1], any H and W -> theirs, on the CPU."""
+        """Images (N, 3, H, W) in [-1, 1], of any H and W -> translations, same shape, on CPU."""
         height, width = x.shape[-2:]
         below, beside = -height % self.multiple, -width % self.multiple
         x = F.pad(x, (0, beside, 0, below), "replicate")
@@ -49,13 +50,13 @@ class Translator:
         return torch.cat(made)[..., :height, :width]
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
-        """Pictures uint8 (N, 3, H, W) -> theirs."""
+        """Images uint8 (N, 3, H, W) -> translations, uint8 of the same shape."""
         return as_uint8(self.floats(as_float(torch.from_numpy(np.array(pictures))))).numpy()
 
 
 @dataclass(frozen=True)
 class Ways:
-    """The translators of a run, and after how many epochs. ``back``: None where there is none."""
+    """The translators of a run, and its number of epochs. ``back``: None if there is none."""
 
     there: Translator
     back: Translator | None
@@ -63,13 +64,15 @@ class Ways:
 
 
 def ways_of(run: Run, epoch: int | None = None) -> Ways:
-    """The translators of a run as a kept checkpoint has them; None: the newest.
+    """The translators of a run from a kept checkpoint; None: the newest.
 
-    Raises :class:`UserError` for a run that translates nothing.
+    Raises :class:`UserError` for a run without translators.
     """
     if run.recipe.evaluates != "translations":
         kind = type(run.recipe).__name__
-        raise UserError(f"{run.id} translates nothing: it is a {kind}; train cyclegan-light first")
+        raise UserError(
+            f"{run.id} cannot translate: it is a {kind}; train a preset such as cyclegan-light"
+        )
     _, state = load_trainer(run, epoch)
     trainer = cast(TranslationTrainer[Any, Any], state.trainer)
     made = [
@@ -82,9 +85,9 @@ def ways_of(run: Run, epoch: int | None = None) -> Ways:
 
 @dataclass(frozen=True)
 class Done:
-    """One picture and what became of it: files below the folder of the translations.
+    """One image and its translation: paths relative to the folder of the translations.
 
-    ``again``: what leads back makes of the translation, where there is such a thing.
+    ``again``: the translation mapped back by the inverse generator, or None.
     """
 
     name: str
@@ -102,19 +105,20 @@ def translate_pictures(
     crop: bool = False,
     progress: Progress | None = None,
 ) -> tuple[list[Done], list[tuple[str, str]]]:
-    """Translate the pictures of ``source`` into ``folder``; what was done, and (name, why not).
+    """Translate the images of ``source`` into ``folder``; returns the results and (name, error).
 
-    The shorter side of each becomes ``size`` pixels and its shape stays, or with ``crop`` the
-    largest centred square is taken. In ``folder``, ``translated/`` gets a ``NAME.png`` for each,
-    ``input/`` what was given and ``cycle/`` what leads back. Unreadable pictures are left out;
-    files that are no pictures, by name and content, are passed over.
-    Raises :class:`UserError` where there is no picture, none can be read, or the disk is full.
+    Each image is resized so that its shorter side has ``size`` pixels. With ``crop``, the largest
+    centred square is used. For each image, ``folder`` gets ``translated/NAME.png``, the resized
+    input in ``input/`` and, with an inverse generator, the image mapped back in ``cycle/``.
+    Unreadable images are left out and returned with their error. Files that are not images, by name
+    and content, are ignored.
+    Raises :class:`UserError` if there is no image, if none can be read, or if the disk is full.
     """
     done: list[Done] = []
     unread: list[tuple[str, str]] = []
     waiting: dict[tuple[int, ...], list[tuple[str, np.ndarray]]] = {}
     if source.resolve() in (folder.resolve(), *folder.resolve().parents):
-        raise UserError(f"-o {folder}: the pictures are there; give another folder")
+        raise UserError(f"-o {folder}: it lies in the input folder; give another folder")
 
     def flush(shape: tuple[int, ...]) -> None:
         named = waiting.pop(shape, [])
@@ -141,9 +145,7 @@ def translate_pictures(
             flush(shape)
     if not done:
         why = f": {unread[0][0]} is {unread[0][1]}" if unread else ""
-        raise UserError(
-            f"{source} holds no picture that can be read{why}; expected PNG, JPEG, WebP"
-        )
+        raise UserError(f"{source} contains no readable image{why}; expected PNG, JPEG or WebP")
     return sorted(done, key=lambda d: d.name), unread
 
 
@@ -153,7 +155,7 @@ def _written(
     named: list[tuple[str, np.ndarray]],
     folder: Path,
 ) -> list[Done]:
-    """Translate pictures of one shape, and write them."""
+    """Translate images of one shape, and write them."""
     given = np.stack([pixels for _, pixels in named])
     made = there(given)
     again = back(made) if back else None
@@ -170,7 +172,7 @@ def _written(
 
 
 def _names(given: list[str]) -> dict[str, str]:
-    """A .png name for each, different from all others; folders stay."""
+    """A unique .png name for each image; subfolders are kept."""
     stems = [str(PurePosixPath(name).with_suffix("")) for name in given]
     often = Counter(stems)
     return {

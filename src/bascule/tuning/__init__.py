@@ -1,1 +1,1 @@
-"""A search over settings: trials, its note, its verb."""
+"""A hyperparameter search: its trials, note and command."""

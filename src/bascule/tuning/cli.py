@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from optuna import Study
 
     from bascule.data.images import ImageSet
-    from bascule.experiments.jobs import PlayTrials
     from bascule.experiments.launchers import LocalLauncher, Process, SubmititLauncher
     from bascule.experiments.schedule import Results
+    from bascule.jobs import PlayTrials
     from bascule.tuning.search import Tuning
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -88,6 +88,7 @@ def do_tune(args: argparse.Namespace) -> int:
     from bascule.experiments.files import find_file
     from bascule.experiments.jobs import PlayTrials
     from bascule.experiments.measurable import check_search
+    from bascule.jobs import PlayTrials
     from bascule.runs import codec
     from bascule.training.hardware import cores, resolve_auto
     from bascule.tuning.search import best_of, counted, load, study_of
@@ -167,7 +168,6 @@ def _search(
 ) -> bool:
     """Let workers do ``job``; False when interrupted. A worker that dies costs only its trial."""
     from bascule.cli.progress import bars, counter
-    from bascule.experiments import jobs
     from bascule.features.cache import features_of
     from bascule.features.extractors import extractor
     from bascule.runs.execute import stop_signals

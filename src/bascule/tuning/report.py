@@ -1,4 +1,4 @@
-"""The note of a search: what was tried, what mattered, and what the best is worth afresh."""
+"""The note of a search: the trials, the important fields, and a test of the best settings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
 
-SHOWN = 10  # the best trials in the table
+SHOWN = 10  # number of best trials in the table
 COLOUR, PALE = "#2F6DB5", "#8A8F98"
 CURSE = (
     "In the search: one run, whose seed and images were among those that chose it, so that the "
@@ -44,7 +44,7 @@ def write_tuning(
     credit: str,
     repeat: str,
 ) -> Path:
-    """Write ``note.md`` and ``note.html``. ``results``: the judgement; None: the start is best."""
+    """Write ``note.md`` and ``note.html``. ``results``: the final test, None if not run."""
     own = [Section("Worth it?", _worth(tuning, study, results))]
     own.append(Section("What mattered", _mattered(tuning, study)))
     own.append(Section("The trials", _trials(tuning, study)))
@@ -158,14 +158,14 @@ def _value(value: Any) -> str:
 
 
 def history_figure(trials: Sequence[FrozenTrial], wide: bool = True) -> Figure:
-    """KID of the finished trials in the order in which they began, and the lowest so far."""
+    """KID of the finished trials in the order of their start, and the lowest so far."""
     done = [t for t in trials if t.values]
     numbers, kids = [t.number for t in done], np.array([t.values[0] for t in done])
     return _figure(numbers, kids, numbers, np.minimum.accumulate(kids), "trial", wide)
 
 
 def front_figure(trials: Sequence[FrozenTrial], wide: bool = True) -> Figure:
-    """KID against seconds of training, and the trials that no other beats in both."""
+    """KID against seconds of training, with the Pareto front."""
     done = sorted((t for t in trials if t.values), key=lambda t: t.values[1])
     seconds, kids = [t.values[1] for t in done], np.array([t.values[0] for t in done])
     return _figure(seconds, kids, seconds, np.minimum.accumulate(kids), "seconds", wide)

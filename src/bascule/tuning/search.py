@@ -1,9 +1,9 @@
-"""A search for better settings that does not fool itself.
+"""A hyperparameter search with an unbiased final test.
 
-Trials train on a part of the training images and are ranked by images that neither they nor the
-final judgement see (:class:`bascule.data.validation_split.ValidationSplit`). The best of many noisy
-numbers is too good to be true, so the best settings are trained again on fresh seeds beside those
-one started from, and the images that were held out all along judge both.
+Trials train on a part of the training images. The other part ranks them, and is not used in the
+final test (:class:`bascule.data.validation_split.ValidationSplit`). The best of many noisy numbers
+is biased. So the best settings and the start settings are trained again on fresh seeds, and both
+are measured against the held-out images, which the search never used.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ Goal = Literal["KID", "seconds"]
 
 @dataclass(frozen=True)
 class Among:
-    """One of ``values``; text is read as on the command line: ``"[InstanceNoise(0.1)]"``."""
+    """One of ``values``; text is parsed as on the command line: ``"[InstanceNoise(0.1)]"``."""
 
     values: tuple[str | int | float | bool, ...]
 
@@ -62,7 +62,7 @@ class Among:
 
 @dataclass(frozen=True)
 class Between:
-    """A number from ``low`` to ``high``; ``log``: every factor is as likely as the next."""
+    """A number from ``low`` to ``high``; ``log``: uniform on a logarithmic scale."""
 
     low: float
     high: float
@@ -103,18 +103,18 @@ def _check_range(kind: str, low: float, high: float, log: bool) -> None:
 
 @dataclass(frozen=True)
 class Tuning:
-    """A search: from the recipe ``start``, over the fields in ``space``.
+    """A search that starts from the recipe ``start`` and varies the fields in ``space``.
 
-    space        dotted recipe field -> what to try: ``{"lr_D": Between(1e-5, 1e-3, log=True)}``.
-    minimise     "KID", or "KID" and "seconds": the best for any patience. KID is that against the
-                 images that choose, of ``fakes`` fakes.
-    attributes   whether the judgement reads the exact attributes of built-in faces, too.
-    looks        how many times a trial is measured, evenly spaced; a hopeless one ends there.
-    pruner       which rule ends it; with two goals none can.
-    choosing     the share of training images that rank the trials and train none of them.
-    trials       how many, unless told otherwise.
-    seed         that of every trial. ``fresh_seeds``: those of the final judgement.
-    quick        the same search in a minute, to see that it runs.
+    space        dotted recipe field -> its choices: ``{"lr_D": Between(1e-5, 1e-3, log=True)}``.
+    minimise     "KID", or "KID" and "seconds" for a Pareto front. KID is measured against the
+                 validation images, with ``fakes`` fakes.
+    attributes   whether the final test also measures the attributes of built-in faces.
+    looks        the number of evenly spaced measurements of a trial; a bad trial ends early there.
+    pruner       the rule that ends trials early; not used with two goals.
+    choosing     the share of training images that are kept as validation images to rank the trials.
+    trials       the default number of trials.
+    seed         the seed of every trial. ``fresh_seeds``: the seeds of the final test.
+    quick        the same search at a size that takes a minute, to test that it runs.
     """
 
     question: str
@@ -134,19 +134,19 @@ class Tuning:
     quick: Tuning | None = None
     name: str = ""
     file: Path | None = None
-    brought: tuple[type, ...] = field(default=(), repr=False)
+    user_classes: tuple[type, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if not self.space:
-            raise UserError("a tuning needs a field to tune: space={'lr_D': Between(1e-5, 1e-3)}")
+            raise UserError("a tuning needs at least one field: space={'lr_D': Between(1e-5, 0.1)}")
         for path, choice in self.space.items():
             if not isinstance(choice, Among | Between | Whole):
                 raise UserError(f"space[{path!r}]={choice!r}: expected Among, Between or Whole")
             some = choice.values[0] if isinstance(choice, Among) else choice.low
-            self.recipe({path: some})  # refuses unknown fields
+            self.recipe({path: some})  # raises for unknown fields
             if path.partition(".")[0] in ("seed", "data", "epochs", "device"):
                 raise UserError(
-                    f"space[{path!r}]: trials share {path}, or they could not be ranked"
+                    f"space[{path!r}]: all trials must have the same {path} to be ranked; remove it"
                 )
         for goal in self.minimise:
             if goal not in ("KID", "seconds"):
@@ -155,7 +155,7 @@ class Tuning:
             raise UserError(f"minimise={self.minimise}: expected ('KID',) or ('KID', 'seconds')")
         if self.seed in self.fresh_seeds or not self.fresh_seeds:
             raise UserError(
-                f"fresh_seeds={self.fresh_seeds}: expected others than seed={self.seed}"
+                f"fresh_seeds={self.fresh_seeds}: expected seeds other than seed={self.seed}"
             )
         if not 1 <= self.looks <= self.start.epochs or self.fakes < 6 or self.trials < 1:
             raise UserError(
@@ -164,26 +164,27 @@ class Tuning:
             )
         if isinstance(self.start.data, ValidationSplit):
             raise UserError(
-                "the start trains on a ValidationSplit: give the whole set, tuning cuts it"
+                "the start trains on a ValidationSplit: give the whole set, tuning splits it"
             )
         if self.start.uses_held_out():
-            raise UserError("the start shows D the held-out images: nothing is left to judge with")
+            raise UserError("the start shows D the held-out images, and the final test needs them")
 
     def recipe(self, params: Mapping[str, Any]) -> GANRecipe:
-        """The start with ``params`` in place, on the images of the start."""
-        return codec.changed(self.start, {k: _said(v) for k, v in params.items()}, self.brought)
+        """The start recipe with ``params`` set, on all its images."""
+        texts = {k: _said(v) for k, v in params.items()}
+        return codec.changed(self.start, texts, self.user_classes)
 
     def with_settings(self, settings: Mapping[str, str], name: str = "") -> Tuning:
-        """With some fields of the start set, as the command line says them, and another name."""
-        start = codec.changed(self.start, settings, self.brought)
+        """This tuning with fields of the start set (dotted field -> text), and another name."""
+        start = codec.changed(self.start, settings, self.user_classes)
         return replace(self, start=start, name=name or self.name)
 
     def folder(self, store: Store) -> Path:
-        """Where what its workers share is kept."""
+        """The folder of the files that its workers share."""
         return store.root / "tuning" / slug(self.name)
 
     def trial(self, params: Mapping[str, Any]) -> GANRecipe:
-        """What a trial of ``params`` trains."""
+        """The recipe of a trial with ``params``, on the validation split."""
         recipe = self.recipe(params)
         assert not isinstance(recipe.data, ValidationSplit)
         every = max(1, recipe.epochs // self.looks)
@@ -198,7 +199,7 @@ class Tuning:
         )
 
     def start_params(self) -> dict[str, Any] | None:
-        """The start as a trial; None where a value of it is not in the space."""
+        """The parameters of the start; None if one of its values is not in the space."""
         found: dict[str, Any] = {}
         for path, choice in self.space.items():
             value: Any = self.start
@@ -216,7 +217,7 @@ class Tuning:
         return found
 
     def judgement(self, best: Mapping[str, Any]) -> Experiment:
-        """The best settings beside the start, on fresh seeds and all training images."""
+        """The final test: the best settings and the start, on fresh seeds and all images."""
         recipe = self.recipe(best).replace(threads=1)
         arms = {"start": self.start.replace(threads=1), "best": recipe}
         return Experiment(
@@ -244,9 +245,9 @@ def _said(value: Any) -> str:
 
 
 def load(path: Path, quick: bool = False) -> Tuning:
-    """The ``tuning`` of a Python file, or its quick version, called after the file."""
-    found, name, brought = loaded(path, "tuning", Tuning, quick)
-    return replace(found, name=name, file=path, brought=brought)
+    """The ``tuning`` of a Python file, or its quick version, with the name of the file."""
+    found, name, classes = loaded(path, "tuning", Tuning, quick)
+    return replace(found, name=name, file=path, user_classes=classes)
 
 
 def work(
@@ -261,10 +262,10 @@ def work(
     must_stop: Callable[[], bool],
     worker: str = "",
 ) -> bool:
-    """Play trials until ``trials`` were begun in all or the clock stands at ``until``.
+    """Run trials until ``trials`` have started in total, or until the time ``until``.
 
-    ``folder`` holds what the workers of this machine share; ``worker``: a name that no other has.
-    False where it was asked to stop.
+    ``until``: seconds since 1970. ``folder``: the files that the workers of this machine share.
+    ``worker``: a unique name. Returns False if a stop was requested.
     """
     while time.time() < until:
         with one_at_a_time(folder):
@@ -278,10 +279,10 @@ def work(
 
 
 def study_of(tuning: Tuning, storage: str, seed: int | None = None) -> Study:
-    """The study of a search, begun or gone on with. ``storage``: a file, or the URL of a database.
+    """Create or load the study of a search. ``storage``: a file, or the URL of a database.
 
-    Raises :class:`UserError` without Optuna, for a storage that cannot be opened, and where the
-    study there has other fields or goals.
+    Raises :class:`UserError` if Optuna is missing, if the storage cannot be opened, or if the study
+    there has another start, space or goal.
     """
     optuna = _optuna()
     from optuna.storages import BaseStorage, JournalStorage, RDBStorage
@@ -299,7 +300,7 @@ def study_of(tuning: Tuning, storage: str, seed: int | None = None) -> Study:
         else:
             Path(storage).parent.mkdir(parents=True, exist_ok=True)
             kept = JournalStorage(JournalFileBackend(storage))
-        study = optuna.create_study(
+        study: Study = optuna.create_study(
             study_name=tuning.name,
             storage=kept,
             sampler=optuna.samplers.TPESampler(seed=seed),
@@ -318,14 +319,14 @@ def study_of(tuning: Tuning, storage: str, seed: int | None = None) -> Study:
             study.enqueue_trial(params, user_attrs={"start": True})
     elif began_with != rules:
         raise UserError(
-            f"the study {tuning.name!r} in {storage} began with another start, space or goal: "
+            f"the study {tuning.name!r} in {storage} has another start, space or goal: "
             "give another --name"
         )
     return study
 
 
 def _rules_of(tuning: Tuning) -> str:
-    """What the trials of a study must have in common."""
+    """A digest of everything that the trials of a study must have in common."""
     told = (
         *(tuning.start, tuning.minimise, tuning.fakes, tuning.looks, tuning.choosing, tuning.seed),
         *(f"{path}: {choice}" for path, choice in tuning.space.items()),
@@ -346,7 +347,7 @@ INTERRUPTED = "interrupted"
 
 
 def counted(study: Study) -> int:
-    """How many trials were begun, less those that will be begun again."""
+    """The number of started trials, without those that will be started again."""
     return sum(
         trial.state.name != "WAITING" and not trial.user_attrs.get(INTERRUPTED)
         for trial in study.get_trials(deepcopy=False)
@@ -354,16 +355,16 @@ def counted(study: Study) -> int:
 
 
 def ended(study: Study) -> list[Any]:
-    """The trials that came to an end, without those that were begun again."""
+    """The trials that have ended, without those that were started again."""
     found = study.get_trials(deepcopy=False)
     return [t for t in found if t.state.is_finished() and not t.user_attrs.get(INTERRUPTED)]
 
 
 def put_back(study: Study, trial: Any) -> None:
-    """End a trial that was stopped half-way, and let the next worker go on with its run."""
+    """End a trial that was stopped early, and queue it again, so that its run is resumed."""
     from optuna.trial import TrialState
 
-    storage = study._storage  # a finished trial takes no more attributes
+    storage = study._storage  # a finished trial accepts no attributes through the public API
     storage.set_trial_user_attr(trial._trial_id, INTERRUPTED, True)
     study.tell(trial.number, state=TrialState.FAIL)
     kept = {"start": True} if trial.user_attrs.get("start") else {}
@@ -371,7 +372,7 @@ def put_back(study: Study, trial: Any) -> None:
 
 
 def fail(study: Study, trial: Any, why: str) -> None:
-    """Note that a trial came to nothing, and why."""
+    """Record that a trial failed, with the reason."""
     from optuna.trial import TrialState
 
     study._storage.set_trial_user_attr(trial._trial_id, "why", why)
@@ -379,12 +380,12 @@ def fail(study: Study, trial: Any, why: str) -> None:
 
 
 def orphans(study: Study, worker: str) -> list[Any]:
-    """The trials that ``worker``, which is no more, was playing."""
+    """The running trials of ``worker``, which has ended."""
     return [trial for trial in _running(study) if trial.user_attrs.get("worker") == worker]
 
 
 def left_behind(study: Study) -> list[Any]:
-    """Trials that run on this machine in a process that is no more."""
+    """Trials marked as running on this machine whose process has ended."""
     return [
         trial
         for trial in _running(study)
@@ -404,21 +405,21 @@ def _is_dead(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    except PermissionError:  # somebody else's
+    except PermissionError:  # a process of another user
         pass
     return False
 
 
 @contextmanager
 def one_at_a_time(folder: Path) -> Iterator[None]:
-    """One worker of this machine asks for a trial at a time."""
+    """A lock: only one worker of this machine asks for a trial at a time."""
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".ask"):
         yield
 
 
 class Looks(Callback):
-    """Measures a trial's fakes now and then, and asks whether it is worth going on with."""
+    """Measures a trial's fakes at regular epochs, and lets the pruner end the trial."""
 
     def __init__(
         self,
@@ -451,9 +452,9 @@ def play(
     extractor: Extractor,
     must_stop: Callable[[], bool],
 ) -> bool:
-    """Train one trial and tell the study how it went; False where it was asked to stop.
+    """Train one trial and report it to the study; returns False if a stop was requested.
 
-    A trial whose losses diverge, or that does not fit into memory, counts as a bad one.
+    A trial whose losses diverge, or that does not fit into memory, counts as bad.
     """
     from optuna.trial import TrialState
 
@@ -510,7 +511,7 @@ def play(
 
 
 def best_of(study: Study) -> Any:
-    """The finished trial of the lowest KID; None where none finished."""
+    """The finished trial with the lowest KID; None if none has finished."""
     from optuna.trial import TrialState
 
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
@@ -518,9 +519,9 @@ def best_of(study: Study) -> Any:
 
 
 def importances(study: Study) -> dict[str, float]:
-    """How much of KID's spread each field explains (PED-ANOVA), the largest first.
+    """The share of KID's variance that each field explains (PED-ANOVA), the largest first.
 
-    Empty where fewer than 4 trials finished, or all of them alike.
+    Empty if fewer than 4 trials have finished, or if all are equal.
     """
     optuna = _optuna()
     done = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
@@ -529,6 +530,9 @@ def importances(study: Study) -> dict[str, float]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it says that low values are taken for good: they are
-            return optuna.importance.get_param_importances(study, target=lambda t: t.values[0])
+            shares: dict[str, float] = optuna.importance.get_param_importances(
+                study, target=lambda t: t.values[0]
+            )
+            return shares
     except (RuntimeError, ValueError):
         return {}

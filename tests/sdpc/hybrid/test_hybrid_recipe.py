@@ -83,7 +83,7 @@ def test_it_goes_on_exactly_from_any_stage(tiny_hybrid, model, code_epochs, stop
         model=model or tiny_hybrid.model,
         code_epochs=code_epochs,
         ema_half_life=50.0,
-        change=DiffAugment(),
+        interventions=DiffAugment(),
     )
     whole, _ = played(recipe)
     pixels = pixels_of(recipe)
@@ -153,7 +153,7 @@ def test_the_game_on_codes_has_rates_and_a_penalty_of_its_own(tiny_hybrid):
 
 def test_a_critic_of_several_heads_plays_under_every_rule(tiny_hybrid):
     recipe = tiny_hybrid.replace(model=CRITIC, code_epochs=0, top_k=TopK(), concat=True)
-    _, rows = played(recipe.replace(change=FakesAmongReals(t=2), penalties=(R1(),)))
+    _, rows = played(recipe.replace(interventions=FakesAmongReals(t=2), penalties=(R1(),)))
     assert np.isfinite(rows[-1]["loss_G"]) and 0 < rows[-1]["D_x"] < 1
 
 
@@ -243,9 +243,9 @@ def test_it_survives_its_file(tiny_hybrid):
         ({"lr_dictionaries": -1.0}, "lr_dictionaries=-1.0"),
         ({"compile": True}, "compile=True"),
         ({"space": "hsv"}, "space='hsv'"),
-        ({"augment": (Flip(),)}, r"augment=.*codes .* settled once.*DiffAugment\(\)"),
-        ({"model": CRITIC}, "code_epochs=1: G of SDPCCritic.* draws no codes; set 0"),
-        ({"sparsity": 0.1}, "sparsity=0.1: a price of SDPCGAN's G is innovation_price"),
+        ({"augment": (Flip(),)}, r"augment=.*codes are computed once.*DiffAugment\(\)"),
+        ({"model": CRITIC}, "code_epochs=1: G of SDPCCritic.* generates no codes; set it to 0"),
+        ({"sparsity": 0.1}, "sparsity=0.1: not for SDPCGAN; .* use innovation_price"),
         ({"model": SDPCGAN(size=64)}, "images are 32 px and the model draws 64 px"),
     ],
 )

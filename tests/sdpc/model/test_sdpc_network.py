@@ -82,9 +82,9 @@ def test_where_power_iteration_stood_is_part_of_what_is_saved():
         (lambda: SDPC((), size=16), "at least one layer"),
         (
             lambda: SDPC((Layer(4, 8, stride=4),), size=30),
-            "an input 30 px wide does not tile .* crop or pad it to 28 or 32",
+            "an input of 30 px does not fit .* crop or pad it to 28 or 32",
         ),
-        (lambda: SDPC((Layer(4, 8),), size=6), "6 px wide does not tile .* pad it to 8 or 9"),
+        (lambda: SDPC((Layer(4, 8),), size=6), "an input of 6 px does not fit .* pad it to 8 or 9"),
         (
             lambda: Network(TWO, [torch.ones(5, 3, 4, 4), torch.ones(7, 4, 3, 3)]),
             r"dictionary 2 is \(7, 4, 3, 3\): expected \(7, 5, 3, 3\)",

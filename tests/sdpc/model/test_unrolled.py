@@ -57,4 +57,5 @@ def test_slopes_are_those_of_finite_differences(network):
         g, e = unrolled(network, at, how, 3)
         return (g[1] * weight).sum() + (e[0] ** 2).sum()
 
-    assert torch.autograd.gradcheck(value, x, eps=1e-6, atol=1e-4, nondet_tol=0.0)
+    # One random direction of the whole image: an error in any slope shows.
+    assert torch.autograd.gradcheck(value, x, eps=1e-6, atol=1e-4, nondet_tol=0.0, fast_mode=True)

@@ -74,7 +74,7 @@ def test_rates_stay_and_then_fall():
     assert isinstance(lr, Anneal)
     told = [lr.value_at(StepContext(0, epoch, 0)) for epoch in (0, 99, 100, 150, 200, 300)]
     assert told == pytest.approx([2e-4, 2e-4, 2e-4, 1e-4, 0.0, 0.0])
-    with pytest.raises(UserError, match="expected an epoch before 9"):
+    with pytest.raises(UserError, match="expected an epoch from 0 and before until_epoch=9"):
         Anneal(1.0, 0.0, until_epoch=9, from_epoch=9)
 
 

@@ -1,1 +1,1 @@
-"""GANs on top of learnt dictionaries: their models and their recipe."""
+"""GANs that use learnt dictionaries: their models and their recipe."""

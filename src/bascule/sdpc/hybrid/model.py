@@ -1,13 +1,13 @@
-"""GAN x SDPC: a generator that draws through sparse codes, and a critic that looks through them.
+"""GAN x SDPC: a generator that decodes sparse codes, and a critic that sees sparse codes.
 
-No paper's models. What is known nearby: generators as sparse synthesis (Ganz and Elad 2021,
-arXiv 2104.00464), a generator of codes for a pre-trained dictionary (Mahdizadehaghdam et al. 2019,
-arXiv 1908.08930), critics on frozen features with random mixing (Sauer et al. 2021,
-arXiv 2111.01007). docs/hybrids.md derives what is done here.
+These models are from no paper. Related work: generators as sparse synthesis (Ganz and Elad 2021,
+arXiv 2104.00464), a generator of codes for a pretrained dictionary (Mahdizadehaghdam et al. 2019,
+arXiv 1908.08930), and critics on frozen features with random mixing (Sauer et al. 2021, arXiv
+2111.01007). docs/hybrids.md derives the models.
 
-Both stand on two layers of dictionaries (:mod:`bascule.sdpc.model`) of the band of an image above
-its low-pass (:class:`bascule.sdpc.preprocess.bands.Bands`), and need as many cells of low-pass as
-the second layer has places, so that a code is one map.
+Both use two layers of dictionaries (:mod:`bascule.sdpc.model`) for the band of an image above its
+low-pass (:class:`bascule.sdpc.preprocess.bands.Bands`). The low-pass must have as many cells as the
+codes of the second layer have positions, so that both together form one map.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ from bascule.sdpc.model import SDPC, Inference, Network, step_sizes, unrolled
 from bascule.sdpc.model.network import unit_norm
 from bascule.sdpc.model.operator import Operator
 
-LOW_CHANNELS = 3  # of the low-pass: it stays in colours
-LEVEL = 0.5  # root mean square of codes as the critic sees them: about that of the low-pass
-LOUD = 4.0  # how much of the low-pass the critic of codes hears: three maps beside many
-CLEAR = 3.0  # how much of it a critic through codes hears
-LEAK = 0.2  # of the slope that codes have goes through those that are 0
-QUIET = -2.0  # bias of normalised codes before learning: 2 % of them are active
-PEAK = LEVEL / 0.076  # what brings N(QUIET, 1), rectified, to root mean square LEVEL
+LOW_CHANNELS = 3  # channels of the low-pass, which keeps the colours
+LEVEL = 0.5  # root mean square of the critic's input codes, similar to that of the low-pass
+LOUD = 4.0  # factor of the low-pass for the critic of codes: three maps beside many
+CLEAR = 3.0  # factor of the low-pass for the critic that sees through codes
+LEAK = 0.2  # slope for codes that are 0, relative to the slope above 0
+QUIET = -2.0  # initial bias of normalised codes; 2 % of them are active
+PEAK = LEVEL / 0.076  # scales a rectified N(QUIET, 1) to root mean square LEVEL
 
 
 @dataclass(frozen=True)
 class SDPCGAN:
-    """A generator of sparse codes, whose dictionaries make the image, and a critic of pixels.
+    """A generator of sparse codes, which dictionaries decode to an image, and a critic of pixels.
 
     G: z -> features h on the grid of layer 2, by a transposed 4x4 convolution to 4x4 and one more
     for each doubling (DCGAN's, BatchNorm and ReLU), then, linear in h,
@@ -59,17 +59,19 @@ class SDPCGAN:
         g2 = relu(norm(codes(h))),   low = tanh(low(h)),   u = innovation(h),
         g1 = relu(D2^T g2 / v1 + u),   x = up(low) + D1^T g1.
 
-    norm is BatchNorm, whose offset, below 0 at first, is the price of a code. A code that is 0 has
-    ``LEAK`` of the slope of one that is not (:func:`rectified`): real codes are so sparse that G
-    first learns to have none, and where all are 0 no slope would lead back.
+    norm is BatchNorm. Its bias, which starts below 0, acts as the price of a code. For codes that
+    are 0, the gradient is multiplied by ``LEAK`` instead of 0 (:func:`rectified`). Real codes are
+    so sparse that G first learns to have none, and without this leak G could not recover from all
+    codes being 0.
 
-    With u = 0, g1 is what layer 2 expects of layer 1, rectified: the codes for which the error
-    between the layers is least without a picture. u is 0 before learning. Codes are in pixels of
-    [-1, 1]: all maps above are homogeneous, so they hold the deviation by which preprocessing
-    divides an image.
+    With u = 0, g1 is the rectified prediction of layer 1 by layer 2, which minimises the error
+    between the layers if no image is given. u is 0 at initialisation. Codes are in units of pixels
+    in [-1, 1]. All maps above are homogeneous, so the codes include the standard deviation by which
+    preprocessing divides an image.
 
-    D: DCGAN's, with spectral normalisation, ``width`` channels next to the image. A critic of codes
-    (g2 and low as one map) of ``4 * width`` channels plays before pixels do.
+    D: that of DCGAN, with spectral normalisation and ``width`` channels in its first layer. Before
+    the training on pixels, G can be trained against a critic of codes (g2 and low as one map) with
+    ``4 * width`` channels.
     """
 
     width: int = 32
@@ -85,8 +87,11 @@ class SDPCGAN:
     def players(
         self, rng: torch.Generator, sdpc: SDPC, rise: Tensor
     ) -> tuple[CodeGenerator, nn.Module]:
-        """(G, D); every weight drawn from ``rng`` but the dictionaries, which are 0 until
-        :meth:`CodeGenerator.take` is called. ``rise`` (H, low): one axis of up()."""
+        """(G, D), with all weights drawn from ``rng``.
+
+        The dictionaries are 0 until :meth:`CodeGenerator.take` is called. ``rise`` (H, low): one
+        axis of up().
+        """
         check_geometry("SDPCGAN", self.size, sdpc, rise.shape[1])
         with torch.device("meta"):
             G = CodeGenerator(self.z_dim, self.width, sdpc, rise.shape, self.innovation)
@@ -98,7 +103,7 @@ class SDPCGAN:
         return G, spectrally_normed(drawn(D, dcgan_std, 0.02, rng), rng)
 
     def critic(self, rng: torch.Generator, sdpc: SDPC) -> nn.Module:
-        """Of codes as :meth:`CodeGenerator.codes` gives them: (B, K2 + 3, h, h) -> logits (B,)."""
+        """The critic of :meth:`CodeGenerator.codes`: (B, K2 + 3, h, h) -> logits (B,)."""
         w, upper = 4 * self.width, sdpc.layers[1]
         layers: list[nn.Module] = [
             nn.Conv2d(upper.atoms + LOW_CHANNELS, w, 3, padding=1),
@@ -114,20 +119,21 @@ class SDPCGAN:
 
 @dataclass(frozen=True)
 class SDPCCritic:
-    """DCGAN's G against a critic that sees an image only through settling codes.
+    """DCGAN's G against a critic that sees an image only through its inferred codes.
 
-    D: the image is split into its low-pass and band; the band, over the mean deviation of those of
-    training images (over its own it would hide its contrast), starts at g_i =
-    relu((D_i g_{i-1} - lambda_i) / L_i) and settles for ``steps`` plain proximal steps with
-    feedback ``k_fb`` (:func:`bascule.sdpc.model.unrolled`). Seen are e1 = x - D1^T g1, g1,
-    e2 = g1 - D2^T g2 / v1, g2 and ``CLEAR`` times the low-pass, all in pixels again, each mixed by
-    a fixed random 1x1 convolution to ``width`` channels and judged by a small head of its own,
-    strided 4x4 convolutions with spectral normalisation. Each head plays for itself (Sauer et al.
-    2021), so none can silence the others, and the logit of an image is their mean. Dictionaries and
-    mixing do not learn in the game. Brought to one root mean square, details would be heard so much
-    louder than colours that G draws one face whatever z is (docs/hybrids.md).
+    D: the image is split into its low-pass and its band. The band is divided by the mean standard
+    deviation of the bands of training images; if it were divided by its own, its contrast would be
+    lost. Inference starts at g_i = relu((D_i g_{i-1} - lambda_i) / L_i) and takes ``steps`` plain
+    proximal steps with feedback ``k_fb`` (:func:`bascule.sdpc.model.unrolled`). The features are e1
+    = x - D1^T g1, g1, e2 = g1 - D2^T g2 / v1, g2 and ``CLEAR`` times the low-pass, all in units of
+    pixels. A fixed random 1x1 convolution mixes each of them to ``width`` channels, and each has a
+    small head of its own: strided 4x4 convolutions with spectral normalisation. Each head has its
+    own loss (Sauer et al. 2021), so that none can dominate the others; the logit of an image is the
+    mean over heads. Dictionaries and mixing are not trained with the GAN. If all features had the
+    same root mean square, details would weigh so much more than colours that G would draw one face
+    for every z (docs/hybrids.md).
 
-    ``steps=0`` sees one pass of the dictionaries without feedback, with all else equal.
+    ``steps=0``: one pass through the dictionaries without feedback, all else equal.
     """
 
     width: int = 32
@@ -148,8 +154,10 @@ class SDPCCritic:
     def players(
         self, rng: torch.Generator, sdpc: SDPC, rise: Tensor, network: Network
     ) -> tuple[nn.Module, CodeJudge]:
-        """(G, D), every weight drawn from ``rng``. D looks through ``network``, which is no part of
-        it, as it is at the moment."""
+        """(G, D), with all weights drawn from ``rng``.
+
+        D uses the current dictionaries of ``network``, which is not one of its submodules.
+        """
         check_geometry("SDPCCritic", self.size, sdpc, rise.shape[1])
         with torch.device("meta"):
             G = Generator(dcgan_up(self.z_dim, dcgan_channels(self.width, self.size)[::-1]))
@@ -162,7 +170,7 @@ class SDPCCritic:
 
 
 def check_geometry(name: str, size: int, sdpc: SDPC, low: int) -> None:
-    """Refuse dictionaries that a hybrid of ``size`` px with ``low`` cells cannot stand on."""
+    """Raises :class:`UserError` if ``sdpc`` does not fit a hybrid of ``size`` px."""
     told = f"{name} on {len(sdpc.layers)} layers of dictionaries for {sdpc.size} px"
     if len(sdpc.layers) != 2 or sdpc.size != size or sdpc.channels != 3:
         raise UserError(
@@ -170,17 +178,17 @@ def check_geometry(name: str, size: int, sdpc: SDPC, low: int) -> None:
         )
     lower, upper = sdpc.layers
     below, side = lower.side(size), code_side(sdpc)
-    if side < 4 or side & (side - 1):  # no power of 2
+    if side < 4 or side & (side - 1):  # not a power of 2
         raise UserError(f"{told}: codes of layer 2 are {side}x{side}; expected 4, 8, 16 or so")
     if below * lower.stride != size or side * upper.stride != below or upper.stride % 2:
         raise UserError(
-            f"{told}: codes are {below}x{below} and {side}x{side}; expected sides divided by the "
-            "strides, the second of which is even: choose the padding so"
+            f"{told}: codes are {below}x{below} and {side}x{side}; expected the input's side "
+            "divided by the strides, with an even second stride: change the padding"
         )
     if low != side:
         raise UserError(
-            f"{told}: a low-pass of {low}x{low} cells and codes of {side}x{side}; expected as "
-            f"many: set Bands(low={side})"
+            f"{told}: a low-pass of {low}x{low} cells and codes of {side}x{side}; expected "
+            f"the same: set Bands(low={side})"
         )
 
 
@@ -199,7 +207,8 @@ class CodeGenerator(nn.Module):
         self.sdpc = sdpc
         lower, upper = sdpc.layers
         w = 4 * width
-        channels = dcgan_channels(w, code_side(sdpc) * 2)  # as if an image of w channels came next
+        # As if the next layer were an image with w channels
+        channels = dcgan_channels(w, code_side(sdpc) * 2)
         self.trunk = nn.Sequential(*dcgan_up(z_dim, channels[::-1])[:-2])
         self.to_codes = nn.Sequential(
             nn.Conv2d(w, upper.atoms, 3, padding=1, bias=False), nn.BatchNorm2d(upper.atoms)
@@ -217,15 +226,15 @@ class CodeGenerator(nn.Module):
         )
         self.gain: Tensor  # v1
         self.rise: Tensor
-        self.scale: Tensor  # of codes: what the critic sees is divided by it
+        self.scale: Tensor  # of codes: the critic's input codes are divided by it
         self.register_buffer("gain", torch.ones(1, lower.atoms, 1, 1))
         self.register_buffer("scale", torch.ones(()))
         self.register_buffer("rise", torch.zeros(rise))  # one axis of up()
-        self.last: dict[str, Tensor] = {}  # g2, expected, u, g1 of the pictures drawn last
+        self.last: dict[str, Tensor] = {}  # g2, expected, u, g1 of the last images
 
     @torch.no_grad()
     def begin(self, rise: Tensor) -> None:
-        """After the weights were drawn: few codes are active, no innovation, no dictionary yet."""
+        """Set initial values after the weights are drawn: few active codes, u = 0, no atoms."""
         cast(nn.BatchNorm2d, self.to_codes[1]).bias.fill_(QUIET)
         if self.innovation is not None:
             self.innovation.weight.zero_()
@@ -237,13 +246,13 @@ class CodeGenerator(nn.Module):
 
     @torch.no_grad()
     def take(self, network: Network) -> None:
-        """Take the dictionaries of ``network`` and its gain between them."""
+        """Copy the dictionaries of ``network`` and the gain between its layers."""
         for mine, theirs in zip(self.dictionaries, network.dictionaries, strict=True):
             mine.copy_(theirs)
         self.gain.copy_(network.gain(1))
 
     def codes(self, z: Tensor) -> Tensor:
-        """What the critic of codes sees: (B, K2 + 3, h, h), g2 over ``scale``, then loud low."""
+        """The input of the critic of codes, (B, K2 + 3, h, h): g2 / ``scale``, then LOUD * low."""
         g2, low = self._codes(self.trunk(z))
         return torch.cat([g2, LOUD * low], 1)
 
@@ -257,8 +266,10 @@ class CodeGenerator(nn.Module):
         return PEAK * rectified(self.to_codes(h)), self.to_low(h).tanh()
 
     def decode(self, g2: Tensor, low: Tensor, u: Tensor | None = None) -> Tensor:
-        """The image that codes g2 (B, K2, h, h), innovation u (B, K1, h1, h1) and a low-pass (B, 3,
-        low, low) stand for, (B, 3, H, W)."""
+        """Images (B, 3, H, W) from codes g2, a low-pass and innovation u.
+
+        Shapes: g2 (B, K2, h, h), low (B, 3, low, low), u (B, K1, h1, h1) or None for 0.
+        """
         expected = self.synthesis(1, g2) / self.gain
         g1 = (expected if u is None else expected + u).relu()
         self.last = {"g2": g2, "expected": expected, "g1": g1}
@@ -268,7 +279,7 @@ class CodeGenerator(nn.Module):
         return self.rise @ low @ self.rise.mT + band
 
     def synthesis(self, i: int, g: Tensor) -> Tensor:
-        """D_i^T g with G's own dictionary of layer ``i``, counted from 0, as autograd sees it."""
+        """D_i^T g with G's dictionary of layer ``i``, counted from 0; differentiable."""
         layer, side = self.sdpc.layers[i], self.sdpc.size
         if i:
             side = self.sdpc.layers[0].side(side)
@@ -276,26 +287,26 @@ class CodeGenerator(nn.Module):
         return operator.unfolded(operator.synthesis(g))
 
     def innovated(self) -> Tensor:
-        """The share of the energy of g1 that the pictures drawn last owe to u: in [0, 1]."""
+        """The share of the energy of g1 that comes from u in the last images: in [0, 1]."""
         owed = self.last["expected"].detach().relu()
         new = (self.last["g1"].detach() - owed).square().sum()
         return new / (new + owed.square().sum()).clamp_min(torch.finfo(new.dtype).tiny)
 
     @torch.no_grad()
     def normalise(self) -> None:
-        """Atoms back to norm 1."""
+        """Scale all atoms to norm 1."""
         for D in self.dictionaries:
             D.copy_(unit_norm(D))
 
 
 def rectified(a: Tensor) -> Tensor:
-    """relu(a), whose slope below 0 is said to be ``LEAK``."""
+    """relu(a), with the gradient ``LEAK`` below 0."""
     leaky = F.leaky_relu(a, LEAK)
     return leaky + (a.relu() - leaky).detach()
 
 
 class CodesOf(nn.Module):
-    """G as the game on codes sees it: z -> codes."""
+    """G for the training on codes: z -> codes."""
 
     def __init__(self, G: CodeGenerator) -> None:
         super().__init__()
@@ -313,7 +324,7 @@ def split(x: Tensor, rise: Tensor) -> tuple[Tensor, Tensor]:
 
 @dataclass
 class Sight:
-    """How a critic looks: through which network, how it settles, for how many steps."""
+    """The inference of a critic: its network, its settings and its number of steps."""
 
     network: Network
     how: Inference
@@ -322,11 +333,10 @@ class Sight:
     def features(
         self, x: Tensor, rise: Tensor, deviation: Tensor, rates: Sequence[float]
     ) -> list[Tensor]:
-        """low (B, 3, low, low), e1 (B, 3, H, W), g1, e2 (B, K1, h1, h1), g2 (B, K2, h, h), all in
-        pixels of [-1, 1].
+        """low (B, 3, low, low), e1 (B, 3, H, W), g1 and e2 (B, K1, h1, h1), g2 (B, K2, h, h).
 
-        ``rise`` (H, low): one axis of up(); ``deviation``: what the band is divided by while it
-        settles; ``rates``: step sizes.
+        All are in units of pixels in [-1, 1]. ``rise`` (H, low): one axis of up(). ``deviation``:
+        the band is divided by it during inference. ``rates``: step sizes.
         """
         low, band = split(x.float(), rise)
         how = self.how.replace(step_sizes=tuple(rates))
@@ -335,15 +345,17 @@ class Sight:
 
 
 class CodeJudge(nn.Module):
-    """x: (B, 3, H, W) -> logits by what settling codes find and leave, of each head (B, 5) in
-    training and their means (B,) else: see :class:`SDPCCritic`."""
+    """x: (B, 3, H, W) -> logits of each head (B, 5) in training mode, else their mean (B,).
 
-    sight: Sight  # not a part of it: the game keeps the network
+    The heads see codes and residuals: see :class:`SDPCCritic`.
+    """
+
+    sight: Sight  # not a submodule: the network belongs to the Game
 
     def __init__(self, width: int, sdpc: SDPC, rise: torch.Size) -> None:
         super().__init__()
         lower, upper = sdpc.layers
-        self.fold = lower.stride  # e1 is judged on the grid of g1
+        self.fold = lower.stride  # e1 is folded to the grid of g1
         below, side = lower.side(sdpc.size), code_side(sdpc)
         shapes = [
             (LOW_CHANNELS, rise[1]),
@@ -357,13 +369,13 @@ class CodeJudge(nn.Module):
             self.register_buffer(f"mixing_{i}", torch.zeros(width, channels, 1, 1))
         self.rise: Tensor
         self.deviation: Tensor  # of bands
-        self.rates: Tensor  # step sizes of settling
+        self.rates: Tensor  # step sizes of inference
         self.register_buffer("rise", torch.zeros(rise))
         self.register_buffer("deviation", torch.ones(()))
         self.register_buffer("rates", torch.ones(2, dtype=torch.double))
 
     def begin(self, rng: torch.Generator, rise: Tensor) -> None:
-        """After the weights were drawn: the mixing, N(0, 1 / channels), from ``rng`` too."""
+        """Draw the mixing from ``rng``, N(0, 1 / channels), after the weights were drawn."""
         for i in range(len(self.heads)):
             mixing = self.get_buffer(f"mixing_{i}")
             mixing.normal_(0.0, mixing.shape[1] ** -0.5, generator=rng)
@@ -384,8 +396,11 @@ class CodeJudge(nn.Module):
 
     @torch.no_grad()
     def measure(self, batches: Sequence[Tensor]) -> None:
-        """Once the dictionaries are learnt: fix how far a step of settling goes, and by what a band
-        is divided, the mean deviation of those of images (B, 3, H, W) each."""
+        """Fix the step sizes of inference and the divisor of bands.
+
+        Call it once the dictionaries are learnt. The divisor is the mean standard deviation of
+        the bands of ``batches``, images (B, 3, H, W).
+        """
         sight, side = self.sight, batches[0].shape[-1]
         self.rates.copy_(torch.tensor(step_sizes(sight.network, (side, side), sight.how)))
         bands = [split(x.float(), self.rise)[1].flatten(1).std(1) for x in batches]

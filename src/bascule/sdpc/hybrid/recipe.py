@@ -1,8 +1,9 @@
-"""A game in which sparse deep predictive coding plays a part: stages, one after the other.
+"""The recipe of a GAN that uses sparse deep predictive coding. It trains in stages.
 
-Dictionaries are learnt first, of the training images and of nothing else. Then G and D play: first
-for codes, where G is a generator of codes, and at last for pixels, under the rules of any recipe.
-All stages are epochs of one run, so they are shown, kept, resumed and measured like any others.
+First, dictionaries are learnt from the training images alone. Then, if G is a generator of codes, G
+and a critic of codes can be trained on codes. Last, G and D are trained on pixels, like any
+GANRecipe. All stages are epochs of one run, so they are shown, saved, resumed and measured like
+other epochs.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from bascule.core.context import Services, StepContext, address, generator
+from bascule.core.context import Services, StepContext, generator
 from bascule.core.errors import UserError
 from bascule.data.batches import as_float
 from bascule.gan import recipe as gan
@@ -40,28 +41,32 @@ from bascule.sdpc.step import Learner
 from bascule.training.recipe import Recipe
 from bascule.training.trainer import Batch, Working
 
-AT_ONCE = 32  # images that settle together
-MEASURED = 512  # training images by which a critic's features are brought to one scale
+AT_ONCE = 32  # images per batch of inference
+MEASURED = 512  # training images that fix the scale of a critic's features
 
 
 @dataclass(frozen=True)
 class HybridRecipe(gan.GANRecipe):
-    """One run of a hybrid of GAN and SDPC, whole. With a DCGAN, the dictionaries take no part in
-    its game: its fakes can be settled in them, and all else be compared with hybrids.
+    """One complete run of a hybrid of GAN and SDPC.
 
-    coding           how the dictionaries are learnt, for its own number of epochs; its data, seed,
+    With a DCGAN, the dictionaries are not used in its training. Its fakes can be settled in them,
+    to compare it with hybrids.
+
+    coding           the recipe of the dictionaries, with its own number of epochs. Its data, seed,
                      batch, threads and device are those of the run.
-    code_epochs      of the game on codes that follows (a generator of codes alone).
-    code_rates       how much of their rates both players have in it.
-    code_noise       deviation of the noise on codes that their critic sees, real or not: the zeros
-                     of real codes are exact, and would give them away. Their root mean square is
-                     1/2.
-    code_r1          gamma of the penalty on that critic's slope (R1): without it G forgets z.
-    lr_dictionaries  how much of G's rate its dictionaries have in the game of pixels; 0: they rest.
-    anchor           price of what they no longer explain: of 1/2 |x - up(low) - D1^T g1|² +
-                     1/2 |v1 g1 - D2^T g2|² in means over pixels and places, with the codes g that
-                     the training images had when the dictionaries were learnt.
-    innovation_price of the mean of |u|.
+    code_epochs      epochs of training on codes that follow (only for a generator of codes).
+    code_rates       factor of both learning rates in the training on codes.
+    code_noise       standard deviation of noise on the input of the critic of codes, for real and
+                     generated codes. Real codes contain exact zeros, by which the critic could
+                     recognise them. Codes have a root mean square of 1/2.
+    code_r1          gamma of that critic's gradient penalty (R1). Without it G ignores z.
+    lr_dictionaries  learning rate of G's dictionaries in the training on pixels, as a factor of
+                     G's learning rate; 0: they are fixed.
+    anchor           weight of the reconstruction error of G's dictionaries in G's loss: 1/2 |x -
+                         up(low) - D1^T g1|² + 1/2 |v1 g1 - D2^T g2|², in means over pixels and
+                         positions. g are the codes of the training images at the end of dictionary
+                         learning.
+    innovation_price weight of the mean of |u| in G's loss.
     """
 
     model: SDPCGAN | SDPCCritic | DCGAN = SDPCGAN()  # type: ignore[assignment]
@@ -80,7 +85,7 @@ class HybridRecipe(gan.GANRecipe):
         split = len(steps) == 2 and isinstance(steps[0], Bands) and steps[1] == Standardise()
         if not split:
             raise UserError(
-                f"coding.preprocess={steps}: a hybrid gives pixels back; expected (Bands(...), "
+                f"coding.preprocess={steps}: a hybrid decodes to pixels; expected (Bands(...), "
                 "Standardise())"
             )
         self._expect("code_epochs", self.code_epochs >= 0, "a whole number >= 0")
@@ -89,7 +94,7 @@ class HybridRecipe(gan.GANRecipe):
             *("lr_dictionaries", "anchor", "innovation_price"),
         ):
             self._expect(name, 0 <= getattr(self, name) < float("inf"), "a number >= 0")
-        self._expect("compile", not self.compile, "False: a hybrid plays several games")
+        self._expect("compile", not self.compile, "False: a hybrid has several training stages")
         self._expect("space", self.space == "rgb", "rgb")
         if self.model.size != self.coding.model.size:
             raise UserError(
@@ -99,21 +104,21 @@ class HybridRecipe(gan.GANRecipe):
         if self.pixels_from >= self.epochs:
             raise UserError(
                 f"epochs={self.epochs}: {self.coding.epochs} for dictionaries and "
-                f"{self.code_epochs} for codes leave none for pixels; give at least "
+                f"{self.code_epochs} for codes leave none for pixels; expected at least "
                 f"{self.pixels_from + 1}"
             )
         if isinstance(self.model, SDPCGAN) and self.sparsity:
             raise UserError(
-                f"sparsity={self.sparsity}: a price of SDPCGAN's G is innovation_price; set 0"
+                f"sparsity={self.sparsity}: not for SDPCGAN; set it to 0 and use innovation_price"
             )
         if isinstance(self.model, SDPCGAN) and self.augment:
             raise UserError(
-                f"augment={self.augment}: codes of the training images are settled once, as they "
-                "are; use change=DiffAugment()"
+                f"augment={self.augment}: codes are computed once, for the training images "
+                "without augmentation; use interventions=DiffAugment()"
             )
         if self.code_epochs and not isinstance(self.model, SDPCGAN):
             raise UserError(
-                f"code_epochs={self.code_epochs}: G of {self.model} draws no codes; set 0"
+                f"code_epochs={self.code_epochs}: G of {self.model} generates no codes; set it to 0"
             )
         name = type(self.model).__name__
         check_geometry(name, self.model.size, self.coding.model, self._split.low)
@@ -126,7 +131,7 @@ class HybridRecipe(gan.GANRecipe):
 
     @property
     def pixels_from(self) -> int:
-        """The first epoch, counted from 0, that plays for pixels."""
+        """The first epoch, counted from 0, of the training on pixels."""
         return self.coding.epochs + self.code_epochs
 
     @property
@@ -145,7 +150,7 @@ class HybridRecipe(gan.GANRecipe):
         return len(self.coding.model.layers)
 
     def check_processes(self, n: int) -> None:
-        Recipe.check_processes(self, n)  # it plays several games
+        Recipe.check_processes(self, n)  # without the check for GANs: it has several stages
 
     def build(self) -> HybridTrainer:
         dictionaries = self.dictionaries.build()
@@ -166,7 +171,7 @@ class HybridRecipe(gan.GANRecipe):
         return HybridTrainer(self, game, dictionaries)
 
     def _add_codes(self, game: HybridGame) -> None:
-        """The game on codes, and what a generator of codes pays and learns with."""
+        """Add the networks and optimisers of the training on codes, and G's extra loss."""
         assert isinstance(self.model, SDPCGAN)
         G = cast(CodeGenerator, game.G)
         parts = (G.trunk, G.to_codes, G.to_low)
@@ -189,10 +194,10 @@ class HybridRecipe(gan.GANRecipe):
 
 
 def price(recipe: HybridRecipe, game: HybridGame) -> Tensor:
-    """What a generator of codes pays for its innovation, and for dictionaries that stray."""
+    """The extra loss of a generator of codes: innovation price and anchor."""
     G, batch = cast(CodeGenerator, game.G), game.batch
     assert batch is not None, "a step of this game"
-    paid = G.dictionaries[0].new_zeros(())
+    paid: Tensor = G.dictionaries[0].new_zeros(())
     if "u" in G.last:
         paid = paid + recipe.innovation_price * G.last["u"].float().abs().mean()
     if recipe.anchor and recipe.lr_dictionaries:
@@ -206,10 +211,10 @@ def price(recipe: HybridRecipe, game: HybridGame) -> Tensor:
 
 @dataclass
 class Codebook:
-    """What training images are in the dictionaries, in pixels of [-1, 1].
+    """Training images and their codes, in units of pixels in [-1, 1].
 
-    Their low-pass (N, 3, low, low), the band above it (N, 3, H, W), and codes g1 (N, K1, h1, h1)
-    and g2 (N, K2, h, h).
+    The fields are the low-pass (N, 3, low, low), the band above it (N, 3, H, W), and the codes g1
+    (N, K1, h1, h1) and g2 (N, K2, h, h).
     """
 
     low: Tensor
@@ -230,7 +235,7 @@ class Codebook:
 def settled(
     recipe: SDPCRecipe, network: Network, images: Tensor, how: Inference, working: Working
 ) -> Codebook:
-    """The codes of images, uint8 (N, 3, H, W); what is kept of them is rounded to 16 bits."""
+    """The codes of images, uint8 (N, 3, H, W), stored with 16 bits per number."""
     found: list[tuple[Tensor, ...]] = []
     for part in images.split(AT_ONCE):
         y, kept = recipe.prepared(part.to(network.dictionaries[0].device))
@@ -244,10 +249,11 @@ def settled(
 
 @dataclass(kw_only=True)
 class HybridGame(Game):
-    """Beside the two players: what learns the dictionaries, and the game on codes.
+    """G and D, the learner of the dictionaries, and the Game of the training on codes.
 
-    ``rates``: step sizes of settling, once the dictionaries are learnt. ``book``: the training
-    images in them; ``batch``: those of this step. The last two are no part of a checkpoint.
+    ``rates``: step sizes of inference, once the dictionaries are learnt. ``book``: the codes of the
+    training images. ``batch``: those of the current step. The last two are not saved in
+    checkpoints.
     """
 
     learner: Learner
@@ -257,7 +263,7 @@ class HybridGame(Game):
     batch: Codebook | None = None
 
     def equipped(self, players: tuple[nn.Module, nn.Module]) -> tuple[nn.Module, nn.Module]:
-        """The players, knowing of the dictionaries what those of the game know."""
+        """``players`` with the dictionaries, scales and step sizes of this game's G and D."""
         for player in players:
             if isinstance(player, CodeGenerator):
                 player.take(self.learner.network)
@@ -269,8 +275,10 @@ class HybridGame(Game):
 
     @torch.no_grad()
     def coding(self) -> Learner:
-        """What encodes pictures and decodes codes: the dictionaries with which G draws, if it draws
-        with any, and those that were learnt first if not."""
+        """The learner whose dictionaries encode and decode images.
+
+        These are G's dictionaries if G has any, else those of the first stage.
+        """
         G = self.drawing()
         if isinstance(G, CodeGenerator):
             network = self.learner.network
@@ -281,7 +289,7 @@ class HybridGame(Game):
     def state_dict(self) -> dict[str, Any]:
         saved = super().state_dict()
         saved |= {"learner": self.learner.state_dict(), "rates": self.rates}
-        if self.latent is not None:  # whose G is this game's
+        if self.latent is not None:  # it shares this game's G
             latent = self.latent.state_dict()
             saved["latent"] = {name: part for name, part in latent.items() if name != "G"}
         return saved
@@ -295,7 +303,7 @@ class HybridGame(Game):
 
 
 class HybridTrainer(gan.GANTrainer[HybridRecipe]):
-    """The stages one after the other: dictionaries, the game on codes, the game on pixels."""
+    """Trains in stages: dictionaries, then codes, then pixels."""
 
     game: HybridGame
 
@@ -325,11 +333,10 @@ class HybridTrainer(gan.GANTrainer[HybridRecipe]):
         return told
 
     def _play_codes(self, at: Batch, latent: Game, batch: Codebook) -> dict[str, Tensor]:
-        """One step of the game on codes; its scalars begin with "code_"."""
+        """One step of the training on codes; its scalars begin with "code_"."""
         recipe, game = self.recipe, self.game
         services = Services(latent.memory, latent.last_metrics)
         context = StepContext(recipe.seed, at.epoch, at.step, device=self.device, services=services)
-        torch.manual_seed(address(recipe.seed, "global", context.step))
         self.set_rates(latent, context)
         real = torch.cat([batch.g2 / cast(CodeGenerator, game.G).scale, LOUD * batch.low], 1)
         noise = Compose((InstanceNoise(recipe.code_noise),) if recipe.code_noise else ())
@@ -340,7 +347,7 @@ class HybridTrainer(gan.GANTrainer[HybridRecipe]):
         return {f"code_{name}": value for name, value in scalars.items()}
 
     def _settle(self, batch: Batch) -> None:
-        """Once the dictionaries are learnt: what the training images are in them."""
+        """Compute the codes of the training images, once the dictionaries are learnt."""
         recipe, game, images = self.recipe, self.game, batch.images
         if isinstance(game.D, CodeJudge) and game.rates is None:
             some = images[:MEASURED].split(AT_ONCE)
@@ -359,5 +366,5 @@ class HybridTrainer(gan.GANTrainer[HybridRecipe]):
                 cast(CodeGenerator, player).scale.copy_(game.book.rms() / LEVEL)
 
     def coding(self) -> SDPCTrainer:
-        """What encodes pictures and decodes codes: see :meth:`HybridGame.coding`."""
+        """The trainer that encodes and decodes images: see :meth:`HybridGame.coding`."""
         return SDPCTrainer(self.recipe.dictionaries, self.game.coding())

@@ -1,4 +1,4 @@
-"""Sparse deep predictive coding: dictionaries in layers, and how they settle on an image."""
+"""Sparse deep predictive coding: layers of dictionaries, and the inference of codes."""
 
 from bascule.sdpc.model.inference import (
     Codes,

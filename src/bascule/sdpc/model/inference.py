@@ -1,12 +1,13 @@
-"""How a network settles on an image: accelerated proximal gradient steps, layer after layer.
+"""Inference of codes: accelerated proximal gradient steps, layer after layer.
 
 With residuals e_i = u_{i-1} - D_i^T g_i and feedback f_i = g_i - D_{i+1}^T g_{i+1} / v_i, layer i
 moves by
 
     g_i  <-  relu( z_i - (D-gradient + lambda_i) / L_i ),   D-gradient = -D_i e_i + k_fb f_i,
 
-the exact gradient of F_i = 1/2 |e_i|^2 + k_fb/2 |f_i|^2, and z_i runs ahead of g_i by Nesterov's
-momentum (Beck and Teboulle 2009). Layers take turns, each seeing what the one below just became.
+the exact gradient of F_i = 1/2 |e_i|^2 + k_fb/2 |f_i|^2, and z_i is g_i extrapolated by Nesterov's
+momentum (Beck and Teboulle 2009). Layers are updated in turn, from the image up, and each uses the
+updated codes of the layer below.
 """
 
 from __future__ import annotations
@@ -24,30 +25,31 @@ from bascule.core.fields import check_fields
 from bascule.sdpc.model.network import Network
 from bascule.sdpc.model.operator import Operator
 
-FIRST_STOP = 5  # the published rule stops at no earlier iteration
+FIRST_STOP = 5  # the published rule does not stop before this iteration
 
 
 @dataclass(frozen=True)
 class Inference:
-    """How to settle.
+    """The settings of inference.
 
-    mode        "joint": one convex energy, E = sum_i k_fb^(i-1) (1/2 |e_i / v_{i-1}|^2 +
-                lambda_i |g_i|_1). Feedback is its gradient, its minimum is what is looked for, and
-                k_fb -> 0 is a chain of layers without feedback.
-                "published": the dynamics of Boutin et al. 2021. Each layer descends an F_i of its
-                own; F_i counts what lies between two layers with k_fb / v^2, F_{i+1} with 1, so
-                it is a game between the layers and no energy falls.
+    mode        "joint": minimises one convex energy, E = sum_i k_fb^(i-1) (1/2 |e_i / v_{i-1}|^2 +
+                lambda_i |g_i|_1). Feedback is part of its gradient. The limit k_fb -> 0 is a chain
+                of layers without feedback.
+                "published": the dynamics of Boutin et al. 2021. Each layer minimises its own F_i.
+                The error between two layers has the weight k_fb / v^2 in F_i and 1 in F_{i+1}, so
+                there is no common energy that decreases.
     k_fb        strength of the feedback; 0: none.
-    tolerance   when an image has settled. "joint": its largest violation of the optimality
-                conditions, as a share of the threshold; "published": the largest relative change
-                of its energies F_i from one iteration to the next.
-    momentum    without it every step lowers the joint energy.
+    tolerance   an image has settled below this value. "joint": its largest violation of the
+                optimality conditions, relative to the threshold; "published": the largest relative
+                change of its energies F_i from one iteration to the next.
+    momentum    without it every step decreases the joint energy.
     step_sizes  1 / L_i for each layer; None: from the largest eigenvalues.
-    stop        "sample", or "batch" as published: all stop when the energies of all together rest.
-    returns     "proximal", non-negative codes, or "extrapolated", z as published.
-    precision   of the convolutions; codes and energies stay fp32.
-    compile     the iteration with torch.compile (needs a C++ compiler); no matter on CUDA, where a
-                turn is recorded.
+    stop        "sample": every image stops by itself; "batch", as published: all images stop when
+                the energies of the whole batch have settled.
+    returns     "proximal": non-negative codes; "extrapolated": z, as published.
+    precision   precision of the convolutions; codes and energies stay in fp32.
+    compile     use torch.compile for the iteration (needs a C++ compiler); ignored on CUDA, where
+                a CUDA graph is used.
     """
 
     mode: Literal["joint", "published"] = "joint"
@@ -82,11 +84,11 @@ class Inference:
 
 @dataclass(frozen=True)
 class Codes:
-    """Where a batch settled.
+    """The result of inference on a batch.
 
-    maps        g_i: (B, K_i, h_i, w_i), one a layer.
-    iterations  (B,), of each image.
-    settled     (B,), whether it met the tolerance before ``max_iterations``.
+    maps        the codes g_i: (B, K_i, h_i, w_i), one per layer.
+    iterations  (B,), the number of iterations of each image.
+    settled     (B,), whether each image met the tolerance before ``max_iterations``.
     """
 
     maps: tuple[Tensor, ...]
@@ -95,8 +97,11 @@ class Codes:
 
 
 def step_sizes(network: Network, size: tuple[int, int], how: Inference) -> tuple[float, ...]:
-    """1 / L_i of every layer on images of ``size``: give them to ``Inference`` where inference must
-    be the same to the last bit, for power iteration goes on from where it ended before."""
+    """1 / L_i of every layer on images of ``size`` (H, W).
+
+    Pass them to ``Inference`` if inference must be bit-identical. Otherwise the step sizes vary
+    slightly, because power iteration continues from its last result.
+    """
     return tuple(_prepared(network, size, how)[1])
 
 
@@ -108,11 +113,11 @@ def infer(
     start: Sequence[Tensor] | None = None,
     watch: Callable[[Sequence[Tensor]], None] | None = None,
 ) -> Codes:
-    """Codes of the images x: (B, C, H, W), from zero or from ``start`` (codes of such images).
+    """Codes of images x: (B, C, H, W), starting from 0 or from the codes ``start``.
 
-    An image's codes never depend on the others of its batch (but for the rounding of convolutions,
-    some 1e-7), unless ``stop="batch"`` asks for it. ``watch`` is shown the codes after every
-    iteration; those of images that have settled may be left out, so give it a tolerance of 0.
+    The codes of an image do not depend on the other images of the batch (except for rounding of
+    convolutions, about 1e-7), unless ``stop="batch"``. ``watch`` is called with the codes after
+    every iteration. Images that have settled may be missing there, so use a tolerance of 0 with it.
     Raises :class:`UserError` for images that do not fit the network, or are not finite.
     """
     size = _checked(network, x, how, start)
@@ -140,7 +145,7 @@ def infer(
     out = [given.clone() for given in g]
     iterations = torch.full((len(x),), how.max_iterations, device=x.device)
     settled = torch.zeros(len(x), dtype=torch.bool, device=x.device)
-    left = torch.arange(len(x), device=x.device)  # which images still move
+    left = torch.arange(len(x), device=x.device)  # indices of images that have not settled
     before: Tensor | None = None
     for iteration in range(1, how.max_iterations + 1):
         moving, told = turn(rules, moving)
@@ -159,7 +164,7 @@ def infer(
         still = ~settled[left]
         if not bool(still.any()):
             break
-        # The others go on as a smaller batch; on CUDA a recorded turn keeps its size.
+        # The other images continue as a smaller batch; on CUDA the recorded graph keeps its size.
         if not x.is_cuda and 2 * int(still.sum()) <= len(left):
             moving, before, left = moving.only(still), before[still], left[still]
     return Codes(tuple(out), iterations, settled)
@@ -170,10 +175,10 @@ def unrolled(
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Codes g_i after ``steps`` plain proximal steps on images x (B, C, H, W), and their residuals.
 
-    Differentiable with respect to x: every step is unrolled, by the "joint" rule and without
-    momentum; of ``how``, k_fb and step_sizes are read. It starts at what each layer alone would do
-    in one step from 0, g_i = relu((D_i g_{i-1} - lambda_i) / L_i). Residuals: x - D_1^T g_1, and
-    g_{i-1} - D_i^T g_i / v_{i-1} above it.
+    Differentiable with respect to x: every step is unrolled, in "joint" mode and without momentum.
+    Only k_fb and step_sizes of ``how`` are used. The start is one step of each layer from 0, g_i =
+    relu((D_i g_{i-1} - lambda_i) / L_i). Residuals are x - D_1^T g_1, and g_{i-1} - D_i^T g_i /
+    v_{i-1} above it.
     """
     how = how.replace(mode="joint", precision="fp32")
     operators, rates = _prepared(network, (x.shape[-2], x.shape[-1]), how)
@@ -197,7 +202,7 @@ def unrolled(
 
 
 def _residuals(operators: Sequence[Operator], x: Tensor, g: Sequence[Tensor]) -> list[Tensor]:
-    """What each layer leaves unexplained of the one below."""
+    """The residual of each layer: its input minus the reconstruction of it."""
     return [
         below - operator.unfolded(operator.synthesis(codes))
         for operator, below, codes in zip(operators, [x, *g[:-1]], g, strict=True)
@@ -206,8 +211,10 @@ def _residuals(operators: Sequence[Operator], x: Tensor, g: Sequence[Tensor]) ->
 
 @dataclass
 class _Moving:
-    """What changes while a batch settles: the codes g, the points z ahead of them, and momentum's
-    clocks t, (B, layers). ``x``: the images, folded."""
+    """The variables of inference: codes g, extrapolated codes z, momentum's counters t (B, layers).
+
+    ``x``: the folded images.
+    """
 
     x: Tensor
     g: list[Tensor]
@@ -221,11 +228,12 @@ class _Moving:
 
 @dataclass(frozen=True)
 class _Rules:
-    """What does not change.
+    """The constants of inference.
 
-    gains   v of what each layer explains; None where it is 1.
+    gains   v of each layer's input; None if it is 1.
     steps   1 / L_i.
-    prices  -lambda of every atom, as a convolution adds it for nothing; None where it would round.
+    prices  -lambda of every atom, added as the bias of a convolution, which costs no time; None
+            where that would cause rounding.
     """
 
     operators: tuple[Operator, ...]
@@ -236,9 +244,9 @@ class _Rules:
     how: Inference
 
     def rests(self, told: Tensor, before: Tensor | None, iteration: int) -> Tensor:
-        """Which images have settled, (B,). ``told``, (B, layers), as :func:`_turn` gives it."""
+        """Which images have settled, (B,). ``told``: (B, layers), from :func:`_turn`."""
         if self.how.mode == "joint":
-            # A layer without a price is held to the strictest of the others, or to 1.
+            # A layer with threshold 0 uses the smallest threshold of the others, or 1.
             strictest = min([lam for lam in self.thresholds if lam] or [1.0])
             limits = [
                 step * (lam or strictest)
@@ -254,22 +262,22 @@ class _Rules:
 
 
 def _turn(rules: _Rules, moving: _Moving) -> tuple[_Moving, Tensor]:
-    """One iteration: every layer takes a step, from the image up.
+    """One iteration: every layer takes one step, from the image up.
 
-    Returns what moved, and for every image and layer, (B, layers), what tells whether it rests: in
-    "published" mode the energy F_i where the step began, in "joint" mode the largest
-    |z - relu(step from z)|, which is 1 / L_i times the violation of the optimality conditions at z.
+    Returns the new variables and a stopping criterion for every image and layer, (B, layers). In
+    "published" mode it is the energy F_i before the step. In "joint" mode it is the largest |z -
+    relu(step from z)|, which is 1 / L_i times the violation of the optimality conditions at z.
     """
     how, top = rules.how, len(rules.operators) - 1
     g, z, t, told = list(moving.g), list(moving.z), [], []
     made = [op.synthesis(z_i).to(z_i.dtype) for op, z_i in zip(rules.operators, z, strict=True)]
     below = moving.x
     for i, operator in enumerate(rules.operators):
-        # The layer below has read made[i] already, so it may become the residual.
+        # The layer below has used made[i] already, so it can be overwritten by the residual.
         e = torch.sub(below, made[i], out=made[i])
         uphill = operator.analysis(e, rules.prices[i]).to(e.dtype)
         if rules.prices[i] is None:
-            uphill.sub_(rules.thresholds[i])  # now it is D e - lambda
+            uphill.sub_(rules.thresholds[i])  # now uphill is D e - lambda
         F = _squares(e) if how.mode == "published" else None
         if i < top and how.k_fb:
             f = rules.operators[i + 1].unfolded(made[i + 1])
@@ -284,7 +292,7 @@ def _turn(rules: _Rules, moving: _Moving) -> tuple[_Moving, Tensor]:
         if F is None:
             short = z[i] - new
             told.append(_largest(short))
-            # Momentum begins anew where it leads uphill (O'Donoghue and Candes 2015, section 3.2).
+            # Restart momentum where it points uphill (O'Donoghue and Candes 2015, section 3.2).
             wrong = ((new - g[i]).mul_(short)).sum((1, 2, 3)) > 0
             ahead, faster = ahead.masked_fill(wrong, 0.0), faster.masked_fill(wrong, 1.0)
         else:
@@ -299,34 +307,37 @@ def _turn(rules: _Rules, moving: _Moving) -> tuple[_Moving, Tensor]:
 
 
 def _largest(x: Tensor) -> Tensor:
-    """The largest |x| of each image of the batch, (B,); on a CPU ten times as fast as a norm."""
+    """The largest |x| of each image, (B,); ten times as fast as a norm on a CPU."""
     return torch.maximum(x.amax((1, 2, 3)), -x.amin((1, 2, 3)))
 
 
 def _squares(x: Tensor) -> Tensor:
-    """The sum of squares of each image of the batch, (B,)."""
-    return torch.linalg.vector_norm(x, dim=(1, 2, 3)).square()
+    """The sum of squares of each image, (B,)."""
+    squares: Tensor = torch.linalg.vector_norm(x, dim=(1, 2, 3)).square()
+    return squares
 
 
 Turn = Callable[[_Rules, _Moving], tuple[_Moving, Tensor]]
 
 
 def _turn_for(rules: _Rules, moving: _Moving) -> Turn:
-    """How a batch that begins with ``moving`` is best moved."""
+    """The fastest implementation of an iteration for a batch like ``moving``."""
     if moving.x.is_cuda:
         return _Recorded(rules, moving)
     return _compiled() if rules.how.compile else _turn
 
 
 class _Recorded:
-    """A turn on CUDA, recorded once and played again: to launch its many small kernels one by one
-    takes far longer than they do. It moves the very tensors of ``moving``."""
+    """An iteration as a CUDA graph, which updates the tensors of ``moving`` in place.
+
+    Launching its many small kernels one by one would take far longer than running them.
+    """
 
     def __init__(self, rules: _Rules, moving: _Moving) -> None:
         self.moving = moving
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):  # libraries must have begun before a recording does
+        with torch.cuda.stream(aside):  # libraries must be initialised before the recording
             z = [z_i.clone() for z_i in moving.z]
             _turn(rules, _Moving(moving.x, moving.g, z, moving.t))
         torch.cuda.current_stream().wait_stream(aside)
@@ -350,11 +361,11 @@ def _compiled() -> Turn:
 def energies(
     network: Network, x: Tensor, codes: Sequence[Tensor], how: Inference = Inference()
 ) -> Tensor:
-    """What the codes of images x cost, for every image: (B, layers, 3).
+    """The energy terms of the codes of images x: (B, layers, 3).
 
-    The last axis: 1/2 |e_i|^2, what a layer leaves unexplained of its input; k_fb/2 |f_i|^2, how
-    far it is from what the layer above expects (0 for the last); lambda_i |g_i|_1. In "joint" mode
-    the energy is :func:`joint_energy` of them.
+    The last axis has 1/2 |e_i|^2, the error of a layer's reconstruction of its input; k_fb/2
+    |f_i|^2, its distance from the prediction of the layer above (0 for the last layer); and
+    lambda_i |g_i|_1. In "joint" mode the energy is :func:`joint_energy` of them.
     """
     operators, _ = _prepared(network, (x.shape[-2], x.shape[-1]), how)
     made = [op.unfolded(op.synthesis(g)).to(x) for op, g in zip(operators, codes, strict=True)]
@@ -371,10 +382,10 @@ def energies(
 
 
 def joint_energy(parts: Tensor, k_fb: float) -> Tensor:
-    """E, (B,), of the ``parts`` that :func:`energies` gives in "joint" mode.
+    """The joint energy E, (B,), from the ``parts`` of :func:`energies` in "joint" mode.
 
-    E = sum_i k_fb^(i-1) (1/2 |e_i|^2 + lambda_i |g_i|_1); what feedback costs a layer is what the
-    layer above leaves unexplained, so it is counted once.
+    E = sum_i k_fb^(i-1) (1/2 |e_i|^2 + lambda_i |g_i|_1). The feedback term of a layer equals the
+    error of the layer above, so it is counted only once.
     """
     weights = parts.new_tensor([k_fb**i for i in range(parts.shape[1])])
     return ((parts[..., 0] + parts[..., 2]) * weights).sum(1)
@@ -385,8 +396,8 @@ def _prepared(
 ) -> tuple[list[Operator], list[float]]:
     """The operators of every layer and their step sizes 1 / L_i.
 
-    L_i is the largest eigenvalue of D_i D_i^T; in "joint" mode k_fb is added, the curvature of the
-    feedback, so that a step never overshoots.
+    L_i is the largest eigenvalue of D_i D_i^T. In "joint" mode k_fb, the curvature of the feedback,
+    is added, so that a step never overshoots.
     """
     joint = how.mode == "joint"
     operators, steps = [], []
@@ -399,7 +410,7 @@ def _prepared(
         operators = [operator.rounded() for operator in operators]
     if how.step_sizes is not None:
         if len(how.step_sizes) != len(operators):
-            raise UserError(f"step_sizes={how.step_sizes}: expected {len(operators)}, one a layer")
+            raise UserError(f"step_sizes={how.step_sizes}: expected {len(operators)} numbers")
         steps = list(how.step_sizes)
     return operators, steps
 
@@ -407,14 +418,14 @@ def _prepared(
 def _checked(
     network: Network, x: Tensor, how: Inference, start: Sequence[Tensor] | None
 ) -> tuple[int, int]:
-    """The size (H, W) of images that this network can settle on."""
+    """The size (H, W) of images x; raises :class:`UserError` if they do not fit the network."""
     D = network.dictionaries[0]
     if x.ndim != 4 or x.shape[1] != D.shape[1]:
         raise UserError(
             f"images are {tuple(x.shape)}: expected (B, {D.shape[1]}, H, W) for this network"
         )
     if x.dtype != D.dtype:
-        raise UserError(f"images are {x.dtype} and the dictionaries {D.dtype}: convert one of them")
+        raise UserError(f"images are {x.dtype} and dictionaries are {D.dtype}: convert one of them")
     if not bool(x.isfinite().all()):
         bad = (~x.isfinite().flatten(1).all(1)).nonzero()[0].item()
         raise UserError(f"image {bad} of the batch has values that are not finite: remove it")

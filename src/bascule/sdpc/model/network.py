@@ -1,15 +1,16 @@
-"""Sparse deep predictive coding: layers of convolutional dictionaries that explain each other.
+"""Sparse deep predictive coding: layers of convolutional dictionaries.
 
 Boutin, Franciosini, Chavane, Ruffier, Perrinet 2021 (arXiv 1902.07651), and Boutin, Franciosini,
-Ruffier, Perrinet 2020. Layer i explains its input u_{i-1} (u_0 = x, the image) as D_i^T g_i, a sum
-of few atoms with non-negative codes g_i, and hands u_i = v_i g_i on to the layer above; v_i are
-gains, one a channel, that undo the shrinking of the codes. docs/sdpc.md derives all of it.
+Ruffier, Perrinet 2020. Layer i approximates its input u_{i-1} (u_0 = x, the image) by D_i^T g_i, a
+sum of few atoms with non-negative codes g_i. The input of the next layer is u_i = v_i g_i. The
+gains v_i, one per channel, undo the shrinking of the codes. Derivations are in docs/sdpc.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,15 +19,15 @@ from bascule.core.errors import UserError
 from bascule.core.fields import check_fields
 from bascule.sdpc.model.operator import Operator
 
-MOST = 16_384  # atoms, pixels a side
+MOST = 16_384  # the largest number of atoms, and of pixels per side
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A dictionary of ``atoms`` square kernels, ``stride`` apart on an input with ``padding``.
+    """A dictionary of ``atoms`` square kernels, with a ``stride`` and a ``padding`` in pixels.
 
-    ``threshold``: lambda, what a unit of code costs, in units of the input; 0 or more.
-    ``gain``: v before learning.
+    ``threshold``: lambda, the price of one unit of code, in units of the input; 0 or more.
+    ``gain``: the initial value of v.
     """
 
     atoms: int
@@ -53,21 +54,21 @@ class Layer:
             raise UserError(f"Layer({name}={getattr(self, name)}): expected {expected}")
 
     def side(self, n: int) -> int:
-        """The side of the code of an input of side ``n``. Refuses a side that does not tile."""
+        """The side of the code of an input of side ``n``. A UserError if it does not fit."""
         left = n + 2 * self.padding - self.kernel
         if left < 0 or left % self.stride:
             low = max(left // self.stride, 0) * self.stride + self.kernel - 2 * self.padding
             sides = " or ".join(str(s) for s in (low, low + self.stride) if s > 0)
             raise UserError(
-                f"an input {n} px wide does not tile under kernels of {self.kernel}, stride "
-                f"{self.stride}, padding {self.padding}: crop or pad it to {sides}"
+                f"an input of {n} px does not fit kernels of {self.kernel} px, stride "
+                f"{self.stride}, padding {self.padding}: crop or pad it to {sides} px"
             )
         return left // self.stride + 1
 
 
 @dataclass(frozen=True)
 class SDPC:
-    """The layers from the image up, and the image: ``channels`` of ``size`` x ``size`` pixels."""
+    """The layers from the image up, for images (``channels``, ``size``, ``size``)."""
 
     layers: tuple[Layer, ...] = (
         Layer(64, kernel=8, stride=4, padding=2, threshold=0.5),
@@ -88,7 +89,7 @@ class SDPC:
             side = layer.side(side)
 
     def network(self, rng: torch.Generator) -> Network:
-        """Dictionaries of Gaussian atoms of norm 1, all drawn from ``rng``."""
+        """A network with Gaussian atoms of norm 1, drawn from ``rng``."""
         inputs = [self.channels, *(layer.atoms for layer in self.layers)]
         drawn = [
             torch.randn(layer.atoms, below, layer.kernel, layer.kernel, generator=rng)
@@ -100,7 +101,7 @@ class SDPC:
 class Network(nn.Module):
     """The dictionaries D_i, (K_i, C_i, k, k) with atoms of norm 1, and the gains v_i, (K_i,).
 
-    They are learnt by closed-form gradients (``sdpc/step.py``), so autograd never follows them.
+    They are trained with closed-form gradients (``sdpc/step.py``), without autograd.
     """
 
     def __init__(
@@ -109,8 +110,7 @@ class Network(nn.Module):
         dictionaries: Sequence[Tensor],
         gains: Sequence[Tensor] | None = None,
     ) -> None:
-        """``dictionaries`` are copied and their atoms brought to norm 1; ``gains`` default to
-        those of the layers."""
+        """``dictionaries`` are copied, with atoms scaled to norm 1. ``gains``: v_i, (K_i,) each."""
         super().__init__()
         self.layers = tuple(layers)
         if gains is None:
@@ -122,8 +122,8 @@ class Network(nn.Module):
         self.gains = nn.ParameterList(
             nn.Parameter(v.detach().clone().flatten(), requires_grad=False) for v in gains
         )
-        self._known: dict[tuple, Operator] = {}
-        for i, _ in enumerate(layers):  # where power iteration goes on: part of a checkpoint
+        self._known: dict[tuple[int, tuple[int, int], bool], Operator] = {}
+        for i, _ in enumerate(layers):  # the vectors of power iteration, saved in checkpoints
             self.register_buffer(f"leading_{i}", torch.empty(0))
 
     def thresholds(self) -> list[float]:
@@ -137,16 +137,18 @@ class Network(nn.Module):
         return found
 
     def gain(self, i: int) -> Tensor:
-        """v of what layer ``i``, counted from 0, explains: (1, C, 1, 1); 1 for the image."""
+        """v of the input of layer ``i``, counted from 0: (1, C, 1, 1); 1 for the image."""
         if i == 0:
             D = self.dictionaries[0]
             return torch.ones(1, 1, 1, 1, dtype=D.dtype, device=D.device)
-        return self.gains[i - 1].reshape(1, -1, 1, 1)
+        v: Tensor = self.gains[i - 1]
+        return v.reshape(1, -1, 1, 1)
 
     def operator(self, i: int, size: tuple[int, int], joint: bool) -> Operator:
-        """D_i on inputs of ``size``, kept until the dictionary or a gain changes.
+        """D_i on inputs of ``size``, cached until the dictionary or a gain changes.
 
-        ``joint``: with the gains below absorbed, D_i / v_{i-1}, so that it explains g_{i-1} itself.
+        ``joint``: D_i / v_{i-1}, with the gains below absorbed, so that it approximates g_{i-1}
+        itself.
         """
         D, v = self.dictionaries[i], self.gain(i)
         moment = (D._version, D.data_ptr(), v._version if i else 0, D.dtype)
@@ -162,8 +164,8 @@ class Network(nn.Module):
     def curvature(self, i: int, size: tuple[int, int], joint: bool) -> float:
         """The largest eigenvalue of D_i D_i^T on inputs of ``size``.
 
-        Power iteration goes on from where it ended for the last dictionary, so it is short while
-        the network learns; it begins at a draw that depends on ``i`` alone.
+        Power iteration continues from its result for the previous dictionary, so it is fast during
+        training. Its first start is random and depends only on ``i``.
         """
         operator = self.operator(i, size, joint)
         if operator.curvature is None:
@@ -173,8 +175,8 @@ class Network(nn.Module):
         assert operator.curvature is not None
         return operator.curvature
 
-    def _load_from_state_dict(self, state_dict, prefix, *rest) -> None:
-        """Take over where power iteration stood, whatever the size of its maps."""
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
+        """Also load the vectors of power iteration, of any size."""
         for i, _ in enumerate(self.layers):
             name = f"leading_{i}"
             if (saved := state_dict.get(prefix + name)) is not None:
@@ -187,10 +189,10 @@ class Network(nn.Module):
         return operator.unfolded(operator.synthesis(g))
 
     def decode(self, g: Tensor, layer: int, size: tuple[int, int]) -> Tensor:
-        """The image (B, C, *size) that codes ``g`` of ``layer``, counted from 1, stand for.
+        """Decode codes ``g`` of ``layer``, counted from 1, to an image (B, C, *size).
 
         u_{j-1} = D_j^T g_j and g_{j-1} = u_{j-1} / v_{j-1}, down to the image. The published
-        ``reconstruction`` leaves the division out.
+        ``reconstruction`` omits the division.
         """
         shapes = self.shapes(size)
         for i in reversed(range(layer)):
@@ -198,11 +200,11 @@ class Network(nn.Module):
         return g
 
     def projected(self, layer: int) -> Tensor:
-        """The atoms of ``layer``, counted from 1, as patches of the image: (K, C, s, s)."""
+        """The atoms of ``layer``, counted from 1, projected to image patches: (K, C, s, s)."""
         sides = [self.layers[layer - 1].kernel]
         for below in reversed(self.layers[: layer - 1]):
             sides.append((sides[-1] - 1) * below.stride + below.kernel)
-        patch = self.dictionaries[layer - 1].detach()
+        patch: Tensor = self.dictionaries[layer - 1].detach()
         for i in reversed(range(layer - 1)):
             patch = torch.conv_transpose2d(
                 patch / self.gain(i + 1), self.dictionaries[i], stride=self.layers[i].stride
@@ -213,7 +215,8 @@ class Network(nn.Module):
 
 def unit_norm(D: Tensor) -> Tensor:
     """Every atom of D (K, C, k, k) divided by its norm."""
-    return D / D.flatten(1).norm(dim=1).clamp_min(torch.finfo(D.dtype).tiny)[:, None, None, None]
+    norms: Tensor = D.flatten(1).norm(dim=1).clamp_min(torch.finfo(D.dtype).tiny)
+    return D / norms[:, None, None, None]
 
 
 def _check(
@@ -222,7 +225,7 @@ def _check(
     if not len(layers) == len(dictionaries) == len(gains):
         raise UserError(
             f"{len(layers)} layers, {len(dictionaries)} dictionaries and {len(gains)} gains: "
-            "expected as many of each"
+            "expected the same number of each"
         )
     below: int | None = None
     for i, (layer, D, v) in enumerate(zip(layers, dictionaries, gains, strict=True), 1):

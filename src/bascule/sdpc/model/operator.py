@@ -1,15 +1,16 @@
-"""One dictionary as a linear map: D^T makes an input of codes, D finds codes in an input.
+"""One dictionary as a linear map: D^T maps codes to an input, D maps an input to codes.
 
-Both are convolutions, and on a CPU half of their time is a matter of form. A strided kernel on
-three colours leaves most of a vector register empty. Folded, it is dense: the pixels of a
-``stride`` x ``stride`` square become channels (pixel unshuffle), the stride becomes 1, the kernel
-shrinks as much, and the sums are the same. The first layer stays in the folded form throughout.
+Both are convolutions. On a CPU, folding makes them twice as fast: a strided kernel on three colour
+channels leaves most of a vector register unused. In the folded form, the pixels of a ``stride`` x
+``stride`` square become channels (pixel unshuffle), the stride becomes 1, the kernel shrinks by the
+stride, and the sums are the same. The first layer always uses the folded form.
 """
 
 from __future__ import annotations
 
 from copy import copy
 from math import inf
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,21 +18,23 @@ from torch.nn import functional as F
 
 from bascule.core.context import generator
 
-FEW_CHANNELS = 16  # a vector register's worth of fp32
+FEW_CHANNELS = 16  # fp32 numbers in a vector register
 MARGIN = 1.01  # power iteration approaches the largest eigenvalue from below
-TOLERANCE = 1e-5  # of the eigenvalue, from one iteration to the next
+TOLERANCE = 1e-5  # relative change of the eigenvalue from one iteration to the next
 MOST_ITERATIONS = 1000
+
+Moment = tuple[Any, ...]  # what changes when a dictionary or a gain does
 
 
 class Operator:
     """D: (K, C, k, k) with its stride and padding, on inputs of one ``size`` (H, W).
 
-    ``moment`` says of which dictionary it was made. Inputs and residuals stand in the operator's
-    own form: ``folded(u)`` -> ``synthesis``, ``analysis`` -> ``unfolded``.
+    ``moment`` identifies the version of the dictionary. Inputs and residuals have the operator's
+    own form: :meth:`folded` converts to it, :meth:`unfolded` back.
     """
 
     def __init__(
-        self, D: Tensor, stride: int, padding: int, size: tuple[int, int], moment: tuple = ()
+        self, D: Tensor, stride: int, padding: int, size: tuple[int, int], moment: Moment = ()
     ) -> None:
         self.moment, self.size = moment, size
         self.curvature: float | None = None
@@ -60,14 +63,14 @@ class Operator:
         return H // self.stride + 1, W // self.stride + 1
 
     def folded(self, u: Tensor) -> Tensor:
-        """An input (B, C, H, W) in the form in which this operator works."""
+        """An input (B, C, H, W) in the operator's own form."""
         if self.fold == 1:
             return u
         p, q = self.padding, self.padding + self.more
         return F.pixel_unshuffle(F.pad(u, (p, q, p, q)), self.fold)
 
     def unfolded(self, u: Tensor) -> Tensor:
-        """Back to (B, C, H, W)."""
+        """From the operator's own form to (B, C, H, W)."""
         if self.fold == 1:
             return u
         p, (H, W) = self.padding, self.size
@@ -77,16 +80,16 @@ class Operator:
         """D^T g, (B, K, h, w) -> folded (B, C', H', W')."""
         padding = 0 if self.fold > 1 else self.padding
         g = g.to(self.D.dtype)
-        if self.stride > 1:  # oneDNN is twice as fast at it in NHWC
+        if self.stride > 1:  # twice as fast in NHWC with oneDNN
             g = g.contiguous(memory_format=torch.channels_last)
         made = F.conv_transpose2d(g, self.D_back, stride=self.stride, padding=padding)
         made = made.contiguous()
         return made if self.mask is None else made.mul_(self.mask)
 
     def analysis(self, u: Tensor, more: Tensor | None = None) -> Tensor:
-        """D u + more, folded (B, C', H', W') -> (B, K, h, w); ``more``: one number an atom.
+        """D u + more, folded (B, C', H', W') -> (B, K, h, w); ``more``: one number per atom.
 
-        What is padding in ``u`` must be 0.
+        The padding in ``u`` must be 0.
         """
         padding = 0 if self.fold > 1 else self.padding
         return F.conv2d(
@@ -94,14 +97,16 @@ class Operator:
         )
 
     def rounded(self) -> Operator:
-        """The same with its kernels in bfloat16; what it is given is rounded too."""
+        """The same operator with kernels in bfloat16; its inputs are rounded too."""
         other = copy(self)
         other.D, other.D_back = self.D.bfloat16(), self.D_back.bfloat16()
         return other
 
     def leading(self, start: Tensor | None, seed: int) -> Tensor:
-        """Power iteration on D D^T: sets ``curvature``, an upper bound of its largest eigenvalue
-        in practice, and returns the vector where it ended, (1, K, h, w)."""
+        """Power iteration on D D^T: sets ``curvature`` and returns its last vector, (1, K, h, w).
+
+        ``curvature`` is the largest eigenvalue times ``MARGIN``, in practice an upper bound.
+        """
         g = start
         if g is None or g.shape[1:] != self.codes:
             g = torch.rand(1, *self.codes, generator=generator("power iteration", seed))

@@ -1,1 +1,1 @@
-"""What is done to images before they are coded, and undone after."""
+"""Preprocessing of images before coding, and its inverse."""

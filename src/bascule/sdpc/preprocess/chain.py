@@ -1,15 +1,15 @@
-"""Chains of preprocessing: what is done to images before they are coded, and undone after.
+"""Chains of preprocessing: transforms of images before coding, and their inverses.
 
-x: (B, C, H, W), floating point, C = 1 or 3, of any range (each transform says what it leaves).
-A chain is a tuple of transforms, first one first; an image's result depends on that image alone,
-never on its batch mates. Sparse Deep Predictive Coding (Boutin et al. 2021) is fed by a chain of
-whitening, local contrast, z-score and window, in an order that its authors vary with the data:
+x: (B, C, H, W), floating point, C = 1 or 3, of any range; each transform documents the range of its
+output. A chain is a tuple of transforms in order. The result for an image does not depend on the
+other images of its batch. Sparse deep predictive coding (Boutin et al. 2021) uses a chain of
+whitening, local contrast, z-score and window, in an order that depends on the data set:
 
     STL-10             Whiten(0.5, 4), LocalContrast(9), Standardise(), Window()
     Chicago Faces      LocalContrast(11), Whiten(0.5, 2), Standardise(), Window()
 
-Local contrast and the window cannot be undone, so a generator that must give pixels back needs a
-chain without them, such as Bands(8), Whiten(floor=0.05), Standardise().
+Local contrast and the window cannot be undone. A generator that must return pixels needs a chain
+without them, such as Bands(8), Whiten(floor=0.05), Standardise().
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from torch import Tensor
 from bascule.core.errors import UserError
 from bascule.core.fields import Open
 
-Kept = dict[str, Tensor]  # by name, each (B, ...): what undoing needs of every image
+Kept = dict[str, Tensor]  # by name, each (B, ...): what the inverse needs of every image
 
 
 class Transform(Open):
-    """One step of a chain, as a frozen dataclass. A class that has all three need not inherit."""
+    """One step of a chain, a frozen dataclass. A class with all three members need not inherit."""
 
     needs: ClassVar[tuple[str, ...]] = ("invertible", "apply", "undo")
 
     @property
     def invertible(self) -> bool:
-        """Whether ``undo`` gives the image back, to float rounding."""
+        """Whether ``undo`` restores the image, up to float rounding."""
         raise NotImplementedError
 
     def apply(self, x: Tensor) -> tuple[Tensor, Kept]:
@@ -41,15 +41,15 @@ class Transform(Open):
         raise NotImplementedError
 
     def undo(self, y: Tensor, kept: Kept) -> Tensor:
-        """The x of which ``apply`` made y and kept; a UserError where it is not invertible."""
+        """The x from which ``apply`` made y and kept. A UserError if it is lost."""
         raise NotImplementedError
 
 
 def prepared(x: Tensor, steps: Sequence[Transform]) -> tuple[Tensor, tuple[Kept, ...]]:
-    """x (B, C, H, W) through all ``steps``, and what each of them kept, in their order.
+    """x (B, C, H, W) after all ``steps``, and what each of them kept, in order.
 
-    Refuses what is not a batch of images, and images with NaN or infinite pixels: an FFT would
-    spread one such pixel over its whole image.
+    Raises :class:`UserError` if x is not a batch of images, or if a pixel is NaN or infinite: an
+    FFT would spread it over the whole image.
     """
     _check_images(x)
     kept = []
@@ -60,21 +60,21 @@ def prepared(x: Tensor, steps: Sequence[Transform]) -> tuple[Tensor, tuple[Kept,
 
 
 def restored(y: Tensor, kept: Sequence[Kept], steps: Sequence[Transform]) -> Tensor:
-    """The images of which :func:`prepared` made ``y`` and ``kept``: the last step is undone first.
+    """The images from which :func:`prepared` made ``y`` and ``kept``; undoes the last step first.
 
-    ``y`` need not be theirs: a coder's reconstruction of it is brought back to pixels the same way.
-    Refuses a chain with a step that cannot be undone, before anything is undone.
+    ``y`` can also be a reconstruction by a coder, which is mapped to pixels in the same way. Raises
+    :class:`UserError` if a step cannot be undone.
     """
     if len(kept) != len(steps):
         raise UserError(
-            f"{len(steps)} steps to undo but {len(kept)} kept: give what prepared() returned "
-            "for these very steps"
+            f"{len(steps)} steps to undo but {len(kept)} kept: pass what prepared() returned "
+            "for the same steps"
         )
     for at, step in enumerate(steps, start=1):
         if not step.invertible:
             raise UserError(
-                f"step {at} of {len(steps)}, {step}, cannot be undone: leave it out of a chain "
-                "that has to give pixels back"
+                f"step {at} of {len(steps)}, {step}, cannot be undone: leave it out if the chain "
+                "has to return pixels"
             )
     for step, of_step in zip(reversed(steps), reversed(kept), strict=True):
         y = step.undo(y, of_step)
@@ -82,7 +82,7 @@ def restored(y: Tensor, kept: Sequence[Kept], steps: Sequence[Transform]) -> Ten
 
 
 def cannot_undo(step: Transform, why: str) -> UserError:
-    """What ``undo`` of a step that is not invertible says."""
+    """The error of ``undo`` for a step that is not invertible."""
     return UserError(f"{step} cannot be undone: {why}")
 
 
@@ -97,5 +97,5 @@ def _check_images(x: Tensor) -> None:
         first = int(broken.nonzero()[0])
         raise UserError(
             f"image {first} has NaN or infinite pixels ({int(broken.sum())} of {len(x)} images "
-            "do): drop it from the set, or find what made it"
+            "do): remove it from the set"
         )

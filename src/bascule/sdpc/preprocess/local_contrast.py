@@ -1,4 +1,4 @@
-"""Local contrast normalisation: each pixel relative to the mean and contrast around it."""
+"""Local contrast normalisation: each pixel relative to the local mean and contrast."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _LAYOUTS = ("per channel", "published")
 
 @dataclass(frozen=True)
 class LocalContrast(Transform):
-    """Subtracts the local mean, then divides by the local contrast, held up by its own average.
+    """Subtracts the local mean, then divides by the local contrast, but at least by its average.
 
     Jarrett, Kavukcuoglu, Ranzato & LeCun 2009: v = x - w * x, c = sqrt(w * v^2) and
     y = v / max(c, mean of c over the image), where w * is the average under a Gaussian window. The
-    mean of c keeps flat regions from being blown up into noise.
+    mean of c prevents that noise in flat regions is amplified.
 
     size    side of the window in pixels, odd.
     sigma   standard deviation of the Gaussian in half windows, (size - 1) / 2 pixels: 2 pixels for
@@ -59,21 +59,22 @@ class LocalContrast(Transform):
         return False
 
     def apply(self, x: Tensor) -> tuple[Tensor, Kept]:
-        """x (B, C, H, W) -> y of the same shape, about 0, of order 1; nothing is kept.
+        """x (B, C, H, W) -> y of the same shape, with mean near 0 and of order 1; keeps nothing.
 
-        Refuses an image of which every channel is flat, and images that half a window leaves.
+        Raises :class:`UserError` for an image whose channels are all flat, and for images smaller
+        than half a window.
         """
         half, (height, width) = self.size // 2, x.shape[-2:]
         if min(height, width) <= half:
             raise UserError(
                 f"LocalContrast(size={self.size}): images of {height}x{width} pixels are smaller "
-                f"than its window's half; use a size of at most {2 * min(height, width) - 1}"
+                f"than half the window; use a size of at most {2 * min(height, width) - 1}"
             )
         flat = (x.amax(dim=(2, 3)) == x.amin(dim=(2, 3))).all(dim=1)
         if flat.any():
             raise UserError(
                 f"image {int(flat.nonzero()[0])} is constant: it has no contrast to normalise; "
-                "drop it from the set"
+                "remove it from the set"
             )
         centred = x - self._local_mean(x)
         contrast = self._local_mean(centred.square()).sqrt()

@@ -19,19 +19,19 @@ _LAYOUTS = ("radial", "published")
 class Whiten(Transform):
     """Multiplies each channel's spectrum by R(f) = f exp(-(f/f0)^n), f in cycles per pixel.
 
-    Olshausen & Field 1997: the ramp f undoes the 1/f fall of natural images, and the roll-off
-    above ``f0``, steep with ``n``, spares the noise of the highest frequencies, which reach
-    sqrt(1/2) at the corners of the spectrum. The borders wrap around, as the FFT does.
+    Olshausen & Field 1997: the ramp f compensates the 1/f spectrum of natural images. The roll-off
+    above ``f0``, steeper with larger ``n``, avoids amplifying noise at the highest frequencies,
+    which are sqrt(1/2) at the corners of the spectrum. Borders wrap around, because of the FFT.
 
-    layout  "radial": f is the distance from zero frequency, so the filter turns no direction into
-            another's favourite and takes each channel's mean away.
+    layout  "radial": f is the distance from zero frequency, so the filter treats all directions
+            alike and removes the mean of each channel.
             "published": as in the code of Boutin et al. 2021, whose filter is built centred, from
             -1/2 to 1/2 on either axis with both ends included, and meets a spectrum whose zero
             frequency lies in the corner. Low frequencies thus get the gains of high ones, the mean
             stays (at gain 0.013 for the defaults), diagonals are favoured, and the filter is not
             quite even, of which taking the real part keeps the even half. For replication only.
-    floor   the least gain, in the units of R; with a floor above 0 (radial only, no part of either
-            paper) the filter has an exact inverse. It magnifies what it is given by up to 1/floor.
+    floor   the smallest gain, in the units of R. With a floor above 0 (radial only, not in either
+            paper) the filter has an exact inverse, which amplifies its input by up to 1/floor.
     """
 
     f0: float = 0.5
@@ -60,13 +60,13 @@ class Whiten(Transform):
 
     @property
     def peak(self) -> float:
-        """The largest R(f) that a spectrum can meet: where dR/df = 0, or at its corners."""
-        f = min(self.f0 * self.n ** (-1 / self.n), math.sqrt(0.5))
+        """The largest R(f) on the spectrum: where dR/df = 0, or at its corners."""
+        f: float = min(self.f0 * self.n ** (-1 / self.n), math.sqrt(0.5))
         return f * math.exp(-((f / self.f0) ** self.n))
 
     @property
     def invertible(self) -> bool:
-        """Only with a floor: without one the mean is lost, and much of the corners with it."""
+        """Only with a floor: without one the mean and most of the corner frequencies are lost."""
         return self.floor > 0
 
     def gains(self, height: int, width: int) -> Tensor:
@@ -81,17 +81,17 @@ class Whiten(Transform):
         return (f * torch.exp(-((f / self.f0) ** self.n))).clamp(min=self.floor)
 
     def apply(self, x: Tensor) -> tuple[Tensor, Kept]:
-        """x (B, C, H, W), of any H and W -> its whitened form, same shape; nothing is kept."""
+        """x (B, C, H, W), of any H and W -> whitened x, same shape; keeps nothing."""
         gains = self._gains_for(x)
-        # A filter acts on a constant by its gain at zero frequency alone. Without one, the first
-        # pixel, a flat channel stays exactly flat; rounding noise would pass for a picture.
+        # Only the gain at zero frequency acts on a constant. Subtracting the first pixel before the
+        # FFT keeps a flat channel exactly flat; otherwise rounding noise would look like an image.
         level = x[..., :1, :1]
         return _filtered(x - level, gains) + gains[0, 0] * level, {}
 
     def undo(self, y: Tensor, kept: Kept) -> Tensor:
         if not self.invertible:
             raise cannot_undo(
-                self, "some of its gains are next to 0; give the radial layout a floor above 0"
+                self, "some of its gains are near 0; use the radial layout with a floor above 0"
             )
         return _filtered(y, 1 / self._gains_for(y))
 
@@ -101,4 +101,5 @@ class Whiten(Transform):
 
 
 def _filtered(x: Tensor, gains: Tensor) -> Tensor:
-    return torch.fft.ifft2(torch.fft.fft2(x) * gains).real
+    filtered: Tensor = torch.fft.ifft2(torch.fft.fft2(x) * gains).real
+    return filtered

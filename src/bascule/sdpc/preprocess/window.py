@@ -1,4 +1,4 @@
-"""A window that lets an image fade to 0 at its borders."""
+"""A window that fades an image to 0 at its borders."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from bascule.sdpc.preprocess.chain import Kept, Transform, cannot_undo
 class Window(Transform):
     """Multiplies pixel (u, v) by (1 - |u|^p)(1 - |v|^p), u and v from -1 to 1, ends included.
 
-    The mask of Boutin et al. 2021 (p = 10), which hides what filters do at borders. The outermost
-    pixels become 0, which nothing brings back; a larger ``power`` spares more of the image.
+    The mask of Boutin et al. 2021 (p = 10), which hides border effects of filters. The outermost
+    pixels become 0 and cannot be restored. A larger ``power`` keeps more of the image.
     """
 
     power: int = 10
@@ -32,13 +32,13 @@ class Window(Transform):
         return False
 
     def apply(self, x: Tensor) -> tuple[Tensor, Kept]:
-        """x (B, C, H, W) -> the windowed images, same shape; nothing is kept."""
+        """x (B, C, H, W) -> the windowed images, same shape; keeps nothing."""
         height, width = x.shape[-2:]
         mask = self._fade(height)[:, None] * self._fade(width)[None, :]
         return x * mask.to(device=x.device, dtype=x.dtype), {}
 
     def undo(self, y: Tensor, kept: Kept) -> Tensor:
-        raise cannot_undo(self, "it makes the border 0; leave it out of a chain that must be")
+        raise cannot_undo(self, "it sets the border to 0; leave it out of an invertible chain")
 
     def _fade(self, side: int) -> Tensor:
         return 1 - torch.linspace(-1, 1, side, dtype=torch.float64).abs() ** self.power

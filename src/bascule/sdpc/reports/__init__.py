@@ -1,1 +1,1 @@
-"""What was measured of codes, as figures and tables."""
+"""Figures and tables of measurements of codes."""

@@ -1,4 +1,4 @@
-"""What codes can do and a generator alone cannot, as tables: a row an arm."""
+"""Tables of the abilities of codes that a generator alone does not have, one row per arm."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from statistics import fmean
 from bascule.experiments.experiment import Measure
 from bascule.experiments.scalars import limits
 from bascule.experiments.schedule import Results
-from bascule.metrics.measured import Measured
 from bascule.metrics.measurement import parse
+from bascule.metrics.metric import Measured
 from bascule.reports import facts
 from bascule.reports.page import Block, Table
 from bascule.sdpc.reports.coding import by_label
 
 EDITED = ("edited as told", "others kept")
-Told = Sequence[Mapping[str, Measured]]  # by label, one a seed
+Told = Sequence[Mapping[str, Measured]]  # by label, one per seed
 SEEDS = f"Mean over seeds ± half width of its 95 % interval. {facts.NUMBERS}"
 FOREIGN = (
     "AUROC: how often a foreign picture scores higher than a held-out one, by the cost of its "
@@ -33,7 +33,7 @@ EDITS = (
 
 
 def abilities(results: Results) -> list[Block]:
-    """Foreign pictures told apart, holes filled, attributes changed; nothing unless measured."""
+    """Detection of foreign images, filled holes and edited attributes; empty if not measured."""
     measure = results.experiment.measure
     if not isinstance(measure, Measure) or not measure.abilities:
         return []
@@ -83,12 +83,12 @@ def _edits(told: Mapping[str, Told]) -> Table:
 
 
 def _mean(seeds: Told, labels: Sequence[str], side: str = "value") -> str:
-    """Of each seed the mean over these labels, which are of one quantity, or over their floors."""
+    """The mean over labels of one quantity for each seed, or over their floors, as a cell."""
     found = [[getattr(s[label], side) for label in labels if label in s] for s in seeds]
     return facts.plus_minus([fmean(values) for values in found if values], limits(labels[0]))
 
 
 def _labels(told: Mapping[str, Told], quantity: str) -> list[str]:
-    """Every label of that quantity, in the order in which they were measured."""
+    """All labels of this quantity, in the order of measurement."""
     every = (label for seeds in told.values() for seed in seeds for label in seed)
     return [name for name in dict.fromkeys(every) if parse(name).quantity.name == quantity]

@@ -1,4 +1,4 @@
-"""What a network of sparse deep predictive coding makes of pictures: tables and a page."""
+"""Tables and a page on the codes of a network of sparse deep predictive coding."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.experiment import Measure, MeasureCoding
 from bascule.experiments.scalars import limits
 from bascule.experiments.schedule import Results
-from bascule.metrics.measured import Measured
 from bascule.metrics.measurement import parse
+from bascule.metrics.metric import Measured
 from bascule.metrics.numbers import LOW_PASS, SPLIT
 from bascule.reports import facts
 from bascule.reports.figures import COLOURS, INK, colours, new_figure, style
@@ -36,9 +36,10 @@ from bascule.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from PIL import Image
 
-SHOWN = 8  # pictures in a row
-MEASURED = 64  # pictures behind the histograms and the convergence
+SHOWN = 8  # images per row
+MEASURED = 64  # images for the histograms and the convergence curves
 ITERATIONS = 60
 BACK_TO_COLOURS = "in the colours of the pictures"
 AS_SEEN = "as the network sees them (its preprocessing cannot be undone), each to its own contrast"
@@ -53,7 +54,7 @@ def title(evaluation: Evaluation) -> str:
 
 
 def coding_table(evaluation: Evaluation) -> Table:
-    """One row a number; beside it, where there is one, that of the noisy or untouched picture."""
+    """One row per measurement, with the number of the noisy or original image if there is one."""
     rows = [
         (
             value.label,
@@ -73,7 +74,7 @@ def coding_table(evaluation: Evaluation) -> Table:
 def write_coding_page(run: Run, coder: Coder, pictures: np.ndarray, credit: str) -> Path:
     """Write ``show.md`` and ``show.html`` into the run's folder; returns the HTML file.
 
-    ``pictures``: held-out ones, uint8 (N, 3, H, W).
+    ``pictures``: held-out images, uint8 (N, 3, H, W).
     """
     pixels = torch.from_numpy(np.array(pictures[:MEASURED])).to(coder.recipe.device)
     y, kept = coder.recipe.prepared(pixels)
@@ -101,7 +102,7 @@ def write_coding_page(run: Run, coder: Coder, pictures: np.ndarray, credit: str)
     return write_page(Page("network", run.name, lead, sections), run.folder, "show")
 
 
-def _picture(run: Run, name: str, image, caption: str, credit: str) -> Samples:
+def _picture(run: Run, name: str, image: Image.Image, caption: str, credit: str) -> Samples:
     path = run.folder / "samples" / f"{name}.png"
     atomic.write_png(path, image)
     strip = Strip(caption, COLOURS[0], [(0, data_uri(path))])
@@ -124,7 +125,7 @@ def _reconstructions(
     kept: Sequence[Mapping[str, Tensor]],
     credit: str,
 ) -> list[Block]:
-    """A row of pictures, and under it what the codes of each layer stand for."""
+    """A row of images, and below it the images decoded from each layer."""
     recipe, size = coder.recipe, (y.shape[-2], y.shape[-1])
     whole = all(step.invertible for step in recipe.preprocess)
     few = slice(0, SHOWN)
@@ -166,7 +167,7 @@ def _share(part: Tensor, whole: Tensor) -> float:
 
 
 def _activity(coder: Coder, codes: Codes) -> Drawing:
-    """How often the atoms are used, and how strongly."""
+    """How often atoms are used, and with which codes."""
 
     def figure(wide: bool) -> Figure:
         with style():
@@ -208,14 +209,14 @@ def _activity(coder: Coder, codes: Codes) -> Drawing:
 
 
 def _use(g: Tensor) -> list[tuple[float, float]]:
-    """Of each atom of codes (B, atoms, H, W): the share of places that use it, and how strongly."""
+    """(share of positions that use it, mean code there) for each atom of codes (B, atoms, H, W)."""
     used = (g > 0).double()
     strength = g.double().sum((0, 2, 3)) / used.sum((0, 2, 3))  # NaN: never used
     return list(zip(used.mean((0, 2, 3)).tolist(), strength.tolist(), strict=True))
 
 
 def _convergence(coder: Coder, y: Tensor) -> Drawing:
-    """Errors of every layer against the iteration, with feedback and without."""
+    """The errors of every layer against the iteration, with and without feedback."""
     told: dict[float, list[Tensor]] = {}
     for k in sorted({0.0, coder.recipe.settle.k_fb or 1.0}):
         how = coder.recipe.settle.replace(k_fb=k, tolerance=0.0, max_iterations=ITERATIONS)
@@ -260,7 +261,7 @@ def _convergence(coder: Coder, y: Tensor) -> Drawing:
 
 
 def _watched(coder: Coder, y: Tensor, how: Inference) -> list[Tensor]:
-    """What the codes cost after every iteration, in the mean over pictures: (layers, 3) each."""
+    """The energy terms after every iteration, in the mean over images: (layers, 3) each."""
     told: list[Tensor] = []
 
     def watch(maps: Sequence[Tensor]) -> None:
@@ -271,7 +272,7 @@ def _watched(coder: Coder, y: Tensor, how: Inference) -> list[Tensor]:
 
 
 def denoising(results: Results) -> list[Block]:
-    """What every layer makes of noise at every feedback, in every arm; nothing unless measured."""
+    """Denoising by every layer at every ``k_fb``, in every arm; empty if not measured."""
     measure = results.experiment.measure
     if not isinstance(measure, MeasureCoding | Measure) or not measure.sigmas or not measure.k_fb:
         return []
@@ -300,23 +301,23 @@ def denoising(results: Results) -> list[Block]:
 
 
 def by_label(runs: Mapping[int, Run]) -> list[Mapping[str, Measured]]:
-    """What was measured last of each run that was, by label."""
+    """label -> measurement of the last evaluation, for each run that has one."""
     kept = [last_evaluation(run.folder) for run in runs.values()]
     return [{v.label: v.measured for v in e.values} for e in kept if e]
 
 
 def by_name(runs: Mapping[int, Run]) -> list[Mapping[str, Measured]]:
-    """The same by label without its brackets."""
+    """The same with labels without brackets."""
     return [{parse(label).name: m for label, m in t.items()} for t in by_label(runs)]
 
 
 def layers_of(recipe: Recipe) -> int:
-    """How many layers of dictionaries a run of ``recipe`` has."""
+    """The number of layers of dictionaries of a run of ``recipe``."""
     return recipe.code_layers
 
 
 def decoding(results: Results) -> list[Block]:
-    """How well pictures come back from their codes, in every arm; nothing unless measured."""
+    """How well images are decoded from their codes, in every arm; empty if not measured."""
     measure = results.experiment.measure
     if not isinstance(measure, MeasureCoding | Measure) or not measure.decoded:
         return []
@@ -364,7 +365,7 @@ def _noise_figure(
     layers: int,
     measure: MeasureCoding | Measure,
 ) -> Drawing:
-    """SSIM against sigma, a panel a layer, a line a feedback; ``told``: by label, one a seed."""
+    """SSIM against sigma: one panel per layer, one line per ``k_fb``. ``told``: one per seed."""
     colour = colours([f"k_fb={k:g}" for k in measure.k_fb])
 
     def figure(wide: bool) -> Figure:

@@ -1,4 +1,4 @@
-"""What a generator's pictures become when they settle in dictionaries: figure and table."""
+"""Figure and table of a generator's images after settling in dictionaries."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from bascule.experiments.experiment import Measure
 from bascule.experiments.scalars import limits
 from bascule.experiments.schedule import Results
-from bascule.metrics.measured import Measured
 from bascule.metrics.measurement import parse
+from bascule.metrics.metric import Measured
 from bascule.reports import facts
 from bascule.reports.figures import INK, colours, new_figure, style
 from bascule.reports.page import Block, Data, Drawing, Table
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MEASURES = ("KID", "mean TV", "out of vocabulary")
-STROKES = ("-", "--", ":")  # of the layers, from the image up
-Told = list[Mapping[str, Measured]]  # by label without its brackets, one a seed
+STROKES = ("-", "--", ":")  # line styles of the layers, from the image up
+Told = list[Mapping[str, Measured]]  # by label without its brackets, one per seed
 
 
 def settling(results: Results) -> list[Block]:
-    """Fakes as drawn and as they settle at each feedback, in every arm; nothing unless measured."""
+    """Fakes before and after settling at each ``k_fb``, in every arm; empty if not measured."""
     measure = results.experiment.measure
     if not isinstance(measure, Measure) or not (measure.k_fb and measure.settled_fakes):
         return []

@@ -1,1 +1,1 @@
-"""CUT and FastCUT: their model, step and recipe."""
+"""CUT and FastCUT: model, step and recipe."""

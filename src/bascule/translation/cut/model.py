@@ -1,4 +1,4 @@
-"""CUT: one translator, one judge of patches, and heads that compare places of a picture."""
+"""CUT: a generator, a patch discriminator, and projection heads for the contrastive loss."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ from bascule.translation.networks import PatchD, ResNetTranslator, Up, check_tra
 
 @dataclass(frozen=True)
 class CUT:
-    """The nets of Park et al. 2020 (arXiv 2007.15651), which FastCUT shares.
+    """The networks of CUT and FastCUT (Park et al. 2020, arXiv 2007.15651).
 
-    The translator is that of CycleGAN with anti-aliased halvings and doublings. ``taps`` name the
-    places in it whose features are compared
-    (:class:`bascule.translation.networks.ResNetTranslator`); the paper takes the padded picture,
-    both halvings and the first and fifth residual block. Each has a head of two layers and
-    ``features`` numbers.
+    The generator is that of CycleGAN with anti-aliased down- and upsampling. ``taps``: the names of
+    the layers whose features are compared (:class:`bascule.translation.networks.ResNetTranslator`).
+    The paper uses the padded input, both downsamplings, and the first and fifth residual block.
+    Each tap has a head with two layers and ``features`` outputs.
     """
 
     width: int = 64
@@ -51,7 +50,7 @@ class CUT:
         check_translation("CUT", self.size, self.halvings, power_of_2=False)
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module, nn.Module]:
-        """(G, D, heads) on the device of ``rng``, every weight drawn from it alone."""
+        """(G, D, heads) on the device of ``rng``, with all weights drawn from it."""
         with torch.device("meta"):
             G = ResNetTranslator(self.width, self.blocks, self.up)
             D = PatchD(self.width_D, self.halvings)
@@ -63,9 +62,9 @@ class CUT:
 
 
 class Heads(nn.Module):
-    """Features at some places of pictures, to vectors of length 1 (Park et al. 2020, section 3).
+    """Maps features at some positions to vectors of length 1 (Park et al. 2020, section 3).
 
-    Of each tap: maps (B, C, H, W) and places (P,) of the flattened grid -> (B, P, features).
+    For each tap: maps (B, C, H, W) and indices (P,) of the flattened grid -> (B, P, features).
     """
 
     def __init__(self, channels: Sequence[int], features: int) -> None:

@@ -1,4 +1,4 @@
-"""The recipe of CUT and FastCUT: two image sets, nets, rates and weights."""
+"""The recipe of CUT and FastCUT: two image sets, networks, learning rates and loss weights."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from bascule.translation.recipe import TranslationRecipe, TranslationTrainer
 
 @dataclass(frozen=True)
 class ContrastiveRecipe(TranslationRecipe):
-    """One run of CUT, whole; FastCUT is one with ``contrast=10, identity=False, flips=True``.
+    """One complete run of CUT. FastCUT has ``contrast=10, identity=False, flips=True``.
 
-    Steps and epochs are those of :class:`bascule.translation.recipe.TranslationRecipe`. ``lr``:
-    of all nets. The weights are those of :class:`bascule.translation.cut.step.ContrastRules`.
+    Steps and epochs are those of :class:`bascule.translation.recipe.TranslationRecipe`. ``lr``: the
+    learning rate of all networks. The loss weights are those of
+    :class:`bascule.translation.cut.step.ContrastRules`.
     """
 
     data: PairSource = TwoSets(Faces(style="adventurer"), Faces())
@@ -35,7 +36,7 @@ class ContrastiveRecipe(TranslationRecipe):
         taps=("rgb", "down1", "down2", "res0", "res2"),
         features=64,
     )
-    # what is played for
+    # objective
     objective: Literal["least-squares", "non-saturating"] = "least-squares"
     contrast: float = 1.0
     identity: bool = True
@@ -45,7 +46,7 @@ class ContrastiveRecipe(TranslationRecipe):
 
     def __post_init__(self) -> None:
         self._check_translation("contrast")
-        self._expect("patches", self.patches >= 2, "at least 2 places, to tell one from another")
+        self._expect("patches", self.patches >= 2, "at least 2 positions to contrast")
         self._expect("temperature", self.temperature > 0, "a number > 0")
 
     sample_caption = (
@@ -76,7 +77,7 @@ class ContrastiveRecipe(TranslationRecipe):
 
 
 class ContrastiveTrainer(TranslationTrainer[ContrastiveRecipe, Contrast]):
-    """A translator, its judge, and the heads that compare patches."""
+    """Trains a generator, its discriminator, and the projection heads."""
 
     def turn(self, a: Tensor, b: Tensor, context: StepContext) -> dict[str, Tensor]:
         return contrastive_step(self.players, a, b, context, self.recipe.rules)

@@ -1,7 +1,7 @@
-"""One step of CUT or FastCUT (Park et al. 2020): a place stays like the place that it came from.
+"""One step of CUT or FastCUT (Park et al. 2020): a contrastive loss between input and output.
 
-There is no way back. G's translation must fool the judge, and each of its places must be told from
-the other places of the same picture as the counterpart of where it was before.
+There is no inverse generator. G's translation must fool D. Each position of the translation must
+also be more similar to the same position of the input than to its other positions.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from bascule.translation.step import PatchObjective, Translators
 
 @dataclass(frozen=True)
 class ContrastRules(PatchObjective):
-    """What the players play for.
+    """The objectives of G, D and the heads.
 
-    ``taps``: places of G whose features are compared, at ``patches`` spots of each at random.
-    ``contrast``: weight of the comparison beside that of fooling the judge, 1. ``identity``: ask it
-    of pictures that are of the other kind already too, and take the mean of both. ``flips``: half
-    of the steps are played on mirrored pictures, compared with the unmirrored ones.
-    ``temperature``: what the likeness of two vectors, in [-1, 1], is divided by.
+    ``taps``: the layers of G whose features are compared, at ``patches`` random positions each.
+    ``contrast``: weight of the contrastive loss; the adversarial loss has weight 1. ``identity``:
+    also compute it on images of the target domain, and take the mean of both. ``flips``: with
+    probability 1/2 a step uses mirrored images, and compares them with the unmirrored ones.
+    ``temperature``: the cosine similarity of two vectors is divided by it.
     """
 
     taps: tuple[str, ...] = ("rgb", "down1", "down2", "res0", "res4")
@@ -40,7 +40,7 @@ class ContrastRules(PatchObjective):
 
 @dataclass
 class Contrast(Translators):
-    """A translator, a judge, and the heads that make features comparable; they learn with G."""
+    """A generator, a discriminator, and the projection heads, which are updated with G."""
 
     NETS = ("G", "D", "heads")
 
@@ -57,12 +57,12 @@ class Contrast(Translators):
 def contrastive_step(
     game: Contrast, a: Tensor, b: Tensor, context: StepContext, rules: ContrastRules
 ) -> dict[str, Tensor]:
-    """One step on as many pictures of either kind, a and b: (B, 3, H, W) in [-1, 1].
+    """One step on images a and b of the two domains, (B, 3, H, W) each, in [-1, 1].
 
-    First the judge, then G and the heads, as published. G is called once on all pictures, and
-    tells on the way what stood at its taps; the features of what it made take a second look of its
-    first half. Returns detached scalars: loss_D, loss_G (fooling the judge), contrast and, where
-    asked, contrast_same (both in nats, without their weight).
+    First D is updated, then G and the heads, as published. G is called once on all images and also
+    returns the features at its taps. The features of the translations need a second pass through
+    the first half of G. Returns detached scalars: loss_D, loss_G (the adversarial loss), contrast
+    and, with ``identity``, contrast_same (both in nats, without their weight).
     """
     n = len(a)
     flipped = rules.flips and bool(torch.rand((), generator=context.rng("flip")) < 0.5)
@@ -105,11 +105,11 @@ def contrastive_step(
 
 
 def contrast(asked: Tensor, answers: Tensor, temperature: float) -> Tensor:
-    """How badly each place is told from the others, (B,): InfoNCE (van den Oord et al. 2018).
+    """The InfoNCE loss of each image, (B,), in nats (van den Oord et al. 2018).
 
-    ``asked``, ``answers``: (B, P, F) of length 1; place p of one belongs to place p of the other,
-    and the other places of the same picture are what it must not be taken for (Park et al. 2020,
-    equation 3). ln P where all places look alike.
+    ``asked`` (queries) and ``answers`` (keys): (B, P, F), vectors of length 1. Position p of one is
+    the positive of position p of the other. The other positions of the same image are the negatives
+    (Park et al. 2020, equation 3). ln P if all positions have equal features.
     """
     likeness = torch.bmm(asked, answers.mT) / temperature
     b, p, _ = likeness.shape
@@ -118,7 +118,7 @@ def contrast(asked: Tensor, answers: Tensor, temperature: float) -> Tensor:
 
 
 def _places(maps: Sequence[Tensor], patches: int, context: StepContext) -> list[Tensor]:
-    """Of each map (B, C, H, W) at most ``patches`` places of the flattened grid, all different."""
+    """For each map (B, C, H, W), at most ``patches`` different indices of the flattened grid."""
     found = []
     for number, h in enumerate(maps):
         order = torch.randperm(h.shape[2] * h.shape[3], generator=context.rng(f"places {number}"))

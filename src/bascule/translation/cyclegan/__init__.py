@@ -1,1 +1,1 @@
-"""CycleGAN: its model, step and recipe."""
+"""CycleGAN: model, step and recipe."""

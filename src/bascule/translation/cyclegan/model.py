@@ -1,4 +1,4 @@
-"""CycleGAN: two translators, there and back, and a judge of patches for each kind of picture."""
+"""CycleGAN: two generators, one for each direction, and a patch discriminator per domain."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from bascule.translation.networks import (
 
 @dataclass(frozen=True)
 class CycleGAN:
-    """The four nets of Zhu et al. 2017 (arXiv 1703.10593, appendix).
+    """The four networks of Zhu et al. 2017 (arXiv 1703.10593, appendix).
 
-    ``net``: "resnet" with ``blocks`` residual blocks (6 at 128 pixels and 9 from 256 on, in the
-    paper), or "unet", which halves the side down to 1 and 8 times at most. ``up``: how the ResNet
-    doubles the side; "nearest" makes no checkerboards. ``halvings`` of D say how large a patch it
-    judges: :attr:`patch`. Weights ~ N(0, 0.02²), biases 0.
+    ``net``: "resnet" with ``blocks`` residual blocks (in the paper 6 at 128 pixels and 9 from 256
+    pixels on), or "unet", which halves the side down to 1, at most 8 times. ``up``: the upsampling
+    of the ResNet; "nearest" causes no checkerboard artefacts. ``halvings``: the number of
+    downsamplings in D, which decides the size of its patches, :attr:`patch`. Weights ~ N(0, 0.02²),
+    biases 0.
     """
 
     width: int = 64
@@ -51,11 +52,11 @@ class CycleGAN:
 
     @property
     def patch(self) -> int:
-        """Side in pixels of what one logit of D sees."""
+        """The side in pixels of D's receptive field."""
         return receptive_field(self.halvings)
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module, nn.Module, nn.Module]:
-        """(G_AB, G_BA, D_A, D_B) on the device of ``rng``, every weight drawn from it alone."""
+        """(G_AB, G_BA, D_A, D_B) on the device of ``rng``, with all weights drawn from it."""
         with torch.device("meta"):
             nets = [self._translator(), self._translator()]
             nets += [PatchD(self.width_D, self.halvings), PatchD(self.width_D, self.halvings)]

@@ -1,4 +1,4 @@
-"""The recipe of CycleGAN: two image sets, nets, rates and weights."""
+"""The recipe of CycleGAN: two image sets, networks, learning rates and loss weights."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from bascule.translation.recipe import TranslationRecipe, TranslationTrainer
 
 @dataclass(frozen=True)
 class CycleRecipe(TranslationRecipe):
-    """One run of CycleGAN, whole.
+    """One complete run of CycleGAN.
 
-    Steps and epochs are those of :class:`bascule.translation.recipe.TranslationRecipe`. ``lr``:
-    of all nets. ``cycle``, ``identity``, ``pool``, ``objective``:
+    Steps and epochs are those of :class:`bascule.translation.recipe.TranslationRecipe`. ``lr``: the
+    learning rate of all networks. ``cycle``, ``identity``, ``pool``, ``objective``: see
     :class:`bascule.translation.cyclegan.step.CycleRules`.
     """
 
     data: PairSource = TwoSets(Faces(style="adventurer"), Faces())
     model: CycleGAN = CycleGAN(width=32, blocks=4, size=64, width_D=32, halvings=2)
-    # what is played for
+    # objective
     objective: Literal["least-squares", "non-saturating"] = "least-squares"
     cycle: float = 10.0
     identity: float = 0.5
@@ -58,7 +58,7 @@ class CycleRecipe(TranslationRecipe):
 
 
 class CycleTrainer(TranslationTrainer[CycleRecipe, Translation]):
-    """Two translators and their two judges."""
+    """Trains two generators and their two discriminators."""
 
     def turn(self, a: Tensor, b: Tensor, context: StepContext) -> dict[str, Tensor]:
         return cycle_step(self.players, a, b, context, self.recipe.rules)

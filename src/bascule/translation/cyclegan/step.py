@@ -1,7 +1,7 @@
-"""One step of CycleGAN (Zhu et al. 2017): both translators learn, then both judges.
+"""One step of CycleGAN (Zhu et al. 2017): first both generators, then both discriminators.
 
-A translator must fool the judge of the other kind, lead back to where a picture came from, and
-leave alone what is of the other kind already.
+A generator must fool the discriminator of its target domain. Both generators in sequence must
+restore the input. A generator must not change images of its target domain.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from bascule.translation.step import PatchObjective, Translators
 
 @dataclass(frozen=True)
 class CycleRules(PatchObjective):
-    """What the players play for.
+    """The objectives of generators and discriminators.
 
-    ``cycle``: weight of the way there and back; ``identity``: of pictures that are of the other
-    kind already, in units of ``cycle``; 0: not asked, which saves a third of G's work. ``pool``:
-    how many earlier translations D is shown some of; 0: those of the step.
+    ``cycle``: weight of the cycle loss. ``identity``: weight of the identity loss, in units of
+    ``cycle``; 0: not computed, which saves a third of G's work. ``pool``: the size of the image
+    pool, the history of translations shown to D; 0: only those of the current step.
     """
 
     cycle: float = 10.0
@@ -33,9 +33,9 @@ class CycleRules(PatchObjective):
 
 @dataclass
 class Translation(Translators):
-    """Two translators and two judges, with an optimiser for either pair.
+    """Two generators and two discriminators, with one optimiser for each pair.
 
-    ``pools``: earlier translations by the kind that they pretend to be, (n, 3, H, W).
+    ``pools``: earlier translations, (n, 3, H, W), by their target domain.
     """
 
     NETS = ("G_AB", "G_BA", "D_A", "D_B")
@@ -54,13 +54,13 @@ class Translation(Translators):
 def cycle_step(
     game: Translation, a: Tensor, b: Tensor, context: StepContext, rules: CycleRules
 ) -> dict[str, Tensor]:
-    """One step on as many pictures of either kind, a and b: (B, 3, H, W) in [-1, 1].
+    """One step on images a and b of the two domains, (B, 3, H, W) each, in [-1, 1].
 
-    InstanceNorm looks at one picture at a time, so pictures that do not wait for each other go
-    through a net together: three calls of translators where the equations have six, and one of each
-    judge. Returns detached scalars: loss_G_AB and loss_G_BA (fooling the judge), cycle_A, cycle_B
-    and, where asked, identity_A and identity_B (mean absolute differences of pixels, without their
-    weights), loss_D_A and loss_D_B (the mean of reals' and fakes' parts).
+    InstanceNorm treats every image separately, so independent images share a forward pass: three
+    generator calls instead of the six in the equations, and one call of each discriminator. Returns
+    detached scalars: loss_G_AB and loss_G_BA (the adversarial losses); cycle_A, cycle_B and, if its
+    weight is not 0, identity_A and identity_B (mean absolute differences of pixels, without their
+    weights); loss_D_A and loss_D_B (the mean of the losses on reals and fakes).
     """
     n = len(a)
     same = rules.identity > 0
@@ -98,10 +98,11 @@ def cycle_step(
 
 
 def _pooled(game: Translation, kind: str, fakes: Tensor, size: int, context: StepContext) -> Tensor:
-    """What D is shown as fake: until the pool is full those of the step, which go into it.
+    """The fakes shown to D, from a pool of ``size`` earlier translations.
 
-    Then each with chance 1/2 itself, or one of the pool at random, whose place it takes
-    (Shrivastava et al. 2017, as Zhu et al. 2017 use it).
+    Until the pool is full, D sees the fakes of the step, and they are added to the pool. After
+    that, each fake is shown itself with probability 1/2. Otherwise it replaces a random image of
+    the pool, and D sees that image (Shrivastava et al. 2017, as in Zhu et al. 2017).
     """
     if not size:
         return fakes

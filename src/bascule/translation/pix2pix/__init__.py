@@ -1,1 +1,1 @@
-"""pix2pix: its model, step and recipe."""
+"""pix2pix: model, step and recipe."""

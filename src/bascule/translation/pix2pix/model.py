@@ -1,4 +1,4 @@
-"""pix2pix: a translator, and a judge of patches that sees the picture it came from too."""
+"""pix2pix: a generator, and a patch discriminator that also sees the input image."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from bascule.translation.networks import PatchD, ResNetTranslator, UNetTranslato
 
 @dataclass(frozen=True)
 class Pix2Pix:
-    """The nets of Isola et al. 2017 (arXiv 1611.07004, appendix).
+    """The networks of Isola et al. 2017 (arXiv 1611.07004, appendix).
 
-    ``net``: "unet", which halves the side down to 1 and 8 times at most, with batch normalisation;
-    or "resnet" with ``blocks`` residual blocks, as CycleGAN's, to compare with that. ``halvings``
-    of D say how large a patch it judges. Weights ~ N(0, 0.02²), biases 0.
+    ``net``: "unet", which halves the side down to 1, at most 8 times, with batch normalisation; or
+    "resnet" with ``blocks`` residual blocks, to compare with CycleGAN. ``halvings``: the number of
+    downsamplings in D, which decides the size of its patches. Weights ~ N(0, 0.02²), biases 0.
     """
 
     width: int = 64
@@ -43,7 +43,7 @@ class Pix2Pix:
         check_translation("Pix2Pix", self.size, self.halvings, self.net == "unet")
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
-        """(G, D) on the device of ``rng``, every weight drawn from it alone."""
+        """(G, D) on the device of ``rng``, with all weights drawn from it."""
         with torch.device("meta"):
             G: nn.Module
             if self.net == "resnet":

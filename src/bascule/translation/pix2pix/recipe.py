@@ -1,4 +1,4 @@
-"""The recipe of pix2pix: pairs of pictures, nets, rates and weights."""
+"""The recipe of pix2pix: pairs of images, networks, learning rates and loss weights."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ from bascule.translation.recipe import TranslationRecipe, TranslationTrainer
 
 @dataclass(frozen=True)
 class PairedRecipe(TranslationRecipe):
-    """One run of pix2pix, whole: what the same translator reaches where it is told the answers.
+    """One complete run of pix2pix: an upper bound for the same generator without pairs.
 
     Steps and epochs are those of :class:`bascule.translation.recipe.TranslationRecipe`, but the
-    two pictures of a step belong together. ``lr``: of both nets. ``pixels``:
+    two images of a step are counterparts. ``lr``: the learning rate of both networks. ``pixels``:
+    see
     :class:`bascule.translation.pix2pix.step.PairedRules`.
     """
 
     data: CartoonPair = CartoonPair(paired=True)
     model: Pix2Pix = Pix2Pix(width=32, blocks=4, size=64, net="resnet", width_D=32, halvings=2)
-    # what is played for
+    # objective
     objective: Literal["least-squares", "non-saturating"] = "non-saturating"
     pixels: float = 100.0
 
     def __post_init__(self) -> None:
         self._check_translation("pixels")
         if not self.data.paired:
-            raise UserError(f"data={self.data}: pix2pix learns from pairs: give paired=True")
+            raise UserError(f"data={self.data}: pix2pix learns from pairs: set paired=True")
 
     sample_caption = (
         "rows of eight: training pictures of the first set, what they become, what they should"
@@ -51,7 +52,7 @@ class PairedRecipe(TranslationRecipe):
 
 
 class PairedTrainer(TranslationTrainer[PairedRecipe, Pairs]):
-    """A translator and its judge, which sees pairs."""
+    """Trains a generator, and a discriminator of pairs."""
 
     in_step = True
 

@@ -1,6 +1,6 @@
-"""One step of pix2pix (Isola et al. 2017): translation where each picture's counterpart is known.
+"""One step of pix2pix (Isola et al. 2017): translation learnt from pairs of images.
 
-What it reaches bounds what translation without pairs can reach with the same nets.
+Its results are an upper bound for translation without pairs by the same networks.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from bascule.translation.step import PatchObjective, Translators
 
 @dataclass(frozen=True)
 class PairedRules(PatchObjective):
-    """``pixels``: weight of the mean absolute difference of pixels beside fooling the judge, 1."""
+    """``pixels``: weight of the L1 loss; the adversarial loss has weight 1."""
 
     pixels: float = 100.0
 
 
 @dataclass
 class Pairs(Translators):
-    """A translator, and a judge that sees a picture and its translation together."""
+    """A generator, and a discriminator that sees an image together with its translation."""
 
     NETS = ("G", "D")
 
@@ -38,9 +38,9 @@ class Pairs(Translators):
 
 
 def paired_step(game: Pairs, a: Tensor, b: Tensor, rules: PairedRules) -> dict[str, Tensor]:
-    """One step on pictures a (B, 3, H, W) in [-1, 1] and their counterparts b; first the judge.
+    """One step on images a (B, 3, H, W) in [-1, 1] and their counterparts b; first D, then G.
 
-    Returns detached scalars: loss_D, loss_G (fooling the judge) and pixels (mean absolute
+    Returns detached scalars: loss_D, loss_G (the adversarial loss) and pixels (mean absolute
     difference, without its weight).
     """
     n = len(a)

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from bascule import jobs
 from bascule.core.errors import UserError
-from bascule.experiments import Measure, MeasureCoding, MeasureTranslation, jobs
-from bascule.experiments.jobs import MeasureRun, PlayTrials, TrainRun
+from bascule.experiments import Measure, MeasureCoding, MeasureTranslation
+from bascule.jobs import MeasureRun, PlayTrials, TrainRun
 
 TRIALS = PlayTrials(
     *("runs", "tune/x.py", True, (("epochs", "2"), ("lr_D", "1e-3"))),
@@ -44,7 +45,7 @@ def test_a_job_is_read_as_it_was_written(tmp_path, job):
         ('{"is": "TrainRun", "runs": "a"}', "TrainRun needs run"),
         ('{"is": "TrainRun", "runs": "a", "run": 3}', "run=3"),
         ('{"is": "TrainRun", "runs": "a", "run": "b", "keep": []}', "unknown field of TrainRun"),
-        ('{"is": "Measure", "fakes": 7}', "unknown class"),
+        ('{"is": "Measure", "fakes": 7}', "is no job: expected TrainRun"),
         ('{"is": "Flip"}', "is no job: expected TrainRun, MeasureRun or PlayTrials"),
         (
             '{"is": "MeasureRun", "runs": "a", "run": "b", "epochs": [1], '
@@ -64,8 +65,8 @@ def test_a_job_of_training_loads_no_experiments(tmp_path, printed_elsewhere):
     path = tmp_path / "job.json"
     path.write_text(json.dumps({"is": "TrainRun", "runs": "a", "run": "b"}))
     loaded = printed_elsewhere(
-        f"import sys; from pathlib import Path; from bascule.experiments import jobs; "
+        f"import sys; from pathlib import Path; from bascule import jobs; "
         f"jobs.read(Path({str(path)!r})); print(*sys.modules)"
     )
-    assert "bascule.experiments.jobs" in loaded
+    assert "bascule.jobs" in loaded
     assert not {"bascule.experiments", "matplotlib", "scipy"} & set(loaded)

@@ -1,7 +1,7 @@
-"""What workers are told to do: a job is a frozen dataclass, kept as a JSON file.
+"""Jobs of workers: each is a frozen dataclass, stored as a JSON file.
 
-Schedulers write jobs, launchers pass the path of the file on, and ``python -m bascule.worker
-JOB.json`` does what it says (:mod:`bascule.worker`).
+A scheduler writes the job, a launcher passes on the path of the file, and ``python -m
+bascule.worker JOB.json`` runs the job (:mod:`bascule.worker`).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from bascule.runs import codec
 
 @dataclass(frozen=True)
 class TrainRun:
-    """Train a run to its last epoch, from wherever it stands.
+    """Train a run to its last epoch, from its latest checkpoint.
 
-    ``runs``: the folder of all runs, where the parent of a fork is found. ``run``: the run's
-    folder. ``branches``: epochs whose checkpoint is kept, because other runs fork from it.
-    ``callbacks``: the user's, as :func:`bascule.runs.own.words_for` tells them. ``tensorboard``:
-    write TensorBoard events, too.
+    ``runs``: the folder of all runs, which contains the parent of a fork. ``run``: the run's
+    folder. ``branches``: epochs whose checkpoints are kept, because other runs fork from them.
+    ``callbacks``: names of user callbacks, from :func:`bascule.runs.own.words_for`.
+    ``tensorboard``: write TensorBoard events too.
     """
 
     runs: str
@@ -39,9 +39,9 @@ class MeasureRun:
     """Measure a finished run.
 
     ``measure``: a ``Measure``, ``MeasureTranslation`` or ``MeasureCoding``
-    (:mod:`bascule.experiments.experiment`). ``epochs``: of the checkpoints that are measured.
-    ``metrics`` and ``features``: the user's, which a ``Measure`` is given in addition, as
-    :func:`bascule.runs.own.words_for` tells them.
+    (:mod:`bascule.experiments.experiment`). ``epochs``: the checkpoints to measure. ``metrics`` and
+    ``features``: names of the user's metrics and extractor that are added to a ``Measure``, from
+    :func:`bascule.runs.own.words_for`.
     """
 
     runs: str
@@ -54,11 +54,12 @@ class MeasureRun:
 
 @dataclass(frozen=True)
 class PlayTrials:
-    """Play trials of a search until ``trials`` have begun in all, or until the time ``until``.
+    """Run trials of a search until ``trials`` have started in total, or until the time ``until``.
 
-    ``file``: that of the tuning, ``quick``: its small version, ``settings``: changed fields of its
-    start as (path, text), ``name``: what the search is called. ``storage``: where the study is
-    kept. ``until``: seconds since 1970. ``worker``: a name that no other worker has.
+    ``file``: the Python file of the tuning. ``quick``: use its small version. ``settings``: changed
+    fields of its start recipe as (path, text). ``name``: the name of the search. ``storage``: the
+    file or database URL of the Optuna study. ``until``: seconds since 1970. ``worker``: a unique
+    name.
     """
 
     runs: str
@@ -81,7 +82,7 @@ def write(job: Job, path: Path) -> None:
 
 
 def read(path: Path) -> Job:
-    """The job in a file. Raises :class:`UserError` where it is no job, or a field is wrong."""
+    """The job in a file. Raises :class:`UserError` if it is not a job, or a field is wrong."""
     try:
         plain = read_json(path)
         parts = _measures() if plain.get("is") == MeasureRun.__name__ else ()
@@ -97,7 +98,7 @@ def read(path: Path) -> Job:
 
 
 def _measures() -> tuple[type, ...]:
-    """The kinds of what is measured. A job of training needs none, and does not load them."""
+    """The classes of measures. Training jobs do not need them, so they are imported only here."""
     from bascule.experiments.experiment import MEASURES
 
     return MEASURES
