@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bascule import worker
+from bascule import jobs, worker
 from bascule.core.user_code import load_file
 from bascule.data.faces import Faces
-from bascule.experiments import Measure, jobs
-from bascule.experiments.jobs import MeasureRun, TrainRun
+from bascule.experiments import Measure
+from bascule.jobs import MeasureRun, TrainRun
 from bascule.runs.codec import encode
 from bascule.runs.evaluations import evaluations
 from bascule.runs.execute import execute

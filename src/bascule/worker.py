@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bascule import jobs
 from bascule.core.errors import UserError
 from bascule.core.exits import INTERRUPTED, exit_code
-from bascule.experiments import jobs
-from bascule.experiments.jobs import Job, MeasureRun, PlayTrials, TrainRun
+from bascule.jobs import Job, MeasureRun, PlayTrials, TrainRun
 from bascule.runs.store import Store
 
 if TYPE_CHECKING:

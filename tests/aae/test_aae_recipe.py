@@ -59,7 +59,7 @@ def test_a_run_learns_stops_goes_on_and_draws(tiny_aae, make_run, store, same):
 
 
 @pytest.mark.parametrize(
-    ("interventions", "said"),
+    ("change", "said"),
     [
         ({"lr_E": 0.0}, "lr_E=0.0: expected a number between 0 and 1"),
         ({"beta1": 1.0}, r"beta1=1.0: expected a number in \[0, 1\)"),

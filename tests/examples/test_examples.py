@@ -57,7 +57,7 @@ def game(folder) -> Run:
         "model=my_nets.py:Upsampling(width=4, size=32)",
         "objective=my_objective.py:Pearson()",
         "penalties=my_penalty.py:Drift(0.01)",
-        "change=my_intervention.py:Grey(0.5, from_epoch=1)",
+        "interventions=my_intervention.py:Grey(0.5, from_epoch=1)",
     )
     watched = ("--callback", "my_callback.py:Norm")
     bascule("train", "dcgan64-tiny", "--name", "game", *watched, *TINY, SMALL[0], *own)

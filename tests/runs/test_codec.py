@@ -299,7 +299,7 @@ def test_settings_are_read_as_python_would_and_act_all_at_once(settings, expecte
         ("n", "3", "unknown field 'n': did you mean data.n?"),
         ("model.widht", "3", "unknown field of DCGAN 'widht': did you mean width?"),
         ("epochs.x", "3", "epochs has no field 'x': it is 100"),
-        ("change.sigma", "3", "change has no field 'sigma': it is ()"),
+        ("interventions.sigma", "3", "interventions has no field 'sigma': it is ()"),
         ("model.", "3", "model=3 in GANRecipe: "),
         ("", "3", "unknown field of GANRecipe ''"),
     ],

@@ -33,7 +33,9 @@ def run(tmp_path, store, tiny) -> Run:
     (tmp_path / "kind.py").write_text(KIND)
     mine = load_file(tmp_path / "kind.py").Mine
     fields = {name: getattr(tiny, name) for name in ("data", "model", "epochs", "batch", "device")}
-    recipe = mine(**fields, threads=1, change=PerfectG(2), objective=GANLoss("hinge"), weight=0.25)
+    recipe = mine(
+        **fields, threads=1, interventions=PerfectG(2), objective=GANLoss("hinge"), weight=0.25
+    )
     return Run(store.create(recipe, "run", "0" * 64).folder)
 
 

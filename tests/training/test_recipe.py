@@ -62,7 +62,7 @@ def test_equal_recipes_are_one_key():
 
 
 @pytest.mark.parametrize(
-    "interventions",
+    "change",
     [PerfectG(3), [PerfectG(3)], (PerfectG(3),), iter([PerfectG(3)])],
     ids=["one", "list", "tuple", "iterator"],
 )

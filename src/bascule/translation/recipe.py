@@ -107,7 +107,7 @@ class TranslationTrainer(Trainer[R], Generic[R, T]):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         recipe, players = self.recipe, self.players
         context = StepContext(recipe.seed, batch.epoch, batch.step, device=self.device)
-        assert batch.labels is not None, "of which set each image is"
+        assert batch.labels is not None, "labels name the set of each image"
         sets = [(batch.labels == kind).nonzero().flatten() for kind in (0, 1)]
         if players.shown is None:
             first = [batch.images[places[torch.arange(SHOWN) % len(places)]] for places in sets]

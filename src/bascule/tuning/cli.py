@@ -86,7 +86,6 @@ def add(verbs: Verbs) -> None:
 
 def do_tune(args: argparse.Namespace) -> int:
     from bascule.experiments.files import find_file
-    from bascule.experiments.jobs import PlayTrials
     from bascule.experiments.measurable import check_search
     from bascule.jobs import PlayTrials
     from bascule.runs import codec
@@ -167,6 +166,7 @@ def _search(
     launcher: LocalLauncher | SubmititLauncher,
 ) -> bool:
     """Let workers do ``job``; False when interrupted. A worker that dies costs only its trial."""
+    from bascule import jobs
     from bascule.cli.progress import bars, counter
     from bascule.features.cache import features_of
     from bascule.features.extractors import extractor
