@@ -77,7 +77,8 @@ def test_fields_of_a_preset(complete, known):
     assert not any("." in field for field in complete("train dcgan64 --set "))
     assert complete("sdpc fit faces --set settle.k_f") == ["settle.k_fb="]
     assert complete("run perfect-g --set model.wid")[0] == "model.width="
-    assert r"interventions=PerfectG\(at_epoch=" in complete("train dcgan64 --set interventions=")
+    rules = complete("train dcgan64 --set interventions=")
+    assert r"interventions=PerfectG\(at_epoch=" in rules
 
 
 def test_runs_and_the_fields_of_their_recipes(complete, make_run, tiny):

@@ -110,7 +110,7 @@ def test_one_unreadable_picture_leaves_the_others_translated(bascule, trained, p
     out = tmp_path / "out"
     code, said, err = bascule("translate", "cycle", str(pictures), "-o", str(out))
     assert code == 2 and "3 pictures" in said
-    lines = [line for line in err.splitlines() if "left out" in line]
+    lines = [line for line in err.splitlines() if "was skipped" in line]
     assert len(lines) == 2 and "broken.png" in lines[0] and "more than 4 times" in lines[1]
     assert len(list((out / "translated").rglob("*.png"))) == 3
 

@@ -145,12 +145,14 @@ def interventions(**_: Any) -> dict[str, str]:
 
 
 def fields(parsed_args: argparse.Namespace, prefix: str, **_: Any) -> list[str]:
-    """Fields of the recipe that the verb is about, as ``model.width=``; after ``change=``, rules.
+    """Fields of the recipe that the verb is about, as ``model.width=``.
+
+    After ``interventions=``: interventions.
 
     An experiment's recipes are known to its file alone, so there the fields of all presets count.
     """
-    if prefix.startswith("change="):
-        return [f"change={rule}" for rule in interventions()]
+    if prefix.startswith("interventions="):
+        return [f"interventions={rule}" for rule in interventions()]
     paths = _fields_of(parsed_args)
     return [f"{path}=" for path in paths if prefix or "." not in path]
 

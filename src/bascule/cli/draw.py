@@ -114,7 +114,7 @@ def do_film(args: argparse.Namespace) -> int:
     if not epochs:
         raise UserError(f"{run.id} has no sample grids yet: train it for more epochs")
     frames = [_titled(opened(run.sample(epoch)), f"epoch {epoch}") for epoch in epochs]
-    last = [frames[-1]] * max(1, round(args.fps))  # rest a second on the end
+    last = [frames[-1]] * max(1, round(args.fps))  # the last frame stays for a second
     write_film([*frames, *last[1:]], path, args.fps)
     return _said(path, f"{len(epochs)} epochs")
 
@@ -156,7 +156,7 @@ def do_truncated(args: argparse.Namespace) -> int:
     rows = []
     for threshold in args.threshold:
         z = truncated(12, z_dim, threshold, generator("truncated", args.seed))
-        if getattr(run.recipe, "labels", None):  # the last number says the label: any may come
+        if getattr(run.recipe, "labels", None):  # the last number stands for the label
             z[:, -1] = torch.randn(12, generator=generator("labels", args.seed))
         rows.append(draw(z))
     atomic.write_png(path, grid(torch.cat(rows), 12))
@@ -228,7 +228,7 @@ def _drawing(run: Run, epoch: int | None) -> tuple[Callable[[Tensor], Tensor], i
 
 
 def _titled(picture: Image.Image, text: str) -> Image.Image:
-    """The picture over a line that says what it is."""
+    """The picture with a line of text below it."""
     from PIL import Image, ImageDraw
 
     sheet = Image.new("RGB", (picture.width, picture.height + 16), "white")

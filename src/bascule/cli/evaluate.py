@@ -181,7 +181,7 @@ def _run(args: argparse.Namespace, run: Run) -> int:
 
 
 def _measure_of(args: argparse.Namespace, recipe: Recipe) -> Measures:
-    """What the words ask for, of a run of ``recipe``."""
+    """What the options ask to measure of a run of ``recipe``."""
     from bascule.experiments.experiment import Measure, MeasureCoding, MeasureTranslation
     from bascule.sdpc.measure import K_FB, SIGMAS
 
@@ -226,11 +226,11 @@ def _folder(args: argparse.Namespace, path: Path) -> int:
         )
     if args.epoch is not None or args.all_epochs:
         raise UserError(f"{path} is a folder of pictures: expected no --epoch and no --all-epochs")
-    means = _means(args)  # refused before anything is read
+    means = _means(args)  # checks the options before pictures are read
     whole = path.resolve()
     if args.output and whole in (args.output.resolve(), *args.output.resolve().parents):
         raise UserError(f"-o {args.output}: the pictures are in this folder; give another one")
-    # Two folders of one name have places of their own.
+    # Two folders of the same name get different outputs.
     called = f"{slug(whole.name)}-{address(whole):016x}"[:-8]
     output = args.output or args.runs / "evaluations" / called
     with counter("reading the pictures") as tell:
@@ -244,7 +244,7 @@ def _folder(args: argparse.Namespace, path: Path) -> int:
 def _tell(
     folder: Path, found: Evaluation, picture: Image.Image | None, recipe: Recipe | None = None
 ) -> None:
-    """Keep what was found, and the fakes beside their neighbours, in ``folder``, and print it.
+    """Write the evaluation, and the fakes beside their neighbours, into ``folder``; print it.
 
     ``recipe``: that of the run; None: of a folder of pictures.
     """

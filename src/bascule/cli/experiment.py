@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from bascule.experiments.launchers import LocalLauncher, SubmititLauncher
     from bascule.experiments.schedule import Job, Results
 
-DESKTOPS = ("DISPLAY", "WAYLAND_DISPLAY")  # without one, a browser would take the terminal
+DESKTOPS = (
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+)  # set on a desktop; elsewhere a browser would open in the terminal
 ELSEWHERE = "give --note DIR for another place"
 FORCE = f"give --force to replace it, or {ELSEWHERE.removeprefix('give ')}"
 
@@ -198,7 +201,7 @@ def do_unpack(args: argparse.Namespace) -> int:
 
 
 def _known(args: argparse.Namespace) -> list[Experiment]:
-    """The experiments that are asked for; refused before any of them runs."""
+    """The experiments that are asked for, all checked before any of them runs."""
     from bascule.core.user_code import said
     from bascule.experiments import experiment as experiments
     from bascule.experiments.files import find_files
@@ -218,7 +221,7 @@ def _known(args: argparse.Namespace) -> list[Experiment]:
 
 
 def _data_of(name: str, known: Sequence[Experiment]) -> Data:
-    """What ``--data`` names, for the arms of these experiments."""
+    """The image set that ``--data`` names, in the size of these experiments' arms."""
     from bascule.cli.train import named_data, named_sets
 
     recipes = [recipe for found in known for recipe in found.arms.values()]
@@ -256,7 +259,7 @@ def _digests(sets: dict[object, ImageSet]) -> dict[object, str]:
 
 
 def _each(args: argparse.Namespace, train: bool) -> int:
-    """One experiment, or all of a folder one after the other and then their summary."""
+    """Run or report one experiment, or all of a folder and then their summary."""
     from bascule.data.images import credits_of
     from bascule.experiments.launchers import LocalLauncher
     from bascule.experiments.measurable import check_measurable
@@ -313,7 +316,7 @@ def _each(args: argparse.Namespace, train: bool) -> int:
 
 
 def _note_name(name: str, first: Experiment, args: argparse.Namespace) -> str:
-    """The folder of a note: other settings, seeds or arms have one of their own."""
+    """The name of a note's folder. Other settings, seeds or arms give another folder."""
     seeds = list(args.seeds or first.seeds)
     told = [*args.set]
     told += [] if seeds == list(first.seeds) else ["seeds", *map(str, seeds)]
@@ -327,9 +330,9 @@ def _note_name(name: str, first: Experiment, args: argparse.Namespace) -> str:
 def may_replace(
     folder: Path, stem: str, told: Sequence[Results], train: bool, how: str = ELSEWHERE
 ) -> bool:
-    """Whether a page of these results may take the place of the one in ``folder``; says why not.
+    """Whether a page of these results may replace the page in ``folder``; if not, prints why.
 
-    After training, only a page of nothing may not, and what failed is said first.
+    After training, any page may except one without a finished run. What failed is printed first.
     """
     from bascule.reports.made import made_of, protect
 
@@ -352,7 +355,7 @@ def check_seeds(seeds: Sequence[int]) -> None:
 
 
 def interrupted() -> int:
-    """Say that nothing is lost; the exit code."""
+    """Print that nothing is lost; returns the exit code."""
     print("interrupted: every run is saved; give the same command again to go on", file=sys.stderr)
     return 130
 
@@ -364,8 +367,10 @@ def train_all(
     store: Store,
     launcher: LocalLauncher | SubmititLauncher | None = None,
 ) -> bool:
-    """Train and measure what is missing, and say before what cannot be measured; False when
-    interrupted."""
+    """Print what cannot be measured, then train and measure what is missing.
+
+    Returns False when interrupted.
+    """
     from bascule.cli.progress import JobBars, bars
     from bascule.experiments.measurable import announcements
     from bascule.experiments.schedule import run_all
@@ -389,7 +394,7 @@ def _tell(results: Results, folder: Path, credit: str, settings: list[str]) -> P
 
 
 def open_page(page: Path) -> None:
-    """Open a page in a browser, where there is a desktop; elsewhere its path has been told."""
+    """Open a page in a browser where there is a desktop. Its path has been printed already."""
     import webbrowser
 
     if sys.platform in ("darwin", "win32") or any(map(os.environ.get, DESKTOPS)):
@@ -397,7 +402,7 @@ def open_page(page: Path) -> None:
 
 
 def say(results: Results, page: Path) -> None:
-    """Print what failed, what was found, the verdict, and where the note is."""
+    """Print the failures, the finding, the verdict and the path of the note."""
     from bascule.reports.answer import finding as what_was_found
 
     _say_failures(results)
@@ -416,7 +421,7 @@ def _say_failures(results: Results) -> None:
 
 
 def _learn_attributes(sets: Mapping[object, ImageSet]) -> None:
-    """Learn once to read the attributes of built-in faces, before workers ask for it at once."""
+    """Train the reader of face attributes once, before several workers need it."""
     from bascule.cli.progress import counter
     from bascule.experiments.measuring import reader_of
 

@@ -15,7 +15,14 @@ from bascule.runs.store import Run, Store, slug
 
 SCALARS = ("loss_D", "loss_G", "D_x", "D_Gz")
 COLUMNS = ("epochs", *SCALARS, "images/s", "fork of")
-LATER = ("loss_G", "loss_D", "images/s", "fork of", "D_Gz", "D_x")  # the first to be left out
+LATER = (
+    "loss_G",
+    "loss_D",
+    "images/s",
+    "fork of",
+    "D_Gz",
+    "D_x",
+)  # columns that a narrow terminal omits, in this order
 
 
 def add(verbs: Verbs) -> None:
@@ -59,7 +66,7 @@ def do_list(args: argparse.Namespace) -> int:
 
 
 def _rows(runs: Sequence[Run], unreadable: Iterable[str], short: bool) -> list[dict[str, str]]:
-    """What the list says of every run, and of those that cannot be read that they cannot."""
+    """A row for every run, and for every folder that cannot be read as a run."""
     rows = [_facts(run, runs, short) for run in runs]
     for name in unreadable:
         called = {"run": "", "name": name} if short else {"run": name}
@@ -68,7 +75,7 @@ def _rows(runs: Sequence[Run], unreadable: Iterable[str], short: bool) -> list[d
 
 
 def _facts(run: Run, runs: Sequence[Run], short: bool) -> dict[str, str]:
-    """What the list says of a run. ``short``: its key, by which it is found, and its name."""
+    """The row of a run. ``short``: with its key and its name instead of its id."""
     done, last = run.last_row()
     called = {"run": short_id(run, runs), "name": run.name} if short else {"run": run.id}
     branch = run.fork
@@ -85,7 +92,7 @@ def _facts(run: Run, runs: Sequence[Run], short: bool) -> dict[str, str]:
 
 
 def short_id(run: Run, runs: Sequence[Run]) -> str:
-    """The key at the end of a run's id where no other run has it in its id or name, or the id."""
+    """The key at the end of a run's id; the whole id where another run contains that key."""
     key = run.id.rpartition("-")[2]
     others = (other for other in runs if other.id != run.id)
     return run.id if any(key in other.id or key in other.name for other in others) else key
@@ -123,7 +130,7 @@ def do_compare(args: argparse.Namespace) -> int:
 
 
 def _called(name: str | None, runs: Sequence[Run]) -> str:
-    """The folder of a comparison: its name, or that of its arms and a digest of its runs."""
+    """The folder of a comparison: ``name``, or the names of its arms and a digest of its runs."""
     from bascule.experiments.paired import arms_of
 
     if name:
@@ -133,7 +140,7 @@ def _called(name: str | None, runs: Sequence[Run]) -> str:
 
 
 def _command(args: argparse.Namespace, runs: Sequence[Run], store: Store) -> str:
-    """The command line that compares the same runs, by their ids where they are in ``store``."""
+    """The command that makes this page again, with ids of the runs that are in ``store``."""
     inside = [(store.root / run.id).resolve() == run.folder.resolve() for run in runs]
     words = [
         run.id if here else text for run, here, text in zip(runs, inside, args.run, strict=True)

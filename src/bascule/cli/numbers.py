@@ -1,4 +1,4 @@
-"""Numbers on the command line: within reason. How small they may be, each verb says."""
+"""Types of numbers on the command line. They limit the size; each verb checks the rest."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 
 def whole(most: int) -> Callable[[str], int]:
-    """A type for argparse: a whole number of at most ``most``, either way from 0."""
+    """A type for argparse: a whole number of at most ``most``, positive or negative."""
 
     def number(text: str) -> int:
         try:
             if abs(value := int(text)) <= most:
                 return value
-        except ValueError:  # no number, or one of thousands of digits
+        except ValueError:  # no number, or one with too many digits for Python
             pass
         raise argparse.ArgumentTypeError(
             f"{_short(text)}: expected a whole number of at most {most:,}"
@@ -23,7 +23,7 @@ def whole(most: int) -> Callable[[str], int]:
 
 
 def real(most: float) -> Callable[[str], float]:
-    """A type for argparse: a number of at most ``most``, either way from 0; never NaN."""
+    """A type for argparse: a number of at most ``most``, positive or negative, and not NaN."""
 
     def number(text: str) -> float:
         try:

@@ -1,7 +1,7 @@
 """Progress on the terminal.
 
-The time left goes by the pace since the beginning, so it does not jump. Where standard error is no
-terminal, one plain line a minute says the same.
+The time left is computed from the mean speed since the start, so it does not jump. Where standard
+error is no terminal, one plain line a minute is printed instead.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from bascule.experiments.schedule import Job
     from bascule.training.recipe import Recipe
 
-FIRST_S, EVERY_S = 5.0, 60.0  # of the plain lines
-WIDE = 110  # columns of a terminal on which all is shown
+FIRST_S, EVERY_S = 5.0, 60.0  # seconds to the first plain line, and between lines
+WIDE = 110  # columns that a terminal needs to show everything
 
 
 def scores(scalars: Mapping[str, float]) -> str:
-    """The two scalars that tell most of how a run goes, in words: D's scores, or the first two."""
+    """Two scalars of a run as text: D's mean scores, or the first two that it has."""
     names = [n for n in ("D_x", "D_Gz") if n in scalars] or list(scalars)[:2]
     return ", ".join(f"{name} {scalars[name]:.2f}" for name in names)
 
@@ -52,7 +52,7 @@ def duration(seconds: float) -> str:
 
 
 def left(task: Task) -> float | None:
-    """Seconds to the end at the pace since the beginning; None where nothing tells it yet.
+    """Seconds to the end at the mean speed so far; None while that is unknown.
 
     The task's field ``begun``: how much of it was done when its clock started.
     """
@@ -63,7 +63,7 @@ def left(task: Task) -> float | None:
 
 
 class Left(ProgressColumn):
-    """The time left; ``said``: after it."""
+    """The time left, followed by the text ``said``."""
 
     def __init__(self, said: str = " left") -> None:
         super().__init__(Column(no_wrap=True))
@@ -81,14 +81,14 @@ class Log:
         self.due = time.monotonic() + FIRST_S
 
     def __call__(self, *parts: str) -> None:
-        """Print the parts that say something, if it is time for a line."""
+        """Print the parts that are not empty, if a line is due."""
         if time.monotonic() >= self.due:
             self.due = time.monotonic() + EVERY_S
             print(", ".join(filter(None, parts)), file=sys.stderr, flush=True)
 
 
 def about(task: Task) -> str:
-    """The time left in words, empty where nothing tells it yet."""
+    """The time left as text; empty while it is unknown."""
     seconds = left(task)
     return "" if seconds is None else f"about {duration(seconds)} left"
 
@@ -104,7 +104,7 @@ class Bar(Pace):
         self.log = Log()
 
     def tell(self, epoch: float, images_per_s: float, scalars: Mapping[str, float]) -> None:
-        if not self.started:  # what came before the first steps is no measure of the others
+        if not self.started:  # the start-up says nothing about the speed
             self.started = True
             _start_clock(self.progress, self.id, epoch)
         speed, told = f"{images_per_s:.0f} images/s", scores(scalars)
@@ -123,16 +123,16 @@ class Bar(Pace):
 
 
 def _start_clock(progress: Progress, task: TaskID, completed: float) -> None:
-    """From now on time counts, and what is done."""
+    """Start the clock of a task, of which ``completed`` is done already."""
     progress.reset(task, completed=completed)  # type: ignore[arg-type]  # it takes any number
     progress.update(task, begun=completed)
 
 
 class JobBars:
-    """One bar an experiment's run, and one over all of them.
+    """One bar for each run of an experiment, and one over all of them.
 
-    ``images``: how many each image set has to train on. The bar over all, and so the time left,
-    goes by images, since an epoch of few is soon over.
+    ``images``: the number of training images of each image set. The bar over all runs counts
+    images, since epochs of small sets are shorter.
     """
 
     def __init__(
@@ -151,9 +151,9 @@ class JobBars:
             )
             for job in jobs
         }
-        self.found: dict[TaskID, float] = {}  # how far each job was when it was taken up
+        self.found: dict[TaskID, float] = {}  # how far each job was when it was started
         self.started: set[TaskID] = set()
-        self.head = 0.0  # images that were seen when the clock over all started
+        self.head = 0.0  # images seen before the clock over all runs started
         self.log = Log()
 
     def __call__(self, jobs: Sequence[Job]) -> None:
@@ -207,9 +207,9 @@ class JobBars:
 
 @contextmanager
 def counter(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar with the time left on standard error, shown once there is something to wait for.
+    """A bar with the time left on standard error, shown from the first progress on.
 
-    Where that is no terminal, a plain line a minute.
+    Where standard error is no terminal, a plain line a minute.
     """
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Left())
@@ -229,7 +229,7 @@ def counter(what: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def bars() -> Iterator[Progress]:
-    """A progress display on standard error; silent where that is no terminal."""
+    """A progress display on standard error; silent where standard error is no terminal."""
     console = Console(stderr=True)
     wide = console.width >= WIDE
     with Progress(
@@ -248,7 +248,7 @@ def bars() -> Iterator[Progress]:
 
 
 class Name(ProgressColumn):
-    """What a bar is about, in ``width`` columns at most."""
+    """The name of a bar, in at most ``width`` columns."""
 
     def __init__(self, width: int) -> None:
         super().__init__(Column(no_wrap=True))
@@ -259,7 +259,7 @@ class Name(ProgressColumn):
 
 
 class Scores(ProgressColumn):
-    """What a run last said of its scalars, where it is one that does."""
+    """The latest scalars of a run, if it reports any."""
 
     def render(self, task: Task) -> Text:
         return Text(task.fields.get("scores", ""))

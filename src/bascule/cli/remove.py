@@ -53,7 +53,10 @@ def do_remove(args: argparse.Namespace) -> int:
 
 
 def _found(store: Store, text: str) -> Run:
-    """A run of the store, a damaged one by its whole id, too; nothing that only a link leads to."""
+    """The run in the store that ``text`` names.
+
+    A damaged run is found by its whole id. A run behind a link is refused.
+    """
     inside = store.root / Path(text).name
     if inside.is_dir() and text in (inside.name, str(inside)):
         known = any((inside / name).exists() for name in ("recipe.json", "run.json"))
@@ -67,19 +70,19 @@ def _found(store: Store, text: str) -> Run:
 
 
 def _check_forks(store: Store, runs: Sequence[Run]) -> None:
-    """Refuse to delete what a fork that stays branched off from."""
+    """Refuse to delete the parent of a fork that is not deleted, too."""
     going = {run.id for run in runs}
     for other in store.runs():
         try:
             parent = other.fork.parent if other.fork else ""
-        except UserError:  # it cannot be read, so nothing needs its parent
+        except UserError:  # a fork that cannot be read needs no parent
             continue
         if parent in going and other.id not in going:
             raise UserError(f"{other.id} is a fork of {parent}: delete it first, or name both")
 
 
 def _remove(run: Run) -> None:
-    """At once for whoever looks, then file by file; links are removed and not followed."""
+    """Rename the folder, so that it is gone at once, then delete it. Links are not followed."""
     with run.lock():
         gone = run.folder.with_name(f".{run.id}.{os.getpid()}.deleted")
         run.folder.rename(gone)
@@ -87,7 +90,7 @@ def _remove(run: Run) -> None:
 
 
 def _size(folder: Path) -> int:
-    """Bytes of the files in a folder, each once however many names it has."""
+    """Bytes of the files in a folder. A file with several hard links counts once."""
     files: dict[tuple[int, int], int] = {}
     for inside, _, names in os.walk(folder):
         for name in names:

@@ -95,7 +95,7 @@ def add(verbs: Verbs) -> None:
 
 
 def add_callbacks(verb: Parser) -> None:
-    """Add the options of what watches a run."""
+    """Add ``--callback`` and ``--tensorboard`` to a verb that trains."""
     verb.add_argument(
         "--callback",
         action="append",
@@ -115,7 +115,7 @@ def add_tensorboard(verb: Parser) -> None:
 
 
 def callbacks_of(args: argparse.Namespace) -> tuple[Callback, ...]:
-    """The user's callbacks that are asked for; refuses TensorBoard where it is not installed."""
+    """The callbacks that the options name. Refuses TensorBoard where it is not installed."""
     from bascule.runs.own import callback_named
     from bascule.training.callbacks import check_tensorboard
 
@@ -194,12 +194,12 @@ def do_train(args: argparse.Namespace) -> int:
 
 
 def preset(name: str) -> Recipe:
-    """A preset by its name, or the recipe in a file of the user's, of ``tune`` or of a run."""
+    """The recipe that ``name`` names: a preset, a .json file, or a .py file of the user's."""
     return preset_and_classes(name)[0]
 
 
 def preset_and_classes(name: str) -> tuple[Recipe, tuple[type, ...]]:
-    """As :func:`preset`, and the classes that its file knows.
+    """As :func:`preset`, and the classes that are known in the user's file.
 
     ``my_recipe.py`` names what the file calls ``recipe``, ``my_recipe.py:light`` its ``light``.
     """
@@ -226,7 +226,7 @@ def preset_and_classes(name: str) -> tuple[Recipe, tuple[type, ...]]:
 
 
 def _written_recipe(path: Path) -> Recipe:
-    """The recipe in a JSON file; code that it needs lies in ``code/`` beside it, or beside it."""
+    """The recipe in a JSON file. The code that it needs is in ``code/`` beside it, or beside it."""
     from bascule.core import trust
     from bascule.core.user_code import code_at
     from bascule.runs import codec

@@ -218,7 +218,7 @@ def do_decode(args: argparse.Namespace) -> int:
 
 
 def _write_pictures(folder: Path, names: list[str], pictures: np.ndarray, suffix: str = "") -> None:
-    """Write pictures, uint8 (N, 3, H, W), as PNG files of their names."""
+    """Write pictures, uint8 (N, 3, H, W), as PNG files with the names of the given ones."""
     from PIL import Image
 
     stems = [Path(name).stem for name in names]

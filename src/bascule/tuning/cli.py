@@ -106,9 +106,7 @@ def do_tune(args: argparse.Namespace) -> int:
     images = load_images(tuning.trial({}).data)
     check_search(images, tuning.fakes)
     launcher = launcher_of(args)
-    resolve_auto(
-        tuning.start, here=not args.cluster
-    )  # refuses now what the final comparison would refuse
+    resolve_auto(tuning.start, here=not args.cluster)  # refuses now what a later step would
     assert tuning.file is not None
     job = PlayTrials(
         runs=str(store.root.resolve()),
@@ -275,7 +273,7 @@ def _judge(
 
 
 def _words(args: argparse.Namespace) -> list[str]:
-    """The command again, without what bounds or shows it."""
+    """The words of the command that say what is searched, without its limits."""
     words = ["tune", args.tuning, *(["--quick"] if args.quick else [])]
     words += ["--storage", args.storage] if args.storage else []
     words += ["--name", args.name] if args.name else []
