@@ -157,7 +157,7 @@ def test_impossible_classifiers_are_refused(style: str, size: int, message: str)
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (np.zeros((5, 3, 32, 32), np.uint8), r"reads uint8 \(N, 3, 24, 24\)"),
+        (np.zeros((5, 3, 32, 32), np.uint8), r"expects uint8 \(N, 3, 24, 24\)"),
         (np.zeros((5, 3, SIZE, SIZE), np.float32), "images are float32"),
         (np.zeros((5, 1, SIZE, SIZE), np.uint8), r"\(5, 1, 24, 24\)"),
         (np.zeros((3, SIZE, SIZE), np.uint8), "images are uint8"),

@@ -42,7 +42,7 @@ def run(tmp_path, store, tiny) -> Run:
 def test_it_tells_its_fields_and_what_it_is_able_to_do(run):
     seen, real = run.recipe, run.playable
     assert isinstance(seen, ForeignRecipe) and not isinstance(real, ForeignRecipe)
-    assert seen.weight == 0.25 and seen.change == (PerfectG(2),) and seen.precision == "fp32"
+    assert seen.weight == 0.25 and seen.interventions == (PerfectG(2),) and seen.precision == "fp32"
     assert seen.gan_objective == GANLoss("hinge") and seen.is_diagnosable
     assert seen.scalars == real.scalars and seen.z_dim == real.z_dim == 8
     assert codec.encode(seen) == codec.encode(real)

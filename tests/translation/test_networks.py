@@ -202,7 +202,7 @@ def test_the_heads_of_cut_count_and_compare_as_published():
         (lambda: CycleGAN(width=0), "CycleGAN(width=0): expected a whole number >= 1"),
         (lambda: CycleGAN(size=66), "expected at least 32, a multiple of 4"),
         (lambda: CycleGAN(size=96, net="unet"), "expected at least 32, a power of 2"),
-        (lambda: CycleGAN(size=64, halvings=5), "patches of 286 pixels has no place"),
+        (lambda: CycleGAN(size=64, halvings=5), "patches of 286 pixels are too large"),
         (lambda: CUT(blocks=4), "expected some of rgb, down1, down2, res0, res1, res2, res3"),
         (lambda: CUT(taps=("res0", "rgb")), "in order"),
         (lambda: CUT(size=30), "CUT(size=30): expected at least 32, a multiple of 4"),

@@ -124,7 +124,7 @@ def test_bad_input_is_one_line(bascule, trained, pictures, tmp_path):
             (name, str(pictures), *out, "--back"),
             "a ContrastiveRecipe translates in one direction only",
         ),
-        ((name, str(empty), *out), "holds no picture that can be read"),
+        ((name, str(empty), *out), "contains no readable image"),
         ((name, str(tmp_path / "none"), *out), "no such file or folder"),
         ((name, str(pictures), "-o", str(pictures)), "lies in the input folder"),
         ((name, str(pictures), *out, "--size", "3"), "expected at least 16 pixels"),

@@ -64,7 +64,7 @@ def test_a_critic_through_codes_trains_and_forks(bascule):
     "words, message",
     [
         (("train", "sdpc-gan", *TINY, "epochs=1"), "leave none for pixels"),
-        (("train", "sdpc-critic", *TINY, "code_epochs=2"), "draws no codes"),
+        (("train", "sdpc-critic", *TINY, "code_epochs=2"), "generates no codes"),
         (("train", "sdpc-gan", "--set", "coding.preprocess=[Bands(16),Standardise()]"), "Bands"),
         (("train", "sdpc-gan", "--set", "model.innovation=perhaps"), "innovation"),
     ],

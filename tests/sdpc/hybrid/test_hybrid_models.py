@@ -202,7 +202,7 @@ def test_what_a_critic_sees_depends_on_steps_and_feedback(network, steps, k_fb):
             SDPC((Layer(8, 4, 2), Layer(8, 8, 1)), size=32),
             32,
             8,
-            "expected sides divided by the strides",
+            "side divided by the strides",
         ),
     ],
 )

@@ -145,7 +145,7 @@ def test_pixels_that_are_no_numbers_are_refused_with_their_image(bad):
     x = images(6)
     x[2, 1, 3, 4] = x[5, 0, 0, 0] = bad
     with pytest.raises(
-        UserError, match=r"^image 2 has NaN or infinite pixels \(2 of 6.*drop it.*$"
+        UserError, match=r"^image 2 has NaN or infinite pixels \(2 of 6.*remove it.*$"
     ):
         prepared(x, ())
 
