@@ -72,8 +72,8 @@ def test_presets_and_what_the_package_defines(complete, known):
 
 def test_fields_of_a_preset(complete, known):
     assert complete("train dcgan64 --set model.wi") == ["model.width="]
-    assert complete("train dcgan64 --set epochs=3 lr_") == ["lr_D=", "lr_G="]
-    assert complete("train aae64 --set lr_") == ["lr_D=", "lr_E="]
+    assert {"lr_D=", "lr_G="} <= set(complete("train dcgan64 --set epochs=3 lr_"))
+    assert "lr_E=" in complete("train aae64 --set lr_")
     assert not any("." in field for field in complete("train dcgan64 --set "))
     assert complete("sdpc fit faces --set settle.k_f") == ["settle.k_fb="]
     assert complete("run perfect-g --set model.wid")[0] == "model.width="

@@ -25,7 +25,7 @@ def test_a_command_gives_its_own_code(capsys):
     ("error", "told"),
     [
         (UserError("epochs=0:\n expected more"), "epochs=0: expected more"),
-        (OSError(errno.ENOSPC, "", "runs"), "runs: no space left; free some and do it again"),
+        (OSError(errno.ENOSPC, "", "runs"), "runs: no space left; free some and try again"),
         (MemoryError("7 TiB"), "not enough memory (7 TiB): give smaller numbers"),
         (KeyboardInterrupt(), "interrupted"),
     ],
