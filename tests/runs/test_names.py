@@ -84,7 +84,8 @@ def plugin(tmp_path, monkeypatch):
 def test_a_plugin_brings_presets_and_classes_by_name(plugin, bascule, store, tiny):
     code, out, err = bascule("presets")
     assert code == 0 and "sharp64" in out, err
-    assert "Sharpen(factor=0.5)  D sees everything sharper." in bascule("interventions")[1]
+    listed = bascule("interventions")[1]
+    assert "Sharpen  D sees everything sharper." in listed and "factor  float = 0.5" in listed
     rule = codec.parse("Sharpen(0.25)")
     assert codec.encode(rule)["is"] == "sharp:Sharpen"
     run = store.create(tiny.replace(interventions=rule), "run", "0" * 64)

@@ -146,5 +146,5 @@ def test_refusals(make, said):
 
 
 def test_without_a_floor_it_says_how_to_get_an_inverse():
-    with pytest.raises(UserError, match=r"floor=0.0\) cannot be undone.*give.*a floor above 0"):
+    with pytest.raises(UserError, match=r"floor=0.0\) cannot be undone.*a floor above 0"):
         Whiten().undo(images(8, 8), {})
