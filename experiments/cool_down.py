@@ -1,4 +1,4 @@
-"""Does learning rate decay in the last quarter remove the grain from a GAN's faces?"""
+"""Does it take the grain from a GAN's faces to let both rates fall in the last quarter?"""
 
 from bascule.data.faces import Faces
 from bascule.experiments import Alike, Experiment, Higher, Lower, Measure, mean_tv

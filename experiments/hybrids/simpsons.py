@@ -2,8 +2,8 @@
 
 Needs the pictures: `bascule data import FOLDER --name simpsons`, or `bascule data fetch simpsons`.
 
-Stopping rules as in verdict.py: a hybrid is not worth it for its images if after eight minutes on
-one core it does not beat the DCGAN in KID on held-out faces.
+Kill rules as in verdict.py: neither is worth it for its pictures if at eight minutes of one core it
+does not beat the DCGAN in KID on held-out faces.
 """
 
 from typing import Any

@@ -1,10 +1,10 @@
 """GAN x SDPC: is an architecture that merges them worth it, in pictures or in what it can do?
 
-Stopping rules, written before any run. A generator of codes is not worth it for its images if at
-equal time it does not beat the DCGAN in KID on held-out faces. Its dictionaries are not worth it if
-random ones, or ones learnt without feedback, are as good. It does not count as SDPC if the
-innovation draws more than four fifths. A critic through codes is not worth it if it does not beat
-the DCGAN at equal time. Its feedback is not worth it if T = 0 or k_fb = 0 are as good.
+Kill rules, written before any run. A generator of codes is not worth it for its pictures if at
+equal time it does not beat the DCGAN in KID on held-out faces; its dictionaries are not worth it if
+random ones, or ones learnt without feedback, do as well; and it is no SDPC if the innovation draws
+more than four fifths. A critic through codes is not worth it if it does not beat the DCGAN at equal
+time, and its feedback is not if T = 0 or k_fb = 0 do as well.
 """
 
 from dataclasses import replace

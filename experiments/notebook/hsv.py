@@ -1,4 +1,4 @@
-"""Does a GAN in HSV draw better faces than a GAN in RGB?"""
+"""Does a GAN that plays in HSV draw better faces than one that plays in RGB?"""
 
 from bascule.experiments import KID, Experiment, Higher, Lower, Measure, mean_tv
 from bascule.gan.recipe import GANRecipe

@@ -1,4 +1,4 @@
-"""How does a GAN develop over 5000 epochs: when is it best, and why does it not stay so?"""
+"""What becomes of a GAN in 5000 epochs: when is it best, and why does it not stay so?"""
 
 from bascule.core.schedules import Uniform
 from bascule.data.augment import Flip

@@ -1,4 +1,4 @@
-"""What if D is reset whenever its lead is too large, and what if G then waits for it?"""
+"""What if D begins again whenever it leads too far, and what if G then waits for it?"""
 
 from bascule.experiments import KID, Experiment, Higher, Lower, Measure
 from bascule.gan.recipe import GANRecipe

@@ -1,4 +1,4 @@
-"""What are the costs and benefits of feedback between the layers of SDPC?"""
+"""What does feedback between the layers of SDPC cost, and what does it buy?"""
 
 from bascule.data.faces import Faces
 from bascule.experiments import Exceeds, Experiment, Higher, Lower, MeasureCoding

@@ -1,4 +1,4 @@
-"""How well are faces decoded from their SDPC codes: can a GAN on codes draw faces?"""
+"""How well do faces come back from their SDPC codes: is there anything for a GAN to draw?"""
 
 from bascule.data.faces import Faces
 from bascule.experiments import Exceeds, Experiment, Higher, MeasureCoding, Within

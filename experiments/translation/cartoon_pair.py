@@ -1,4 +1,4 @@
-"""How much of a known translation is learnt without pairs, in half an hour on one core?"""
+"""How much of a known translation is learnt without pairs, in half an hour of one core?"""
 
 from dataclasses import replace
 from typing import Any

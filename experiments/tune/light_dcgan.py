@@ -1,4 +1,4 @@
-"""Which learning rates, batch and augmentation suit the light DCGAN for half an hour on a CPU?"""
+"""Which rates, batch and augmentation should the light DCGAN have for half an hour of CPU?"""
 
 from bascule.data.faces import Faces
 from bascule.models.dcgan import DCGAN

@@ -1,4 +1,4 @@
-"""The scans of the 2019 notebook as one search: which of its settings matter?"""
+"""The scans of the 2019 notebook, as one search: which of its knobs was worth turning?"""
 
 from bascule.notebook import sharp_quick, sharp_small
 from bascule.tuning.search import Among, Between, Choice, Tuning, Whole

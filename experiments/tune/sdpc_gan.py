@@ -1,7 +1,7 @@
-"""Which learning rates suit the generator of codes?
+"""Which rates of its own should the generator of codes have?
 
-Both hybrids use the learning rates that a search found for the DCGAN (tune/light_dcgan). So they
-might lose to it only because they had no search of their own. This search is as long as that one.
+Both hybrids play at the rates that a search found for the DCGAN (tune/light_dcgan), which leaves
+open whether they lose to it for want of a search of their own. This one is as long as that one was.
 """
 
 from bascule.data.faces import Faces
