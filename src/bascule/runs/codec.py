@@ -16,7 +16,7 @@ from bascule.core.fields import checked, hints, key_of, renamed
 from bascule.core.user_code import Code, is_named, load_named, name_of
 from bascule.interventions.foreign import Foreign, ForeignValue, foreign
 from bascule.runs.foreign_recipe import ForeignRecipe, facts_of
-from bascule.training.recipe import Recipe
+from bascule.training.recipe import is_recipe
 
 FACTS = ("size", "z_dim", "classes", "paired", "entropic", "blind", "kind", "every")
 OF_RULES = ("first_epoch", "uses_held_out")  # methods of an intervention whose results are kept
@@ -84,7 +84,7 @@ def _facts(value: Any) -> dict[str, Any]:
     if class_names.is_of_package(type(value)):
         return {}
     fields = {f.name for f in _fields(type(value))}
-    if isinstance(value, Recipe):
+    if is_recipe(value):
         return {name: fact for name, fact in facts_of(value).items() if name not in fields}
     found = {n: getattr(value, n) for n in FACTS if n not in fields and hasattr(value, n)}
     found |= {name: getattr(value, name)() for name in OF_RULES if hasattr(value, name)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, TypeGuard
 
 from torch import Tensor
 
@@ -175,9 +175,14 @@ class Recipe:
             )
 
 
+def is_recipe(value: Any) -> TypeGuard[Recipe]:
+    """Whether ``value`` is a recipe, of whatever kind."""
+    return isinstance(value, Recipe)
+
+
 def as_recipe(value: Any, where: str) -> Recipe:
     """``value`` if it is a recipe; otherwise raise :class:`UserError` with the text ``where``."""
-    if isinstance(value, Recipe):
+    if is_recipe(value):
         return value
     raise UserError(where)
 
