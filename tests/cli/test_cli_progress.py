@@ -49,7 +49,7 @@ def test_scalars_are_those_of_the_last_epoch_and_before_it_of_the_last_steps():
 def test_what_a_step_prepares_is_not_counted_into_the_pace():
     pace = Told()
     stepped(pace, 1, 0.5)
-    pace.working("settling", 8, 60)
+    pace.on_progress("settling", 8, 60)
     stepped(pace, 2, 60.0)  # the step that waited for it
     stepped(pace, 4, 62.0)
     assert pace.told == [(1.0, 10.0)]
@@ -85,9 +85,9 @@ def test_without_a_terminal_one_line_a_minute_says_what_goes_on(capsys, clock):
     with bars() as progress:
         task = progress.add_task("run", total=3, speed="")
         bar = Bar(SimpleNamespace(batch=10, epochs=3, scalars=()), 4, progress, task)
-        bar.working("settling the training images", 8, 60)  # too early
+        bar.on_progress("settling the training images", 8, 60)  # too early
         clock.seconds += 10
-        bar.working("settling the training images", 16, 60)
+        bar.on_progress("settling the training images", 16, 60)
         clock.seconds += 50
         bar.tell(1.0, 99.0, {})  # within a minute of the last line
         clock.seconds += 60

@@ -46,7 +46,7 @@ def test_the_hero_shows_few_arms_in_several_rows_and_those_that_matter(results, 
 
 
 def test_there_is_no_hero_where_nothing_may_be_shown_or_was_drawn(results):
-    hidden = replace(results.experiment, sample_reals=False)
+    hidden = replace(results.experiment, pictures=False)
     assert gallery.hero(replace(results, experiment=hidden)) is None
     nothing = {arm: {} for arm in results.runs}
     assert gallery.hero(replace(results, runs=nothing)) is None

@@ -176,7 +176,7 @@ def test_an_interval_that_ends_at_the_edge_touches_it_and_one_around_it_crosses_
 
 
 def test_without_pictures_the_first_view_is_the_curve_of_the_finding(results):
-    hidden = replace(results, experiment=replace(results.experiment, sample_reals=False))
+    hidden = replace(results, experiment=replace(results.experiment, pictures=False))
     drawn = experiment_page(hidden, CREDIT, "bascule run fake").hero
     assert drawn.kind == "drawing" and drawn.name == "hero"
     assert drawn.data.columns[3:] == ("loss_D", "loss_G")  # its spike is the strongest finding

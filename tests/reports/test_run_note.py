@@ -17,7 +17,7 @@ def test_a_fork_is_told_with_its_parent(tmp_path):
     assert page == child.folder / "note.html"
     for text in (page.read_text("utf-8"), page.with_suffix(".md").read_text("utf-8")):
         assert "the first 12 epochs are those of parent-id" in text
-        assert "change = PerfectG(at_epoch=12" in text
+        assert "interventions = PerfectG(at_epoch=12" in text
         assert "Micah Lanier" in text and "finished, 20 of 20 epochs" in text
         assert str(tmp_path) not in text
     assert "(samples/epoch-0020.png)" in page.with_suffix(".md").read_text("utf-8")

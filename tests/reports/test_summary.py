@@ -60,7 +60,7 @@ def test_of_a_translator_it_shows_what_becomes_of_the_pictures_too(tmp_path):
 
 
 def test_pictures_that_may_not_be_published_are_nowhere(told, tmp_path):
-    hidden = replace(told[0], experiment=replace(told[0].experiment, sample_reals=False))
+    hidden = replace(told[0], experiment=replace(told[0].experiment, pictures=False))
     assert gallery(hidden) is None
     for page in (
         write_experiment_note(hidden, tmp_path, CREDIT),

@@ -29,7 +29,7 @@ def test_the_file_draws_what_the_run_draws(trained: Path) -> None:
     saved = torch.load("tiny.pt", weights_only=True)
     model = DCGAN(width=4, size=32, norm_D="spectral")
     assert saved["model"] == repr(model)
-    assert "Micah Lanier" in saved["credit"] and "1 epochs of Recipe(" in saved["made"]
+    assert "Micah Lanier" in saved["credit"] and "1 epochs of GANRecipe(" in saved["made"]
     G, D = model.players(generator(5))
     G.load_state_dict(saved["G"])
     D.load_state_dict(saved["D"])

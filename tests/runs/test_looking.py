@@ -103,5 +103,7 @@ def test_a_placeholder_prints_compares_and_is_written_as_the_rule_itself():
 
 def test_no_game_is_played_with_a_placeholder():
     rule = foreign("Dim", {"factor": 0.25})
-    with pytest.raises(UserError, match=r"this run uses Dim from its own code, which look"):
+    with pytest.raises(
+        UserError, match=r"this run uses Dim from its own code, which is not loaded"
+    ):
         rule.on_step_start(None, StepContext(0, 0, 0))

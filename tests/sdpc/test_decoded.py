@@ -60,5 +60,5 @@ def test_a_chain_that_cannot_be_undone_is_refused(tiny_sdpc):
     recipe = tiny_sdpc.replace(preprocess=(Whiten(), Window()), epochs=1)
     pixels = np.array(recipe.data.load().pixels)
     coder = Coder(recipe).fit(pixels[:20])
-    with pytest.raises(UserError, match="cannot be undone: nothing can be decoded"):
+    with pytest.raises(UserError, match="cannot be undone, so nothing can be decoded"):
         decoded(coder, pixels[:4])

@@ -78,7 +78,7 @@ def test_presets_of_the_papers_have_their_numbers():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: CUT_RECIPE.replace(patches=1), "patches=1: expected at least 2 places"),
+        (lambda: CUT_RECIPE.replace(patches=1), "patches=1: expected at least 2 positions"),
         (lambda: CUT_RECIPE.replace(temperature=0.0), "temperature=0.0: expected a number > 0"),
         (lambda: CUT_RECIPE.replace(contrast=-1.0), "contrast=-1.0: expected a number >= 0"),
         (lambda: PairedRecipe(data=CartoonPair()), "pix2pix learns from pairs: set paired=True"),

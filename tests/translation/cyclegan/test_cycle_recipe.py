@@ -97,7 +97,7 @@ def test_it_is_trained_and_listed_on_the_command_line(bascule, tmp_path, tiny_cy
 @pytest.mark.parametrize(
     ("differences", "message"),
     [
-        ({"batch": 0}, "batch=0: expected at least 1 picture"),
+        ({"batch": 0}, "batch=0: expected at least 1 image"),
         ({"lr": 0.0}, "lr=0.0: expected a number between 0 and 1"),
         ({"cycle": -1.0}, "cycle=-1.0: expected a number >= 0"),
         ({"model": CycleGAN(4, 1, 64, width_D=4)}, "the images are 32 px and the model turns 64"),
