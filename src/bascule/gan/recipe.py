@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from bascule.core.context import Services, StepContext, address, generator
+from bascule.core.context import Services, StepContext, generator
 from bascule.core.distributed import ProcessGroup
 from bascule.core.errors import UserError, unknown
 from bascule.core.fields import added_field, renamed_field
@@ -314,9 +314,7 @@ def networks(
     make = make or recipe.model.players
     device = torch.device(recipe.device)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    with torch.random.fork_rng(devices=[]):  # user networks may use the global generator
-        torch.manual_seed(address(recipe.seed, "players"))
-        G, D = make(generator(recipe.seed, "players"))
+    G, D = make(generator(recipe.seed, "players"))
     if recipe.start is not None:
         load_into(recipe.start, G, D)
     if recipe.labels is not None:

@@ -58,7 +58,9 @@ class Recipe:
     def build(self) -> Trainer[Any]:
         """The trainer before its first step; its weights depend on the seed alone.
 
-        "auto" must be resolved first (:func:`bascule.training.hardware.resolve_auto`).
+        :func:`bascule.training.state.begin` calls it, and seeds PyTorch's global generator for
+        layers that draw from it. "auto" must be resolved first
+        (:func:`bascule.training.hardware.resolve_auto`).
         """
         raise NotImplementedError
 
