@@ -248,24 +248,16 @@ def _tell(
 
     ``recipe``: that of the run; None: of a folder of pictures.
     """
-    from bascule.reports import evaluation
+    from bascule.reports.run_note import tables_of
     from bascule.reports.terminal import console, on_terminal, rich_table
     from bascule.runs.evaluations import keep_with_picture, neighbour_file
-    from bascule.sdpc.reports import coding
-    from bascule.translation.report import translation_tables
 
-    title = evaluation.title
     evaluates = recipe.evaluates if recipe else "fakes"
-    if evaluates == "codes":
-        title, tables = coding.title, [coding.coding_table(found)]
-    elif evaluates == "translations":
-        tables = translation_tables(found)
-    elif found.values:
-        tables = [evaluation.evaluation_table(found)]
-    else:
+    if evaluates == "fakes" and not found.values:
         raise UserError(f"nothing can be measured of {found.subject}: {found.remarks()[0]}")
+    title, tables = tables_of(found, evaluates)
     path = keep_with_picture(folder, found, picture)
-    print(title(found))
+    print(title)
     out = console()
     for table in tables:
         for shown in on_terminal(table, out.width) if out.is_terminal else [rich_table(table)]:

@@ -555,12 +555,12 @@ def source_of(cls: type) -> str:
 
 def file_of(cls: type) -> Path:
     """The file that defines a class. Raises :class:`UserError` if there is none."""
-    path = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    if path is None:
+    source = _file_of(cls.__module__)
+    if source is None:
         raise UserError(
             f"{cls.__name__} is not defined in a file: put it into a file, such as mine.py"
         )
-    return Path(path).resolve()
+    return source.path.resolve()
 
 
 def code_of(value: Any) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bascule.diagnostics.rules import Finding, diagnose, silence
+from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.schedule import curve
 from bascule.reports import facts
 from bascule.reports.compare import curves_of, distinct_names
@@ -150,16 +151,21 @@ def _measured(run: Run, credit: str) -> list[Block]:
         return [Text(f"Not evaluated yet: run `bascule evaluate {run.id}`.")]
     blocks: list[Block] = []
     for evaluation in reversed(kept):
-        if run.recipe.evaluates == "codes":
-            blocks += [Text(coding.title(evaluation)), coding.coding_table(evaluation)]
-        elif run.recipe.evaluates == "translations":
-            blocks += [Text(title(evaluation)), *translation_tables(evaluation)]
-        else:
-            blocks += [Text(title(evaluation)), evaluation_table(evaluation)]
+        heading, tables = tables_of(evaluation, run.recipe.evaluates)
+        blocks += [Text(heading), *tables]
         blocks += [Text(remark) for remark in evaluation.remarks()]
     if blocks and (picture := _neighbours(run, kept[-1].epoch, credit)):
         blocks.append(picture)
     return blocks
+
+
+def tables_of(evaluation: Evaluation, evaluates: str) -> tuple[str, list[Table]]:
+    """The title and the tables of an evaluation. ``evaluates``: that of the recipe."""
+    if evaluates == "codes":
+        return coding.title(evaluation), [coding.coding_table(evaluation)]
+    if evaluates == "translations":
+        return title(evaluation), translation_tables(evaluation)
+    return title(evaluation), [evaluation_table(evaluation)]
 
 
 def _neighbours(run: Run, epoch: int | None, credit: str) -> Samples | None:
