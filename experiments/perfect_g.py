@@ -28,6 +28,7 @@ quick = Experiment(
         Lower("D_Gz", "perfect G", than="plain", from_epoch=6),
         Lower("D_Gz", "perfect G, strong noise", than="perfect G", from_epoch=6),
     ],
+    seeds=(0, 1, 2),
     remarks=(
         "G rests from the switch on, so it draws the same faces from then on. All seeds begin "
         "with the same trained weights, on faces that those have never seen. So the intervals "

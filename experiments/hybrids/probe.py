@@ -33,6 +33,7 @@ def probe(plain: HybridRecipe, fakes: int, quick: Experiment | None = None) -> E
         ),
         arms={"DCGAN": plain, "DCGAN, random dictionaries": plain.replace(coding=random)},
         predictions=predictions,
+        seeds=(0, 1, 2),
         measure=Measure(fakes, attributes=quick is not None, k_fb=K_FB),
         quick=quick,
     )

@@ -52,6 +52,7 @@ def simpsons(
                 "sdpc-gan",
             ),
         ],
+        seeds=(0, 1, 2),
         measure=measure,
         pictures=False,
         quick=quick,

@@ -49,6 +49,7 @@ def affine(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) 
             Lower(KID, "flips, ADA", than="flips"),
             Lower("auc_train_vs_held_out", "flips, DiffAugment", than="flips", from_epoch=late),
         ],
+        seeds=(0, 1, 2),
         measure=measure,
         remarks=(
             "Fakes are measured against the images as they are: what leaks from an augmentation "

@@ -20,6 +20,7 @@ def hsv(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) -> 
             Higher(mean_tv(plain.data.size), "hsv", than="rgb"),
             Higher("lead", "hsv", than="rgb", from_epoch=plain.epochs // 2),
         ],
+        seeds=(0, 1, 2),
         measure=measure,
         remarks=(
             "The conversion is checked against scikit-image; that of 2019 had errors. A first run, "

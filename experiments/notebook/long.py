@@ -39,6 +39,7 @@ def long(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) ->
             Lower(KID, "DiffAugment", than="plain"),
             Higher("coverage", "DiffAugment", than="plain", from_epoch=last[0]),
         ],
+        seeds=(0, 1, 2),
         measure=measure,
         remarks=(
             "In 2019: loss_G rose to about 13 until epoch 2000; a long spike from 2150 to 2300, in "

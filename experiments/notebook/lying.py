@@ -65,6 +65,7 @@ def lying(
             Lower(KID, "top-k", than="plain"),
             Lower(KID, "fake history", than="plain"),
         ],
+        seeds=(0, 1, 2),
         measure=measure,
         remarks=(
             "In 2019 the negative lie came with noise on every input and G's turn saw it too, the "

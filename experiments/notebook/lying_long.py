@@ -28,6 +28,7 @@ def lying_long(
             Higher(KID, "negative", than="plain"),
             Alike("coverage", "negative", than="plain", by=0.05, from_epoch=late),
         ],
+        seeds=(0, 1, 2),
         measure=measure,
         quick=quick,
     )

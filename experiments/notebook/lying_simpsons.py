@@ -42,6 +42,7 @@ def lying_simpsons(
             Lower("coverage", "positive", than="plain", from_epoch=late),
             Lower(KID, "pseudo augmentation (APA)", than="plain"),
         ],
+        seeds=(0, 1, 2),
         measure=measure,
         pictures=False,
         quick=quick,

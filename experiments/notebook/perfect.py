@@ -72,6 +72,7 @@ def perfect_g(
             # the slope of D decides
             Higher("D_Gz", "smooth D, early", than="early", by=0.1, from_epoch=settled),
         ],
+        seeds=(0, 1, 2),
         checks=[
             Within(scalar, "early, same noise on reals", 0.45, 0.55, from_epoch=settled)
             for scalar in ("D_x", "D_Gz")

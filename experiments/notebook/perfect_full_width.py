@@ -29,6 +29,7 @@ def full_width(
             Within("D_x", "early", 0.75, 1.0, from_epoch=settled),
             Within("D_Gz", "early", 0.0, 0.25, from_epoch=settled),
         ],
+        seeds=(0, 1, 2),
         remarks=(
             "Both players learn at 2e-4: at the notebook's rates (4e-5 for D, 4e-4 for G) D does "
             "not lead after so few epochs, and there is nothing to be fooled."

@@ -49,6 +49,7 @@ def perfect_simpsons(
             Alike("D_Gz", "early, other reals", than="early", by=0.05, from_epoch=settled),
             Lower("loss_D", "early, held-out reals", than="early, other reals", from_epoch=settled),
         ],
+        seeds=(0, 1, 2),
         checks=[
             Within(scalar, "early, same noise on reals", 0.45, 0.55, from_epoch=settled)
             for scalar in ("D_x", "D_Gz")

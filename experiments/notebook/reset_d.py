@@ -34,6 +34,7 @@ def reset_d(
             Lower(KID, "threshold", than="reset"),
             Higher("vendi_ratio", "reset", than="plain", from_epoch=late),
         ],
+        seeds=(0, 1, 2),
         measure=measure,
         remarks=(
             "The scores are averaged over about 20 steps, so that one batch resets nothing. How "

@@ -50,6 +50,7 @@ def feedback(plain: SDPCRecipe, pictures: int, quick: Experiment | None = None) 
             "published, feedback": settled(published, 1.0),
         },
         predictions=predictions,
+        seeds=(0, 1, 2),
         measure=MeasureCoding(pictures, K_FB, SIGMAS),
         remarks=(
             "Written after a pilot of 100 steps on one seed of “feedback”, which showed the signs "

@@ -39,6 +39,7 @@ def feedback_orl(plain: SDPCRecipe, pictures: int, quick: Experiment | None = No
             Exceeds("SSIM of layer 1[k_fb=4,sigma=2]", "SSIM of layer 1[k_fb=0,sigma=2]", feedback),
             Exceeds("SSIM of layer 2[k_fb=4,sigma=2]", "SSIM of layer 2[k_fb=0,sigma=2]", feedback),
         ],
+        seeds=(0, 1, 2),
         measure=MeasureCoding(pictures, K_FB, SIGMAS),
         pictures=False,
         remarks=(

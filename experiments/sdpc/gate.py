@@ -40,6 +40,7 @@ def gate(
             Higher(read["layer 2"], "lower prices", than="plain"),
             Higher(ssim, "plain", than="no feedback"),
         ],
+        seeds=(0, 1, 2),
         checks=[
             Within("SSIM of split[decoded]", arm, 0.999, 1.0) for arm in ("plain", "no feedback")
         ],

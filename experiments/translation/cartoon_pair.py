@@ -63,6 +63,7 @@ def cartoon_pair(
         ),
         arms=arms,
         predictions=predictions,
+        seeds=(0, 1, 2),
         measure=measure,
         quick=quick,
         remarks=(

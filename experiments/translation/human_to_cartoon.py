@@ -53,6 +53,7 @@ def human_to_cartoon(
         ),
         arms=arms,
         predictions=predictions,
+        seeds=(0, 1, 2),
         measure=measure,
         pictures=not humans,
         quick=quick,

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from bascule.core.errors import UserError
 from bascule.experiments.intervals import Interval, t_interval
-from bascule.experiments.predictions import Higher, Lower, Settles, Within
-from bascule.experiments.verdict import holm, judge, p_value, ranked, verdict
+from bascule.experiments.predictions import Alike, Higher, Lower, Settles, ShareOfRuns, Within
+from bascule.experiments.verdict import holm, judge, ranked, verdict
 
 
 def runs(by_seed, arm="a"):
@@ -44,11 +45,16 @@ def test_judge(low, high, word):
     assert judge(Interval((low + high) / 2, low, high), (0.0, 3.0)) == word
 
 
-def test_no_difference_at_all_is_neither_higher_nor_lower():
-    nothing = Interval(0.0, 0.0, 0.0)
-    assert judge(nothing, (0.0, inf)) == judge(nothing, (-inf, 0.0)) == "inconclusive"
-    assert judge(nothing, (0.0, 0.5)) == "supported"  # 0 lies in [0, 0.5]
-    assert judge(nothing, (-inf, 0.1)) == "supported"
+def test_equal_seeds_decide_nothing_but_a_check_of_the_program():
+    """A difference of 0.007 on both of two seeds was once called supported."""
+    same = {"a": {s: {"D_x": np.full(4, 0.507)} for s in range(5)}}
+    same["b"] = {s: {"D_x": np.full(4, 0.5)} for s in range(5)}
+    higher, none = Higher("D_x", "a", than="b"), Alike("D_x", "a", than="b", by=0.1)
+    answer = verdict([higher], [none], same, range(5))
+    (finding,), (check,) = answer.findings, answer.checks
+    assert finding.word == "inconclusive" and isnan(finding.p)
+    assert "every seed gave the same number" in finding.reason
+    assert check.word == "supported" and check.interval.low == pytest.approx(0.007)
 
 
 def test_supported_needs_every_prediction():
@@ -58,18 +64,21 @@ def test_supported_needs_every_prediction():
     assert verdict([good, wide], [], near, [0, 1, 2]).word == "inconclusive"
 
 
-def test_one_seed_is_never_supported_nor_refuted():
-    for claim in (Within("D_x", "a", 0, 1), Within("D_x", "a", 5, 6)):
-        answer = verdict([claim], [], runs({0: 0.5}), [0])
-        assert answer.word == answer.findings[0].word == "inconclusive"
-        assert "one seed" in answer.why
+def test_fewer_than_three_seeds_are_never_supported_nor_refuted():
+    for told, few in (({0: 0.5}, "one seed"), ({0: 0.5, 1: 0.5001}, "two seeds")):
+        for claim in (Within("D_x", "a", 0, 0.9), Within("D_x", "a", 0.8, 0.9)):
+            answer = verdict([claim], [], runs(told), list(told))
+            assert answer.word == answer.findings[0].word == "inconclusive"
+            assert few in answer.why
 
 
 def test_refuted_survives_the_correction_for_many_predictions():
     seeds = {0: 0.50, 1: 0.51, 2: 0.49}
-    half = stats.t.ppf(0.975, 2) * 0.01 / 3**0.5
-    good = Within("D_x", "a", 0, 1)
-    barely = Within("D_x", "a", 0.5 + half + 1e-4, 1)  # outside the 95 % interval, just
+    logits = np.log(np.array([0.50, 0.51, 0.49]) / np.array([0.50, 0.49, 0.51]))
+    half = stats.t.ppf(1 - 0.0125, 2) * logits.std(ddof=1) / 3**0.5
+    good = Within("D_x", "a", 0.1, 1)
+    # outside the 97.5 % interval of three seeds, just
+    barely = Within("D_x", "a", 1 / (1 + np.exp(-half)) + 1e-4, 1)
     clearly = Within("D_x", "a", 0.8, 1)
     alone = verdict([barely], [], runs(seeds), [0, 1, 2])
     among = verdict([barely, good, good], [], runs(seeds), [0, 1, 2])
@@ -91,6 +100,45 @@ def test_a_seed_that_did_not_finish_voids_the_verdict():
     answer = verdict([Within("D_x", "a", 0, 1)], [], runs({0: 0.5, 1: 0.5}), [0, 1, 2])
     assert answer.word == "inconclusive"
     assert "1 of 3 seeds has no finished run" in answer.why
+    assert answer.findings[0].word == "inconclusive"  # nor is the word of the others quotable
+    assert answer.findings[0].interval.high == inf
+
+
+def test_the_primary_prediction_alone_decides():
+    told = runs({0: 0.5, 1: 0.51, 2: 0.49})
+    good, wide = Within("D_x", "a", 0.2, 0.8), Within("D_x", "a", 0.5, 0.9)
+    answer = verdict([wide, good], [], told, [0, 1, 2], primary=good)
+    assert answer.word == "supported" and "primary" in answer.why
+    assert answer.primary is answer.findings[1] and ranked(answer)[0] is answer.primary
+    assert verdict([wide, good], [], told, [0, 1, 2], primary=wide).word == "inconclusive"
+
+
+def test_arms_are_paired_only_if_they_share_a_past():
+    """Equal steps of 0.1 within each seed, on seeds that differ by far more."""
+    told = {
+        arm: {s: {"loss_D": np.full(4, float(s) + more + s / 1000)} for s in range(5)}
+        for arm, more in (("a", 0.0), ("b", 0.1))
+    }
+    told["b"] = {s: {"loss_D": c["loss_D"] + s / 1000} for s, c in told["b"].items()}
+    claim = [Higher("loss_D", "b", than="a")]
+    (apart,) = verdict(claim, [], told, range(5)).findings
+    (paired,) = verdict(claim, [], told, range(5), shares_past=lambda a, b: True).findings
+    assert apart.word == "inconclusive" and not apart.paired
+    assert paired.word == "supported" and paired.paired
+    assert apart.correlation == pytest.approx(1.0, abs=1e-4)
+    assert apart.interval.mean == pytest.approx(paired.interval.mean)
+
+
+def test_a_share_of_runs_has_an_exact_interval():
+    told = {"a": {s: {"coverage": np.array([0.5, 0.02 if s == 3 else 0.6])} for s in range(30)}}
+    claim = ShareOfRuns("coverage", "a", high=0.1, most=0.2, from_epoch=1)
+    (finding,) = verdict([claim], [], told, range(30)).findings
+    exact = stats.binomtest(1, 30).proportion_ci(0.95, method="exact")
+    assert (finding.interval.low, finding.interval.high) == (exact.low, exact.high)
+    assert finding.interval.mean == 1 / 30 and finding.word == "supported"
+    assert "share of runs of “a”" in claim.found(finding.shown)
+    with pytest.raises(UserError, match="least=0, most=1"):
+        ShareOfRuns("coverage", "a", high=0.1)
 
 
 def test_what_hardly_moves_has_settled():
@@ -101,28 +149,32 @@ def test_what_hardly_moves_has_settled():
     assert answer.word == "supported"
 
 
-def test_p_is_that_of_students_test():
-    """Against SciPy's t test of the mean being the edge."""
-    x = [1.0, 2.0, 3.5, 2.5]
-    for region, edge in (((0.5, inf), 0.5), ((-inf, 2.0), 2.0), ((2.0, 9.0), 2.0)):
-        assert p_value(x, region) == pytest.approx(stats.ttest_1samp(x, edge).pvalue)
-
-
 def test_p_is_below_5_percent_exactly_where_there_is_a_word():
     rng = np.random.default_rng(0)
-    for _ in range(200):
-        x = list(rng.normal(1, 1, 3))
-        decided = judge(t_interval(x), (0.0, inf)) != "inconclusive"
-        assert (p_value(x, (0.0, inf)) < 0.05) == decided
+    for n in (3, 5):
+        for x in rng.normal(0.4, 0.3, (100, n)):
+            told = {"a": {s: {"loss_D": np.full(4, v)} for s, v in enumerate(x)}}
+            (f,) = verdict([Within("loss_D", "a", 0.1, inf)], [], told, range(n)).findings
+            assert (f.p < 0.05) == (f.word != "inconclusive")
 
 
-def test_no_p_without_an_interval():
-    assert isnan(p_value([1.0], (0, 1)))
-    assert isnan(p_value([1.0, float("nan")], (0, 1)))
-    assert isnan(p_value([1.0, 2.0], (-inf, inf)))
-    assert p_value([1.0, 1.0], (0, inf)) == 0.0  # no spread at all
-    assert p_value([0.0, 0.0], (0, inf)) == 1.0
-    assert p_value([1.0, 1.0], (0.9, 1.0)) == 0.0  # at the edge, which belongs to the region
+def test_p_counts_the_looks():
+    told = {"a": {s: {"loss_D": np.full(4, 1.0 + s / 10)} for s in range(5)}}
+    claim = [Within("loss_D", "a", 0.5, inf)]
+    first, third = (verdict(claim, [], told, range(5), look=k) for k in (1, 3))
+    assert first.findings[0].p == pytest.approx(
+        stats.ttest_1samp(1 + np.arange(5) / 10, 0.5).pvalue
+    )
+    assert third.findings[0].p == pytest.approx(4 * first.findings[0].p)
+    assert (first.level, third.level, third.look) == (0.95, 0.9875, 3)
+
+
+def test_no_p_without_an_interval_or_an_edge():
+    for values, low in (((1.0,), 0.5), ((1.0, 1.0, 1.0), 0.5), ((1.0, 2.0, 4.0), -inf)):
+        told = {"a": {s: {"loss_D": np.full(4, v)} for s, v in enumerate(values)}}
+        claim = Within("loss_D", "a", low, inf)
+        (f,) = verdict([claim], [], told, range(len(values))).findings
+        assert isnan(f.p)
 
 
 def test_holm_steps_down_and_never_back():
@@ -173,26 +225,33 @@ def test_a_seed_without_a_number_is_named_and_the_mean_is_that_of_the_others():
     (finding,) = verdict([GOOD], [], some, [0, 1, 2]).findings
     assert finding.word == "inconclusive" and isnan(finding.p)
     assert finding.interval == Interval(pytest.approx(0.55), -inf, inf)
-    assert finding.reason == "it was not measured on 1 of 3 seeds"
+    assert finding.reason.startswith("seed 2 of 3 gave no number (NaN")
 
 
 def test_an_interval_is_shown_within_what_its_number_can_be_and_judged_whole():
-    near_0 = runs({0: 0.0, 1: 0.01, 2: 0.05})
-    (finding,) = verdict([Within("D_x", "a", 0, 1)], [], near_0, [0, 1, 2]).findings
-    assert finding.interval.low < 0 and finding.word == "inconclusive"
+    near_0 = {"a": {s: {"D_x": np.array([0.5, 0.5 + d])} for s, d in enumerate((0, 0.01, 0.05))}}
+    (finding,) = verdict([Settles("D_x", "a", 0.1, 0)], [], near_0, [0, 1, 2]).findings
+    assert finding.interval.low < 0
     assert finding.shown.low == 0.0 and finding.shown.high == finding.interval.high
     assert finding.shown.half == finding.interval.half  # it is known no better
     (free,) = verdict([Within("r_v", "a", 0, 1)], [], {"a": {}}, [0, 1, 2]).findings
     assert free.shown == free.interval
 
 
+def test_a_share_never_has_an_interval_beyond_its_ends():
+    """The plain t interval of these three ends at 1.156."""
+    told = runs({0: 0.83, 1: 0.5, 2: 0.79})
+    (finding,) = verdict([Within("D_x", "a", 0.1, 0.9)], [], told, [0, 1, 2]).findings
+    assert 0 < finding.interval.low < 0.5 and 0.83 < finding.interval.high < 1
+
+
 def test_what_refutes_comes_first_then_words_then_effects_then_what_is_missing():
-    """Half widths by hand: deviation 0.01 over three seeds is 0.0248."""
+    """The half width by hand: the deviation of three seeds is 0.01, t for 97.5 % is 6.205."""
     both = {
         "a": {s: {"D_x": np.full(4, 0.5 + d)} for s, d in enumerate((-0.01, 0, 0.01))},
         "b": {s: {"D_x": np.full(4, 0.1)} for s in range(3)},
     }
-    wide = Within("D_x", "a", 0, 1)  # 0.5 from both edges
+    wide = Within("D_x", "a", 0.1, 1)  # 0.4 from its edge
     near = Within("D_x", "a", 0.4, 1)  # 0.1 from one
     edge = Within("D_x", "a", 0.51, 1)  # crossed
     higher, lower = Higher("D_x", "a", than="b"), Lower("D_x", "a", than="b")
@@ -200,7 +259,7 @@ def test_what_refutes_comes_first_then_words_then_effects_then_what_is_missing()
     answer = verdict(claims, [], both, [0, 1, 2])
     assert [f.prediction for f in ranked(answer)] == [higher, wide, near, edge, NEVER]
     by_claim = {f.prediction: f.effect for f in answer.findings}
-    assert by_claim[near] == pytest.approx(0.1 / (4.302653 * 0.01 / 3**0.5), rel=1e-6)
+    assert by_claim[near] == pytest.approx(0.1 / (6.2053 * 0.01 / 3**0.5), rel=0.01)
     assert by_claim[edge] < 1 < by_claim[near] and by_claim[NEVER] == 0
     refuted = verdict([higher, lower], [], both, [0, 1, 2])
     assert refuted.word == "refuted" and ranked(refuted)[0].prediction == lower
@@ -230,6 +289,6 @@ def test_a_prediction_of_four_methods_is_judged_and_told():
     (finding,) = verdict([Halves()], [], curves, range(3)).findings
     assert finding.word == "supported" and set(finding.values) == {0, 1, 2}
     told = finding.prediction.found(finding.shown)
-    assert told == "D_x lies above a half? mean D_x: 0.755 [0.743, 0.767]"
+    assert told == "D_x lies above a half? mean D_x: 0.755 [0.737, 0.773]"
     assert finding.prediction.short() == "D_x lies above a half"
     assert finding.prediction.expected() == "at least 0.5"

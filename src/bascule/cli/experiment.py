@@ -163,17 +163,20 @@ def do_report(args: argparse.Namespace) -> int:
 
 
 def do_pack(args: argparse.Namespace) -> int:
+    from bascule.experiments.looks import looks_file
     from bascule.experiments.schedule import find_runs
     from bascule.runs.pack import pack
 
     runs: list[Run] = []
     shown: list[Run] = []
+    looks: list[Path] = []
     for found in _known(args):
         jobs = _planned(found, args)
         sets = images_of(jobs)
         find_runs(jobs, found, Store(args.runs), _digests(sets))
         finished = {job.run: job.seed for job in jobs if job.state == "finished" and job.run}
         runs += finished
+        looks += filter(Path.exists, [looks_file(args.runs, found, _digests(sets))])
         if found.pictures:
             shown += [run for run, seed in finished.items() if seed == min(finished.values())]
         print(f"{found.name}: {len(finished)} of {len(jobs)} runs are finished")
@@ -182,7 +185,7 @@ def do_pack(args: argparse.Namespace) -> int:
             f"no run of {args.experiment} is finished, so there is nothing to pack: run it first"
         )
     args.output.parent.mkdir(parents=True, exist_ok=True)
-    pack(runs, args.output, shown)
+    pack(runs, args.output, shown, looks)
     print(f"pack: {args.output}, {args.output.stat().st_size / 1e6:.1f} MB")
     return 0
 
@@ -254,7 +257,7 @@ def images_of(jobs: list[Job]) -> dict[object, ImageSet]:
     return sets
 
 
-def _digests(sets: dict[object, ImageSet]) -> dict[object, str]:
+def _digests(sets: Mapping[object, ImageSet]) -> dict[object, str]:
     return {data: images.digest for data, images in sets.items()}
 
 
@@ -263,7 +266,7 @@ def _each(args: argparse.Namespace, train: bool) -> int:
     from bascule.data.images import credits_of
     from bascule.experiments.launchers import LocalLauncher
     from bascule.experiments.measurable import check_measurable
-    from bascule.experiments.schedule import find_runs, gather
+    from bascule.experiments.schedule import find_runs
 
     known = _known(args)
     launcher = launcher_of(args) if train else LocalLauncher()
@@ -288,7 +291,7 @@ def _each(args: argparse.Namespace, train: bool) -> int:
             return interrupted()
         if not train:
             find_runs(jobs, found, Store(args.runs), _digests(sets))
-        results = gather(jobs, found, args.seeds or found.seeds)
+        results = judged(found, jobs, sets, Store(args.runs), args.seeds or found.seeds)
         told.append(results)
         if top and not any(results.runs.values()):
             print(f"{found.name}: not run yet")
@@ -313,6 +316,24 @@ def _each(args: argparse.Namespace, train: bool) -> int:
         open_page(pages[-1])
     begun = [results for results in told if not top or any(results.runs.values())]
     return 2 if emptier or any(results.failures for results in begun) else 0
+
+
+def judged(
+    found: Experiment,
+    jobs: list[Job],
+    sets: Mapping[object, ImageSet],
+    store: Store,
+    seeds: Sequence[int],
+) -> Results:
+    """The results of an experiment. If all runs are complete, this look at them is remembered."""
+    from bascule.experiments.looks import keep_look, look_at, looks_file
+    from bascule.experiments.schedule import gather
+
+    file = looks_file(store.root, found, _digests(sets))
+    results = gather(jobs, found, seeds, look_at(file, seeds))
+    if not results.failures:
+        keep_look(file, found, seeds)
+    return results
 
 
 def _note_name(name: str, first: Experiment, args: argparse.Namespace) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from bascule.core.errors import UserError
 from bascule.metrics.measurement import Measurement, parse
 from bascule.metrics.metric import Measured
-from bascule.metrics.quantity import Better
+from bascule.metrics.quantity import SHARE, Better
 
 VERSION = 1  # of the metric code; raise it when a number would change
 
@@ -56,6 +56,23 @@ class Value:
     def measurement(self) -> Measurement:
         """The measurement of which this is the value."""
         return parse(self.scale.label)
+
+    @property
+    def error(self) -> float:
+        """The error of the measure itself: runs that differ by less are not known to be equal.
+
+        The standard error over disjoint sets of fakes. If a share is the same in all of them, that
+        of a count: ``(p (1 - p) / n)**0.5`` with ``p = (x n + 1/2) / (n + 1)``. 0 if it is not
+        known, and for errors of a single set (KID's), which count real images that all runs share.
+        """
+        one = self.measured
+        if one.repeats < 2 or not isfinite(one.se):
+            return 0.0
+        if one.se == 0 and self.measurement.quantity.limits == SHARE:
+            n = one.n * one.repeats
+            share = (one.value * n + 0.5) / (n + 1)
+            return float((share * (1 - share) / n) ** 0.5)
+        return one.se
 
 
 @dataclass(frozen=True)

@@ -235,9 +235,10 @@ class Experiment:
     """The arms of an experiment, its seeds and predictions, and what is measured.
 
     ``arms``: name -> recipe, the control first. Each recipe is trained once with each of ``seeds``,
-    so all arms share their random draws within a seed.
+    so all arms share their random draws within a seed. `bascule plan` tells how many are needed.
 
-    ``predictions`` decide the verdict; ``checks`` are predictions that must hold if the program is
+    ``predictions`` decide the verdict; if ``primary`` names one of them, that one alone does, and
+    the others are told beside it. ``checks`` are predictions that must hold if the program is
     correct. ``measure``: what is measured of each finished run; None: nothing. ``pictures``:
     whether notes show images; False if the images may not be published. ``bounds``: arm -> the best
     possible D, drawn with the arm's curves. ``callbacks`` watch every run. The values that they add
@@ -251,7 +252,8 @@ class Experiment:
     arms: Mapping[str, Recipe]
     predictions: Sequence[Prediction]
     checks: Sequence[Prediction] = ()
-    seeds: Sequence[int] = (0, 1, 2)
+    seeds: Sequence[int] = (0, 1, 2, 3, 4)
+    primary: Prediction | None = None
     measure: Measures | None = None
     pictures: bool = True
     bounds: Mapping[str, NoiseBound] = field(default_factory=dict)
@@ -282,6 +284,13 @@ class Experiment:
         for name in ("predictions", "checks"):
             told = tuple(about(prediction, own) for prediction in getattr(self, name))
             object.__setattr__(self, name, told)
+        if self.primary is not None:
+            object.__setattr__(self, "primary", about(self.primary, own))
+            if self.primary not in self.predictions:
+                raise UserError(
+                    f"primary: “{self.primary.claim()}” is none of the predictions; "
+                    "expected one of them"
+                )
         for prediction in (*self.predictions, *self.checks):
             check(prediction, epochs, scalars, self.measure is not None, own)
             if isinstance(self.measure, Measure):

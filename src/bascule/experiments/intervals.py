@@ -12,7 +12,7 @@ from scipy import stats
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over seeds and its t interval; infinite when there are fewer than two seeds."""
+    """A mean over seeds and its interval; infinite when there are fewer than two seeds."""
 
     mean: float
     low: float
@@ -22,7 +22,7 @@ class Interval:
     @property
     def half(self) -> float:
         """Half its width before it was cut."""
-        return self.high - self.mean if self.cut_from is None else self.cut_from
+        return (self.high - self.low) / 2 if self.cut_from is None else self.cut_from
 
     def within(self, low: float, high: float) -> Interval:
         """The same interval, cut to ``low`` .. ``high``, the possible values of the mean."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from math import inf, isfinite, nan
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -32,7 +32,7 @@ from bascule.features.extractors import DEFAULT
 from bascule.metrics.measured import METRICS
 from bascule.metrics.measurement import HELD_OUT, Measurement, known_quantities, measurement
 from bascule.metrics.numbers import NUMBERS
-from bascule.metrics.quantity import ANY, POSITIVE, Limits
+from bascule.metrics.quantity import ANY, POSITIVE, SHARE, Limits
 
 Curve = Mapping[str, np.ndarray]  # scalar name -> (epochs,)
 Curves = Mapping[str, Mapping[int, Curve]]  # arm -> seed -> curve
@@ -72,6 +72,9 @@ class Prediction(Protocol):
     def measure(self, curves: Curves, seed: int) -> float:
         """The number of one seed; NaN if it was not measured."""
 
+    def errors(self, curves: Curves, seed: int) -> tuple[float, float]:
+        """The error of the measure itself, of the arm and of the arm compared with; 0: unknown."""
+
     def limits(self) -> Limits:
         """The possible range of the number, such as 0 to 1 for a share; a side may be infinite."""
 
@@ -106,6 +109,18 @@ def _mean(
     if is_evaluated(scalar) and not start and end is None:
         window = window[-1:]
     return float(window.mean()) if len(window) else nan
+
+
+def _error(curves: Curves, arm: str, seed: int, scalar: Scalar) -> float:
+    """The error of the measure itself in a scalar's last evaluation; 0 if it is not known."""
+    told = np.asarray(curves[arm][seed].get(error_of(str(measurement(scalar))), ()), float)
+    told = told[np.isfinite(told)]
+    return float(told[-1]) if len(told) else 0.0
+
+
+def error_of(scalar: str) -> str:
+    """The name under which curves hold the error of a measurement."""
+    return f"{scalar} ±"
 
 
 def _window(
@@ -168,6 +183,10 @@ class _Plain:
     def limits(self) -> Limits:
         return ANY
 
+    def errors(self, curves: Curves, seed: int) -> tuple[float, float]:
+        """The error of the measure itself, of the arm and of the arm compared with; 0: unknown."""
+        return 0.0, 0.0
+
     def meaning(self, shown: Interval) -> str:
         return ""
 
@@ -217,6 +236,10 @@ class _Own(_Plain):
         found: float = self.own.measure(curves, seed)
         return found
 
+    def errors(self, curves: Curves, seed: int) -> tuple[float, float]:
+        told = getattr(self.own, "errors", None)
+        return told(curves, seed) if told else (0.0, 0.0)
+
     def short(self) -> str:
         return self.claim()
 
@@ -257,6 +280,9 @@ class Within(_Plain):
     def measure(self, curves: Curves, seed: int) -> float:
         return _mean(curves, self.arm, seed, self.scalar, self.from_epoch, self.to_epoch)
 
+    def errors(self, curves: Curves, seed: int) -> tuple[float, float]:
+        return _error(curves, self.arm, seed, self.scalar), 0.0
+
     def limits(self) -> Limits:
         return limits(self.scalar)
 
@@ -274,10 +300,73 @@ class Within(_Plain):
 
 
 @dataclass(frozen=True)
+class ShareOfRuns(_Plain):
+    """The share of runs of ``arm`` whose ``scalar`` lies in [low, high] is in [least, most].
+
+    An outcome of its own for runs that collapse: at most a fifth of them ends with a coverage
+    below 0.1, ``ShareOfRuns(COVERAGE, "plain", high=0.1, most=0.2)``. The number of a seed is 1 or
+    0, and the share has the exact interval of Clopper and Pearson (1934).
+    """
+
+    scalar: Scalar
+    arm: str
+    low: float = -inf
+    high: float = inf
+    least: float = 0.0
+    most: float = 1.0
+    from_epoch: int = 0
+    to_epoch: int | None = None
+
+    counted: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.least <= self.most <= 1 or (self.least, self.most) == (0, 1):
+            raise UserError(
+                f"ShareOfRuns(least={self.least:g}, most={self.most:g}): expected a part of 0 to 1"
+            )
+
+    def claim(self) -> str:
+        when = _when(self.scalar, self.from_epoch, self.to_epoch)
+        part = f"{self.least:.0%} to {self.most:.0%} of the runs of “{self.arm}”"
+        return f"{part} have {self.scalar} {region_told(self.low, self.high)} {when}"
+
+    def measured(self) -> str:
+        return "share of runs"
+
+    def region(self) -> tuple[float, float]:
+        return self.least, self.most
+
+    def measure(self, curves: Curves, seed: int) -> float:
+        x = _mean(curves, self.arm, seed, self.scalar, self.from_epoch, self.to_epoch)
+        return float(self.low <= x <= self.high) if isfinite(x) else nan
+
+    def limits(self) -> Limits:
+        return SHARE
+
+    def short(self) -> str:
+        return f"share of “{self.arm}” with {stem(self.scalar)} {self._where()}"
+
+    def expected(self) -> str:
+        return region_told(self.least, self.most)
+
+    def found(self, shown: Interval) -> str:
+        number, interval = _told(shown)
+        return (
+            f"the share of runs of “{self.arm}” with {stem(self.scalar)} {self._where()} "
+            f"is {number}{interval}"
+        )
+
+    def _where(self) -> str:
+        return region_told(self.low, self.high)
+
+
+@dataclass(frozen=True)
 class Lower(_Plain):
     """The mean of ``scalar`` is lower in ``arm`` than in ``than``, by more than ``by``.
 
-    Compared seed by seed, since both arms of a seed share every draw.
+    Compared seed by seed if the arms share a past, otherwise as independent samples
+    (:mod:`bascule.experiments.verdict`).
     """
 
     scalar: Scalar
@@ -301,11 +390,20 @@ class Lower(_Plain):
         return -inf, -self.by
 
     def measure(self, curves: Curves, seed: int) -> float:
+        ours, theirs = self.sides(curves, seed)
+        return ours - theirs
+
+    def sides(self, curves: Curves, seed: int) -> tuple[float, float]:
+        """The numbers of ``arm`` and of ``than`` on one seed."""
         ours, theirs = (
             _mean(curves, arm, seed, self.scalar, self.from_epoch, self.to_epoch)
             for arm in (self.arm, self.than)
         )
-        return float(ours - theirs)
+        return ours, theirs
+
+    def errors(self, curves: Curves, seed: int) -> tuple[float, float]:
+        ours, theirs = (_error(curves, arm, seed, self.scalar) for arm in (self.arm, self.than))
+        return ours, theirs
 
     def limits(self) -> Limits:
         return of_difference(limits(self.scalar), limits(self.scalar))
@@ -413,6 +511,12 @@ class Exceeds(_Plain):
             for scalar in (self.scalar, self.other)
         )
         return ours - theirs
+
+    def errors(self, curves: Curves, seed: int) -> tuple[float, float]:
+        ours, theirs = (
+            _error(curves, self.arm, seed, scalar) for scalar in (self.scalar, self.other)
+        )
+        return ours, theirs
 
     def limits(self) -> Limits:
         return of_difference(limits(self.scalar), limits(self.other))

@@ -20,7 +20,7 @@ from bascule import jobs as work
 from bascule.core.errors import unknown
 from bascule.experiments.experiment import Experiment, Measure, Measures
 from bascule.experiments.launchers import LocalLauncher, Process, SubmititLauncher
-from bascule.experiments.predictions import Curves
+from bascule.experiments.predictions import Curves, error_of
 from bascule.experiments.verdict import Verdict, verdict
 from bascule.runs.evaluations import evaluations
 from bascule.runs.execute import stop_signals
@@ -186,8 +186,14 @@ def run_all(
     return "interrupted" if stopped() else "finished"
 
 
-def gather(jobs: Sequence[Job], experiment: Experiment, seeds: Sequence[int]) -> Results:
-    """Read the measurements of the finished jobs and judge the predictions."""
+def gather(
+    jobs: Sequence[Job], experiment: Experiment, seeds: Sequence[int], look: int = 1
+) -> Results:
+    """Read the measurements of the finished jobs and judge the predictions.
+
+    ``look``: which look at the results of this experiment this is, from 1
+    (:mod:`bascule.experiments.looks`).
+    """
     runs: dict[str, dict[int, Run]] = {arm: {} for arm in experiment.arms}
     for job in jobs:
         if job.run is not None and job.state == "finished":
@@ -197,14 +203,34 @@ def gather(jobs: Sequence[Job], experiment: Experiment, seeds: Sequence[int]) ->
     }
     failures = {f"{j.arm}, seed {j.seed}": j.message for j in jobs if j.state == "failed"}
     failures |= {f"{j.arm}, seed {j.seed}": j.unmeasured for j in jobs if j.unmeasured}
-    answer = verdict(experiment.predictions, experiment.checks, curves, seeds)
+    answer = verdict(
+        experiment.predictions,
+        experiment.checks,
+        curves,
+        seeds,
+        experiment.primary,
+        look,
+        lambda arm, than: share_past(runs[arm], runs[than], seeds),
+    )
     return Results(experiment, seeds, runs, curves, answer, failures)
+
+
+def share_past(ours: Mapping[int, Run], theirs: Mapping[int, Run], seeds: Sequence[int]) -> bool:
+    """Whether two arms share a past on every seed: one is a fork of the other, or both of one."""
+    both = [(ours[seed], theirs[seed]) for seed in seeds if seed in ours and seed in theirs]
+    return bool(both) and all(bool(_pasts(a) & _pasts(b)) for a, b in both)
+
+
+def _pasts(run: Run) -> set[str]:
+    """The ids of a run and of the run from which it was forked."""
+    return {run.id, run.fork.parent} if run.fork else {run.id}
 
 
 def curve(run: Run) -> dict[str, np.ndarray]:
     """The scalars of a run by name, one value an epoch; NaN where an epoch was not measured.
 
-    These are the scalars of training, ``lead`` = D_x - D_Gz, diagnostics, and evaluations by label.
+    These are the scalars of training, ``lead`` = D_x - D_Gz, diagnostics, and evaluations by label
+    with their errors (:func:`~bascule.experiments.predictions.error_of`).
     """
     rows = run.rows()
     found: dict[str, np.ndarray] = {}
@@ -226,7 +252,9 @@ def curve(run: Run) -> dict[str, np.ndarray]:
             put(name, int(row["epoch"]), row[name])
     for evaluation in evaluations(run.folder):
         for told in evaluation.values:
-            put(told.label, (evaluation.epoch or 0) - 1, told.measured.value)
+            epoch = (evaluation.epoch or 0) - 1
+            put(told.label, epoch, told.measured.value)
+            put(error_of(told.label), epoch, told.error)
     return found
 
 
