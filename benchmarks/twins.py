@@ -180,8 +180,8 @@ def main() -> None:
         return
     head = f"""# Twins that the search finds
 
-`python benchmarks/twins.py`, {datetime.date.today()}, PyTorch {torch.__version__}. Altered copies of
-every tenth image were added to the set, one kind at a time. Pixels: 16 x 16 means that differ by
+`python benchmarks/twins.py`, {datetime.date.today()}, PyTorch {torch.__version__}. Altered copies
+of every tenth image were added to the set, one kind at a time. Pixels: 16 x 16 means that differ by
 less than 12 / 255, as when a set is imported. Features: EfficientNet-Lite0, whitened, with altered
 views, and a threshold from the set (`bascule data twins NAME --features`).
 """

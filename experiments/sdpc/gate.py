@@ -44,9 +44,7 @@ def gate(
         checks=[
             Within("SSIM of split[decoded]", arm, 0.999, 1.0) for arm in ("plain", "no feedback")
         ],
-        measure=MeasureCoding(
-            pictures, k_fb=(), sigmas=(0.0,), decoded=True, attributes=reads
-        ),
+        measure=MeasureCoding(pictures, k_fb=(), sigmas=(0.0,), decoded=True, attributes=reads),
         quick=quick,
     )
 

@@ -8,7 +8,8 @@ being a face, counts little.
 The threshold comes from the set itself. Between different images, the logarithm of the distance to
 the nearest other one is taken as normal below its median. A distance that only :data:`ALARMS` of
 them would have makes two images twins. Images with near-equal pixels, or with equal views, are not
-different images, so one of each such group counts. What the search finds, and what it misses: notes/twins.md.
+different images, so one of each such group counts. What the search finds, and what it misses:
+notes/twins.md.
 """
 
 from __future__ import annotations

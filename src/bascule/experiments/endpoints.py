@@ -164,7 +164,7 @@ def _at_an_end(
         every = np.concatenate(arms)
         least, most = limits(scalar, recipes.values())
         for end, name in ((least, "lowest"), (most, "highest")):
-            near = max(resolution, ROUNDING * abs(end)) if isfinite(end) else 0.0
+            near = resolution + ROUNDING * max(1.0, abs(end))
             if isfinite(end) and (abs(every - end) <= near).all():
                 yield (
                     f"{scalar.name} is at {number(end)}, the {name} possible value, in all pilot "
