@@ -7,6 +7,7 @@ from bascule.notebook import smooth_quick, smooth_small
 
 def hsv(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) -> Experiment:
     """The experiment at one size, given by ``plain``. Both arms are measured in RGB."""
+    off = Higher(mean_tv(plain.data.size), "hsv", than="rgb")
     return Experiment(
         question=__doc__,
         hypothesis=(
@@ -17,7 +18,7 @@ def hsv(plain: GANRecipe, measure: Measure, quick: Experiment | None = None) -> 
         predictions=[
             Higher(KID, "hsv", than="rgb"),
             Lower("coverage", "hsv", than="rgb", from_epoch=plain.epochs // 2),
-            Higher(mean_tv(plain.data.size), "hsv", than="rgb"),
+            *([off] if measure.attributes else []),
             Higher("lead", "hsv", than="rgb", from_epoch=plain.epochs // 2),
         ],
         seeds=(0, 1, 2),

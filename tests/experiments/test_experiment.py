@@ -33,8 +33,8 @@ class Darker(Intervention):
         return x - self.by
 
 small = Experiment("Où ?", "新しい", {"a": dcgan64_tiny.replace(epochs=2, interventions=Darker())},
-                   [Within("D_x", "a", 0, 1)])
-experiment = Experiment("Q", "H", {"a": dcgan64_tiny}, [Within("D_x", "a", 0, 1)], quick=small)
+                   [Within("D_x", "a", 0, 0.99)])
+experiment = Experiment("Q", "H", {"a": dcgan64_tiny}, [Within("D_x", "a", 0, 0.99)], quick=small)
 """
 
 
@@ -97,12 +97,12 @@ def test_in_a_checkout_its_own_folder_is_the_one_that_ships(monkeypatch):
 
 
 def test_settings_are_checked_against_the_whole_experiment(tiny):
-    claim = Within("D_x", "swap", 0, 1)
+    claim = Within("D_x", "swap", 0, 0.99)
     found = Experiment("?", "!", {"swap": tiny.replace(interventions=PerfectG(3))}, [claim])
     with pytest.raises(UserError, match=r"PerfectG\(at_epoch=3.* never acts: the run has 2 epochs"):
         found.with_settings({"epochs": "2"})
     with pytest.raises(UserError, match="epoch 5 never comes"):
-        Experiment("?", "!", found.arms, [Within("D_x", "swap", 0, 1, from_epoch=5)])
+        Experiment("?", "!", found.arms, [Within("D_x", "swap", 0, 0.99, from_epoch=5)])
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_settings_are_checked_against_the_whole_experiment(tiny):
     ],
 )
 def test_what_an_experiment_needs(tiny, change, told):
-    values = {"arms": {"a": tiny}, "predictions": [Within("D_x", "a", 0, 1)]} | change
+    values = {"arms": {"a": tiny}, "predictions": [Within("D_x", "a", 0, 0.99)]} | change
     with pytest.raises(UserError, match=told):
         Experiment("?", "!", **values)
 
@@ -129,9 +129,9 @@ def test_what_an_experiment_needs(tiny, change, told):
 )
 def test_bounds_are_of_arms_and_epochs_that_there_are(tiny, bounds, told):
     arms = {"swap": tiny.replace(epochs=2), "together": tiny.replace(epochs=2, concat=True)}
-    assert Experiment("?", "!", arms, [Within("D_x", "swap", 0, 1)]).bounds == {}
+    assert Experiment("?", "!", arms, [Within("D_x", "swap", 0, 0.99)]).bounds == {}
     with pytest.raises(UserError, match=told):
-        Experiment("?", "!", arms, [Within("D_x", "swap", 0, 1)], bounds=bounds)
+        Experiment("?", "!", arms, [Within("D_x", "swap", 0, 0.99)], bounds=bounds)
 
 
 def test_the_experiments_of_this_project_load():

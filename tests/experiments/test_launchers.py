@@ -20,7 +20,7 @@ def experiment(tiny):
         question="?",
         hypothesis="!",
         arms={"plain": tiny.replace(keep_every_epochs=tiny.epochs)},
-        predictions=[Within("D_x", "plain", 0, 1)],
+        predictions=[Within("D_x", "plain", 0, 0.99)],
         seeds=(0,),
         name="clustered",
     )

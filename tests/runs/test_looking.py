@@ -36,7 +36,7 @@ plain = GANRecipe(data=Faces(n=40, size=32), model=DCGAN(width=4, z_dim=8, size=
                epochs=2, device="cpu", threads=1)
 experiment = Experiment("Is dim good?", "It is.",
                         {"plain": plain, "dim": plain.replace(interventions=Dim(0.25))},
-                        [Within("D_x", "dim", 0, 1)], seeds=(0,))
+                        [Within("D_x", "dim", 0, 0.99)], seeds=(0,))
 """
 
 

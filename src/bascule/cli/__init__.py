@@ -17,7 +17,7 @@ from bascule.core.exits import exit_code
 from bascule.core.processes import processes
 
 GROUPS = {
-    "experiments": ("run", "report", "experiments", "predictions", "pack", "unpack"),
+    "experiments": ("plan", "run", "report", "experiments", "predictions", "pack", "unpack"),
     "training a single run": ("train", "resume", "fork", "presets", "interventions"),
     "looking at runs": ("list", "compare", "rm"),
     "measuring": ("evaluate", "ladder", "tune", "theory"),
@@ -26,7 +26,7 @@ GROUPS = {
     "the shell": ("completion",),
 }
 TRUSTING = (  # verbs that may execute code of a run or a recipe
-    *("run", "tune", "train", "resume", "fork", "ladder"),
+    *("plan", "run", "tune", "train", "resume", "fork", "ladder"),
     *("evaluate", "generate", "draw", "translate", "export", "sdpc"),
 )
 SHARED = ("train", "resume", "fork")  # verbs that torchrun may start
@@ -43,6 +43,7 @@ def parser() -> Parser:
         generate,
         inspect,
         lists,
+        plan,
         remove,
         train,
     )
@@ -72,7 +73,7 @@ def parser() -> Parser:
         help="folder of all runs (default: $BASCULE_RUNS, or ./runs)",
     )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB", prog="bascule")
-    for part in (experiment, train, inspect, remove, evaluate, ladder, tuning, theory):
+    for part in (experiment, plan, train, inspect, remove, evaluate, ladder, tuning, theory):
         part.add(verbs)
     for part in (generate, draw, translation, sdpc, data, lists, completion):
         part.add(verbs)

@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 GRID = 8  # images a side
 SHOWN_VALUES = 6
 SHOWN_CORRUPT = 10
+SHOWN_PAIRS = 20
+PIXELS_MISS = (
+    "not found so: copies that are mirrored, grey, brighter, zoomed or cropped; give --features"
+)
+FEATURES_MISS = (
+    "not found so: most copies that are brighter, and those that differ in several ways; a split "
+    "keeps only near duplicates by pixels on one side, so delete copies and import the set again"
+)
 
 
 def add(verbs: Verbs) -> None:
@@ -67,10 +75,45 @@ def add(verbs: Verbs) -> None:
             "bascule data show my-faces --size 32 -o grid.png",
         ],
     )
+    _add_set(verb)
+    add_output(verb, "FILE", "PNG file (default: data/NAME.png in the folder of runs)")
+    verb.set_defaults(do=_show)
+
+    verb = parts.add_parser(
+        "twins",
+        help="find images of a set that are copies of one another",
+        examples=[
+            "bascule data twins my-faces",
+            "bascule data twins my-faces --features -o twins.png",
+        ],
+    )
+    _add_set(verb)
+    verb.add_argument(
+        "--features",
+        action="store_true",
+        help="also search by features, for copies that are cropped, mirrored or grey",
+    )
+    add_output(verb, "FILE", "PNG file (default: data/NAME-twins.png in the folder of runs)")
+    verb.set_defaults(do=_twins)
+
+    verb = parts.add_parser(
+        "fetch",
+        help="download a known set",
+        examples=["bascule data fetch simpsons --accept-licence"],
+    )
+    verb.add_argument("known", choices=["simpsons"], help="the set to download")
+    verb.add_argument(
+        "--accept-licence", action="store_true", help="you have read and accept the licence"
+    )
+    verb.add_argument("--name", default="simpsons", help="name of the set (default: simpsons)")
+    _add_import_options(verb)
+    verb.set_defaults(do=_fetch)
+
+
+def _add_set(verb: Parser) -> None:
     verb.add_argument(
         "name", help="faces, fractals, or an imported set", completer=completion.shown_sets
     )
-    add_output(verb, "FILE", "PNG file (default: data/NAME.png in the folder of runs)")
     verb.add_argument(
         "--size",
         type=whole(1_000_000),
@@ -88,20 +131,6 @@ def add(verbs: Verbs) -> None:
     verb.add_argument(
         "--style", default="micah", help=f"style of faces: {', '.join(OPTIONS)} (default: micah)"
     )
-    verb.set_defaults(do=_show)
-
-    verb = parts.add_parser(
-        "fetch",
-        help="download a known set",
-        examples=["bascule data fetch simpsons --accept-licence"],
-    )
-    verb.add_argument("known", choices=["simpsons"], help="the set to download")
-    verb.add_argument(
-        "--accept-licence", action="store_true", help="you have read and accept the licence"
-    )
-    verb.add_argument("--name", default="simpsons", help="name of the set (default: simpsons)")
-    _add_import_options(verb)
-    verb.set_defaults(do=_fetch)
 
 
 def _add_import_options(verb: Parser) -> None:
@@ -200,13 +229,7 @@ def _show(args: argparse.Namespace) -> int:
 
     with counter(f"making {args.name}") as progress:
         images = _load(args, progress)
-    output = args.output or args.runs / "data" / f"{args.name}.png"
-    try:
-        if not args.output:
-            output.parent.mkdir(parents=True, exist_ok=True)
-        _write_grid(images, output)
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot write the grid {output}: {error}") from None
+    output = _drawn(images.pixels, images, args, args.name)
     print(
         f"{images.name}: {len(images):,} images of {images.size} x {images.size} px, "
         f"{int(images.held_out.sum()):,} held out"
@@ -218,6 +241,40 @@ def _show(args: argparse.Namespace) -> int:
     print(f"credit: {images.credit or 'not recorded'}")
     print(f"digest: {images.digest}")
     print(f"grid: {output}")
+    return 0
+
+
+def _twins(args: argparse.Namespace) -> int:
+    import numpy as np
+
+    from bascule.cli.progress import counter
+    from bascule.data.near_duplicates import near_duplicate_groups, twins
+
+    with counter(f"making {args.name}") as progress:
+        images = _load(args, progress)
+    groups = twins(near_duplicate_groups(images.pixels))
+    print(_twin_line(groups))
+    shown = np.array([group[:2] for group in groups], np.int64).reshape(-1, 2)
+    if args.features:
+        from bascule.evaluation.twins import ALARMS, feature_twins
+        from bascule.features.extractors import extractor
+
+        with counter("comparing features") as progress:
+            found = feature_twins(images, extractor(), progress)
+        shown, apart = found.pairs[found.new], found.distances[found.new]
+        print(
+            f"by features also: {len(shown):,} pairs, {len(np.unique(shown)):,} images "
+            f"(distance below {found.threshold:.2f}; look at them: about {ALARMS:.0%} of different "
+            "images, or a few more, are taken for twins)"
+        )
+        for (i, j), distance in list(zip(shown.tolist(), apart, strict=True))[:SHOWN_PAIRS]:
+            print(f"  images {i} and {j}: distance {distance:.2f}")
+        if len(shown) > SHOWN_PAIRS:
+            print(f"  and {len(shown) - SHOWN_PAIRS:,} more")
+    print(FEATURES_MISS if args.features else PIXELS_MISS)
+    if len(shown):
+        pixels = images.pixels[shown[: GRID * GRID // 2].ravel()]
+        print(f"pairs: {_drawn(pixels, images, args, f'{args.name}-twins')}")
     return 0
 
 
@@ -252,13 +309,25 @@ def _tell_labels(labels: dict[str, np.ndarray]) -> None:
         print(f"labels with a single value: {', '.join(constant)}")
 
 
-def _write_grid(images: ImageSet, output: Path) -> None:
+def _drawn(pixels: np.ndarray, images: ImageSet, args: argparse.Namespace, name: str) -> Path:
+    """The file of a grid of ``pixels``, which are of ``images``."""
+    output: Path = args.output or args.runs / "data" / f"{name}.png"
+    try:
+        if not args.output:
+            output.parent.mkdir(parents=True, exist_ok=True)
+        _write_grid(pixels, images, output)
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot write the grid {output}: {error}") from None
+    return output
+
+
+def _write_grid(pixels: np.ndarray, images: ImageSet, output: Path) -> None:
     """The first images, eight a row on white, as a PNG that carries the credit line."""
     import numpy as np
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
-    shown = images.pixels[: GRID * GRID]
+    shown = pixels[: GRID * GRID]
     rows = -(-len(shown) // GRID)
     grid = np.full((rows * GRID, 3, images.size, images.size), 255, np.uint8)
     grid[: len(shown)] = shown

@@ -47,7 +47,7 @@ def add(verbs: Verbs) -> None:
             "bascule run perfect-g --set epochs=20 data.n=500",
         ],
     )
-    _experiment(run)
+    add_experiment(run)
     run.add_argument(
         "--arm",
         action="append",
@@ -64,7 +64,7 @@ def add(verbs: Verbs) -> None:
         help="write the note of an experiment again, without training",
         examples=["bascule report perfect-g --open", "bascule report notebook"],
     )
-    _experiment(report)
+    add_experiment(report)
     report.set_defaults(do=do_report, arm=[])
 
     packs = verbs.add_parser(
@@ -72,7 +72,7 @@ def add(verbs: Verbs) -> None:
         help="put the finished runs of an experiment into one small file",
         examples=["bascule pack perfect-g -o perfect-g.tar.xz"],
     )
-    _experiment(packs, note=False)
+    add_experiment(packs, note=False)
     add_output(packs, "FILE", "file to write, a .tar.xz", required=True)
     packs.set_defaults(do=do_pack)
 
@@ -87,7 +87,8 @@ def add(verbs: Verbs) -> None:
     unpacks.set_defaults(do=do_unpack)
 
 
-def _experiment(verb: Parser, note: bool = True) -> None:
+def add_experiment(verb: Parser, note: bool = True) -> None:
+    """Add the arguments of a verb that takes experiments."""
     verb.add_argument(
         "experiment",
         help="name of an experiment (`bascule experiments` lists them), a file, or a folder",
@@ -99,7 +100,7 @@ def _experiment(verb: Parser, note: bool = True) -> None:
         type=a_seed,
         nargs="+",
         metavar="S",
-        help="train every arm once with each seed (default: the experiment's, often 0 1 2)",
+        help="train every arm once with each seed (default: the experiment's, often 0 to 4)",
     )
     verb.add_argument(
         "--data",
@@ -170,13 +171,13 @@ def do_pack(args: argparse.Namespace) -> int:
     runs: list[Run] = []
     shown: list[Run] = []
     looks: list[Path] = []
-    for found in _known(args):
+    for found in known_experiments(args):
         jobs = _planned(found, args)
         sets = images_of(jobs)
-        find_runs(jobs, found, Store(args.runs), _digests(sets))
+        find_runs(jobs, found, Store(args.runs), digests_of(sets))
         finished = {job.run: job.seed for job in jobs if job.state == "finished" and job.run}
         runs += finished
-        looks += filter(Path.exists, [looks_file(args.runs, found, _digests(sets))])
+        looks += filter(Path.exists, [looks_file(args.runs, found, digests_of(sets))])
         if found.pictures:
             shown += [run for run, seed in finished.items() if seed == min(finished.values())]
         print(f"{found.name}: {len(finished)} of {len(jobs)} runs are finished")
@@ -203,7 +204,7 @@ def do_unpack(args: argparse.Namespace) -> int:
     return 0
 
 
-def _known(args: argparse.Namespace) -> list[Experiment]:
+def known_experiments(args: argparse.Namespace) -> list[Experiment]:
     """The experiments that are asked for, all checked before any of them runs."""
     from bascule.core.user_code import said
     from bascule.experiments import experiment as experiments
@@ -257,7 +258,8 @@ def images_of(jobs: list[Job]) -> dict[object, ImageSet]:
     return sets
 
 
-def _digests(sets: Mapping[object, ImageSet]) -> dict[object, str]:
+def digests_of(sets: Mapping[object, ImageSet]) -> dict[object, str]:
+    """The digest of the images of each ``recipe.data``."""
     return {data: images.digest for data, images in sets.items()}
 
 
@@ -268,7 +270,7 @@ def _each(args: argparse.Namespace, train: bool) -> int:
     from bascule.experiments.measurable import check_measurable
     from bascule.experiments.schedule import find_runs
 
-    known = _known(args)
+    known = known_experiments(args)
     launcher = launcher_of(args) if train else LocalLauncher()
     top = Path(args.experiment).name if len(known) > 1 else ""
     folder = args.note or args.runs / "notes" / _note_name(top or known[0].name, known[0], args)
@@ -290,7 +292,7 @@ def _each(args: argparse.Namespace, train: bool) -> int:
         if train and not train_all(found, jobs, sets, Store(args.runs), launcher):
             return interrupted()
         if not train:
-            find_runs(jobs, found, Store(args.runs), _digests(sets))
+            find_runs(jobs, found, Store(args.runs), digests_of(sets))
         results = judged(found, jobs, sets, Store(args.runs), args.seeds or found.seeds)
         told.append(results)
         if top and not any(results.runs.values()):
@@ -329,7 +331,7 @@ def judged(
     from bascule.experiments.looks import keep_look, look_at, looks_file
     from bascule.experiments.schedule import gather
 
-    file = looks_file(store.root, found, _digests(sets))
+    file = looks_file(store.root, found, digests_of(sets))
     results = gather(jobs, found, seeds, look_at(file, seeds))
     if not results.failures:
         keep_look(file, found, seeds)
@@ -402,7 +404,7 @@ def train_all(
         _learn_attributes(sets)
     with bars() as progress:
         watch = JobBars(progress, jobs, {d: len(s.indices("train")) for d, s in sets.items()})
-        return run_all(jobs, found, store, _digests(sets), watch, launcher) == "finished"
+        return run_all(jobs, found, store, digests_of(sets), watch, launcher) == "finished"
 
 
 def _tell(results: Results, folder: Path, credit: str, settings: list[str]) -> Path:

@@ -9,15 +9,17 @@ from typing import TypeVar, cast
 
 from bascule.core.errors import UserError, unknown
 from bascule.core.user_code import classes_of, code_in, code_of, load_file, sources
-from bascule.evaluation.evaluate import PIXELS
+from bascule.evaluation.evaluate import PIXELS, SUPPORT
 from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.bounds import NoiseBound, check_bounds
 from bascule.experiments.files import FOLDER
+from bascule.experiments.obtainable import Asked, Part, check_arms, check_obtainable
 from bascule.experiments.predictions import SPACE, Prediction, about, check, numbers_of
 from bascule.features.extractor import FeatureExtractor
 from bascule.features.extractors import EXTRACTORS, extractor
 from bascule.gan.recipe import GANRecipe
 from bascule.metrics import Metric
+from bascule.metrics.measured import METRICS
 from bascule.metrics.measurement import Measurement, check_own, parse
 from bascule.runs import codec
 from bascule.runs.own import extractor_of, metric_named, named, words_for
@@ -94,10 +96,33 @@ class Measure:
             return self.features.name
         return extractor(self.features).name if self.features else SPACE
 
+    def _measures_in(self, space: str) -> bool:
+        """Whether ``space`` is the name of the feature space."""
+        if not isinstance(self.features, str):
+            return space == self.features.name
+        return space.startswith(self.features) if self.features else space == SPACE
+
+    @property
+    def holes_at(self) -> tuple[float, ...]:
+        """The feedback strengths at which holes are filled: few by default, as it is slow."""
+        return self.k_fb or K_FB[::2]
+
+    def asked(self) -> Asked:
+        """What is asked for, in the form in which predictions are checked."""
+        parts: dict[Part, tuple[float, ...] | None] = {"fakes": None}
+        if self.k_fb and self.settled_fakes:
+            parts["settled"] = self.k_fb
+        if self.sigmas:
+            parts["coded"] = self.k_fb or None
+        parts |= _of_codes(self)
+        return Asked("Measure", self.attributes, parts, self.sigmas, self.when)
+
     def check_features(self, prediction: Prediction) -> None:
         """Raises :class:`UserError` for a prediction about features that are not measured."""
         for scalar in numbers_of(prediction).values():
-            if scalar.space == SPACE and (space := self._space()) != SPACE:
+            on_features = scalar.quantity.name in (*METRICS, SUPPORT)
+            if scalar.space and on_features and not self._measures_in(scalar.space):
+                space = self._space()
                 told = self.features if isinstance(self.features, str) else ""
                 told = repr(told) if told else f"{type(self.features).__name__}()"
                 raise UserError(
@@ -172,6 +197,11 @@ class MeasureTranslation:
         """After how many epochs done a run of ``recipe`` is measured."""
         return _within(self.epochs, recipe)
 
+    def asked(self) -> Asked:
+        """As :meth:`Measure.asked`."""
+        parts: dict[Part, tuple[float, ...] | None] = {"fakes": None, "translations": None}
+        return Asked("MeasureTranslation", self.attributes, parts, (), self.when)
+
     def is_done(self, evaluation: Evaluation) -> bool:
         """Whether ``evaluation`` holds all of this."""
         return evaluation.fakes <= self.pictures
@@ -199,6 +229,17 @@ class MeasureCoding:
         """After how many epochs done a run of ``recipe`` is measured."""
         return _within(self.epochs, recipe)
 
+    @property
+    def holes_at(self) -> tuple[float, ...]:
+        """The feedback strengths at which holes are filled: few by default, as it is slow."""
+        return K_FB[::2] if self.k_fb in ((), K_FB) else self.k_fb
+
+    def asked(self) -> Asked:
+        """As :meth:`Measure.asked`."""
+        parts: dict[Part, tuple[float, ...] | None] = {"coded": self.k_fb}
+        parts |= _of_codes(self)
+        return Asked("MeasureCoding", self.attributes, parts, self.sigmas, self.when)
+
     def is_done(self, evaluation: Evaluation) -> bool:
         """Whether ``evaluation`` holds all of this, or says why it is left out."""
         labels = evaluation.labels
@@ -207,6 +248,16 @@ class MeasureCoding:
         wanted |= {"milliseconds[decoded]"} if self.decoded else set()
         able = not self.abilities or any(name.startswith("AUROC of ") for name in labels)
         return able and wanted <= labels
+
+
+def _of_codes(measure: Measure | MeasureCoding) -> dict[Part, tuple[float, ...] | None]:
+    """The parts of an evaluation that any network with codes may have, as in :class:`Asked`."""
+    parts: dict[Part, tuple[float, ...] | None] = {}
+    if measure.decoded:
+        parts["decoded"] = None
+    if measure.abilities:
+        parts["abilities"] = measure.holes_at
+    return parts
 
 
 def _is_measured(metric: Metric, evaluation: Evaluation) -> bool:
@@ -291,8 +342,12 @@ class Experiment:
                     f"primary: “{self.primary.claim()}” is none of the predictions; "
                     "expected one of them"
                 )
+        if self.measure is not None:
+            check_arms(self.arms, self.measure.asked())
         for prediction in (*self.predictions, *self.checks):
             check(prediction, epochs, scalars, self.measure is not None, own)
+            if self.measure is not None:
+                check_obtainable(prediction, self.arms, self.measure.asked())
             if isinstance(self.measure, Measure):
                 self.measure.check_features(prediction)
         games = {arm: recipe for arm, recipe in self.arms.items() if recipe.gan_objective}

@@ -16,14 +16,17 @@ from bascule.evaluation.evaluate import ATTRIBUTES, LEAST, PATCHES, sizes_of
 from bascule.evaluation.evaluation import by_reason
 from bascule.evaluation.patches import has_patches
 from bascule.experiments.experiment import Experiment, Measure, MeasureTranslation
+from bascule.experiments.obtainable import READ, part_of
 from bascule.experiments.predictions import numbers_of
+from bascule.features.pyramid import COARSEST
 from bascule.gan.recipe import GANRecipe
 from bascule.metrics.least import Sizes, too_few
 from bascule.metrics.measured import ON_HELD_OUT
 from bascule.metrics.measurement import Measurement
-from bascule.metrics.numbers import OF_ATTRIBUTES
+from bascule.metrics.numbers import OF_ATTRIBUTES, OF_TRANSLATION
 from bascule.training.recipe import Recipe
 from bascule.translation.domains import TwoSets
+from bascule.translation.pairs import CartoonPair
 
 PLENTY = 5000  # the default number of fakes of `bascule evaluate`
 
@@ -64,9 +67,14 @@ def _sizes(recipe: Recipe, images: ImageSet, fakes: int) -> Sizes:
 
 
 def _has_attributes(recipe: Recipe, images: ImageSet) -> bool:
+    return _style(recipe, images) is not None
+
+
+def _style(recipe: Recipe, images: ImageSet) -> str | None:
+    """The style of the built-in faces that fakes are compared with; None for other images."""
     if isinstance(recipe.data, TwoSets):
-        return isinstance(recipe.data.b, Faces)
-    return style_of(images) is not None
+        return recipe.data.b.style if isinstance(recipe.data.b, Faces) else None
+    return style_of(images)
 
 
 def announcement(
@@ -95,7 +103,7 @@ def announcements(experiment: Experiment, sets: Mapping[Any, ImageSet]) -> list[
 
 
 def check_measurable(experiment: Experiment, sets: Mapping[Any, ImageSet]) -> None:
-    """Raises :class:`UserError` if a prediction needs more images than there are."""
+    """Raises :class:`UserError` if a prediction needs more images, or other ones."""
     for prediction in (*experiment.predictions, *experiment.checks):
         told = {f.name: getattr(prediction, f.name) for f in fields(prediction)}  # type: ignore[arg-type]
         scalars = list(numbers_of(prediction).values())
@@ -106,7 +114,7 @@ def check_measurable(experiment: Experiment, sets: Mapping[Any, ImageSet]) -> No
             for scalar, why in _never(experiment, recipe, sets[recipe.data], scalars):
                 raise UserError(
                     f"“{prediction.claim()}” can never be measured on {sets[recipe.data].name}: "
-                    f"{scalar} {why}; give more images, or leave this prediction out"
+                    f"{scalar} {why}, or leave this prediction out"
                 )
 
 
@@ -120,7 +128,7 @@ def check_search(images: ImageSet, fakes: int) -> None:
 def _never(
     experiment: Experiment, recipe: Recipe, images: ImageSet, scalars: Iterable[Measurement]
 ) -> Iterable[tuple[str, str]]:
-    """The ``scalars`` that no run of ``recipe`` will have, each with the reason."""
+    """The ``scalars`` that no run of ``recipe`` will have, each with the reason and the remedy."""
     measure = experiment.measure
     lost: dict[str, str] = {}
     if isinstance(measure, Measure | MeasureTranslation):
@@ -130,9 +138,36 @@ def _never(
     for scalar in scalars:
         if scalar.evaluated:
             if why := lost.get(_statistic(scalar)):
+                yield scalar.name, f"{why}; give more images"
+            elif why := _impossible(recipe, images, scalar):
                 yield scalar.name, why
         elif str(scalar) in OF_HELD_OUT and asked < FEWEST:
-            yield str(scalar), f"needs {FEWEST} held-out images; diagnostics have {asked} here"
+            why = f"needs {FEWEST} held-out images; diagnostics have {asked} here"
+            yield str(scalar), f"{why}; give more images"
+
+
+def _impossible(recipe: Recipe, images: ImageSet, scalar: Measurement) -> str:
+    """Why images like these never give the number, and the remedy; "" if they may."""
+    spaces: list[str] = []  # those that there are
+    if part_of(scalar) == "translations":
+        untold = scalar.quantity in OF_TRANSLATION and scalar.quantity.name != "cycle L1"
+        if untold and not isinstance(recipe.data, CartoonPair):
+            return "needs pairs with a known truth; give data=CartoonPair(...)"
+        if scalar.space.startswith("translation,"):
+            spaces = [f"translation,{images.size}px"]
+    elif scalar.quantity.name in READ:
+        if (style := _style(recipe, images)) is None:
+            return "needs images whose attributes are known; give data=Faces(...)"
+        if part_of(scalar) == "fakes":
+            spaces = [f"{style},{images.size}px"]
+    elif scalar.quantity.name == PATCHES:
+        if not has_patches(images):
+            return f"is not for images of {images.size} px; give images of 16, 32, 64, ... px"
+        levels = (images.size >> step for step in range(images.size.bit_length()))
+        spaces = [f"laplacian,{level}px" for level in levels if level >= COARSEST]
+    if spaces and scalar.space not in spaces:
+        return f"in [{scalar.space}] is of other images; name one of [{', '.join(spaces)}]"
+    return ""
 
 
 def _statistic(scalar: Measurement) -> str:

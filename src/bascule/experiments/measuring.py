@@ -35,7 +35,7 @@ from bascule.sdpc import abilities
 from bascule.sdpc.coder import Coder
 from bascule.sdpc.decoding import measure_decoding
 from bascule.sdpc.load import coder_of
-from bascule.sdpc.measure import K_FB, measure_coding
+from bascule.sdpc.measure import measure_coding
 from bascule.sdpc.settling import measure_settled
 from bascule.translation.attributes import PairReader, pair_reader
 from bascule.translation.domains import TwoSets
@@ -164,8 +164,8 @@ def _coding(
     if measure.decoded:
         found |= _decoded(coder, images, measure.pictures, measure.attributes, means)
     if measure.abilities:
-        k_fb = () if measure.k_fb == K_FB else measure.k_fb  # filling holes takes long
-        found |= _abilities(coder, images, measure.pictures, k_fb, measure.attributes, means)
+        told = (measure.holes_at, measure.attributes, means)
+        found |= _abilities(coder, images, measure.pictures, *told)
     done = coder.state.epoch if coder.state else 0
     evaluation = Evaluation(run.id, done, len(pictures), images.name, ())
     return _with_codes(evaluation, found, images, means.seed)
@@ -212,7 +212,7 @@ def _through_codes(
     if measure.decoded:
         found |= _decoded(coder, images, measure.fakes, measure.attributes, means)
     if measure.abilities:
-        told = (measure.fakes, measure.k_fb, measure.attributes, means, run, epoch)
+        told = (measure.fakes, measure.holes_at, measure.attributes, means, run, epoch)
         found |= _abilities(coder, images, *told)
     return found
 
@@ -237,7 +237,7 @@ def _abilities(
 ) -> Found:
     """Measure the abilities of codes; for a hybrid's ``run`` also how its D scores foreign images.
 
-    ``k_fb``: feedback strengths for filling holes; empty: every second one of the defaults.
+    ``k_fb``: feedback strengths for filling holes.
     """
     n = min(n, abilities.PICTURES)
     scores = {"codes": abilities.cost(coder)}
@@ -246,7 +246,7 @@ def _abilities(
     found: Found = {}
     found |= abilities.measure_foreign(scores, images, n, means.seed)
     with means.counter("filling holes") as tell:
-        found |= abilities.measure_inpainting(coder, images, n, k_fb or K_FB[::2], tell)
+        found |= abilities.measure_inpainting(coder, images, n, k_fb, tell)
     reader = classifier_of(images, means.counter) if attributes else None
     if reader is not None:
         found |= abilities.measure_editing(coder, images, n, reader)

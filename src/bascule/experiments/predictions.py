@@ -766,6 +766,7 @@ def check(
 ) -> None:
     """Raises :class:`UserError` for an unknown arm or scalar, or epochs beyond the end of the run.
 
+    So it does for a region with every possible value of the number, or with none.
     ``arms``: the number of epochs of each arm. ``scalars``: those of their steps and callbacks.
     ``measured``: whether runs are evaluated. ``own``: the names of the user's metrics.
     """
@@ -780,7 +781,7 @@ def check(
     if any(map(is_evaluated, named)) and not measured:
         raise UserError(f"{prediction.claim()}: nothing is measured; give measure=Measure()")
     epochs = min(arms[told[name]] for name in ("arm", "than") if name in told)
-    for start, end in _windows(prediction, told):
+    for start, end in windows(prediction):
         if start + 1 > epochs or (end is not None and not start < end <= epochs):
             window = f"epochs {start} to {end}" if end is not None else f"epoch {start}"
             raise UserError(
@@ -795,13 +796,26 @@ def check(
     low, high = prediction.region()
     if not low <= high:
         raise UserError(f"{prediction.claim()}: the region [{low:g}, {high:g}] is empty")
+    least, most = worded(prediction).limits()
+    range_told = f"every value from {least:g} to {most:g}"
+    if low <= least and most <= high:
+        raise UserError(
+            f"{prediction.claim()}: {range_told} is in the region [{low:g}, {high:g}], so nothing "
+            "could refute it; claim a part of them"
+        )
+    if high < least or most < low:
+        raise UserError(
+            f"{prediction.claim()}: {range_told} is outside the region [{low:g}, {high:g}], so "
+            "nothing could support it; claim a part of them"
+        )
 
 
-def _windows(prediction: Prediction, told: Mapping[str, Any]) -> list[tuple[int, int | None]]:
+def windows(prediction: Prediction) -> list[tuple[int, int | None]]:
+    """The epochs that count, as pairs (from_epoch, to_epoch); to_epoch None: to the end."""
     if isinstance(prediction, Rises):
         return [prediction.earlier, prediction.later]
-    start = told["at_epoch"] if "at_epoch" in told else told.get("from_epoch", 0)
-    return [(start, told.get("to_epoch"))]
+    start = getattr(prediction, "at_epoch", getattr(prediction, "from_epoch", 0))
+    return [(start, getattr(prediction, "to_epoch", None))]
 
 
 def _check_scalar(

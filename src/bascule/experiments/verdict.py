@@ -19,7 +19,7 @@ no correlation worth a pairing (docs/verdicts.md).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf, isfinite, isnan, nan
 from typing import Any, Literal
 
@@ -58,6 +58,7 @@ class Finding:
     reason: str = ""
     paired: bool = False  # whether two arms with a shared past were compared seed by seed
     correlation: float = nan  # of two arms over seeds
+    numbers: Numbers | None = field(default=None, repr=False, compare=False)  # as judged
 
     @property
     def shown(self) -> Interval:
@@ -138,7 +139,9 @@ def find(
     def told(
         found: Interval, word: Word, strict: bool = False, p: float = nan, reason: str = ""
     ) -> Finding:
-        return Finding(prediction, values, found, word, strict, p, reason, paired, correlation)
+        return Finding(
+            prediction, values, found, word, strict, p, reason, paired, correlation, numbers
+        )
 
     missing = _missing(seeds, values)
     none = Interval(mean, -inf, inf)

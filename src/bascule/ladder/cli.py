@@ -142,7 +142,8 @@ def _measured(
 ) -> dict[str, GANRecipe]:
     """The recipes with as many epochs as fit into ``minutes`` on this machine."""
     from bascule.cli.progress import counter
-    from bascule.ladder.experiment import pace, rung
+    from bascule.experiments.pace import pace
+    from bascule.ladder.experiment import rung
 
     n = len(images.indices("train"))
     rungs = {}

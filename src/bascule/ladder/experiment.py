@@ -8,63 +8,22 @@ ordinary experiment with fixed recipes.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 from bascule.core import atomic
 from bascule.core.errors import UserError
 from bascule.core.reading import read_json
-from bascule.data.batches import epoch_order
 from bascule.data.faces import Faces
-from bascule.data.images import ImageSet
 from bascule.data.imported import Imported
 from bascule.experiments.experiment import Experiment, Measure
+from bascule.experiments.pace import Pace
 from bascule.experiments.predictions import HELD_OUT_COVERAGE, KID, Higher, Lower
 from bascule.gan.recipe import GANRecipe
 from bascule.runs import codec
-from bascule.training.state import begin
-from bascule.training.trainer import Batch
 
 PARTS = 4  # evenly spaced checkpoints of a rung
 LEAST_EPOCHS = PARTS
-
-
-@dataclass(frozen=True)
-class Pace:
-    """The measured speed: seconds per real image shown to D, and the number of timed steps."""
-
-    seconds_per_image: float
-    steps: int
-
-
-def pace(recipe: GANRecipe, images: ImageSet, seconds: float = 6.0) -> Pace:
-    """The speed of a ``recipe`` without "auto" on its images, measured for at least ``seconds``.
-
-    Only complete rounds are timed, in which updates of G and lazy penalties are as frequent as in
-    training. The first round is a warm-up.
-    """
-    torch.set_num_threads(recipe.threads or 1)
-    pixels = torch.from_numpy(images.pixels[images.indices("train")])
-    order = epoch_order(len(pixels), recipe.batch, recipe.seed, 0)
-    state = begin(recipe)
-    labels = recipe.labels_of(images)
-
-    def play() -> None:
-        for _ in range(recipe.round_steps):
-            indices = order[state.step % len(order)]
-            state.trainer.step(Batch(pixels, indices, 0, state.step, labels=labels))
-            state.step += 1
-
-    play()
-    began, before = time.perf_counter(), state.step
-    while time.perf_counter() - began < seconds:
-        play()
-    steps = state.step - before
-    return Pace((time.perf_counter() - began) / (steps * recipe.batch), steps)
 
 
 def rung(recipe: GANRecipe, found: Pace, training_images: int, minutes: float) -> GANRecipe:

@@ -27,6 +27,10 @@ NUMBERS = (
     "A mean and its interval are rounded to two digits of the half width, and an interval is cut "
     "where its number must end, as a share at 0 and 1; other numbers have 4 significant digits."
 )
+PLANNED = (
+    "Simulated with normal seeds, whose deviation is the upper 80 % limit of the pilot's; "
+    "predictions are taken as independent."
+)
 Row = tuple[str, ...]
 OF_LOOP = ("epoch", "step", "seconds", "images_per_s")  # fields of every row that are not scalars
 # Suffixes of a scalar's name: statistics over the batches of an epoch.

@@ -1,0 +1,229 @@
+"""The verb `plan`: how many seeds an experiment needs, and what they cost, before it is run."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from bascule.cli.experiment import add_experiment, digests_of, images_of, known_experiments
+from bascule.cli.numbers import a_seed, whole
+from bascule.cli.verbs import Verbs
+from bascule.core.errors import UserError
+from bascule.runs.store import Run, Store
+
+if TYPE_CHECKING:
+    from bascule.data.images import ImageSet
+    from bascule.experiments.experiment import Experiment
+    from bascule.experiments.planning import Outlook
+    from bascule.experiments.schedule import Job, Results
+
+PACE_S = 2.0  # seconds in which an arm's speed is measured if it has no run
+
+
+def add(verbs: Verbs) -> None:
+    """Add the verb to the command line."""
+    plan = verbs.add_parser(
+        "plan",
+        help="tell how many seeds an experiment needs, and the minutes",
+        description="From pilot runs, which are finished runs of the experiment's arms with any "
+        "seeds: the seeds that each prediction and the verdict need, the smallest effect that the "
+        "planned seeds find, and the time. Nothing is trained.",
+        examples=[
+            "bascule plan perfect-g",
+            "bascule run my_question.py --seeds 100 101 102   # a pilot, on other seeds",
+            "bascule plan my_question.py --pilot 100 101 102 --seeds 0 1 2 3 4",
+        ],
+    )
+    add_experiment(plan, note=False)
+    plan.add_argument(
+        "--pilot",
+        type=a_seed,
+        nargs="+",
+        metavar="S",
+        help="the seeds of the pilot runs (default: all that have a run of every arm)",
+    )
+    plan.add_argument("--jobs", type=whole(10_000), metavar="N", help="runs at once")
+    plan.set_defaults(do=do_plan)
+
+
+def do_plan(args: argparse.Namespace) -> int:
+    from bascule.experiments.experiment import Measure
+
+    for place, found in enumerate(known_experiments(args)):
+        if place:
+            print()
+        seeds = args.seeds or found.seeds
+        jobs, sets = _pilot_jobs(found, args)
+        results = _pilot(found, jobs, sets, Store(args.runs))
+        print(f"{found.name}: {len(found.arms)} arms on {len(seeds)} seeds")
+        _say_predictions(results, seeds)
+        _say_arms(found)
+        _say_cost(found, results, sets, seeds, args.jobs)
+        if isinstance(found.measure, Measure) and not any(results.runs.values()):
+            print(
+                "no pilot run: train two or three seeds that the experiment does not use, such as "
+                f"`bascule run {args.experiment} --seeds 100 101 102`, then plan again"
+            )
+    return 0
+
+
+def _pilot_jobs(
+    found: Experiment, args: argparse.Namespace
+) -> tuple[list[Job], dict[object, ImageSet]]:
+    """The jobs of all pilot seeds, and the images of each ``recipe.data``."""
+    from bascule.experiments.schedule import plan
+
+    seeds = list(dict.fromkeys(args.pilot or _seeds_of(found, Store(args.runs))))
+    jobs = plan(found, seeds)
+    return jobs, images_of(jobs)
+
+
+def _seeds_of(found: Experiment, store: Store) -> list[int]:
+    """The seeds of the experiment, and those of all its runs in the store."""
+    named = [run for run in store.runs() if run.name.startswith(f"{found.name} ")]
+    return [*found.seeds, *(run.recipe.seed for run in named)]
+
+
+def _pilot(
+    found: Experiment, jobs: list[Job], sets: dict[object, ImageSet], store: Store
+) -> Results:
+    """What the finished pilot runs say; a seed counts if every arm has a run of it."""
+    from bascule.experiments.schedule import find_runs, gather
+
+    find_runs(jobs, found, store, digests_of(sets))
+    done = [
+        {job.seed for job in jobs if job.arm == arm and job.state == "finished"}
+        for arm in found.arms
+    ]
+    complete = sorted(set.intersection(*done))
+    return gather([job for job in jobs if job.seed in complete], found, complete)
+
+
+def _say_predictions(results: Results, seeds: Sequence[int]) -> None:
+    from bascule.experiments.endpoints import flags, pilot
+    from bascule.experiments.planning import chances, count, outlook
+    from bascule.reports import facts
+
+    found = results.experiment
+    findings = [*results.verdict.findings]
+    outlooks = [outlook(finding, len(seeds)) for finding in findings]
+    for each in outlooks:
+        claim = each.finding.prediction.claim()
+        first = " (primary)" if each.finding is results.verdict.primary else ""
+        print(f"\n  {claim}{first}")
+        for line in _lines(each, len(seeds)):
+            print(f"    {line}")
+        values = pilot(each.finding.prediction, results.curves, results.seeds)
+        known = values if results.seeds else None
+        for line in flags(each.finding.prediction, known, found.arms):
+            print(f"    careful: {line}")
+    print()
+    first = results.verdict.primary
+    deciding = [o for o in outlooks if first is None or o.finding is first]
+    odds = chances(deciding, len(seeds))
+    if odds is None:
+        print("verdict: its chances are not known, since not every prediction has a pilot")
+        return
+    print(
+        f"verdict with {len(seeds)} seeds, if the pilot's distances are true: supported in "
+        f"{odds.supported:.0%} if every claim holds, refuted in {odds.refuted:.0%} if the "
+        f"clearest does not; {count(odds.needed)} give supported in 80 %"
+    )
+    if not odds.both_ways:
+        print(
+            "careful: with these seeds the verdict can hardly come out both ways; take more seeds, "
+            "or name the one prediction that decides: Experiment(primary=...)"
+        )
+    print(facts.PLANNED)
+
+
+def _lines(each: Outlook, seeds: int) -> list[str]:
+    from bascule.experiments.planning import count
+    from bascule.reports import facts
+
+    if not each.pilot:
+        return ["no pilot"]
+    mean = f"pilot: mean {facts.number(each.finding.interval.mean)} of {each.pilot} seeds"
+    told = []
+    if each.deviation > 0:
+        of = "of one arm" if each.two_arms else "of the number"
+        told.append(f"{mean}, deviation {of} at most {facts.number(each.deviation)}")
+        told.append(f"{seeds} seeds find a distance of {facts.number(each.finds)} from the edge")
+    else:
+        told.append(f"{mean}; no deviation is known")
+    if each.distance > 0 and (each.deviation > 0 or each.needed):
+        side = "inside" if each.holds else "outside"
+        told.append(
+            f"the pilot lies {facts.number(each.distance)} {side}: a word takes "
+            f"{count(each.needed)}"
+        )
+    return told
+
+
+def _say_arms(found: Experiment) -> None:
+    """Which arms share a past."""
+    from bascule.experiments.schedule import plan
+
+    jobs = plan(found, [found.seeds[0]])
+    forks = {job.arm: (job.trunk.arm, job.shared_epochs) for job in jobs if job.trunk}
+    control, *others = found.arms
+    for arm, (trunk, epochs) in forks.items():
+        print(f"“{arm}” shares the first {epochs} epochs with “{trunk}”: compared seed by seed")
+    if fresh := [arm for arm in others if arm not in forks]:
+        print(
+            f"no shared past with “{control}”, compared as independent runs: "
+            f"{', '.join(f'“{arm}”' for arm in fresh)}. If the question allows a rule that acts "
+            "later, its arm is forked there, and the noise of the shared past drops out"
+        )
+
+
+def _say_cost(
+    found: Experiment,
+    results: Results,
+    sets: Mapping[object, ImageSet],
+    seeds: Sequence[int],
+    jobs: int | None,
+) -> None:
+    """The minutes of training that the missing runs take."""
+    from bascule.cli.progress import duration
+    from bascule.training.hardware import cores
+
+    every: list[tuple[float, str]] = []
+    for arm in found.arms:
+        runs = list(results.runs[arm].values())
+        own = _seconds_of(runs) if runs else _seconds_by_pace(found, arm, sets)
+        if own is None:
+            print(f"the time of “{arm}” is not known before its first run")
+            return
+        missing = [seed for seed in seeds if seed not in results.runs[arm]]
+        every.append((own * len(missing), "its pilot runs" if runs else "a trial of some steps"))
+    whole_s = sum(seconds for seconds, _ in every)
+    at_once = min(jobs or cores(), max(1, len(seeds) * len(found.arms)))
+    ways = ", ".join(dict.fromkeys(way for _, way in every))
+    print(
+        f"training that is missing: {duration(whole_s)} in all, {duration(whole_s / at_once)} with "
+        f"{at_once} runs at once (from {ways}); measuring comes on top"
+    )
+
+
+def _seconds_of(runs: Sequence[Run]) -> float:
+    from bascule.reports.facts import training_seconds
+
+    return sum(map(training_seconds, runs)) / len(runs)
+
+
+def _seconds_by_pace(found: Experiment, arm: str, sets: Mapping[object, ImageSet]) -> float | None:
+    """The seconds of a run on one core, from a few timed steps; None for kinds without fakes."""
+    from bascule.experiments.pace import pace
+    from bascule.training.hardware import resolve_auto
+
+    recipe = found.arms[arm]
+    if recipe.evaluates != "fakes" or recipe.image_sets != 1:
+        return None
+    images = sets[recipe.data]
+    measured = pace(resolve_auto(recipe.replace(threads=recipe.threads or 1)), images, PACE_S)
+    train = len(images.indices("train"))
+    if train < recipe.batch:
+        raise UserError(f"{images.name} has {train} training images: expected {recipe.batch}")
+    return measured.seconds_per_image * (train // recipe.batch) * recipe.batch * recipe.epochs
