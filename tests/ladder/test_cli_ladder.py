@@ -60,7 +60,7 @@ def test_it_goes_on_with_the_paces_of_its_first_day(bascule, monkeypatch, tiny):
         return False
 
     monkeypatch.setattr("bascule.presets.PRESETS", small)
-    monkeypatch.setattr("bascule.ladder.experiment.pace", lambda recipe, images: next(paces))
+    monkeypatch.setattr("bascule.experiments.pace.pace", lambda recipe, images: next(paces))
     monkeypatch.setattr(verb, "named_data", lambda text, size: tiny.data)
     monkeypatch.setattr(verb, "train_all", train_all)
     words = ("ladder", "one", "two", "--minutes", "0.03", "--seeds", "0", "1", "-n", "20")

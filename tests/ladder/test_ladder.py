@@ -8,9 +8,10 @@ from bascule.core.errors import UserError
 from bascule.data.faces import Faces
 from bascule.data.imported import Imported
 from bascule.experiments.experiment import Measure
+from bascule.experiments.pace import Pace, pace
 from bascule.experiments.predictions import HELD_OUT_COVERAGE, KID
 from bascule.gan.penalties import R1, LeCam
-from bascule.ladder.experiment import Pace, ladder, pace, read_plan, rung, write_plan
+from bascule.ladder.experiment import ladder, read_plan, rung, write_plan
 from bascule.training.hardware import resolve_auto
 
 

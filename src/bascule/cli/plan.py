@@ -88,45 +88,38 @@ def _seeds_of(found: Experiment, store: Store) -> list[int]:
 def _pilot(
     found: Experiment, jobs: list[Job], sets: dict[object, ImageSet], store: Store
 ) -> Results:
-    """What the finished pilot runs say; a seed counts if every arm has a run of it."""
+    """What the finished pilot runs say."""
     from bascule.experiments.schedule import find_runs, gather
 
     find_runs(jobs, found, store, digests_of(sets))
-    done = [
-        {job.seed for job in jobs if job.arm == arm and job.state == "finished"}
-        for arm in found.arms
-    ]
-    complete = sorted(set.intersection(*done))
-    return gather([job for job in jobs if job.seed in complete], found, complete)
+    return gather(jobs, found, sorted({job.seed for job in jobs}))
 
 
 def _say_predictions(results: Results, seeds: Sequence[int]) -> None:
     from bascule.experiments.endpoints import flags, pilot
-    from bascule.experiments.planning import chances, count, outlook
+    from bascule.experiments.planning import chances, count, outlooks_of
     from bascule.reports import facts
 
-    found = results.experiment
-    findings = [*results.verdict.findings]
-    outlooks = [outlook(finding, len(seeds)) for finding in findings]
-    for each in outlooks:
-        claim = each.finding.prediction.claim()
-        first = " (primary)" if each.finding is results.verdict.primary else ""
-        print(f"\n  {claim}{first}")
-        for line in _lines(each, len(seeds)):
-            print(f"    {line}")
-        values = pilot(each.finding.prediction, results.curves, results.seeds)
-        known = values if results.seeds else None
-        for line in flags(each.finding.prediction, known, found.arms):
-            print(f"    careful: {line}")
-    print()
-    first = results.verdict.primary
-    deciding = [o for o in outlooks if first is None or o.finding is first]
-    odds = chances(deciding, len(seeds))
+    found, n = results.experiment, len(seeds)
+    outlooks = outlooks_of(results, n)
+    careful: dict[str, list[int]] = {}
+    for place, each in enumerate(outlooks, 1):
+        prediction = each.finding.prediction
+        first = " (primary)" if prediction == found.primary else ""
+        print(f"{place:3}. {prediction.claim()}{first}")
+        print(f"     {_line(each, n)}")
+        values = pilot(prediction, results.curves, results.seeds) if each.pilot else None
+        for line in flags(prediction, values, found.arms):
+            careful.setdefault(line, []).append(place)
+    for line, places in careful.items():
+        print(f"careful, {', '.join(map(str, places))}: {line}")
+    deciding = [o for o in outlooks if found.primary in (None, o.finding.prediction)]
+    odds = chances(deciding, n)
     if odds is None:
         print("verdict: its chances are not known, since not every prediction has a pilot")
         return
     print(
-        f"verdict with {len(seeds)} seeds, if the pilot's distances are true: supported in "
+        f"verdict with {n} seeds, if the pilot's distances are true: supported in "
         f"{odds.supported:.0%} if every claim holds, refuted in {odds.refuted:.0%} if the "
         f"clearest does not; {count(odds.needed)} give supported in 80 %"
     )
@@ -138,27 +131,18 @@ def _say_predictions(results: Results, seeds: Sequence[int]) -> None:
     print(facts.PLANNED)
 
 
-def _lines(each: Outlook, seeds: int) -> list[str]:
-    from bascule.experiments.planning import count
+def _line(each: Outlook, seeds: int) -> str:
+    from bascule.experiments.planning import told
     from bascule.reports import facts
 
     if not each.pilot:
-        return ["no pilot"]
-    mean = f"pilot: mean {facts.number(each.finding.interval.mean)} of {each.pilot} seeds"
-    told = []
-    if each.deviation > 0:
-        of = "of one arm" if each.two_arms else "of the number"
-        told.append(f"{mean}, deviation {of} at most {facts.number(each.deviation)}")
-        told.append(f"{seeds} seeds find a distance of {facts.number(each.finds)} from the edge")
-    else:
-        told.append(f"{mean}; no deviation is known")
-    if each.distance > 0 and (each.deviation > 0 or each.needed):
-        side = "inside" if each.holds else "outside"
-        told.append(
-            f"the pilot lies {facts.number(each.distance)} {side}: a word takes "
-            f"{count(each.needed)}"
-        )
-    return told
+        return "no pilot"
+    mean = f"pilot {facts.number(each.finding.interval.mean)} over {each.pilot} seeds"
+    if not each.deviation > 0:
+        return f"{mean}; no deviation is known"
+    of = "of one arm " if each.two_arms else ""
+    side = "inside" if each.holds else "outside"
+    return f"{mean}, {side}, deviation {of}{facts.number(each.deviation)}; {told(each, seeds)}"
 
 
 def _say_arms(found: Experiment) -> None:

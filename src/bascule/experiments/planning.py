@@ -18,7 +18,8 @@ from scipy import stats
 from bascule.experiments.digits import number
 from bascule.experiments.inference import FEWEST, level_of
 from bascule.experiments.power import ENOUGH, MOST_SEEDS, careful, detectable, power, seeds_needed
-from bascule.experiments.verdict import Finding
+from bascule.experiments.schedule import Results
+from bascule.experiments.verdict import Finding, find
 
 MOST_COUNTED = 200  # seeds of a share of runs
 
@@ -76,6 +77,18 @@ def outlook(finding: Finding, seeds: int, look: int = 1) -> Outlook:
     finds = detectable(seeds, two, look) * deviation
     needed = seeds_needed([distance / deviation], [two], look) if distance > 0 else None
     return Outlook(finding, len(known), deviation, distance, finds, needed)
+
+
+def outlooks_of(results: Results, seeds: int) -> list[Outlook]:
+    """The outlook of every prediction, each from the pilot seeds on which all its arms are done."""
+    found = []
+    for prediction in results.experiment.predictions:
+        arms = {getattr(prediction, name, None) for name in ("arm", "than")} - {None}
+        done = [s for s in results.seeds if all(s in results.curves.get(a, {}) for a in arms)]
+        found.append(
+            outlook(find(prediction, results.curves, done, 1, 1, results.shares_past), seeds)
+        )
+    return found
 
 
 def _deviation(finding: Finding, pilot: int) -> float:

@@ -76,6 +76,10 @@ class Results:
         """The finished runs, arm by arm."""
         return [run for by_seed in self.runs.values() for run in by_seed.values()]
 
+    def shares_past(self, arm: str, than: str) -> bool:
+        """Whether two arms share a past on every seed."""
+        return share_past(self.runs[arm], self.runs[than])
+
     @property
     def scalars(self) -> tuple[str, ...]:
         """The scalars of the arms' steps and of the callbacks, which notes show."""
@@ -158,8 +162,9 @@ def run_all(
     After SIGINT or SIGTERM every running job saves a checkpoint, and the same call later resumes
     from there.
     """
+    adopt(jobs, experiment, store, data_digests)
     for job in jobs:
-        if job.trunk is None:
+        if job.trunk is None and job.run is None:
             name = run_name(experiment, job)
             job.run = store.create(job.recipe, name, data_digests[job.recipe.data])
     launcher = launcher or LocalLauncher()
@@ -210,14 +215,14 @@ def gather(
         seeds,
         experiment.primary,
         look,
-        lambda arm, than: share_past(runs[arm], runs[than], seeds),
+        lambda arm, than: share_past(runs[arm], runs[than]),
     )
     return Results(experiment, seeds, runs, curves, answer, failures)
 
 
-def share_past(ours: Mapping[int, Run], theirs: Mapping[int, Run], seeds: Sequence[int]) -> bool:
+def share_past(ours: Mapping[int, Run], theirs: Mapping[int, Run]) -> bool:
     """Whether two arms share a past on every seed: one is a fork of the other, or both of one."""
-    both = [(ours[seed], theirs[seed]) for seed in seeds if seed in ours and seed in theirs]
+    both = [(ours[seed], theirs[seed]) for seed in ours if seed in theirs]
     return bool(both) and all(bool(_pasts(a) & _pasts(b)) for a, b in both)
 
 
@@ -265,15 +270,51 @@ def find_runs(
     data_digests: Mapping[object, str],
 ) -> None:
     """Set the run of every job that has one in ``store`` already."""
+    adopt(jobs, experiment, store, data_digests)
     for job in jobs:
+        if job.state == "finished":
+            continue
         digest = data_digests[job.recipe.data]
         job.run = store.same(job.recipe, run_name(experiment, job), digest)
-        if job.run is not None and job.run.status["state"] == "finished":
-            job.state, job.epoch = "finished", job.recipe.epochs
-        elif job.run is not None:
+        if job.run is not None:
             job.state, job.message = "failed", "not finished yet"
         else:
             job.state, job.message = "failed", "not started yet"
+
+
+def adopt(
+    jobs: Sequence[Job],
+    experiment: Experiment,
+    store: Store,
+    data_digests: Mapping[object, str],
+) -> None:
+    """Take the finished runs there are, of this machine or of another.
+
+    What "auto" became (precision, threads, device) may differ: a run from another machine is as
+    good, and pages tell its precision and its machine.
+    """
+    named: dict[str, list[Run]] = {}
+    for job in jobs:
+        name, digest = run_name(experiment, job), data_digests[job.recipe.data]
+        run = store.same(job.recipe, name, digest)
+        if run is None:
+            if not named:
+                for each in store.runs():
+                    named.setdefault(each.name, []).append(each)
+            alike = (each for each in named.get(name, ()) if _is_alike(each, job, experiment))
+            run = next((r for r in alike if r.about["data_digest"] == digest), None)
+        if run is not None and run.status["state"] == "finished":
+            job.run, job.recipe = run, run.recipe
+            job.state, job.epoch = "finished", job.recipe.epochs
+
+
+def _is_alike(run: Run, job: Job, experiment: Experiment) -> bool:
+    """Whether a run's recipe is that of a job but for what "auto" became."""
+    asked = experiment.arms[job.arm].replace(seed=job.seed)
+    auto = {name for name in ("device", "precision") if getattr(asked, name) == "auto"}
+    auto |= set() if asked.threads else {"threads"}
+    settled = {name: getattr(run.recipe, name) for name in auto}
+    return type(asked) is type(run.recipe) and bool(asked.replace(**settled) == run.recipe)
 
 
 def run_name(experiment: Experiment, job: Job) -> str:
