@@ -1,8 +1,9 @@
-"""The arms among some runs, and the differences between arms, paired by seed.
+"""The arms among some runs, and the differences between arms.
 
-Runs whose recipes differ only in the seed form one arm. Two runs with the same seed share every
-draw until their rules differ. So the difference within a seed does not contain the variation
-between seeds.
+Runs whose recipes differ only in the seed form one arm. Arms that share a past on every seed, as
+forks do, are compared seed by seed: the variation of that past drops out. Others are compared as
+independent samples, since a seed in common does not make their numbers alike
+(docs/verdicts.md).
 """
 
 from __future__ import annotations
@@ -10,7 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 
+import numpy as np
+
+from bascule.experiments import inference
+from bascule.experiments.inference import bounds
 from bascule.experiments.intervals import Interval, t_interval
 from bascule.runs import codec
 from bascule.runs.store import Run
@@ -20,7 +26,7 @@ Numbers = Mapping[int, float]  # seed -> number
 
 @dataclass(frozen=True)
 class Difference:
-    """``arm`` minus ``than``: one number per shared seed, and the 95 % t interval of the mean."""
+    """``arm`` minus ``than``: one number per shared seed, and the 95 % interval of the mean."""
 
     name: str
     arm: str
@@ -55,7 +61,19 @@ def _short(name: str, among: Sequence[str]) -> str:
     return rest if same and rest and len(among) > 1 else name
 
 
-def difference(name: str, arm: str, than: str, ours: Numbers, theirs: Numbers) -> Difference:
-    """``ours`` minus ``theirs`` on the seeds that both have."""
+def difference(
+    name: str, arm: str, than: str, ours: Numbers, theirs: Numbers, paired: bool = False
+) -> Difference:
+    """``ours`` minus ``theirs`` on the seeds that both have.
+
+    ``paired``: compare seed by seed, by Student's interval, instead of Welch's.
+    """
     values = {seed: ours[seed] - theirs[seed] for seed in ours if seed in theirs}
-    return Difference(name, arm, than, values, t_interval(list(values.values())))
+    if paired or len(values) < 2:
+        return Difference(name, arm, than, values, t_interval(list(values.values())))
+    a, b = (np.array([side[seed] for seed in values], float) for side in (ours, theirs))
+    low, high = (float(x) for x in bounds(inference.Numbers(a, b), 0.95))
+    mean = float(a.mean() - b.mean())
+    if isnan(low):  # all runs of either arm are equal
+        low = high = mean
+    return Difference(name, arm, than, values, Interval(mean, low, high))

@@ -83,7 +83,7 @@ def outlooks_of(results: Results, seeds: int) -> list[Outlook]:
     """The outlook of every prediction, each from the pilot seeds on which all its arms are done."""
     found = []
     for prediction in results.experiment.predictions:
-        arms = {getattr(prediction, name, None) for name in ("arm", "than")} - {None}
+        arms = [getattr(prediction, n) for n in ("arm", "than") if hasattr(prediction, n)]
         done = [s for s in results.seeds if all(s in results.curves.get(a, {}) for a in arms)]
         found.append(
             outlook(find(prediction, results.curves, done, 1, 1, results.shares_past), seeds)

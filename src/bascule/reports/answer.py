@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import isfinite
 
+from bascule.experiments.inference import FEWEST
 from bascule.experiments.scalars import OF_SCORES, stem
 from bascule.experiments.schedule import Results
 from bascule.experiments.verdict import Finding, Word, ranked
@@ -13,11 +14,11 @@ from bascule.reports.page import Answer, Chip, anchor
 
 PREDICTIONS = "Predictions"  # the title of the section with a row for every finding
 MEANING: Mapping[Word, str] = {
-    "supported": "What was predicted is what was measured: for every prediction the whole 95 % "
-    "interval of the mean over seeds lies in the claimed region. This speaks for the hypothesis "
+    "supported": "What was predicted is what was measured: for every prediction that decides, the "
+    "whole interval over seeds lies in the claimed region. This speaks for the hypothesis "
     "on these data and this recipe; it does not prove it elsewhere.",
-    "refuted": "At least one prediction is contradicted: its interval over seeds, widened for the "
-    "number of predictions, lies wholly outside the claimed region. The hypothesis, as it is "
+    "refuted": "A prediction that decides is contradicted: its interval over seeds, widened if "
+    "several decide, lies wholly outside the claimed region. The hypothesis, as it is "
     "stated here, does not hold on these data and this recipe.",
     "inconclusive": "The hypothesis as a whole is neither supported nor refuted by these runs. "
     "Each prediction has a word of its own below, which is about that prediction alone.",
@@ -62,8 +63,9 @@ def _meaning(results: Results, best: Finding) -> str:
 
 def _doubt(best: Finding, results: Results) -> str:
     """Why a finding does not decide the hypothesis, or not even its own prediction."""
-    if len(results.seeds) < 2:
-        return " One seed cannot tell this from chance."
+    if len(results.seeds) < FEWEST:
+        few = "One seed cannot" if len(results.seeds) == 1 else "Two seeds cannot"
+        return f" {few} tell this from chance."
     if any(check.word != "supported" for check in results.verdict.checks):
         return " A check of the program is not met, so no number here can be trusted yet."
     if best.word == "inconclusive":

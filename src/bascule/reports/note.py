@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import isfinite, nan
 from pathlib import Path
@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from bascule.experiments.digits import rounded
+from bascule.experiments.inference import FEWEST
+from bascule.experiments.planning import outlook, told
 from bascule.experiments.predictions import numbers_of
 from bascule.experiments.scalars import explained
 from bascule.experiments.schedule import Results
@@ -52,10 +54,33 @@ PAIRS = (("D_x", "D_Gz"), ("loss_D", "loss_G"))  # scalars to be read together
 MEASURED = "Measured"  # the title of a section that a ladder moves
 MANY_ARMS = 4  # with more arms, Markdown shows fewer grids
 SEVERAL = (
-    "{m} predictions are tested, each by a 95 % interval of its own: of those that are false, one "
-    "in 40 would be called supported by chance. The verdict is guarded against that (it needs all "
-    "of them, or one that is refuted at {level} %); the single words are not. p is that of each "
-    "word, corrected for all {m} (Holm 1979): where it is below 0.05, the word may be quoted alone."
+    "{m} predictions are tested, each by an interval of its own. The verdict is guarded against "
+    "chance among them (it needs all of them, or one that is refuted at {level} %); the single "
+    "words are not. p is that of each word, corrected for all {m} (Holm 1979): where it is below "
+    "0.05, the word may be quoted alone."
+)
+PRIMARY = (
+    "The primary prediction, “{claim}”, was named before the runs and alone decides; the other "
+    "{others} are told beside it. Their p is corrected for all {m} (Holm 1979): where it is below "
+    "0.05, the word may be quoted alone."
+)
+RULE = (
+    "A word is about the typical run (the median over seeds). It needs the whole interval on one "
+    "side of every edge, and seeds that agree in an exact test; equal seeds, and seeds that fall "
+    "apart, get none. Arms that share a past are compared seed by seed, others as independent "
+    "runs. How often such words are false, by simulation: at most 5 %."
+)
+UNSEEN = (
+    "A rare collapse is not seen with few seeds: one that befalls up to {share} of all runs can be "
+    "missing among {n} (95 %)."
+)
+LOOK = (
+    "This is look {look} at these results: {earlier} came before. Every look halves the error that "
+    "the next one may make, so intervals are at {level} %."
+)
+CORRELATION = (
+    "Correlation of two arms over seeds, median: {told}. Without a shared past, a seed in common "
+    "makes no pair."
 )
 ASKED = (  # diagnostics; a level for comparison (None: the floor) and the level's name
     ("mmd", None, ""),
@@ -70,7 +95,7 @@ DIAGNOSED = (
     "held-out reals in place of the fakes, or the score of a D that knows nothing."
 )
 FINDINGS = (
-    "Dots: seeds. Diamond and bar: their mean and its 95 % t interval. Framed: the region that "
+    "Dots: seeds. Diamond and bar: their mean and its {level} % interval. Framed: the region that "
     "the claim names. Supported: the whole bar lies in it; refuted: none of it does."
 )
 
@@ -97,7 +122,7 @@ def write_note(page: Page, results: Results | None, folder: Path) -> Path:
 def experiment_page(results: Results, credit: str, repeat: str) -> Page:
     """The note of an experiment; ``repeat``: the command line that runs it again."""
     experiment = results.experiment
-    told: dict[str, list[Block]] = {
+    blocks: dict[str, list[Block]] = {
         "Not finished": [failures(results)] if results.failures else [],
         PREDICTIONS: _predictions(results),
         MEASURED: measures(results),
@@ -109,7 +134,7 @@ def experiment_page(results: Results, credit: str, repeat: str) -> Page:
         "Samples": _samples(results, credit),
         "Protocol": protocol(results, credit),
     }
-    sections = [Section(name, blocks) for name, blocks in told.items() if blocks]
+    sections = [Section(name, inner) for name, inner in blocks.items() if inner]
     if experiment.remarks.strip():
         sections.append(Section("Remarks", [Text(experiment.remarks)]))
     sections += [
@@ -148,23 +173,50 @@ def _hero(results: Results) -> Block | None:
 
 def _predictions(results: Results) -> list[Block]:
     verdict = results.verdict
-    blocks: list[Block] = [_findings("prediction", verdict.findings, results.seeds)]
+    blocks: list[Block] = [_findings("prediction", verdict.findings, results)]
     claims = [f.prediction for f in (*verdict.findings, *verdict.checks)]
-    told = [numbers_of(claim).get("scalar") for claim in claims]
-    if lines := explained(scalar for scalar in told if scalar):
+    scalars = [numbers_of(claim).get("scalar") for claim in claims]
+    if lines := explained(scalar for scalar in scalars if scalar):
         blocks.append(Table(("number", "what it is"), lines, plain=True))
-    if (m := len(verdict.findings)) > 1:
-        blocks.append(Text(SEVERAL.format(m=m, level=facts.number(100 - 5 / m))))
+    m, level = len(verdict.findings), verdict.level
+    if m > 1 and verdict.primary:
+        claim = verdict.primary.prediction.claim()
+        blocks.append(Text(PRIMARY.format(claim=claim, others=m - 1, m=m)))
+    elif m > 1:
+        strict = facts.number(100 - 100 * (1 - level) / m)
+        blocks.append(Text(SEVERAL.format(m=m, level=strict)))
+    blocks.append(Text(" ".join(_how(results))))
     if verdict.checks:
         blocks.append(
             Text("Checks must hold if the program is right; they are no part of the hypothesis.")
         )
-        blocks.append(_findings("check", verdict.checks, results.seeds))
-    return [*blocks, findings_drawing(verdict, FINDINGS)]
+        blocks.append(_findings("check", verdict.checks, results))
+    caption = FINDINGS.format(level=facts.number(100 * level))
+    return [*blocks, findings_drawing(verdict, caption)]
 
 
-def _findings(kind: str, findings: Sequence[Finding], seeds: Sequence[int]) -> Table:
+def _how(results: Results) -> Iterator[str]:
+    """How the words came about: the rule, the look, what stays unseen, correlations of arms."""
+    verdict, n = results.verdict, len(results.seeds)
+    yield RULE
+    if verdict.look > 1:
+        earlier = "one other" if verdict.look == 2 else f"{verdict.look - 1} others"
+        level = facts.number(100 * verdict.level)
+        yield LOOK.format(look=verdict.look, earlier=earlier, level=level)
+    if n >= FEWEST:
+        yield UNSEEN.format(share=f"{1 - 0.05 ** (1 / n):.0%}", n=n)
+    found = []
+    for paired, name in ((False, "without a shared past"), (True, "with a shared past")):
+        known = [f.correlation for f in verdict.findings if f.paired is paired]
+        if known := [x for x in known if isfinite(x)]:
+            found.append(f"{np.median(known):.2f} {name} ({len(known)} predictions)")
+    if found:
+        yield CORRELATION.format(told=", ".join(found))
+
+
+def _findings(kind: str, findings: Sequence[Finding], results: Results) -> Table:
     several = kind == "prediction" and len(findings) > 1
+    seeds, verdict = results.seeds, results.verdict
     rows = [
         (
             f.prediction.claim(),
@@ -174,23 +226,31 @@ def _findings(kind: str, findings: Sequence[Finding], seeds: Sequence[int]) -> T
             *([facts.probability(p)] if several else []),
             facts.region(*f.prediction.region()),
             "; ".join(facts.number(f.values.get(s, nan)) for s in seeds),
-            "; ".join(filter(None, (f.reason, _reason(f)))),
+            "; ".join(filter(None, (f.reason, _reason(f), _outlook(f, results)))),
         )
         for f, p in zip(findings, holm([f.p for f in findings]), strict=True)
     ]
     per_seed = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
     corrected = ["p, corrected"] if several else []
     columns = (
-        *(kind, "word", "measured", "mean [95 % interval]", *corrected),
-        *("claimed", per_seed, "why"),
+        *(kind, "word", "measured", f"mean [{facts.number(100 * verdict.level)} % interval]"),
+        *(*corrected, "claimed", per_seed, "why"),
     )
     return Table(columns, rows, facts.NUMBERS)
+
+
+def _outlook(finding: Finding, results: Results) -> str:
+    """Beside an inconclusive word: what so many seeds find, and how many the distance takes."""
+    if finding.word != "inconclusive" or len(results.seeds) < FEWEST:
+        return ""
+    seeds = len(results.seeds)
+    return told(outlook(finding, seeds, results.verdict.look), seeds)
 
 
 def _reason(finding: Finding) -> str:
     """How the interval lies to the claimed region; "" if there is no interval."""
     found = finding.interval
-    if not (isfinite(found.low) and isfinite(found.high)):
+    if not (isfinite(found.low) and isfinite(found.high)) or finding.reason:
         return ""
     if finding.word == "supported":
         return "the interval lies inside"

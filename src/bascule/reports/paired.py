@@ -1,4 +1,4 @@
-"""Numbers of several arms: their means, and their differences to the first, paired by seed."""
+"""Numbers of several arms: their means, and their differences to the first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bascule.core.errors import UserError
 from bascule.evaluation.evaluation import Value, one_scale
 from bascule.experiments.paired import Difference, Numbers, arms_of, difference
 from bascule.experiments.scalars import limits, of_difference
-from bascule.experiments.schedule import curve
+from bascule.experiments.schedule import curve, share_past
 from bascule.reports import facts
 from bascule.reports.page import Table
 from bascule.runs.evaluations import last_evaluation
@@ -16,9 +16,9 @@ from bascule.runs.store import Run
 
 AS_COLUMNS = 4  # with more arms, arms are rows
 CAPTION = (
-    "Mean over seeds ± half its 95 % t interval; in brackets, the difference to “{base}” and the "
-    f"interval of its mean, taken within each seed. Scalars: the {facts.LAST}; measures: the "
-    f"latest evaluated epoch. {facts.NUMBERS}"
+    "Mean over seeds ± half its 95 % t interval; in brackets, the difference to “{base}” and its "
+    f"interval, taken within each seed for arms with a shared past. Scalars: the {facts.LAST}; "
+    f"measures: the latest evaluated epoch. {facts.NUMBERS}"
 )
 
 
@@ -31,10 +31,10 @@ def paired_differences(runs: Sequence[Run]) -> tuple[list[Difference], list[str]
         if not set(ours) & set(theirs):
             reasons[f"“{arm}” and “{base}” share no seed: nothing can be paired"] = None
             continue
+        paired = share_past(ours, theirs)
         for scalar in next(iter(ours.values())).recipe.scalars:
-            found.append(
-                difference(scalar, arm, base, _finals(ours, scalar), _finals(theirs, scalar))
-            )
+            a, b = _finals(ours, scalar), _finals(theirs, scalar)
+            found.append(difference(scalar, arm, base, a, b, paired))
         mine, yours = _values(ours), _values(theirs)
         if not mine or not yours:
             reasons["not every run is evaluated: run `bascule evaluate RUN` for each"] = None
@@ -49,7 +49,7 @@ def paired_differences(runs: Sequence[Run]) -> tuple[list[Difference], list[str]
                 continue
             a, b = _numbers(mine[label]), _numbers(yours[label])
             if set(a) & set(b):
-                found.append(difference(label, arm, base, a, b))
+                found.append(difference(label, arm, base, a, b, paired))
     return [d for d in found if d.values], list(reasons)
 
 

@@ -17,16 +17,14 @@ from bascule.runs.store import Run
 
 WORDS = ("supported", "refuted", "inconclusive")
 MANY = (
-    "Every interval below is at 95 % by itself, so among {m} predictions that were all false about "
-    "{false:.1f} would be called supported by chance. The verdict of an experiment is guarded: it "
-    "is supported only when all its predictions are, and refuted only by a prediction that is "
-    "refuted at 95 % after Bonferroni's correction for the number of its predictions. The last "
+    "Every interval below stands by itself, at 95 % with five seeds or more, at 97.5 % with three "
+    "or four, so among {m} predictions that were all false about {false:.1f} could be called "
+    "supported by chance. The verdict of an experiment is guarded: it is supported only when all "
+    "its predictions are, and refuted only by a prediction that is refuted after Bonferroni's "
+    "correction for their number; or its primary prediction alone decides. The last "
     "column corrects for all {m} of this page (Holm 1979): only “holds” is safe to be quoted alone."
 )
-EFFECTS = (
-    "Effect: the mean over seeds and its 95 % t interval, differences paired by seed. "
-    f"{facts.NUMBERS}"
-)
+EFFECTS = f"Effect: the mean over seeds and its interval. {facts.NUMBERS}"
 
 
 def write_summary(told: Sequence[Results], folder: Path, title: str, credit: str) -> Path:
