@@ -437,7 +437,7 @@ def _registration_of(found: Experiment, top: str, place: Path, args: argparse.Na
 
     notes = args.runs / "notes"
     plain = notes / slug(top) / slug(found.title) if top else notes / slug(found.name)
-    return plain if not (place / FILE).exists() and (plain / FILE).exists() else place
+    return place if (place / FILE).exists() else plain
 
 
 def _note_name(name: str, first: Experiment, args: argparse.Namespace) -> str:
