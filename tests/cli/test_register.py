@@ -23,7 +23,7 @@ from bascule.models.dcgan import DCGAN
 plain = GANRecipe(data=Faces(n=40, size=32), model=DCGAN(width=4, z_dim=8, size=32),
                   batch=8, epochs=1, device="cpu", threads=1)
 experiment = Experiment("Is D sure?", "It is.", {"plain": plain},
-                        [Within("D_x", "plain", 0, 1)], seeds=(0, 1))
+                        [Within("D_x", "plain", 0.1, 1)], seeds=(0, 1))
 """
 NOTE = Path("runs/notes/mine")
 
@@ -57,24 +57,24 @@ def test_from_registering_to_a_note_with_deviations(bascule, mine):
     assert told in protocol() and rows(protocol()) == ["| seed 1 | registered | – |"]
     assert (NOTE / "registration.json").read_bytes() == kept
 
-    mine.write_text(MINE.replace('"plain", 0, 1', '"plain", 0.5, 1'), "utf-8")
+    mine.write_text(MINE.replace('"plain", 0.1, 1', '"plain", 0.5, 1'), "utf-8")
     code, _, err = bascule("report", "mine.py", "--seeds", "0")
     assert code == 0, err
     assert told in protocol() and rows(protocol()) == [
-        "| prediction | D_x of “plain” lies in [0, 1] over the run | – |",
+        "| prediction | D_x of “plain” lies in [0.1, 1] over the run | – |",
         "| prediction | – | D_x of “plain” lies in [0.5, 1] over the run |",
         "| seed 1 | registered | – |",
     ]
 
     code, out, _ = bascule("register", "mine.py")
     assert code == 0 and f"amendment 2 of what was registered on {one.registered}" in out
-    assert "registered after 1 run began, the first on 20" in out
+    assert "registered after 1 run on these seeds began, the first on 20" in out
     first, second = registrations(NOTE)
     assert first == one and len(second.earlier_runs) == 1
 
     bascule("pack", "mine.py", "--seeds", "0", "-o", "mine.tar.xz")
     bascule("--runs", "theirs", "unpack", "mine.tar.xz")
-    assert tuple(runs_begun("mine", Store(Path("theirs")).runs())) == second.earlier_runs
+    assert runs_begun("mine", Store(Path("theirs")).runs(), [0, 1]) == (second.earlier_runs, ())
 
 
 def make_finished(path):
@@ -101,13 +101,17 @@ def rows(text):
 def test_runs_that_are_there_already_are_counted_whatever_their_settings(bascule, mine, tiny):
     rows = fake_rows(0, False, n=tiny.epochs)
     write_fake(Path("runs/20260102-mine-plain-s0-1"), tiny, "mine plain s0", rows, samples=())
+    write_fake(Path("runs/20260102-mine-plain-s9-1"), tiny, "mine plain s9", rows, samples=())
     write_fake(Path("runs/20260102-other-plain-s0-1"), tiny, "other plain s0", rows, samples=())
     code, out, _ = bascule("register", "mine.py")
-    assert code == 0 and "registered after 1 run began, the first on 2026-01-02T03:04:05" in out
+    assert (
+        code == 0 and "registered after 1 run on these seeds began, the first on 2026-01-02" in out
+    )
     (one,) = registrations(NOTE)
-    assert one.earlier_runs == ("2026-01-02T03:04:05+00:00",)
+    assert one.earlier_runs == one.pilot_runs == ("2026-01-02T03:04:05+00:00",)
     page = (NOTE / "registration.md").read_text("utf-8")
-    assert "Yes: registered after 1 run of this experiment had begun, on 2026-01-02" in page
+    assert "Yes, on the seeds below: 1 run (begun 2026-01-02T03:04:05+00:00)." in page
+    assert "On other seeds, which are no part of it: 1 run (begun 2026-01-02" in page
 
 
 def test_a_folder_is_registered_one_by_one(bascule, mine):

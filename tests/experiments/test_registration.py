@@ -61,7 +61,7 @@ class Calm:
 
 plain = GANRecipe(data=Faces(n=40, size=32), model=DCGAN(width=4, z_dim=8, size=32), epochs=2)
 experiment = Experiment("Q?", "H.", {"plain": plain, "dark": plain.replace(interventions=Darker())},
-                        [Within("D_x", "plain", 0, 1), Calm("dark")])
+                        [Within("D_x", "plain", 0.1, 1), Calm("dark")])
 """
 
 
@@ -73,7 +73,7 @@ def experiment(tiny):
         "It does.",
         {"plain": tiny, "noise": noisy},
         [Higher("D_Gz", "noise", than="plain", by=0.1)],
-        checks=[Within("D_x", "plain", 0, 1)],
+        checks=[Within("D_x", "plain", 0.1, 1)],
         measure=Measure(fakes=20, attributes=False),
     )
 
@@ -91,6 +91,7 @@ def test_the_key_changes_with_all_that_is_asked_and_with_nothing_else(experiment
         replace(experiment, hypothesis="It does not."),
         replace(experiment, predictions=[Higher("D_Gz", "noise", than="plain", by=0.2)]),
         replace(experiment, checks=()),
+        replace(experiment, primary=experiment.predictions[0]),
         replace(experiment, arms={"plain": tiny.replace(lr_D=1e-3), "noise": arms["noise"]}),
         replace(experiment, arms={"noise": arms["noise"], "plain": tiny}),  # another control
         replace(experiment, measure=Measure(fakes=21, attributes=False)),
@@ -133,7 +134,7 @@ class Shaped(Within):
 
 
 def test_a_value_that_cannot_be_written_is_refused(experiment):
-    odd = replace(experiment, predictions=[Shaped("D_x", "plain", 0, 1, of=1j)])
+    odd = replace(experiment, predictions=[Shaped("D_x", "plain", 0.1, 1, of=1j)])
     with pytest.raises(UserError, match="1j cannot be registered: expected numbers, text"):
         key(odd)
 
@@ -156,14 +157,16 @@ def test_the_hash_is_that_of_sorted_json_and_changes_with_seeds_and_version(expe
     assert len({sha256(each) for each in (start, *others)}) == 3
 
 
-def test_registrations_are_added_and_never_replaced(experiment, tmp_path):
+def test_registrations_are_added_and_never_replaced(experiment, tiny, tmp_path):
+    run = write_fake(tmp_path / "run", tiny, "mine plain s2", fake_rows(0, False, n=4), samples=())
     first, second = content(experiment), content(experiment, seeds=(0, 1, 2))
     (one,), new = register(tmp_path / "note", "mine", first, ())
     assert new and (one.number, one.content, one.earlier_runs) == (1, first, ())
-    again, new = register(tmp_path / "note", "mine", first, ("2026-01-01T00:00:00+00:00",))
+    again, new = register(tmp_path / "note", "mine", first, [run])
     assert not new and again == [one]
-    every, new = register(tmp_path / "note", "mine", second, ("2026-01-01T00:00:00+00:00",))
+    every, new = register(tmp_path / "note", "mine", second, [run])
     assert new and every[0] == one and (every[1].number, every[1].content) == (2, second)
+    assert every[1].earlier_runs == ("2026-01-02T03:04:05+00:00",)
     assert registrations(tmp_path / "note") == every
     assert registrations(tmp_path) == []
 
@@ -187,7 +190,7 @@ def test_a_damaged_or_foreign_file_is_refused_and_kept(experiment, tmp_path):
 
 
 def at(date, number=1, earlier=()):
-    return Registration("mine", number, date, earlier, {})
+    return Registration("mine", number, date, earlier, (), {})
 
 
 def test_the_last_registration_before_the_first_run_counts():
@@ -216,7 +219,10 @@ def test_runs_are_found_by_the_name_of_their_experiment(tiny, tmp_path):
     runs = [
         write_fake(tmp_path / str(k), tiny, name, rows, samples=()) for k, name in enumerate(names)
     ]
-    assert runs_begun("mine", runs) == ["2026-01-02T03:04:05+00:00"] * 2
+    begun = ("2026-01-02T03:04:05+00:00",)
+    assert runs_begun("mine", runs, (0, 1)) == (begun, begun)
+    assert runs_begun("mine", runs, (0, 12)) == (begun * 2, ())
+    assert runs_begun("mine", runs, (5,)) == ((), begun * 2)
 
 
 def test_every_kind_of_deviation_is_told(experiment, tiny):
@@ -230,8 +236,9 @@ def test_every_kind_of_deviation_is_told(experiment, tiny):
             "plain": tiny.replace(lr_D=1e-3),
         },
         [Higher("D_Gz", "quiet", than="plain", by=0.2)],
-        checks=[Within("D_x", "plain", 0, 1)],
+        checks=[Within("D_x", "plain", 0.1, 1)],
         measure=Measure(fakes=21, attributes=False),
+        primary=Higher("D_Gz", "quiet", than="plain", by=0.2),
     )
     told = {
         each.what: (each.registered, each.now)
@@ -247,6 +254,7 @@ def test_every_kind_of_deviation_is_told(experiment, tiny):
     assert told.pop("version of bascule") == ("1.0 (abc)", "1.1")
     assert told.pop("what is measured")[1].endswith('"fakes": 21, "attributes": false}')
     assert told.pop("prediction") == ("", changed.predictions[0].claim())
+    assert told.pop("primary prediction") == ("", changed.predictions[0].claim())
     assert not told  # the check is as it was
 
 

@@ -187,7 +187,7 @@ def launcher_of(args: argparse.Namespace) -> LocalLauncher | SubmititLauncher:
 
 def do_register(args: argparse.Namespace) -> int:
     from bascule.experiments.measurable import check_measurable
-    from bascule.experiments.registration import content_of, register, runs_begun
+    from bascule.experiments.registration import content_of, register
     from bascule.reports.registration import write_registration
     from bascule.runs.store import code_version
 
@@ -205,7 +205,7 @@ def do_register(args: argparse.Namespace) -> int:
             continue
         place = folder / slug(found.title) if top else folder
         content = content_of(found, args.seeds or found.seeds, digests_of(sets), code_version())
-        every, new = register(place, found.name, content, runs_begun(found.name, runs))
+        every, new = register(place, found.name, content, runs)
         write_registration(found, every, place)
         _say_registered(every, new, place)
         _witness(every[-1], found, place, args)
@@ -222,7 +222,7 @@ def _say_registered(every: Sequence[Registration], new: bool, place: Path) -> No
         print(f"  amendment {one.number} of what was registered on {every[0].registered}")
     if n := len(one.earlier_runs):
         runs = f"{n} run{'s' * (n > 1)}"
-        print(f"  registered after {runs} began, the first on {one.earlier_runs[0]}")
+        print(f"  registered after {runs} on these seeds began, the first on {one.earlier_runs[0]}")
     print(f"  in {place}: registration.json, registration.md, ro-crate-metadata.json")
 
 

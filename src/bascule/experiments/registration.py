@@ -1,8 +1,8 @@
 """What is registered of an experiment before it is run, its hash, and what changed since.
 
 The content that is hashed holds all that could be changed after a look at results: the question,
-the hypothesis, predictions, checks, arms, what is measured, the user's code, the images, the seeds
-and the version of the program.
+the hypothesis, predictions and which of them is primary, checks, arms, what is measured, the user's
+code, the images, the seeds and the version of the program.
 
 Registrations of an experiment stand in ``registration.json`` beside its note, the first one first.
 None is ever changed or removed; a later one is called an amendment.
@@ -34,8 +34,8 @@ from bascule.runs.store import Run
 Content = dict[str, Any]  # JSON values
 FILE = "registration.json"
 CONTENT = {
-    *("question", "hypothesis", "predictions", "checks", "arms", "measure", "callbacks"),
-    *("code", "seeds", "version"),
+    *("question", "hypothesis", "predictions", "primary", "checks", "arms", "measure"),
+    *("callbacks", "code", "seeds", "version"),
 }
 
 
@@ -44,13 +44,15 @@ class Registration:
     """One registration of an experiment.
 
     ``number``: 1 for the first one, more for amendments. ``registered``: the date, in ISO 8601 with
-    a time zone. ``earlier_runs``: the dates at which the runs had begun that there were by then.
+    a time zone. ``earlier_runs``: when the runs on the registered seeds began that there were by
+    then; ``pilot_runs``: those on other seeds.
     """
 
     experiment: str
     number: int
     registered: str
     earlier_runs: tuple[str, ...]
+    pilot_runs: tuple[str, ...]
     content: Content
 
     @property
@@ -58,7 +60,7 @@ class Registration:
         return sha256(self.content)
 
     def precedes(self, begun: Iterable[str]) -> bool:
-        """Whether it is older than all runs: than those that began at these dates, too."""
+        """Whether it is older than all runs on its seeds, and than runs that began at ``begun``."""
         then = _seconds(self.registered)
         return not self.earlier_runs and all(then <= _seconds(date) for date in begun)
 
@@ -81,6 +83,7 @@ def experiment_key(experiment: Experiment, data_digests: Mapping[object, str]) -
     asked = _asked(experiment, data_digests)
     for name in ("predictions", "checks"):
         asked[name] = [told["is"] for told in asked[name]]
+    asked["primary"] = asked["primary"] and asked["primary"]["is"]
     for arm in asked["arms"]:
         arm["recipe"] = codec.encode(experiment.arms[arm["name"]].replace(seed=0), brief=True)
     return sha256(asked)
@@ -125,6 +128,7 @@ def _asked(experiment: Experiment, data_digests: Mapping[object, str]) -> Conten
         "question": experiment.question,
         "hypothesis": experiment.hypothesis,
         "predictions": [_prediction(each) for each in experiment.predictions],
+        "primary": experiment.primary and _prediction(experiment.primary),
         "checks": [_prediction(each) for each in experiment.checks],
         "arms": [
             {
@@ -199,6 +203,7 @@ def registrations(folder: Path) -> list[Registration]:
                 number,
                 str(each["registered"]),
                 tuple(map(str, each["earlier_runs"])),
+                tuple(map(str, each["pilot_runs"])),
                 dict(each["content"]),
             )
             for number, each in enumerate(told["registrations"], 1)
@@ -220,13 +225,13 @@ def registrations(folder: Path) -> list[Registration]:
 
 
 def register(
-    folder: Path, experiment: str, content: Content, earlier_runs: Sequence[str]
+    folder: Path, experiment: str, content: Content, runs: Iterable[Run]
 ) -> tuple[list[Registration], bool]:
     """Write a registration into ``folder``; returns all that are there, and whether it is new.
 
-    The last one is kept as it is if it has the same content. ``experiment``: the name.
-    ``earlier_runs``: when the runs began that there are. Raises :class:`UserError` as
-    :func:`registrations`, and if another experiment is registered in ``folder``.
+    The last one is kept as it is if it has the same content. ``experiment``: the name. ``runs``:
+    all that there are. Raises :class:`UserError` as :func:`registrations`, and if another
+    experiment is registered in ``folder``.
     """
     there = registrations(folder)
     if there and there[0].experiment != experiment:
@@ -237,7 +242,8 @@ def register(
     if there and there[-1].sha256 == sha256(content):
         return there, False
     now = datetime.now().astimezone().isoformat(timespec="seconds")
-    every = [*there, Registration(experiment, len(there) + 1, now, tuple(earlier_runs), content)]
+    begun = runs_begun(experiment, runs, content["seeds"])
+    every = [*there, Registration(experiment, len(there) + 1, now, *begun, content)]
     told = {
         "experiment": experiment,
         "registrations": [
@@ -246,6 +252,7 @@ def register(
                 "registered": one.registered,
                 "sha256": one.sha256,
                 "earlier_runs": one.earlier_runs,
+                "pilot_runs": one.pilot_runs,
                 "content": one.content,
             }
             for one in every
@@ -256,14 +263,22 @@ def register(
     return every, True
 
 
-def runs_begun(experiment: str, runs: Iterable[Run]) -> list[str]:
-    """When runs of an experiment began, the first one first. ``experiment``: its name.
+def runs_begun(
+    experiment: str, runs: Iterable[Run], seeds: Sequence[int]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """When runs of an experiment began on ``seeds``, and on other seeds; the first one first.
 
-    All runs under that name count, whatever their settings.
+    ``experiment``: its name. All runs under that name count, whatever their settings.
     """
-    own = re.compile(rf"{re.escape(experiment)} .+ s\d+")
-    found = [str(run.about["created"]) for run in runs if own.fullmatch(run.name)]
-    return sorted(found, key=_seconds)
+    own = re.compile(rf"{re.escape(experiment)} .+ s(\d+)")
+    named = [(str(run.about["created"]), own.fullmatch(run.name)) for run in runs]
+    found = [(date, int(match[1])) for date, match in named if match]
+    parts = (
+        [date for date, seed in found if (seed in seeds) == registered]
+        for registered in (True, False)
+    )
+    ours, others = (tuple(sorted(part, key=_seconds)) for part in parts)
+    return ours, others
 
 
 def earliest(dates: Iterable[str]) -> str:
@@ -307,6 +322,9 @@ def deviations(
         word = kind.removesuffix("s")
         found += [Deviation(word, before[key], "") for key in before if key not in after]
         found += [Deviation(word, "", after[key]) for key in after if key not in before]
+    if registered["primary"] != now["primary"]:
+        claims = [c["primary"]["claim"] if c["primary"] else "" for c in (registered, now)]
+        found.append(Deviation("primary prediction", *claims))
     found += _of_arms(registered["arms"], now["arms"], tuple(user_classes))
     old, new = set(registered["seeds"]), set(now["seeds"])
     found += [Deviation(f"seed {seed}", "registered", "") for seed in sorted(old - new)]

@@ -6,6 +6,7 @@ The page answers the questions of AsPredicted, so that it can be filed there or 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from inspect import cleandoc
 from itertools import pairwise
@@ -14,7 +15,7 @@ from typing import Any
 
 from bascule.core import atomic
 from bascule.core.errors import UserError
-from bascule.experiments import verdict
+from bascule.experiments import inference, verdict
 from bascule.experiments.experiment import Experiment
 from bascule.experiments.predictions import worded
 from bascule.experiments.registration import (
@@ -75,7 +76,9 @@ def _when(one: Registration, begun: Sequence[str]) -> str:
     if not begun and not one.earlier_runs:
         return f"Registered {on}; no run is finished yet."
     if one.precedes(begun):
-        return f"Registered before the first run: yes, {on}."
+        n = len(one.pilot_runs)
+        pilot = f" {n} run{'s' * (n > 1)} on other seeds had begun before." if n else ""
+        return f"Registered before the first run: yes, {on}.{pilot}"
     first = earliest([*one.earlier_runs, *begun])
     return f"Registered before the first run: no, {on}, and the first run began on {first}."
 
@@ -104,7 +107,13 @@ def write_registration(experiment: Experiment, every: Sequence[Registration], fo
 def _sections(experiment: Experiment, every: Sequence[Registration]) -> list[Section]:
     one = every[-1]
     claims = [*experiment.predictions, *experiment.checks]
-    kinds = ["prediction"] * len(experiment.predictions) + ["check"] * len(experiment.checks)
+    kinds = [
+        *(
+            "primary" if each == experiment.primary else "prediction"
+            for each in experiment.predictions
+        ),
+        *("check" for _ in experiment.checks),
+    ]
     numbers = [
         (kind, each.claim(), each.measured(), facts.region(*each.region()))
         for kind, each in zip(kinds, map(worded, claims), strict=True)
@@ -131,7 +140,7 @@ def _sections(experiment: Experiment, every: Sequence[Registration]) -> list[Sec
         ],
         "Analyses": [
             Text(f"How bascule {one.content['version']} comes from numbers to words:"),
-            Text(cleandoc(verdict.__doc__ or "")),
+            *(Lines(_prose(module.__doc__ or "")) for module in (verdict, inference)),
         ],
         "Outliers and exclusions": [
             Text("None. No run and no seed is left out. A note names every run that failed.")
@@ -139,7 +148,8 @@ def _sections(experiment: Experiment, every: Sequence[Registration]) -> list[Sec
         "Sample size": [
             Text(
                 f"Every arm is trained once with each of the seeds {seeds}. Seeds that are added "
-                "or left out later are deviations, which the note lists."
+                "or left out later are deviations, which the note lists. Every further look at "
+                "more seeds allows a smaller error."
             )
         ],
         "Other": [
@@ -157,6 +167,11 @@ def _sections(experiment: Experiment, every: Sequence[Registration]) -> list[Sec
     return [Section(f"{place}. {title}", told) for place, (title, told) in titles]
 
 
+def _prose(docstring: str) -> str:
+    """A docstring as Markdown: names of modules and functions as code."""
+    return re.sub(r":\w+:`", "`", cleandoc(docstring))
+
+
 def _measured(measure: dict[str, Any] | None) -> list[Block]:
     if measure is None:
         return [Text("Nothing is measured beside the scalars of training and the diagnostics.")]
@@ -169,21 +184,31 @@ def _measured(measure: dict[str, Any] | None) -> list[Block]:
 
 
 def _collected(one: Registration) -> str:
-    dates = one.earlier_runs
-    if not dates:
-        return "No: there was no run of this experiment when it was registered."
-    return (
-        f"Yes: registered after {len(dates)} run{'s' * (len(dates) > 1)} of this experiment had "
-        f"begun, on {', '.join(dict.fromkeys(dates))}."
+    ours, others = one.earlier_runs, one.pilot_runs
+    told = (
+        f"Yes, on the seeds below: {_runs(ours)}."
+        if ours
+        else "No: there was no run on the seeds below when it was registered."
     )
+    pilot = f" On other seeds, which are no part of it: {_runs(others)}." if others else ""
+    return told + pilot
+
+
+def _runs(begun: Sequence[str]) -> str:
+    """A number of runs and the dates at which they began."""
+    return f"{len(begun)} run{'s' * (len(begun) > 1)} (begun {', '.join(dict.fromkeys(begun))})"
 
 
 def _dates(every: Sequence[Registration]) -> list[Block]:
     rows = [
-        (str(one.number), one.registered, one.sha256, str(len(one.earlier_runs))) for one in every
+        (
+            *(str(one.number), one.registered, one.sha256),
+            *(str(len(one.earlier_runs)), str(len(one.pilot_runs))),
+        )
+        for one in every
     ]
     blocks: list[Block] = [
-        Table(("number", "date", "sha256", "runs begun before"), rows),
+        Table(("number", "date", "sha256", "runs before it", "on other seeds"), rows),
     ]
     for old, new in pairwise(every):
         blocks.append(Text(f"Amendment {new.number} changes:"))

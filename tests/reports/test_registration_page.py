@@ -20,12 +20,13 @@ def results(tmp_path_factory):
     return fake_results(tmp_path_factory.mktemp("runs"))
 
 
-def registered_on(date, results, folder, earlier=()):
+def registered_on(date, results, folder, earlier=(), pilot=()):
     """A registration of these results, dated back."""
-    register(folder, results.experiment.name, content_of_runs(results), earlier)
+    register(folder, results.experiment.name, content_of_runs(results), ())
     path = folder / "registration.json"
     told = json.loads(path.read_text("utf-8"))
-    told["registrations"][-1]["registered"] = date
+    more = {"registered": date, "earlier_runs": earlier, "pilot_runs": pilot}
+    told["registrations"][-1].update(more)
     path.write_text(json.dumps(told), "utf-8")
 
 
@@ -68,6 +69,13 @@ def test_runs_that_were_there_make_it_late_too(results, tmp_path):
     registered_on("2026-01-01T00:00:00+00:00", results, tmp_path, (pilot,))
     told = text_of(registered(results, tmp_path))
     assert "first run: no" in told and f"the first run began on {pilot}" in told
+
+
+def test_pilot_runs_on_other_seeds_are_told_and_do_not_make_it_late(results, tmp_path):
+    pilot = ("2025-12-01T00:00:00+00:00",) * 2
+    registered_on("2026-01-01T00:00:00+00:00", results, tmp_path, pilot=pilot)
+    told = text_of(registered(results, tmp_path))
+    assert "first run: yes" in told and "2 runs on other seeds had begun before" in told
 
 
 def test_deviations_are_listed_and_an_amendment_after_the_look_hides_none(results, tmp_path):
@@ -119,7 +127,8 @@ def test_the_page_answers_every_question_and_its_command_checks_the_hash(results
         *(one.sha256 for one in every),
         f"interventions = PerfectG(at_epoch={SWITCH}",
         "the seeds 0, 1, 2",
-        "No: there was no run",
+        "No: there was no run on the seeds below",
+        "Every further look",
         "| seed 2 | – | added |",
     ):
         assert told in page
