@@ -17,7 +17,9 @@ from bascule.core.exits import exit_code
 from bascule.core.processes import processes
 
 GROUPS = {
-    "experiments": ("plan", "run", "report", "experiments", "predictions", "pack", "unpack"),
+    "experiments": (
+        *("plan", "register", "run", "report", "experiments", "predictions", "pack", "unpack"),
+    ),
     "training a single run": ("train", "resume", "fork", "presets", "interventions"),
     "looking at runs": ("list", "compare", "rm"),
     "measuring": ("evaluate", "ladder", "tune", "theory"),

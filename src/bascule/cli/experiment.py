@@ -1,4 +1,4 @@
-"""The verbs about experiments, one or a folder of them: run, report, pack, unpack."""
+"""The verbs about experiments, one or a folder of them: register, run, report, pack, unpack."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bascule.data.source import Data
     from bascule.experiments.experiment import Experiment
     from bascule.experiments.launchers import LocalLauncher, SubmititLauncher
+    from bascule.experiments.registration import Registration
     from bascule.experiments.schedule import Job, Results
 
 DESKTOPS = (
@@ -31,11 +32,36 @@ DESKTOPS = (
     "WAYLAND_DISPLAY",
 )  # set on a desktop; elsewhere a browser would open in the terminal
 ELSEWHERE = "give --note DIR for another place"
+PUBLISH = (
+    "A date that others can check needs a witness: push a commit that holds these files, file "
+    "registration.md at a registry such as AsPredicted or OSF, or give --tag or --timestamp."
+)
 FORCE = f"give --force to replace it, or {ELSEWHERE.removeprefix('give ')}"
 
 
 def add(verbs: Verbs) -> None:
     """Add the verbs of this file to the command line."""
+    registers = verbs.add_parser(
+        "register",
+        help="register an experiment before it is run",
+        description="Write down, with a hash and the date, all that must not change after a look "
+        "at results: question, hypothesis, predictions, arms, code, images, seeds. The note says "
+        "whether this was before the first run, and what has changed since.",
+        examples=[
+            "bascule register perfect-g",
+            "bascule register my_question.py --seeds 0 1 2 3 4 --tag",
+        ],
+    )
+    add_experiment(registers, note=False)
+    _note(registers)
+    registers.add_argument(
+        "--tag", action="store_true", help="also put the hash into a signed git tag"
+    )
+    registers.add_argument(
+        "--timestamp", action="store_true", help="also stamp the hash by OpenTimestamps (`ots`)"
+    )
+    registers.set_defaults(do=do_register, arm=[])
+
     run = verbs.add_parser(
         "run",
         help="run an experiment, and write its note",
@@ -109,14 +135,18 @@ def add_experiment(verb: Parser, note: bool = True) -> None:
         completer=completion.image_sets,
     )
     if note:
-        verb.add_argument(
-            "--note", type=Path, metavar="DIR", help="folder of the note (default: in notes/)"
-        )
+        _note(verb)
         verb.add_argument(
             "--force", action="store_true", help="replace a note that was made from more runs"
         )
         verb.add_argument("--open", action="store_true", help="open the note in a browser")
     add_settings(verb)
+
+
+def _note(verb: Parser) -> None:
+    verb.add_argument(
+        "--note", type=Path, metavar="DIR", help="folder of the note (default: in notes/)"
+    )
 
 
 def add_cluster(verb: Parser) -> None:
@@ -153,6 +183,59 @@ def launcher_of(args: argparse.Namespace) -> LocalLauncher | SubmititLauncher:
     folder = (args.runs / "jobs").resolve()
     at_once = 8 if args.jobs is None else args.jobs
     return SubmititLauncher(args.cluster, folder, at_once, settings(args.job_set, "--job-set"))
+
+
+def do_register(args: argparse.Namespace) -> int:
+    from bascule.experiments.measurable import check_measurable
+    from bascule.experiments.registration import content_of, register
+    from bascule.reports.registration import write_registration
+    from bascule.runs.store import code_version
+
+    known = known_experiments(args)
+    top, folder = _folder_of(known, args)
+    runs = Store(args.runs).runs()
+    for found in known:
+        try:
+            sets = images_of(_planned(found, args))
+            check_measurable(found, sets)
+        except UserError as refusal:
+            if not top:
+                raise
+            print(f"{found.name} is skipped: {refusal}", file=sys.stderr)
+            continue
+        place = folder / slug(found.title) if top else folder
+        content = content_of(found, args.seeds or found.seeds, digests_of(sets), code_version())
+        every, new = register(place, found.name, content, runs)
+        write_registration(found, every, place)
+        _say_registered(every, new, place)
+        _witness(every[-1], found, place, args)
+    if not (args.tag or args.timestamp):
+        print(PUBLISH)
+    return 0
+
+
+def _say_registered(every: Sequence[Registration], new: bool, place: Path) -> None:
+    one = every[-1]
+    word = "already registered" if not new else "amended" if one.number > 1 else "registered"
+    print(f"{word}: {one.experiment}, on {one.registered}, sha256 {one.sha256[:12]}")
+    if new and one.number > 1:
+        print(f"  amendment {one.number} of what was registered on {every[0].registered}")
+    if n := len(one.earlier_runs):
+        runs = f"{n} run{'s' * (n > 1)}"
+        print(f"  registered after {runs} on these seeds began, the first on {one.earlier_runs[0]}")
+    print(f"  in {place}: registration.json, registration.md, ro-crate-metadata.json")
+
+
+def _witness(one: Registration, found: Experiment, place: Path, args: argparse.Namespace) -> None:
+    """Ask the outside witnesses that the command line names."""
+    from bascule.cli.witness import tag, timestamp
+    from bascule.reports.registration import write_crate
+
+    if args.tag and found.file:
+        print(f"  {tag(one, found.file)}")
+    if args.timestamp:
+        print(f"  {timestamp(one, place)}")
+        write_crate(place)
 
 
 def do_run(args: argparse.Namespace) -> int:
@@ -272,8 +355,7 @@ def _each(args: argparse.Namespace, train: bool) -> int:
 
     known = known_experiments(args)
     launcher = launcher_of(args) if train else LocalLauncher()
-    top = Path(args.experiment).name if len(known) > 1 else ""
-    folder = args.note or args.runs / "notes" / _note_name(top or known[0].name, known[0], args)
+    top, folder = _folder_of(known, args)
     emptier = False
     pages: list[Path] = []
     told: list[Results] = []
@@ -303,7 +385,8 @@ def _each(args: argparse.Namespace, train: bool) -> int:
             shown.append(credit)
         place = folder / slug(found.title) if top else folder
         if args.force or may_replace(place, "note", [results], train, FORCE):
-            pages.append(_tell(results, place, credit, args.set))
+            registration = _registration_of(found, top, place, args)
+            pages.append(_tell(results, place, credit, args.set, registration))
         else:
             emptier = True
     if top:
@@ -336,6 +419,25 @@ def judged(
     if not results.failures:
         keep_look(file, found, seeds)
     return results
+
+
+def _folder_of(known: Sequence[Experiment], args: argparse.Namespace) -> tuple[str, Path]:
+    """The name of a folder of experiments ("" for a single one), and the folder of their notes."""
+    top = Path(args.experiment).name if len(known) > 1 else ""
+    name = _note_name(top or known[0].name, known[0], args)
+    return top, args.note or args.runs / "notes" / name
+
+
+def _registration_of(found: Experiment, top: str, place: Path, args: argparse.Namespace) -> Path:
+    """The folder of a registration: that of the note, or where plain ``bascule register`` writes.
+
+    So a note with other seeds or settings, which has a folder of its own, tells its deviations.
+    """
+    from bascule.experiments.registration import FILE
+
+    notes = args.runs / "notes"
+    plain = notes / slug(top) / slug(found.title) if top else notes / slug(found.name)
+    return place if (place / FILE).exists() else plain
 
 
 def _note_name(name: str, first: Experiment, args: argparse.Namespace) -> str:
@@ -407,11 +509,13 @@ def train_all(
         return run_all(jobs, found, store, digests_of(sets), watch, launcher) == "finished"
 
 
-def _tell(results: Results, folder: Path, credit: str, settings: list[str]) -> Path:
+def _tell(
+    results: Results, folder: Path, credit: str, settings: list[str], registration: Path
+) -> Path:
     """Write the note, and print the verdict; returns the HTML file."""
     from bascule.reports.note import write_experiment_note
 
-    page = write_experiment_note(results, folder, credit, settings)
+    page = write_experiment_note(results, folder, credit, settings, registration)
     say(results, page)
     return page
 

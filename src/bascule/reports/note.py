@@ -36,6 +36,7 @@ from bascule.reports.page import (
 )
 from bascule.reports.protocol import REPRODUCE, command, failures, origins, protocol
 from bascule.reports.publish import write_page
+from bascule.reports.registration import registered, write_crate
 from bascule.reports.samples import Picture, at_or_before, sampled_epochs, shown, strips
 from bascule.runs.store import Run, slug
 from bascule.sdpc.reports.abilities import abilities
@@ -101,15 +102,23 @@ FINDINGS = (
 
 
 def write_experiment_note(
-    results: Results, folder: Path, credit: str, settings: Sequence[str] = ()
+    results: Results,
+    folder: Path,
+    credit: str,
+    settings: Sequence[str] = (),
+    registration: Path | None = None,
 ) -> Path:
     """Write ``note.md`` and ``note.html`` into ``folder``; returns the HTML file.
 
     ``credit``: the licence and credit lines of the data, shown with every picture. ``settings``:
     the FIELD=VALUE pairs of the experiment, for the command line that repeats it.
+    ``registration``: the folder of its registration (default: ``folder``).
     """
-    page = experiment_page(results, credit, command(results, settings))
-    return write_note(page, results, folder)
+    repeat = command(results, settings)
+    page = experiment_page(results, credit, repeat, registered(results, registration or folder))
+    written = write_note(page, results, folder)
+    write_crate(folder)
+    return written
 
 
 def write_note(page: Page, results: Results | None, folder: Path) -> Path:
@@ -119,8 +128,13 @@ def write_note(page: Page, results: Results | None, folder: Path) -> Path:
     return written
 
 
-def experiment_page(results: Results, credit: str, repeat: str) -> Page:
-    """The note of an experiment; ``repeat``: the command line that runs it again."""
+def experiment_page(
+    results: Results, credit: str, repeat: str, registration: Sequence[Block] = ()
+) -> Page:
+    """The note of an experiment; ``repeat``: the command line that runs it again.
+
+    ``registration``: what is said of its registration.
+    """
     experiment = results.experiment
     blocks: dict[str, list[Block]] = {
         "Not finished": [failures(results)] if results.failures else [],
@@ -132,7 +146,7 @@ def experiment_page(results: Results, credit: str, repeat: str) -> Page:
         "Curves": _curves(results),
         "Noise": denoising(results),
         "Samples": _samples(results, credit),
-        "Protocol": protocol(results, credit),
+        "Protocol": [*registration, *protocol(results, credit)],
     }
     sections = [Section(name, inner) for name, inner in blocks.items() if inner]
     if experiment.remarks.strip():
