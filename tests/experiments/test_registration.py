@@ -14,7 +14,6 @@ from bascule.experiments.registration import (
     canonical,
     content_of,
     deviations,
-    experiment_key,
     judged_by,
     register,
     registrations,
@@ -79,7 +78,8 @@ def experiment(tiny):
 
 
 def key(experiment, digest="a"):
-    return experiment_key(experiment, {r.data: digest for r in experiment.arms.values()})
+    digests = {recipe.data: digest for recipe in experiment.arms.values()}
+    return sha256(content_of(experiment, [0], digests, "1.0"))
 
 
 def test_the_key_changes_with_all_that_is_asked_and_with_nothing_else(experiment, tiny):

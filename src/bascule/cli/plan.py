@@ -28,10 +28,10 @@ def add(verbs: Verbs) -> None:
         help="tell how many seeds an experiment needs, and the minutes",
         description="From pilot runs, which are finished runs of the experiment's arms with any "
         "seeds: the seeds that each prediction and the verdict need, the smallest effect that the "
-        "planned seeds find, and the time. Nothing is trained.",
+        "planned seeds find, and the time. Nothing is trained. To make a pilot: `bascule run "
+        "my_question.py --seeds 100 101 102`, seeds that the experiment does not use.",
         examples=[
             "bascule plan perfect-g",
-            "bascule run my_question.py --seeds 100 101 102   # a pilot, on other seeds",
             "bascule plan my_question.py --pilot 100 101 102 --seeds 0 1 2 3 4",
         ],
     )
@@ -48,8 +48,6 @@ def add(verbs: Verbs) -> None:
 
 
 def do_plan(args: argparse.Namespace) -> int:
-    from bascule.experiments.experiment import Measure
-
     for place, found in enumerate(known_experiments(args)):
         if place:
             print()
@@ -60,7 +58,7 @@ def do_plan(args: argparse.Namespace) -> int:
         _say_predictions(results, seeds)
         _say_arms(found)
         _say_cost(found, results, sets, seeds, args.jobs)
-        if isinstance(found.measure, Measure) and not any(results.runs.values()):
+        if not any(results.runs.values()):
             print(
                 "no pilot run: train two or three seeds that the experiment does not use, such as "
                 f"`bascule run {args.experiment} --seeds 100 101 102`, then plan again"

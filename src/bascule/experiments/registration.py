@@ -74,21 +74,6 @@ class Deviation:
     now: str
 
 
-def experiment_key(experiment: Experiment, data_digests: Mapping[object, str]) -> str:
-    """A hash of what an experiment asks and does: 64 hexadecimal digits.
-
-    It is equal for any seeds, version and date, and for another wording of claims by the program.
-    ``data_digests``: the digest of the images of each ``recipe.data``.
-    """
-    asked = _asked(experiment, data_digests)
-    for name in ("predictions", "checks"):
-        asked[name] = [told["is"] for told in asked[name]]
-    asked["primary"] = asked["primary"] and asked["primary"]["is"]
-    for arm in asked["arms"]:
-        arm["recipe"] = codec.encode(experiment.arms[arm["name"]].replace(seed=0), brief=True)
-    return sha256(asked)
-
-
 def canonical(content: Content) -> str:
     """The text that is hashed: JSON with sorted keys, without spaces, in UTF-8."""
     return json.dumps(
