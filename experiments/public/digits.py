@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from bascule.core.errors import UserError
 from bascule.data.images import ImageSet, Progress, digest_of
 from bascule.data.source import DataSource
-from bascule.experiments import Experiment, Lower, Measure
+from bascule.experiments import Experiment, Higher, Lower, Measure
 from bascule.features.extractor import FeatureExtractor
 from bascule.gan.objectives import GANLoss
 from bascule.gan.recipe import GANRecipe
@@ -130,7 +130,7 @@ unlabelled = GANRecipe(
     data=Digits(),
     model=Perceptrons(),
     objective=GANLoss("hinge"),
-    epochs=120,
+    epochs=60,
     batch=64,
     lr_D=1e-3,
     lr_G=5e-4,
@@ -141,14 +141,14 @@ unlabelled = GANRecipe(
     threads=1,
     device="cpu",
     channels_last=False,
-    sample_every_epochs=40,
-    keep_every_epochs=120,
+    sample_every_epochs=20,
+    keep_every_epochs=60,
 )
-arms = {
-    "unlabelled": unlabelled,
-    "labelled": unlabelled.replace(model=Perceptrons(classes=10), labels="digit"),
-}
-FD, KID = (measurement(METRICS[name]).at(extractor=Numbers()) for name in ("FD", "KID"))
+labelled = unlabelled.replace(model=Perceptrons(classes=10), labels="digit")
+arms = {"unlabelled": unlabelled, "labelled": labelled}
+FD, PRECISION, COVERAGE = (
+    measurement(METRICS[name]).at(extractor=Numbers()) for name in ("FD", "precision", "coverage")
+)
 quick = Experiment(
     question=__doc__.partition("\n")[0],
     hypothesis=(
@@ -158,10 +158,16 @@ quick = Experiment(
     arms={name: arm.replace(epochs=2) for name, arm in arms.items()},
     predictions=[
         Lower(FD, "labelled", than="unlabelled"),
-        Lower(KID.at(split=HELD_OUT), "labelled", than="unlabelled"),
+        Higher(PRECISION, "labelled", than="unlabelled"),
+        Higher(COVERAGE.at(split=HELD_OUT), "labelled", than="unlabelled"),
     ],
     seeds=(1, 2, 3, 4, 5),
     measure=Measure(64, attributes=False, features=Numbers()),
+    remarks=(
+        "One run without labels, of 120 epochs and seed 77, set the sizes and the rates; its seed "
+        "is not used here. KID is no prediction: in that run it was at its floor. Floors are high, "
+        "because the halves of the set are not distributed alike."
+    ),
 )
 # As many fakes as training images, so that FD is of all of them at once.
 experiment = replace(quick, arms=arms, measure=replace(quick.measure, fakes=898), quick=quick)
