@@ -8,12 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from bascule import jobs, worker
 from bascule.core.context import generator
 from bascule.core.user_code import load_file
+from bascule.data.batches import as_uint8
 from bascule.experiments.experiment import load
+from bascule.jobs import TrainRun
 from bascule.metrics.measured import measure
+from bascule.runs.generate import restored
 from counting import count
 
 ROOT = Path(__file__).parents[1]
@@ -97,3 +102,39 @@ def test_exported_pictures_have_the_same_numbers_outside(digits, outside, tmp_pa
     assert "| accuracy, reals on held-out reals | 0.969 |" in told
     named = re.findall(r"\| (GAN-\w+) \| (0\.9\d\d|1\.000) \|", told)
     assert [name for name, _ in named] == ["GAN-train", "GAN-test"]
+
+
+def test_a_run_of_a_worker_is_exported_with_labels_and_measured_outside(
+    bascule, make_run, store, outside
+):
+    """A worker loads the set by the file of the experiment, which is copied to the run."""
+    recipe = load(FILE, quick=True).arms["labelled"]
+    run = make_run(recipe, "labelled")
+    job = run.folder / "job.json"
+    jobs.write(TrainRun(str(store.root), str(run.folder)), job)
+    assert worker.main([str(job)]) == 0
+    code, out, err = bascule("generate", "labelled", "-n", "898", "-o", "fakes")
+    assert code == 0 and "labels: fakes/labels.csv" in out, err
+    with open("fakes/labels.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file"] for row in rows] == [f"{k:05d}.png" for k in range(898)]
+
+    # Drawn for these labels: the same latents with them give the same pictures.
+    _, state = restored(run)
+    z = torch.randn(250, 33, generator=generator("evaluation z", 0, 250))
+    asked = torch.tensor([int(row["digit"]) for row in rows[250:500]])
+    assert set(asked.tolist()) == set(range(10))
+    with torch.no_grad():
+        drawn = as_uint8(state.trainer.generator.eval().G(z[:, :-1], asked))
+    shown = np.stack([np.asarray(Image.open(f"fakes/{k:05d}.png")) for k in range(250, 500)])
+    assert np.array_equal(drawn.numpy().transpose(0, 2, 3, 1), shown)
+
+    features = f"{FILE}:Numbers"
+    code, _, err = bascule(
+        "evaluate", "labelled", "-n", "898", "--no-attributes", "--features", features
+    )
+    assert code == 0, err
+    ours = outside.read(run.folder / "metrics.json")
+    numbers = sklearn.load_digits(return_X_y=True)[0]
+    for name, value in outside.distances(outside.numbers_of(Path("fakes")), numbers[:898]).items():
+        assert ours[name] == pytest.approx(float(value), rel=1e-5, abs=1e-6), name
