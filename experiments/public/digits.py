@@ -70,7 +70,7 @@ class Numbers(FeatureExtractor):
     dim = SIDE**2
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        return images.mean(1).reshape(len(images), -1) / GREYS
+        return images.mean(1).reshape(len(images), -1) / GREYS  # type: ignore[no-any-return]
 
 
 class G(nn.Module):
@@ -170,4 +170,4 @@ quick = Experiment(
     ),
 )
 # As many fakes as training images, so that FD is of all of them at once.
-experiment = replace(quick, arms=arms, measure=replace(quick.measure, fakes=898), quick=quick)
+experiment = replace(quick, arms=arms, measure=replace(quick.measure, fakes=898), quick=quick)  # type: ignore[type-var]
