@@ -282,12 +282,12 @@ def _twins(args: argparse.Namespace) -> int:
     import numpy as np
 
     from bascule.cli.progress import counter
-    from bascule.data.near_duplicates import near_duplicate_groups, twins
+    from bascule.data.near_duplicates import groups_across, near_duplicate_groups, twins
 
     with counter(f"making {args.name}") as progress:
         images = _load(args, progress)
     groups = twins(near_duplicate_groups(images.pixels))
-    print(_twin_line(groups))
+    print(_twin_line(groups, groups_across(groups, images.held_out)))
     shown = np.array([group[:2] for group in groups], np.int64).reshape(-1, 2)
     if args.features:
         from bascule.evaluation.twins import ALARMS, feature_twins
