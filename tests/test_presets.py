@@ -8,16 +8,19 @@ from bascule import presets
 from bascule.core.context import StepContext
 from bascule.core.schedules import value_at
 from bascule.data.faces import Faces
+from bascule.data.imported import Imported
+from bascule.gan.objectives import GANLoss
 from bascule.gan.penalties import GradientPenalty
 from bascule.gan.recipe import GANRecipe
 from bascule.interventions import DiffAugment
 from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.models.sngan import SNGAN
 from bascule.presets import PRESETS
 from bascule.runs import codec
 from bascule.runs.execute import execute
 from bascule.training.state import begin
 
-PAPERS = ("sngan64", "sagan64", "wgan-gp64", "biggan64", "biggan-deep64", "r3gan64")
+PAPERS = ("sngan32", "sngan64", "sagan64", "wgan-gp64", "biggan64", "biggan-deep64", "r3gan64")
 LIGHT = [name for name in PRESETS if name not in PAPERS]
 
 
@@ -103,7 +106,8 @@ def test_a_preset_plays_on_any_machine(recipe):
     assert recipe.precision in ("fp32", "auto")
     for name in ("channels_last", "fused_adam", "compile", "threads", "device"):
         assert getattr(recipe, name) == next(f for f in fields(GANRecipe) if f.name == name).default
-    assert recipe.data == GANRecipe().data and recipe.space == "rgb"
+    data = Imported("cifar10", 32) if recipe is presets.sngan32 else GANRecipe().data
+    assert recipe.data == data and recipe.space == "rgb"
     assert set(recipe.interventions) <= {DiffAugment()}
 
 
@@ -111,7 +115,20 @@ def test_a_preset_plays_on_any_machine(recipe):
 def test_a_papers_preset_fits_its_images(name):
     """Its nets are shaped for its images; the light ones are trained above."""
     preset = PRESETS[name]
-    assert preset.model.size == preset.data.size == 64
+    assert preset.model.size == preset.data.size == (32 if name == "sngan32" else 64)
+
+
+def test_sngan32_has_the_published_game():
+    """Miyato et al. 2018, table 3 and appendix B; 100,000 steps of G as in mimicry."""
+    recipe = PRESETS["sngan32"]
+    assert recipe.model == SNGAN(width=64, z_dim=128, size=32, classes=0)
+    assert recipe.objective == GANLoss("hinge")
+    assert (recipe.beta1, recipe.beta2, recipe.batch, recipe.critic_steps) == (0.0, 0.9, 64, 5)
+    steps_of_D = recipe.epochs * (50_000 // recipe.batch)
+    assert steps_of_D // recipe.critic_steps == pytest.approx(100_000, rel=1e-3)
+    rates = [value_at(recipe.lr_D, StepContext(0, epoch, 0)) for epoch in (0, 320, 639)]
+    assert recipe.lr_D == recipe.lr_G and rates == pytest.approx([2e-4, 1e-4, 2e-4 / 640])
+    assert (recipe.augment, recipe.interventions, recipe.ema_half_life) == ((), (), None)
 
 
 def test_the_published_numbers():

@@ -55,7 +55,7 @@ def _train(job: TrainRun) -> int:
     run = store.find(job.run)
     if not getattr(run.recipe, "compile", False):  # some kinds of recipe have no such field
         leave_compiler_unloaded()
-    images = run.recipe.data.load()
+    images = run.playable.data.load()
     lines = Lines(run.recipe, len(images.indices("train")) // run.recipe.batch)
     state = execute(
         run,
@@ -88,7 +88,7 @@ def _measure(job: MeasureRun) -> int:
     measure = job.measure
     if isinstance(measure, Measure):
         measure = measure.with_own(job.metrics, job.features)
-    images = run.recipe.data.load()
+    images = run.playable.data.load()
     for epoch in job.epochs:
         keep_with_picture(run.folder, *measure_run(run, images, measure, epoch))
     return 0

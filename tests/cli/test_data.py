@@ -128,3 +128,28 @@ def test_show_leaves_nothing_in_the_current_folder(
     out = capsys.readouterr().out
     assert "grid: ../runs/data/mine.png" in out and left_out in out
     assert (tmp_path / "runs" / "data" / "mine.png").exists() and not list(Path().iterdir())
+
+
+def test_a_dataset_and_a_folder_are_not_one_set(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "my_data.py").write_text("some = [([[0, 9], [9, 0]], 0)] * 4\n")
+    for one, other in (
+        (folder, f"{tmp_path}/my_data.py:some"),
+        (f"{tmp_path}/my_data.py:some", folder),
+    ):
+        with pytest.raises(UserError, match=r"pictures is no dataset: expected FILE.py:NAME"):
+            bascule("import", one, "--held-out", other, "--name", "mine")
+
+
+def test_import_tells_which_twins_a_given_split_separates(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "test").mkdir()
+    with Image.open(folder / "3.png") as third:
+        third.save(tmp_path / "test" / "copy.png")
+        third.rotate(90).save(tmp_path / "test" / "new.png")
+    assert bascule("import", folder, "--held-out", tmp_path / "test", "--name", "mine") == 0
+    told = "1 of the groups have training and held-out images"
+    out = capsys.readouterr().out
+    assert "12 images imported, 2 of them held out" in out and told in out
+    assert bascule("show", "mine", "-o", tmp_path / "grid.png") == 0
+    assert told in capsys.readouterr().out

@@ -9,7 +9,7 @@ from PIL import Image
 
 from bascule.core.errors import UserError
 from bascule.data import cache
-from bascule.data.imported import Imported, import_images, imported_sets, told
+from bascule.data.imported import Imported, import_dataset, import_images, imported_sets, told
 
 
 @pytest.fixture(autouse=True)
@@ -222,3 +222,70 @@ def test_a_damaged_set_says_what_to_delete(folder: Path) -> None:
     (entry / "images.npy").unlink()
     with pytest.raises(UserError, match="Delete the folder"):
         Imported("mine", 16).load()
+
+
+def test_a_given_test_set_is_what_is_held_out(folder: Path, tmp_path: Path) -> None:
+    """Near duplicates do not move it: image 5 is a copy of image 2 and stays where it is."""
+    (tmp_path / "test").mkdir()
+    for k in (5, 6):
+        file = next(folder.rglob(f"{k:02d}.*"))
+        file.rename(tmp_path / "test" / file.name)
+    report = import_images(folder, "mine", size=16, held_out=tmp_path / "test")
+    images = Imported("mine", 16).load()
+    assert images.held_out.tolist() == 10 * [False] + 2 * [True]
+    assert (images.pixels[10] == images.pixels[2]).all()
+    assert (report.found, report.imported, report.held_out, report.across) == (12, 12, 2, 1)
+    assert import_images(folder, "mine", size=16, held_out=tmp_path / "test").reused
+    with pytest.raises(UserError, match="used for other content"):
+        import_images(folder, "mine", size=16)
+
+
+def test_of_a_test_set_no_picture_may_be_lost(folder: Path, tmp_path: Path, root: Path) -> None:
+    (tmp_path / "test").mkdir()
+    refused(root, folder, "0 usable images in .*test", held_out=tmp_path / "test")
+    Image.fromarray(noise()[0]).save(tmp_path / "test" / "a.png")
+    (tmp_path / "test" / "bad.png").write_bytes(b"no picture")
+    refused(root, folder, "1 of 2 images in .*test.*bad.png", held_out=tmp_path / "test")
+
+
+def pairs(n: int, seed: int, side: int = 16) -> list[tuple[Image.Image, int]]:
+    return [(Image.fromarray(picture), k % 3) for k, picture in enumerate(noise(n, seed, side))]
+
+
+def test_a_dataset_is_kept_with_its_labels_and_its_split() -> None:
+    report = import_dataset(pairs(9, 0), "mine", size=16, held_out=lambda: pairs(4, 1))
+    images = Imported("mine", 16).load()
+    expected = np.concatenate([noise(9, 0), noise(4, 1)]).transpose(0, 3, 1, 2)
+    assert (images.pixels == expected).all()
+    assert images.labels["label"].tolist() == [str(k % 3) for k in (*range(9), *range(4))]
+    assert images.held_out.tolist() == 9 * [False] + 4 * [True]
+    assert (report.found, report.held_out, report.across, report.reused) == (13, 4, 0, False)
+    assert import_dataset(pairs(9, 0), "mine", size=16, held_out=pairs(4, 1)).reused
+    others = [(picture, 0) for picture, _ in pairs(9, 0)]
+    with pytest.raises(UserError, match="used for other content"):
+        import_dataset(others, "mine", size=16, held_out=pairs(4, 1))
+
+
+def test_a_dataset_without_a_test_set_is_split_and_resized_as_files_are(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    for k, (picture, _) in enumerate(pairs(12, 0, 20)):
+        picture.save(tmp_path / "pictures" / f"{k:02d}.png")
+    import_images(tmp_path / "pictures", "files", size=16)
+    import_dataset(pairs(12, 0, 20), "items", size=16)
+    files, items = Imported("files", 16).load(), Imported("items", 16).load()
+    assert items.digest == files.digest and (items.held_out == files.held_out).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "of", "said"),
+    [
+        ("faces", 16, pairs(9, 0), "built-in"),
+        ("mine", 4, pairs(9, 0), "expected 8 to 1024"),
+        ("mine", 16, lambda: 3, "expected an object with __len__"),
+        ("mine", 16, pairs(8, 0) + pairs(1, 0, 20), "resize them to one square"),
+    ],
+)
+def test_datasets_that_are_no_set_are_refused(root, name, size, of, said) -> None:
+    with pytest.raises(UserError, match=said):
+        import_dataset(of, name, size=size)
+    assert kept(root) == []

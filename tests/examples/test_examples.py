@@ -1,8 +1,10 @@
 """Every file of examples/ does what it says, from the command line, in a folder of its user."""
 
+import hashlib
 import io
 import json
 import os
+import pickle
 import re
 import shutil
 import signal
@@ -13,10 +15,14 @@ import tomllib
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+from scipy.linalg import sqrtm
 
 from bascule.cli import main
 from bascule.core import class_names
+from bascule.data.imported import Imported
 from bascule.runs.store import Run, Store
 
 ROOT = Path(__file__).parents[2]
@@ -109,6 +115,79 @@ def test_a_dataset_is_trained_on(folder):
             "epochs=1", "batch=64", "model.width=4")  # fmt: skip
     run = run_named("discs")
     assert (run.code_folder / "my_data.py").exists() and run.status["state"] == "finished"
+
+
+MEANS = """
+from bascule.features import FeatureExtractor
+
+
+class Means(FeatureExtractor):
+    name = "means"
+    dim = 3
+
+    def __call__(self, images):
+        return images.mean((2, 3))
+"""
+
+
+def cifar_like(folder: Path, monkeypatch) -> dict[bool, list[tuple[np.ndarray, int]]]:
+    """Files in CIFAR-10's own format, 6 pictures each. By train or not: (picture, label)s."""
+    datasets = pytest.importorskip("torchvision.datasets")
+    rng, sums, made = np.random.default_rng(0), {}, {True: [], False: []}
+    (folder / datasets.CIFAR10.base_folder).mkdir(parents=True)
+
+    def write(name: str, content: dict) -> None:
+        file = folder / datasets.CIFAR10.base_folder / name
+        file.write_bytes(pickle.dumps(content))
+        sums[name] = hashlib.md5(file.read_bytes()).hexdigest()
+
+    for name in ("data_batch_1", "data_batch_2", "test_batch"):
+        pictures, labels = rng.integers(0, 256, (6, 3072), np.uint8), rng.integers(0, 10, 6)
+        write(name, {"data": pictures, "labels": labels.tolist()})
+        rows = zip(pictures.reshape(6, 3, 32, 32), labels.tolist(), strict=True)
+        made[name != "test_batch"] += rows
+    write("batches.meta", {"label_names": list("abcdefghij")})
+    meta = {"filename": "batches.meta", "key": "label_names", "md5": sums.pop("batches.meta")}
+    monkeypatch.setattr(datasets.CIFAR10, "meta", meta)
+    files = [list(one) for one in sums.items()]
+    monkeypatch.setattr(datasets.CIFAR10, "train_list", files[:2])
+    monkeypatch.setattr(datasets.CIFAR10, "test_list", files[2:])
+    return made
+
+
+def test_cifar10_is_imported_with_its_test_set_and_measured_as_published(folder, monkeypatch):
+    made = cifar_like(Path("cifar10"), monkeypatch)
+    monkeypatch.setenv("BASCULE_DATA", str(folder / "sets"))
+    out = bascule("data", "import", "cifar10.py:train", "--held-out", "cifar10.py:test",
+                  "--name", "cifar10", "--size", "32")  # fmt: skip
+    assert "18 images imported, 6 of them held out" in out
+    images = Imported("cifar10", 32).load()
+    assert (images.pixels == np.stack([x for x, _ in made[True] + made[False]])).all()
+    assert images.labels["label"].tolist() == [str(y) for _, y in made[True] + made[False]]
+
+    bascule("train", "sngan32", "--name", "public", *TINY, "epochs=1", "model.width=2")
+    Path("means.py").write_text(MEANS)
+    own = ("--metric", "published_fid.py:FDOfAll", "--features", "means.py:Means")
+    bascule("evaluate", "public", "-n", "30", "--no-attributes", *own)
+    run = run_named("public")
+    (found,) = json.loads((run.folder / "metrics.json").read_text("utf-8"))["evaluations"]
+    (value,) = (v for v in found["values"] if v["scale"]["label"] == "FD of all[means]")
+    bascule("generate", "public", "-n", "30", "-o", "public")
+    drawn = [np.asarray(Image.open(path)) for path in sorted(Path("public").glob("*.png"))]
+    fakes = np.stack(drawn).transpose(0, 3, 1, 2)
+    of_fakes, train, test = (
+        x.mean((2, 3)) for x in (fakes, images.pixels[:12], images.pixels[12:])
+    )
+    assert value["measured"]["value"] == pytest.approx(frechet(of_fakes, train), rel=1e-4)
+    assert value["measured"]["floor"] == pytest.approx(frechet(test, train), rel=1e-4)
+    assert (value["scale"]["n"], value["scale"]["m"]) == (30, 12)
+
+
+def frechet(x: np.ndarray, y: np.ndarray) -> float:
+    """Heusel et al. 2017, equation 6, as it stands there."""
+    a, b = np.cov(x.T), np.cov(y.T)
+    root = sqrtm(a @ b).real
+    return float(((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(a + b - 2 * root))
 
 
 def test_a_kind_of_recipe_is_trained_previewed_measured_and_forked(folder):

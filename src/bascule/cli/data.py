@@ -6,7 +6,7 @@ import argparse
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bascule.cli import completion
 from bascule.cli.arguments import add_output
@@ -49,16 +49,26 @@ def add(verbs: Verbs) -> None:
 
     verb = parts.add_parser(
         "import",
-        help="prepare the images of a folder, a .zip or an .npz",
+        help="prepare the images of a folder, a .zip, an .npz or a PyTorch dataset",
         examples=[
             "bascule data import path/to/folder --name my-faces",
             "bascule data import faces.zip --name my-faces --size 32 --skip-corrupt",
+            "bascule data import cifar10.py:train --held-out cifar10.py:test --name cifar10 "
+            "--size 32",
         ],
     )
     verb.add_argument(
-        "path", type=Path, help="a folder (with all its subfolders), a .zip or an .npz"
+        "path",
+        help="a folder (with all its subfolders), a .zip, an .npz, or a PyTorch dataset of your "
+        "own, my_data.py:MySet",
     )
     verb.add_argument("--name", required=True, help="name of the set")
+    verb.add_argument(
+        "--held-out",
+        metavar="PATH",
+        help="another source of the same kind, such as an official test set: exactly its images "
+        "are held out (default: a tenth of the images)",
+    )
     _add_import_options(verb)
     verb.set_defaults(do=_import)
 
@@ -151,17 +161,38 @@ def _import(args: argparse.Namespace) -> int:
     from bascule.cli.progress import counter
     from bascule.data.imported import import_images
 
-    with counter("preparing images") as progress:
-        report = import_images(
-            args.path,
-            args.name,
-            size=args.size,
-            skip_corrupt=args.skip_corrupt,
-            replace=args.replace,
-            progress=progress,
-        )
+    given = {"size": args.size, "replace": args.replace}
+    if ".py:" in args.path or ".py:" in (args.held_out or ""):
+        report = _import_dataset(args, given)
+    else:
+        with counter("preparing images") as progress:
+            report = import_images(
+                args.path,
+                args.name,
+                skip_corrupt=args.skip_corrupt,
+                progress=progress,
+                held_out=args.held_out,
+                **given,
+            )
     _tell(report)
     return 0
+
+
+def _import_dataset(args: argparse.Namespace, given: dict[str, Any]) -> Report:
+    from bascule.cli.progress import counter
+    from bascule.core.user_code import load_named
+    from bascule.data.imported import import_dataset
+
+    paths = [args.path] if args.held_out is None else [args.path, args.held_out]
+    for path in paths:
+        if ".py:" not in path:
+            raise UserError(
+                f"{path} is no dataset: expected FILE.py:NAME for the images and for --held-out, "
+                "or folders or archives for both"
+            )
+    of, held_out = load_named(args.path), args.held_out and load_named(args.held_out)
+    with counter("preparing images") as progress:
+        return import_dataset(of, args.name, held_out=held_out, progress=progress, **given)
 
 
 def _fetch(args: argparse.Namespace) -> int:
@@ -196,7 +227,7 @@ def _tell(report: Report) -> None:
         if len(report.corrupt) > SHOWN_CORRUPT:
             print(f"  and {len(report.corrupt) - SHOWN_CORRUPT:,} more")
     _tell_left_out(report.left_out)
-    print(_twin_line(report.near_duplicates))
+    print(_twin_line(report.near_duplicates, report.across))
 
 
 def _tell_left_out(left_out: Sequence[tuple[str, str, int]]) -> None:
@@ -206,11 +237,13 @@ def _tell_left_out(left_out: Sequence[tuple[str, str, int]]) -> None:
         print(f"not images, left out: {told(left_out)}")
 
 
-def _twin_line(groups: list[list[int]]) -> str:
+def _twin_line(groups: list[list[int]], across: int) -> str:
+    sides = "each group is all training images or all held-out images"
+    if across:
+        sides = f"{across:,} of the groups have training and held-out images"
     return (
         f"near duplicates: {sum(map(len, groups)):,} images in {len(groups):,} groups, "
-        f"the largest of {max(map(len, groups), default=0):,}; "
-        "each group is all training images or all held-out images"
+        f"the largest of {max(map(len, groups), default=0):,}; {sides}"
     )
 
 
@@ -225,7 +258,7 @@ def _list(args: argparse.Namespace) -> int:
 def _show(args: argparse.Namespace) -> int:
     from bascule.cli.progress import counter
     from bascule.data.cache import about
-    from bascule.data.near_duplicates import near_duplicate_groups, twins
+    from bascule.data.near_duplicates import groups_across, near_duplicate_groups, twins
 
     with counter(f"making {args.name}") as progress:
         images = _load(args, progress)
@@ -234,7 +267,8 @@ def _show(args: argparse.Namespace) -> int:
         f"{images.name}: {len(images):,} images of {images.size} x {images.size} px, "
         f"{int(images.held_out.sum()):,} held out"
     )
-    print(_twin_line(twins(near_duplicate_groups(images.pixels))))
+    groups = twins(near_duplicate_groups(images.pixels))
+    print(_twin_line(groups, groups_across(groups, images.held_out)))
     if args.name in imported_sets():
         _tell_left_out(about(place(args.name, args.size)).get("left_out", ()))
     _tell_labels(images.labels)
@@ -248,12 +282,12 @@ def _twins(args: argparse.Namespace) -> int:
     import numpy as np
 
     from bascule.cli.progress import counter
-    from bascule.data.near_duplicates import near_duplicate_groups, twins
+    from bascule.data.near_duplicates import groups_across, near_duplicate_groups, twins
 
     with counter(f"making {args.name}") as progress:
         images = _load(args, progress)
     groups = twins(near_duplicate_groups(images.pixels))
-    print(_twin_line(groups))
+    print(_twin_line(groups, groups_across(groups, images.held_out)))
     shown = np.array([group[:2] for group in groups], np.int64).reshape(-1, 2)
     if args.features:
         from bascule.evaluation.twins import ALARMS, feature_twins

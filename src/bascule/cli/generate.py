@@ -13,10 +13,12 @@ from bascule.core.errors import UserError
 from bascule.runs.store import Store
 
 if TYPE_CHECKING:
+    from bascule.data.images import ImageSet
     from bascule.runs.store import Run
 
 MOST = 10_000_000
 CREDIT = "CREDIT.txt"
+LABELS = "labels.csv"
 
 
 def add(verbs: Verbs) -> None:
@@ -24,6 +26,8 @@ def add(verbs: Verbs) -> None:
     verb = verbs.add_parser(
         "generate",
         help="draw pictures with a run's G into a folder, as PNG files",
+        description="Draw pictures with a run's G into a folder, as PNG files. A G that was given "
+        f"labels also writes {LABELS}, with the label of each file.",
         examples=["bascule generate dcgan64-light -n 1000 -o fakes"],
     )
     add_run(verb)
@@ -45,7 +49,7 @@ def do_generate(args: argparse.Namespace) -> int:
     from PIL import Image
 
     from bascule.cli.progress import counter
-    from bascule.runs.generate import drawn_in_parts, restored
+    from bascule.runs.generate import drawn_in_parts, drawn_labels, restored
 
     if args.n < 1:
         raise UserError(f"-n {args.n}: expected at least 1 picture")
@@ -53,10 +57,10 @@ def do_generate(args: argparse.Namespace) -> int:
     if folder.is_dir() and not args.force and any(folder.iterdir()):
         raise UserError(f"-o {folder} holds files already: give another folder, or --force")
     run = Store(args.runs).find(args.run)
-    _, state = restored(run, args.epoch)
-    credit = _credit(run, state.epoch, args)
+    recipe, state = restored(run, args.epoch)
+    images = _images(run)
     folder.mkdir(parents=True, exist_ok=True)
-    atomic.write(folder / CREDIT, credit)
+    atomic.write(folder / CREDIT, _credit(run, images, state.epoch, args))
     width, done = max(5, len(str(args.n - 1))), 0
     with counter("drawing") as tell:
         for pictures in drawn_in_parts(state.trainer, args.n, args.seed):
@@ -65,20 +69,32 @@ def do_generate(args: argparse.Namespace) -> int:
                 atomic.write_png(path, Image.fromarray(picture), sync=False)
                 done += 1
             tell(done, args.n)
+    if label := getattr(recipe, "labels", None):
+        codes = drawn_labels(state.trainer, args.n, args.seed).tolist()
+        names = sorted(set(images.labels[label].tolist())) if images else range(max(codes) + 1)
+        rows = [f"{k:0{width}d}.png,{names[code]}" for k, code in enumerate(codes)]
+        atomic.write(folder / LABELS, "\n".join([f"file,{label}", *rows, ""]))
+        print(f"labels: {folder / LABELS}")
     print(f"{args.n} pictures: {folder}")
     print(f"credit: {folder / CREDIT}")
     return 0
 
 
-def _credit(run: Run, epoch: int, args: argparse.Namespace) -> str:
-    """Where the pictures come from, and the credit of the images that G was trained on."""
+def _images(run: Run) -> ImageSet | None:
+    """The images that G was trained on; None if they are not here, as pictures need none."""
     from bascule.cli.train import load_images
 
     try:
-        images = load_images(run.playable.data)
+        return load_images(run.playable.data)
+    except UserError:
+        return None
+
+
+def _credit(run: Run, images: ImageSet | None, epoch: int, args: argparse.Namespace) -> str:
+    """Where the pictures come from, and the credit of the images that G was trained on."""
+    credit = f"unknown: the image set {run.recipe.data} is not on this machine"
+    if images:
         credit = images.credit or f"no credit is recorded for the image set {images.name}"
-    except UserError:  # the pictures can be drawn without it
-        credit = f"unknown: the image set {run.recipe.data} is not on this machine"
     return (
         f"Drawn by G of the run {run.id} after {epoch} epochs, seed {args.seed}, with bascule.\n"
         f"Credit of the images that it was trained on:\n{credit}\n"

@@ -31,23 +31,36 @@ class FromDataset(DataSource):
 
     def load(self, progress: Progress | None = None) -> ImageSet:
         """The images, in memory. Raises UserError if ``of`` does not make such a dataset."""
-        name = getattr(self.of, "__name__", type(self.of).__name__)
-        dataset = self.of
-        if not hasattr(dataset, "__getitem__") or isinstance(dataset, type):
-            try:
-                dataset = dataset()
-            except TypeError as error:
-                raise UserError(
-                    f"{name} makes no dataset: {error}; give a function that needs no arguments"
-                ) from error
-        if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
-            raise UserError(
-                f"{name} makes no dataset: expected an object with __len__ and __getitem__"
-            )
-        images = from_dataset(name, dataset)
+        name = name_of(self.of)
+        images = from_dataset(name, dataset_of(self.of))
         if images.size != self.size:
             raise UserError(
                 f"the images of {name} are {images.size} px, not {self.size} px: resize them in "
                 f"the dataset, or set data.size={images.size} and model.size={images.size}"
             )
         return images
+
+
+def name_of(of: Any) -> str:
+    """The name of a class, a function or a dataset in error lines."""
+    return str(getattr(of, "__name__", type(of).__name__))
+
+
+def dataset_of(of: Any) -> Any:
+    """The dataset that ``of`` is, or makes when called; see :class:`FromDataset`.
+
+    Raises :class:`UserError` if it does not make an object with a length and items.
+    """
+    dataset = of
+    if not hasattr(dataset, "__getitem__") or isinstance(dataset, type):
+        try:
+            dataset = dataset()
+        except TypeError as error:
+            raise UserError(
+                f"{name_of(of)} makes no dataset: {error}; give a function that needs no arguments"
+            ) from error
+    if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+        raise UserError(
+            f"{name_of(of)} makes no dataset: expected an object with __len__ and __getitem__"
+        )
+    return dataset

@@ -27,7 +27,7 @@ class ImageSet:
     name      shown to users
     pixels    uint8 RGB (N, 3, H, W) in [0, 255], C-contiguous, usually a read-only memory map
     held_out  bool (N,), the images that training never sees; no training image is a near duplicate
-              of one
+              of one, unless the split was given with the set
     labels    exact labels by name, each (N,), text or float; empty if nothing is known
     digest    sha256 (hex) of the pixels and their shape; equal digests mean equal sets
     credit    licence and credit lines that must accompany every picture of the set
@@ -117,6 +117,21 @@ def from_dataset(name: str, dataset: Any, credit: str = "") -> ImageSet:
     [0, 1]. Labels become the label ``"label"``: floats stay floats, everything else becomes text.
     Raises UserError for fewer than 2 images, other shapes, and values outside the range.
     """
+    pixels, labels = read_dataset(name, dataset)
+    return ImageSet(
+        name=name,
+        pixels=pixels,
+        held_out=held_out_split(near_duplicate_groups(pixels)),
+        labels=labels,
+        digest=digest_of(in_chunks(pixels), pixels.shape),
+        credit=credit,
+    )
+
+
+def read_dataset(
+    name: str, dataset: Any, progress: Progress | None = None
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The pixels, uint8 (N, 3, H, H), and the labels of a dataset; as :func:`from_dataset`."""
     n = len(dataset)
     if n < 2:
         raise UserError(f"dataset {name!r} has {n} images: expected at least 2")
@@ -133,19 +148,14 @@ def from_dataset(name: str, dataset: Any, credit: str = "") -> ImageSet:
                 f"dataset {name!r}: image {position} is {_told(pictures[-1])} but image 0 is "
                 f"{_told(pictures[0])}; resize them to one square first"
             )
-    pixels = _as_uint8(name, np.stack(pictures))
+        if progress:
+            progress(position + 1, n)
     if labels and len(labels) != n:
         raise UserError(
             f"dataset {name!r}: {len(labels)} of {n} items have a label; expected all or none"
         )
-    return ImageSet(
-        name=name,
-        pixels=pixels,
-        held_out=held_out_split(near_duplicate_groups(pixels)),
-        labels={"label": _label_array(labels)} if labels else {},
-        digest=digest_of(in_chunks(pixels), pixels.shape),
-        credit=credit,
-    )
+    pixels = _as_uint8(name, np.stack(pictures))
+    return pixels, {"label": _label_array(labels)} if labels else {}
 
 
 def _picture(name: str, position: int, item: Any) -> np.ndarray:

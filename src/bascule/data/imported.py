@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import shutil
@@ -11,13 +12,17 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from torch.utils.data import ConcatDataset
 
 from bascule.core.errors import UserError
 from bascule.data import cache
+from bascule.data.dataset import dataset_of, name_of
 from bascule.data.decoding import NotAPicture, decode
-from bascule.data.images import ImageSet, Progress
+from bascule.data.images import ImageSet, Progress, digest_of, in_chunks, read_dataset
+from bascule.data.near_duplicates import groups_across
 from bascule.data.places import imported_sets, place
 from bascule.data.source import DataSource
 from bascule.data.sources import Found, open_source
@@ -67,6 +72,7 @@ class Report:
     corrupt          (name, reason) of each unusable picture
     left_out         (suffix, what they are, how many) of the files that are not pictures
     near_duplicates  groups of near duplicates, as indices into the set
+    across           how many of these groups have images on both sides of a given split
     """
 
     name: str
@@ -79,6 +85,7 @@ class Report:
     corrupt: list[tuple[str, str]] = field(default_factory=list)
     left_out: list[tuple[str, str, int]] = field(default_factory=list)
     near_duplicates: list[list[int]] = field(default_factory=list)
+    across: int = 0
 
 
 def import_images(
@@ -89,39 +96,49 @@ def import_images(
     replace: bool = False,
     credit: str = "",
     progress: Progress | None = None,
+    held_out: Path | str | None = None,
 ) -> Report:
     """Prepare all images of a folder, ``.zip`` or ``.npz`` and keep them as the set ``name``.
 
     Formats and preparation: :mod:`bascule.data.decoding`. If the same content was imported before,
     that set is reused. Near duplicates are grouped, and about a tenth of the images is held out,
-    in whole groups. Files that are not pictures, neither by name nor by content, are skipped and
-    counted by kind.
+    in whole groups. If ``held_out``, another such source, is given, exactly its images are held
+    out, with no regard to near duplicates. Files that are not pictures, neither by name nor by
+    content, are skipped and counted by kind.
 
     Raises UserError if there are fewer than two images; if some cannot be read, are smaller than
     8 x 8 or larger than 50 million pixels (``skip_corrupt`` skips these); if ``name`` is used for
     other content (``replace`` overwrites it); and as :func:`open_source`.
     """
     started = time.monotonic()
-    entry = place(name, size)
-    if name.lower() in RESERVED:
-        raise UserError(f"{name!r} is the name of a built-in set: choose another name")
-    if size not in SIZES:
-        raise UserError(f"size {size}: expected {SIZES[0]} to {SIZES[-1]} pixels")
+    entry = _checked_place(name, size)
     path = Path(path).expanduser()
-    with open_source(path) as found, cache.draft(entry, size, replace=replace) as draft:
-        source_digest, corrupt, left_out = _prepare(found, draft, progress)
+    with cache.draft(entry, size, replace=replace) as draft:
+        with open_source(path) as found:
+            source_digest, corrupt, left_out = _prepare(found, draft, progress)
         images = draft.n + len(corrupt)
         if not images:
             raise UserError(f"no images in {path}: {told(left_out) or 'it is empty'}")
         if images == 1:
             raise UserError(f"only one image in {path}: at least 2 are needed")
         _check_corrupt(path, draft.n, corrupt, skip_corrupt)
+        mask = None
+        if held_out is not None:
+            train, held_out = draft.n, Path(held_out).expanduser()
+            with open_source(held_out) as found:
+                more_digest, more_corrupt, more_left_out = _prepare(found, draft, progress)
+            source_digest = hashlib.sha256((source_digest + more_digest).encode()).hexdigest()
+            _check_corrupt(held_out, draft.n - train, more_corrupt, skip_corrupt)
+            images += draft.n - train + len(more_corrupt)
+            corrupt, left_out = corrupt + more_corrupt, left_out + more_left_out
+            mask = np.arange(draft.n) >= train
         reused = not _is_new(name, entry, source_digest, replace)
         if not reused:
             draft.finish(
                 name=name,
                 credit=credit,
                 labels={},
+                held_out=mask,
                 source=path.name,
                 source_digest=source_digest,
                 corrupt=corrupt,
@@ -129,18 +146,83 @@ def import_images(
             )
     if replace:
         _forget_others(name, source_digest)
-    kept = cache.open_entry(entry)
+    report = _report(entry, time.monotonic() - started, reused)
+    return dataclasses.replace(report, found=images, corrupt=corrupt, left_out=left_out)
+
+
+def import_dataset(
+    of: Any,
+    name: str,
+    size: int = 64,
+    held_out: Any = None,
+    replace: bool = False,
+    credit: str = "",
+    progress: Progress | None = None,
+) -> Report:
+    """Keep the images of a PyTorch dataset, with its labels, as the set ``name``.
+
+    ``of``, ``held_out``: as in :class:`bascule.data.dataset.FromDataset`. All images must be square
+    and have the same size; they are resized to ``size`` like pictures in files. Exactly the images
+    of ``held_out`` are held out, such as those of an official test set, with no regard to near
+    duplicates; without it, about a tenth of the images. Raises UserError as
+    :func:`import_images` and :func:`bascule.data.images.from_dataset`.
+    """
+    started = time.monotonic()
+    entry = _checked_place(name, size)
+    source = dataset_of(of)
+    parts = [source] if held_out is None else [source, dataset_of(held_out)]
+    pixels, labels = read_dataset(name_of(of), ConcatDataset(parts), progress)
+    source_digest = digest_of(in_chunks(pixels), pixels.shape)
+    if labels:
+        source_digest = hashlib.sha256(
+            f"{source_digest} {labels['label'].tolist()}".encode()
+        ).hexdigest()
+    with cache.draft(entry, size, replace=replace) as draft:
+        for part in in_chunks(pixels, READ_AT_ONCE):
+            draft.add(part if part.shape[-1] == size else _resized(part, size))
+        reused = not _is_new(name, entry, source_digest, replace)
+        if not reused:
+            draft.finish(
+                name=name,
+                credit=credit,
+                labels=labels,
+                held_out=None if held_out is None else np.arange(draft.n) >= len(source),
+                source=name_of(of),
+                source_digest=source_digest,
+            )
+    if replace:
+        _forget_others(name, source_digest)
+    return _report(entry, time.monotonic() - started, reused)
+
+
+def _checked_place(name: str, size: int) -> Path:
+    """The folder of the set ``name`` at ``size``. Raises UserError if a set cannot be so."""
+    entry = place(name, size)
+    if name.lower() in RESERVED:
+        raise UserError(f"{name!r} is the name of a built-in set: choose another name")
+    if size not in SIZES:
+        raise UserError(f"size {size}: expected {SIZES[0]} to {SIZES[-1]} pixels")
+    return entry
+
+
+def _resized(pixels: np.ndarray, size: int) -> np.ndarray:
+    """uint8 (N, 3, H, H) -> (N, 3, size, size), by the rule for pictures in files."""
+    return np.stack([decode(picture.transpose(1, 2, 0), size) for picture in pixels])
+
+
+def _report(entry: Path, seconds: float, reused: bool) -> Report:
+    """The report of a complete entry."""
+    kept, groups = cache.open_entry(entry), cache.about(entry)["near_duplicates"]
     return Report(
-        name=name,
-        size=size,
-        found=images,
+        name=kept.name,
+        size=kept.size,
+        found=len(kept),
         imported=len(kept),
         held_out=int(kept.held_out.sum()),
-        seconds=time.monotonic() - started,
+        seconds=seconds,
         reused=reused,
-        corrupt=corrupt,
-        left_out=left_out,
-        near_duplicates=cache.about(entry)["near_duplicates"],
+        near_duplicates=groups,
+        across=groups_across(groups, kept.held_out),
     )
 
 
@@ -208,7 +290,8 @@ def _check_corrupt(
             "To leave them out: --skip-corrupt"
         )
     if good < 2:
-        raise UserError(f"{good} usable images in {path} ({few}): at least 2 are needed")
+        why = f" ({few})" if few else ""
+        raise UserError(f"{good} usable images in {path}{why}: at least 2 are needed")
 
 
 def _is_new(name: str, entry: Path, source_digest: str, replace: bool) -> bool:

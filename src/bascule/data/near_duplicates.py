@@ -87,6 +87,11 @@ def twins(groups: np.ndarray) -> list[list[int]]:
     return [part.tolist() for part in np.split(order, starts[1:]) if len(part) > 1]
 
 
+def groups_across(groups: list[list[int]], held_out: np.ndarray) -> int:
+    """How many ``groups`` of indices have training and held-out images; ``held_out``: bool (N,)."""
+    return sum(bool(held_out[group].any() and not held_out[group].all()) for group in groups)
+
+
 def held_out_split(groups: np.ndarray, share: float = HELD_OUT) -> np.ndarray:
     """The held-out images, bool (N,): whole groups, about ``share`` of the images.
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bascule.core.context import StepContext, generator
 from bascule.core.errors import UserError
@@ -17,6 +17,7 @@ from bascule.gan.objectives import per_image
 from bascule.gan.recipe import GANTrainer
 from bascule.gan.step import norms
 from bascule.latents.standing_statistics import use_standing_statistics
+from bascule.models.layers import Labelled
 from bascule.runs.store import Run
 from bascule.training.hardware import check_device, resolve_auto
 from bascule.training.recipe import Recipe
@@ -68,10 +69,25 @@ def drawn_fakes(
 
 def drawn_in_parts(trainer: Trainer[Any], n: int, seed: int = 0) -> Iterator[np.ndarray]:
     """The same images, 250 at a time, for callers that do not need all in memory."""
+    for z in _latents(trainer, n, seed):
+        yield trainer.sample(z).numpy()
+
+
+def drawn_labels(trainer: Trainer[Any], n: int, seed: int = 0) -> np.ndarray:
+    """The classes, int64 (n,) from 0, of the same images; their order is that of sorted labels.
+
+    The G of the trainer must be conditional (:class:`bascule.models.layers.Labelled`).
+    """
+    G = cast(Labelled, trainer.generator)
+    parts = [G.labels(z.to(trainer.device)).cpu().numpy() for z in _latents(trainer, n, seed)]
+    return np.concatenate(parts)
+
+
+def _latents(trainer: Trainer[Any], n: int, seed: int) -> Iterator[Tensor]:
     for start in range(0, n, AT_ONCE):
         rng = generator("evaluation z", seed, start)
         z = torch.randn(AT_ONCE, trainer.recipe.z_dim or 0, generator=rng)
-        yield trainer.sample(z[: n - start]).numpy()
+        yield z[: n - start]
 
 
 def restored(run: Run, epoch: int | None = None) -> tuple[Recipe, State]:
