@@ -19,6 +19,7 @@ def cut_init(
         return f"{name}[translation,{plain.model.size}px]"
 
     error, first = at("paired L1"), at("R@1")
+    nearer = Lower(error, "as published", than="wide")
     return Experiment(
         question=__doc__,
         hypothesis=(
@@ -35,11 +36,12 @@ def cut_init(
             "as published": plain.replace(model=replace(plain.model, init="xavier")),
         },
         predictions=[
-            Lower(error, "as published", than="wide"),
+            nearer,
             Higher(at("spread"), "as published", than="wide"),
             Exceeds(error, at("paired L1 of copy"), "as published"),
             Exceeds(at("R@1 of copy"), first, "as published"),
         ],
+        primary=nearer,
         seeds=(0, 1, 2),
         measure=measure,
         quick=quick,
