@@ -15,7 +15,7 @@ from bascule.gan.recipe import GANRecipe
 from bascule.interventions import DiffAugment
 from bascule.models.dcgan import DCGAN, DCGANW9
 from bascule.models.sngan import SNGAN
-from bascule.presets import PRESETS
+from bascule.presets import ABOUT, PRESETS
 from bascule.runs import codec
 from bascule.runs.execute import execute
 from bascule.training.state import begin
@@ -57,6 +57,12 @@ def test_every_preset_of_the_file_is_in_the_table_once():
     told = {id(value) for value in vars(presets).values() if type(value) is GANRecipe}
     assert told == {id(recipe) for recipe in PRESETS.values()}
     assert len(set(PRESETS.values())) == len(PRESETS)
+
+
+def test_every_preset_says_what_it_is():
+    own = (*PRESETS, *presets.AAE_PRESETS, *presets.TRANSLATION_PRESETS)
+    assert set(ABOUT) == {*own, *presets.HYBRID_PRESETS, *presets.SDPC_PRESETS}
+    assert all(about.endswith(".") for about in ABOUT.values())
 
 
 def test_names_in_the_table_are_those_in_the_file():
@@ -135,8 +141,11 @@ def test_the_published_numbers():
     assert PRESETS["sngan64"].critic_steps == PRESETS["wgan-gp64"].critic_steps == 5
     assert PRESETS["wgan-gp64"].penalties == (GradientPenalty(10.0),)
     assert (PRESETS["sagan64"].lr_D, PRESETS["sagan64"].lr_G) == (4e-4, 1e-4)
-    big = PRESETS["biggan64"]
-    assert 0.5 ** (big.batch / big.ema_half_life) == pytest.approx(0.9999)
+    for big in (PRESETS["biggan64"], PRESETS["biggan-deep64"]):
+        assert (big.lr_G, big.lr_D, big.critic_steps) == (5e-5, 2e-4, 2)
+        assert (big.beta1, big.beta2) == (0.0, 0.999)
+        # Per step of G, before which D has seen two batches
+        assert 0.5 ** (2 * big.batch / big.ema_half_life) == pytest.approx(0.9999)
     r3, context = PRESETS["r3gan64"], [StepContext(0, epoch, 0) for epoch in (0, 2000)]
     assert [value_at(r3.lr_G, at) for at in context] == pytest.approx([2e-4, 5e-5])
     assert [value_at(r3.penalties[0].gamma, at) for at in context] == pytest.approx([2.0, 0.2])

@@ -103,7 +103,12 @@ quick = cartoon_pair(
     measure=MeasureTranslation(pictures=50, attributes=False),
 )
 experiment = cartoon_pair(
-    _arms(CartoonPair(law="skewed"), cyclegan_light.model, cut_light.model, pix2pix_light.model),
+    _arms(
+        CartoonPair(law="skewed"),
+        cyclegan_light.model,
+        replace(cut_light.model, init="normal"),  # cut-light's when these runs were made
+        pix2pix_light.model,
+    ),
     size=64,
     measure=MeasureTranslation(),
     quick=quick,

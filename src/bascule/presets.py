@@ -6,17 +6,20 @@ spectral normalisation in D, with its two learning rates and beta1 = 0 (Zhang et
 4), and a batch of 32 for more steps per epoch.
 
 Each paper has a preset of its own and a light one for CPUs. All light presets use what helps on few
-images: flips, DiffAugment, a batch of 32 and an averaged G. So they differ only in their networks
-and objectives. They compute in bfloat16 if the hardware supports it.
+images: flips, DiffAugment, a batch of 32 and an averaged G. So they differ only in their networks,
+objectives, rates and turns of D. They compute in bfloat16 if the hardware supports it.
+
+:data:`ABOUT` says where each preset comes from, and in what it departs from what was published.
 """
 
+from dataclasses import replace
 from math import log
 
 from bascule.aae.model import AAE
 from bascule.aae.recipe import AAERecipe
 from bascule.core.class_names import plugin_presets
 from bascule.core.schedules import Anneal, Cosine
-from bascule.data.augment import Flip
+from bascule.data.augment import Flip, Jitter
 from bascule.data.faces import Faces
 from bascule.data.imported import Imported
 from bascule.gan.objectives import GANLoss
@@ -47,7 +50,6 @@ from bascule.translation.domains import TwoSets
 from bascule.translation.pairs import CartoonPair
 from bascule.translation.pix2pix.recipe import PairedRecipe
 
-# Radford et al. 2015 at its published width and rates.
 dcgan64 = GANRecipe(model=DCGAN(width=64), augment=(Flip(),))
 
 # For CPUs: half and a quarter of the width, and a D that does not win at once.
@@ -63,12 +65,9 @@ dcgan64_light = dcgan64.replace(
 )
 dcgan64_tiny = dcgan64_light.replace(model=DCGAN(width=16, norm_D="spectral"), precision="fp32")
 
-# The 2019 internship notebook's variant, learning rates and all.
 dcgan_w9 = dcgan64.replace(model=DCGANW9(), lr_D=4e-5, lr_G=4e-4)
 dcgan_w9_light = dcgan_w9.replace(model=DCGANW9(width=24), precision="auto")
 
-# Miyato et al. 2018, section 4 and table 2 (row C): hinge loss, five updates of D for each update
-# of G, and learning rates that fall to 0.
 sngan64 = dcgan64.replace(
     model=SNGAN(width=64),
     objective=GANLoss("hinge"),
@@ -79,8 +78,8 @@ sngan64 = dcgan64.replace(
     beta2=0.9,
     epochs=500,
 )
-# The same at 32 pixels for CIFAR-10 (appendix B): 640 epochs of 781 steps of D have 99,968 of G.
-# docs/replication.md has the commands, the published numbers and every departure.
+# For CIFAR-10 (appendix B): 640 epochs of 781 steps of D have 99,968 of G. docs/replication.md has
+# the commands, the published numbers and every departure.
 sngan32 = sngan64.replace(
     data=Imported("cifar10", 32),
     model=SNGAN(width=64, size=32),
@@ -91,21 +90,21 @@ sngan32 = sngan64.replace(
     sample_every_epochs=10,
     keep_every_epochs=80,
 )
-# Zhang et al. 2019, section 4: spectral normalisation in both networks, two learning rates, one
-# update each.
 sagan64 = sngan64.replace(model=SAGAN(width=64), critic_steps=1, lr_D=4e-4, lr_G=1e-4)
-# Gulrajani et al. 2017, algorithm 1 and the appendix for its ResNets.
 wgan_gp64 = sngan64.replace(
     model=WGANGP(width=64), objective=GANLoss("wasserstein"), penalties=(GradientPenalty(10.0),)
 )
-# Brock et al. 2019, appendix C, with a batch of 256 instead of 2048. The half-life is that of an
-# average with decay 0.9999 per step.
+# The half-life is that of an average with decay 0.9999 per step of G: of 2 batches of D.
 biggan64 = sagan64.replace(
-    model=BigGAN(width=64), batch=256, beta2=0.999, ema_half_life=256 * log(0.5) / log(0.9999)
+    model=BigGAN(width=64),
+    batch=256,
+    critic_steps=2,
+    lr_D=2e-4,
+    lr_G=5e-5,
+    beta2=0.999,
+    ema_half_life=2 * 256 * log(0.5) / log(0.9999),
 )
 biggan_deep64 = biggan64.replace(model=BigGANDeep(width=128))
-# Huang et al. 2024, table of FFHQ-64, without its scheduled augmentation: 20 million images are
-# 2,000 epochs of 10,000.
 r3gan64 = sngan64.replace(
     model=R3GAN((768, 768, 768, 768, 384), blocks=2),
     objective=GANLoss("relativistic"),
@@ -122,8 +121,6 @@ r3gan64 = sngan64.replace(
 dcgan64_hinge = dcgan64_light.replace(
     objective=GANLoss("hinge"), augment=Flip(), interventions=DiffAugment(), ema_half_life=5000.0
 )
-# Rounded results of a search with trials of 40,000 images (experiments/tune/light_dcgan.py). The
-# learning rates fall in the last quarter (experiments/cool_down.py).
 dcgan64_tuned = dcgan64_hinge.replace(
     objective=GANLoss(),
     augment=(),
@@ -133,8 +130,6 @@ dcgan64_tuned = dcgan64_hinge.replace(
     lr_G=9e-4,
     lr_decay=0.25,
 )
-# A quarter of the width, from pretrained weights that come with the package (`make weights`). It
-# draws faces from its first epoch on. The weights were trained on other faces.
 dcgan64_pretrained = dcgan64_tuned.replace(
     model=DCGAN(width=16, norm_D="spectral"), start="faces64", lr_decay=0.0
 )
@@ -149,7 +144,6 @@ wgan_gp64_light = dcgan64_hinge.replace(
     lr_G=2e-4,
 )
 biggan64_light = dcgan64_hinge.replace(model=BigGAN(width=8), lr_D=2e-4, lr_G=2e-4)
-# Lazy penalties and DiffAugment are departures from the paper.
 r3gan64_light = dcgan64_hinge.replace(
     model=R3GAN((64, 64, 64, 32, 16)),
     objective=GANLoss("relativistic"),
@@ -181,34 +175,34 @@ PRESETS: dict[str, GANRecipe] = {
     "r3gan64-light": r3gan64_light,
 }
 
-# Makhzani et al. 2015 with DCGAN's convolutions, and lighter for CPUs.
 aae64 = AAERecipe(augment=(Flip(),))
 aae64_light = aae64.replace(model=AAE(width=32, z_dim=32), batch=32, lr=1e-3, lr_D=5e-4, lr_E=5e-4)
 
 AAE_PRESETS: dict[str, AAERecipe] = {"aae64": aae64, "aae64-light": aae64_light}
 
-# Zhu et al. 2017: 9 residual blocks at 256 pixels; 100 epochs at a constant learning rate, then 100
-# in which it falls linearly to 0.
+# An epoch of two equal sets shows each of them twice, an epoch of the authors once. So the
+# authors' 200 epochs are 100 here.
 cyclegan_256 = CycleRecipe(
     data=TwoSets(Faces(style="adventurer", size=256), Faces(size=256)),
     model=CycleGAN(),
-    lr=Anneal(2e-4, 0.0, until_epoch=200, from_epoch=100),
-    epochs=200,
+    augment=(Jitter(), Flip()),
+    lr=Anneal(2e-4, 0.0, until_epoch=100, from_epoch=50),
+    epochs=100,
 )
-# Park et al. 2020, CUT and FastCUT.
 cut_256 = ContrastiveRecipe(
     data=cyclegan_256.data,
-    model=CUT(),
+    model=CUT(init="xavier", blurred_D=True),
+    augment=cyclegan_256.augment,
     patches=256,
-    lr=Anneal(2e-4, 0.0, until_epoch=400, from_epoch=200),
-    epochs=400,
+    lr=Anneal(2e-4, 0.0, until_epoch=200, from_epoch=100),
+    epochs=200,
 )
 fastcut_256 = cut_256.replace(
     contrast=10.0,
     identity=False,
     flips=True,
-    lr=Anneal(2e-4, 0.0, until_epoch=200, from_epoch=150),
-    epochs=200,
+    lr=Anneal(2e-4, 0.0, until_epoch=100, from_epoch=75),
+    epochs=100,
 )
 # For CPUs, at 64 pixels: a ninth of the weights, and a discriminator whose patch of 34 pixels
 # covers half a face. An epoch of the two styles is 2,000 steps with one picture of each.
@@ -221,7 +215,12 @@ cyclegan_light = CycleRecipe(
     channels_last=False,
 )
 cut_light = ContrastiveRecipe(
-    data=CartoonPair(), lr=cyclegan_light.lr, epochs=4, precision="auto", channels_last=False
+    data=CartoonPair(),
+    model=replace(ContrastiveRecipe.model, init="xavier"),
+    lr=cyclegan_light.lr,
+    epochs=4,
+    precision="auto",
+    channels_last=False,
 )
 fastcut_light = cut_light.replace(contrast=10.0, identity=False, flips=True)
 pix2pix_light = PairedRecipe(lr=cyclegan_light.lr, epochs=4, precision="auto", channels_last=False)
@@ -236,11 +235,9 @@ TRANSLATION_PRESETS: dict[str, CycleRecipe | ContrastiveRecipe | PairedRecipe] =
     "pix2pix-light": pix2pix_light,
 }
 
-# Sparse deep predictive coding. The low band keeps the colours, so that decoded images have them.
+# The low band keeps the colours, so that decoded images have them.
 sdpc = SDPCRecipe()
 
-# The dynamics and preprocessing of Boutin et al. 2020 for grey faces, at 64 pixels and with a
-# geometry whose inference is fast on a CPU. Whitening uses the correct filter (docs/sdpc.md).
 sdpc_published = sdpc.replace(
     model=SDPC((Layer(64, 8, 4, 2, 0.3), Layer(128, 4, 2, 1, 0.3)), channels=1),
     space="grey",
@@ -255,7 +252,6 @@ SDPC_PRESETS: dict[str, SDPCRecipe] = {
     "sdpc-published": sdpc_published,
 }
 
-# GAN x SDPC, for CPUs, with the learning rates and the batch of dcgan64-tuned, to compare with it.
 sdpc_critic = HybridRecipe(
     model=SDPCCritic(),
     **{
@@ -284,6 +280,69 @@ sdpc_critic_tiny = sdpc_critic.replace(
 )
 
 HYBRID_PRESETS: dict[str, HybridRecipe] = {"sdpc-gan": sdpc_gan, "sdpc-critic": sdpc_critic}
+
+_LIGHT = "a light net with the batch, flips, DiffAugment and averaged G of dcgan64-hinge"
+_JITTER = "No jitter and no flips: the heads of its pictures look the same way"
+# What each preset is: its source, and every departure from what was published that we know of.
+ABOUT: dict[str, str] = {
+    "dcgan64": "Radford et al. 2015. Departures: a batch of 64 instead of 128, and flips.",
+    "dcgan64-light": "DCGAN for CPUs: half the width, and a D that does not win at once.",
+    "dcgan64-tiny": "dcgan64-light with half its width.",
+    "dcgan64-hinge": "dcgan64-light with hinge loss, flips, DiffAugment and an averaged G.",
+    "dcgan64-tuned": "DCGAN with the rates and the batch found by experiments/tune/light_dcgan.py; "
+    "the rates fall in the last quarter (experiments/cool_down.py).",
+    "dcgan64-pretrained": "dcgan64-tuned with half its width, from weights that come with the "
+    "package, trained on other faces. It draws faces from its first epoch on.",
+    "dcgan-w9": "The variant of the internship notebook of 2019, with its rates.",
+    "dcgan-w9-light": "dcgan-w9 with a narrower net.",
+    "sngan64": "Miyato et al. 2018, as for its ResNets: hinge loss, 5 steps of D for one of G, "
+    "rates that fall to 0. Departures: 64 pixels, no labels, flips.",
+    "sngan32": "sngan64 at 32 pixels for CIFAR-10, which you bring, without flips. "
+    "docs/replication.md names the departures.",
+    "sngan64-light": f"SNGAN: {_LIGHT}. Departures: its rates, and one step of D for one of G.",
+    "sagan64": "Zhang et al. 2019, section 4: two rates, one step each. Departures: a batch of 64 "
+    "instead of 256, 64 pixels, no labels, flips.",
+    "sagan64-light": f"SAGAN: {_LIGHT}.",
+    "wgan-gp64": "Gulrajani et al. 2017, algorithm 1 and the appendix for its ResNets. "
+    "Departure: flips.",
+    "wgan-gp64-light": f"WGAN-GP: {_LIGHT}.",
+    "biggan64": "Brock et al. 2019, appendix C: rates 5e-5 (G) and 2e-4 (D), 2 steps of D for one "
+    "of G, an average with decay 0.9999. Departures: a batch of 256 instead of 2048, 64 pixels, no "
+    "labels, no orthogonal regularisation, flips. The authors' PyTorch code has SAGAN's rates "
+    "instead, 1e-4 and 4e-4 with one step each.",
+    "biggan64-light": f"BigGAN: {_LIGHT}. Departures: a rate of 2e-4 for both and one step of D "
+    "for one of G. For CIFAR-10 the authors' code has this rate and 4 steps of D, with a batch "
+    "of 50.",
+    "biggan-deep64": "Brock et al. 2019, as for 128 pixels, with the rates, the steps and the "
+    "departures of biggan64.",
+    "r3gan64": "Huang et al. 2024, table of FFHQ-64: 20 million images are 2,000 epochs of 10,000. "
+    "Departure: flips instead of its scheduled augmentation.",
+    "r3gan64-light": f"R3GAN: {_LIGHT}. Departures: penalties in every fourth step, constant "
+    "rates.",
+    "aae64": "Makhzani et al. 2015 with DCGAN's convolutions.",
+    "aae64-light": "aae64 for CPUs.",
+    "cyclegan-256": "Zhu et al. 2017: 9 residual blocks, jitter from 256 to 286 pixels and back, "
+    "flips. The authors' 200 epochs show each set 200 times; so do 100 epochs here. Departures: "
+    "the second set has an order of its own, not random draws; noise of one grey level.",
+    "cyclegan-light": f"CycleGAN for CPUs at 64 pixels: 4 residual blocks, half the width. "
+    f"{_JITTER}.",
+    "cut-256": "Park et al. 2020, with the initial weights and the anti-aliased D of the authors' "
+    "code, jitter and flips; 200 epochs here are their 400. Departures: those of cyclegan-256, and "
+    "jitter to the end (theirs stops when the rate begins to fall).",
+    "cut-light": "CUT for CPUs at 64 pixels: 4 residual blocks, half the width, initial weights as "
+    f"in the authors' code. D is not anti-aliased. {_JITTER}.",
+    "fastcut-256": "Park et al. 2020, FastCUT; 100 epochs here are the authors' 200. Departures: "
+    "those of cut-256.",
+    "fastcut-light": "FastCUT for CPUs, as cut-light.",
+    "pix2pix-light": "pix2pix (Isola et al. 2017) with the translator of cyclegan-light instead "
+    f"of a U-Net with dropout, to compare. {_JITTER}.",
+    "sdpc-gan": "A GAN whose G draws sparse codes; rates and batch of dcgan64-tuned.",
+    "sdpc-critic": "A GAN whose D sees through sparse codes; rates and batch of dcgan64-tuned.",
+    "sdpc": "Sparse deep predictive coding of colour images.",
+    "sdpc-published": "The dynamics and preprocessing of Boutin et al. 2020 for grey faces. "
+    "Departures: 64 pixels, a geometry whose inference is fast on a CPU, and the correct whitening "
+    "filter (docs/sdpc.md).",
+}
 
 
 def trained() -> dict[str, Recipe]:

@@ -16,12 +16,13 @@ def lines(bascule, verb: str) -> list[str]:
 
 
 def test_presets_say_their_verb_size_net_and_objective(bascule):
-    from bascule.presets import trained
+    from bascule.presets import ABOUT, trained
 
     told = {line[9:].split()[0]: line for line in lines(bascule, "presets")}
     assert set(told) == {*trained(), "sdpc", "sdpc-published"}
     assert told["sngan64-light"].startswith("train    sngan64-light ")
-    assert told["sngan64-light"].endswith("64 px, SNGAN(width=8), GAN, hinge, batch 32, 100 epochs")
+    facts = "64 px, SNGAN(width=8), GAN, hinge, batch 32, 100 epochs"
+    assert told["sngan64-light"].endswith(f"{facts}. {ABOUT['sngan64-light']}")
     assert "256 px, CycleGAN, Cycle, least-squares" in told["cyclegan-256"]
     assert told["sdpc-published"].startswith("sdpc fit sdpc-published ")
 

@@ -2,14 +2,16 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy import stats
 from torchvision.transforms import InterpolationMode, RandomAffine
 from torchvision.transforms import functional as TF
 
 from bascule.core.errors import UserError
-from bascule.data.augment import Affine, Flip, Motions, warp
+from bascule.data.augment import Affine, Flip, Jitter, Motions, warp
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -43,6 +45,40 @@ def test_flip_follows_its_probability():
     assert stats.binomtest(flipped, 1000, 0.2).pvalue > 0.001
     assert torch.equal(Flip(0.0)(x, seeded()), x)
     assert torch.equal(Flip(1.0)(x, seeded()), x.flip(-1))
+
+
+# --- Jitter
+
+
+def test_jitter_cuts_its_windows_from_what_pillow_enlarges():
+    x = images(8, 20, 24)
+    y = Jitter(1.25)(x, seeded(1))
+    assert y.shape == x.shape and y.abs().max() <= 1
+    found = []
+    for image, cut in zip(x, y, strict=True):
+        planes = [Image.fromarray(plane.numpy()) for plane in image]  # 32-bit floats
+        large = [plane.resize((30, 25), Image.Resampling.BICUBIC) for plane in planes]
+        whole = torch.stack([torch.from_numpy(np.array(plane)) for plane in large]).clamp(-1, 1)
+        windows = whole.unfold(1, 20, 1).unfold(2, 24, 1)  # (3, 6, 7, 20, 24)
+        far = (windows - cut[:, None, None]).abs().amax((0, 3, 4))
+        assert far.min() < 1e-4 and (far < 1e-4).sum() == 1
+        found.append(divmod(int(far.argmin()), far.shape[1]))
+    assert len(set(found)) > 4
+
+
+def test_jitter_chooses_every_window_equally_often():
+    ramp = torch.linspace(-0.5, 0.5, 8)
+    x = ramp.expand(4000, 1, 8, 8).contiguous()
+    first = Jitter(1.5)(x, seeded())[:, 0, 0, 0]  # of 5 windows from left to right
+    _, counts = first.mul(1e4).round().unique(return_counts=True)
+    assert len(counts) == 5 and stats.chisquare(counts.numpy()).pvalue > 0.001
+
+
+def test_jitter_without_enlargement_changes_nothing():
+    x = images(3)
+    assert torch.allclose(Jitter(1.0)(x, seeded()), x, atol=1e-6)
+    with pytest.raises(UserError, match=r"Jitter\(enlarge=0.9\): expected a factor >= 1"):
+        Jitter(0.9)
 
 
 # --- Affine: geometry

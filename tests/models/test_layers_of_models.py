@@ -26,6 +26,7 @@ from bascule.models.layers import (
     norm_of_vectors,
     orthogonal,
     spectrally_normed,
+    xavier_normal,
 )
 from bascule.models.sagan import SAGAN
 from bascule.models.sngan import SNGAN
@@ -170,6 +171,17 @@ def test_glorot_keeps_to_its_bounds():
     assert abs(line.weight.std() / (bound / math.sqrt(3)) - 1) < 0.05
     assert 0.98 < conv.weight.abs().max() / (2 * math.sqrt(6 / (9 * 24))) <= 1
     assert 0.9 < skip.weight.abs().max() / math.sqrt(6 / 24) <= 1
+
+
+def test_xavier_normal_has_its_width():
+    """gain * sqrt(2 / (fan_in + fan_out)), by hand."""
+    line, conv = xavier_normal(
+        nn.Sequential(nn.Linear(90, 60), nn.Conv2d(16, 48, 3)), seeded(), 0.5
+    )
+    for layer, fans in ((line, 90 + 60), (conv, 9 * (16 + 48))):
+        assert layer.weight.std().item() == pytest.approx(0.5 * math.sqrt(2 / fans), rel=0.03)
+        assert abs(layer.weight.mean()) < 0.05 * layer.weight.std()
+        assert not layer.bias.any()
 
 
 def test_orthogonal_rows_or_columns():

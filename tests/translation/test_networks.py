@@ -1,5 +1,7 @@
 """Nets from picture to picture: their weights as published, what they see, their places."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -49,10 +51,11 @@ def test_judges_have_as_many_weights_and_see_as_far_as_published(halvings, field
     assert receptive_field(halvings) == field
 
 
+@pytest.mark.parametrize("blurred", [False, True])
 @pytest.mark.parametrize("halvings", [1, 2, 3])
-def test_a_logit_sees_a_patch_of_its_receptive_field_and_no_more(halvings):
+def test_a_logit_sees_a_patch_of_its_receptive_field_and_no_more(halvings, blurred):
     """By gradients; without InstanceNorm, through which every pixel of the picture counts."""
-    D = PatchD(4, halvings)
+    D = PatchD(4, halvings, blurred=blurred)
     for name, layer in list(D.layers.named_children()):
         if isinstance(layer, nn.InstanceNorm2d):
             D.layers[int(name)] = nn.Identity()
@@ -63,7 +66,7 @@ def test_a_logit_sees_a_patch_of_its_receptive_field_and_no_more(halvings):
     middle = logits.shape[-1] // 2
     (slope,) = torch.autograd.grad(logits[0, middle, middle], x)
     rows, columns = (slope[0].abs().sum((0, d)).nonzero().flatten() for d in (2, 1))
-    side = receptive_field(halvings)
+    side = receptive_field(halvings, blurred)
     for seen in (rows, columns):
         assert seen[-1] - seen[0] + 1 == side and len(seen) == side
 
@@ -176,6 +179,44 @@ def test_players_are_drawn_from_their_generator_alone():
     weights = torch.cat([p.flatten() for p in first[0].parameters() if p.ndim == 4])
     assert weights.std().item() == pytest.approx(0.02, rel=0.05)
     assert not torch.equal(first[0].last[0].weight, first[1].last[0].weight)
+
+
+def test_an_anti_aliased_judge_is_that_of_cuts_authors():
+    """Convolutions of stride 1, and after each activation a blur by 1, 2, 1 of stride 2."""
+    D = CUT(4, 1, 32, width_D=4, halvings=2, taps=("rgb",), blurred_D=True).players(seeded())[1]
+    with torch.device("meta"):
+        assert count(PatchD(64, 3, blurred=True)) == count(PatchD(64, 3))
+    x = torch.randn(2, 3, 32, 32, generator=seeded())
+    line = torch.tensor([1.0, 2.0, 1.0]) / 4
+
+    def halved(h):
+        kernel = torch.outer(line, line).expand(h.shape[1], 1, 3, 3)
+        return F.conv2d(F.pad(h, (1, 1, 1, 1), "reflect"), kernel, stride=2, groups=h.shape[1])
+
+    first, second, third, last = (m for m in D.layers if isinstance(m, nn.Conv2d))
+
+    def convolved(layer, h):
+        return F.conv2d(h, layer.weight, layer.bias, padding=1)
+
+    h = halved(F.leaky_relu(convolved(first, x), 0.2))
+    h = halved(F.leaky_relu(F.instance_norm(convolved(second, h)), 0.2))
+    h = F.leaky_relu(F.instance_norm(convolved(third, h)), 0.2)
+    assert torch.allclose(D(x), convolved(last, h).squeeze(1), atol=1e-5)
+
+
+def test_weights_of_cut_begin_as_in_the_authors_code():
+    """The residual blocks of width 64: 0.02 * sqrt(2 / (9 * 512)), 48 times less than 0.02."""
+    published, wide = (
+        CUT(64, 1, 32, width_D=64, halvings=2, taps=("rgb", "res0"), init=init).players(seeded())
+        for init in ("xavier", "normal")
+    )
+    std = [nets[0].blocks[0].layers[0].weight.std().item() for nets in (published, wide)]
+    assert std == pytest.approx([0.02 / 48, 0.02], rel=0.02)
+    for layer in (published[0].first[0], published[1].layers[0], published[2].heads[1][2]):
+        fans = sum(nn.init._calculate_fan_in_and_fan_out(layer.weight))
+        expected = 0.02 * math.sqrt(2 / fans)
+        assert layer.weight.std().item() == pytest.approx(expected, rel=0.1)
+        assert not layer.bias.any()
 
 
 def test_the_heads_of_cut_count_and_compare_as_published():

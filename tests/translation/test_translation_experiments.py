@@ -1,11 +1,16 @@
 """The experiments on translation and its presets, in seconds: that they run, not what they say."""
 
+import json
+import tarfile
+
 import pytest
 import torch
 
 from arms_at_play import EXPERIMENTS, play_to_the_end, run_as_its_user
 from bascule import presets
+from bascule.experiments.experiment import load
 from bascule.presets import TRANSLATION_PRESETS
+from bascule.runs import codec
 from bascule.training.hardware import resolve_auto
 from bascule.training.state import begin
 from bascule.training.trainer import Batch
@@ -27,6 +32,21 @@ def test_one_arm_is_run_and_measured_as_its_user_would(tmp_path):
     assert "R@1[translation,32px] of “CycleGAN” exceeds its R@1 of random target" in note
     assert "what they become, and what leads back" in note
     assert len(list((tmp_path / "runs").glob("*/metrics.json"))) == 1
+
+
+@pytest.mark.parametrize("name", ["cartoon_pair", "human_to_cartoon"])
+def test_the_runs_of_a_committed_note_are_those_of_its_experiment(name):
+    """Presets may change; the recipes of the experiments that were run may not."""
+    file = EXPERIMENTS / "translation" / f"{name}.py"
+    pack = EXPERIMENTS.parent / "notes" / "translation" / f"{file.stem.replace('_', '-')}.tar.xz"
+    with tarfile.open(pack) as archive:
+        told = [archive.extractfile(e) for e in archive if e.name.endswith("/recipe.json")]
+        packed = [codec.decode(json.load(recipe)) for recipe in told]
+    experiment = load(file)
+    assert len(packed) == len(experiment.arms) * len(experiment.seeds)
+    for recipe in experiment.arms.values():
+        ran = {"device": "cpu", "threads": 1, "precision": "bf16"}
+        assert all(recipe.replace(seed=seed, **ran) in packed for seed in experiment.seeds)
 
 
 @pytest.mark.parametrize("name", TRANSLATION_PRESETS)

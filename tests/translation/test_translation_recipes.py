@@ -5,6 +5,7 @@ import torch
 from PIL import Image
 
 from bascule.core.errors import UserError
+from bascule.data.augment import Flip, Jitter
 from bascule.data.faces import Faces
 from bascule.presets import TRANSLATION_PRESETS
 from bascule.runs.execute import execute
@@ -72,7 +73,25 @@ def test_presets_of_the_papers_have_their_numbers():
     cut, fast = (TRANSLATION_PRESETS[name] for name in ("cut-256", "fastcut-256"))
     assert (cut.contrast, cut.identity, cut.flips, cut.patches) == (1.0, True, False, 256)
     assert (fast.contrast, fast.identity, fast.flips) == (10.0, False, True)
-    assert cut.temperature == 0.07 and cut.epochs == 400 and fast.epochs == 200
+    assert cut.temperature == 0.07 and (cut.model.init, cut.model.blurred_D) == ("xavier", True)
+    assert cut.augment == fast.augment == (Jitter(286 / 256), Flip(0.5))
+    assert fast.model == cut.model
+
+
+def test_presets_of_the_papers_show_each_set_as_often_as_published():
+    """The authors' 200 epochs (CycleGAN, FastCUT) and 400 (CUT) show each set once an epoch."""
+    for name, times, constant in (
+        ("cyclegan-256", 200, 100),
+        ("cut-256", 400, 200),
+        ("fastcut-256", 200, 150),
+    ):
+        recipe = TRANSLATION_PRESETS[name]
+        data = recipe.data
+        assert data.a.n == data.b.n
+        steps = 2 * data.a.n  # of an epoch: the batches of both sets together, of one picture
+        assert recipe.batch == 1 and steps * recipe.epochs == times * data.a.n
+        assert recipe.lr.from_epoch * steps == constant * data.a.n
+        assert recipe.lr.until_epoch == recipe.epochs
 
 
 @pytest.mark.parametrize(

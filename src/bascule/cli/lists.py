@@ -50,13 +50,14 @@ def add(verbs: Verbs) -> None:
 
 
 def do_presets(args: argparse.Namespace) -> int:
-    from bascule.presets import SDPC_PRESETS, trained
+    from bascule.presets import ABOUT, SDPC_PRESETS, trained
 
     recipes = trained() | SDPC_PRESETS
     wide = max(map(len, recipes))
     for name, recipe in recipes.items():
         verb = "sdpc fit" if name in SDPC_PRESETS else "train"
-        _tell(f"{verb:8} {name:{wide}}", facts(recipe))
+        about = f". {ABOUT[name]}" if name in ABOUT else ""  # a plug-in's preset has none
+        _tell(f"{verb:8} {name:{wide}}", facts(recipe) + about)
     return 0
 
 

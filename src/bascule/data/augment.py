@@ -1,4 +1,4 @@
-"""Augmentation of real images: flips and affine transforms, in batches, with one draw per image.
+"""Augmentation of real images: flips, crops and affine transforms, with one draw per image.
 
 x: (B, C, H, W) in [-1, 1], on any device; the result has the same shape, range and device. The
 distribution is that of torchvision's transforms of single images, but a batch is faster. All draws
@@ -43,6 +43,41 @@ class Flip(Augmentation):
     def __call__(self, x: Tensor, rng: torch.Generator) -> Tensor:
         flipped = _uniform((len(x), 1, 1, 1), rng).to(x.device) < self.p
         return torch.where(flipped, x.flip(-1), x)
+
+
+@dataclass(frozen=True)
+class Jitter(Augmentation):
+    """Enlarges each image, and cuts out a window of the old size at a random place.
+
+    The "random jitter" of pix2pix, CycleGAN and CUT, from 256 to 286 pixels and back (Isola et al.
+    2017, section 3.3). Bicubic, as Pillow resizes, but not rounded to 8 bits. The places are
+    uniform.
+
+    enlarge  factor of both sides, >= 1; the enlarged sides are rounded to whole pixels
+    """
+
+    enlarge: float = 286 / 256
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.enlarge < 1:
+            raise UserError(f"Jitter(enlarge={self.enlarge}): expected a factor >= 1")
+
+    def __call__(self, x: Tensor, rng: torch.Generator) -> Tensor:
+        sides = x.shape[-2:]
+        larger = [round(self.enlarge * side) for side in sides]
+        y = F.interpolate(x, larger, mode="bicubic", antialias=True).clamp(-1, 1)
+        tops, lefts = (
+            torch.randint(many - side + 1, (len(x),), generator=rng, device=rng.device).tolist()
+            for many, side in zip(larger, sides, strict=True)
+        )
+        height, width = sides
+        return torch.stack(
+            [
+                image[:, top : top + height, left : left + width]
+                for image, top, left in zip(y, tops, lefts, strict=True)
+            ]
+        )
 
 
 @dataclass(frozen=True)

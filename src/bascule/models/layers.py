@@ -374,6 +374,11 @@ def glorot(net: nn.Module, rng: torch.Generator, gain: float = 1.0) -> nn.Module
     return net
 
 
+def xavier_normal(net: nn.Module, rng: torch.Generator, gain: float = 1.0) -> nn.Module:
+    """``net`` with weights ~ N(0, gain² 2 / (fan_in + fan_out)) (Glorot and Bengio 2010)."""
+    return filled(net, lambda weight, rng: nn.init.xavier_normal_(weight, gain, generator=rng), rng)
+
+
 def orthogonal(net: nn.Module, rng: torch.Generator) -> nn.Module:
     """``net`` with orthogonal weights, one row for each output (Saxe et al. 2014)."""
     return filled(net, lambda weight, rng: nn.init.orthogonal_(weight, generator=rng), rng)

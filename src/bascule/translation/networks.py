@@ -201,19 +201,27 @@ class PatchD(nn.Module):
     4x4 convolutions with LeakyReLU(0.2), and InstanceNorm on all but the first and the last:
     ``halvings`` of stride 2, then two of stride 1 (PatchGAN, Isola et al. 2017).
     :func:`receptive_field` gives the size of a patch. At 64 pixels, a patch of 70 pixels covers the
-    whole image.
+    whole image. ``blurred``: instead of a stride of 2, a convolution of stride 1, LeakyReLU and
+    :class:`Blur`, as in CUT's code: four times the work and a larger patch.
     """
 
-    def __init__(self, width: int, halvings: int = 3, channels: int = 3) -> None:
+    def __init__(
+        self, width: int, halvings: int = 3, channels: int = 3, blurred: bool = False
+    ) -> None:
         super().__init__()
         wide = [min(8, 2**k) * width for k in range(halvings + 1)]
-        layers: list[nn.Module] = [nn.Conv2d(channels, wide[0], 4, 2, 1), nn.LeakyReLU(0.2, True)]
+        halve = 1 if blurred else 2
+        blur = [Blur()] if blurred else []
+        layers: list[nn.Module] = [
+            *(nn.Conv2d(channels, wide[0], 4, halve, 1), nn.LeakyReLU(0.2, True), *blur)
+        ]
         for place in range(1, halvings + 1):
-            stride = 2 if place < halvings else 1
+            last = place == halvings
             layers += [
-                nn.Conv2d(wide[place - 1], wide[place], 4, stride, 1),
+                nn.Conv2d(wide[place - 1], wide[place], 4, 1 if last else halve, 1),
                 nn.InstanceNorm2d(wide[place]),
                 nn.LeakyReLU(0.2, True),
+                *([] if last else blur),
             ]
         self.layers = nn.Sequential(*layers, nn.Conv2d(wide[-1], 1, 4, 1, 1))
 
@@ -222,11 +230,14 @@ class PatchD(nn.Module):
         return logits.squeeze(1)
 
 
-def receptive_field(halvings: int) -> int:
-    """The side in pixels of the receptive field of :class:`PatchD`: 16, 34, 70, 142, ..."""
-    side = 1
-    for stride in (1, 1, *[2] * halvings):
-        side = (side - 1) * stride + 4
+def receptive_field(halvings: int, blurred: bool = False) -> int:
+    """The side in pixels of the receptive field of :class:`PatchD`: 16, 34, 70, 142, ...
+
+    18, 40, 84, 172, ... with ``blurred``.
+    """
+    side = 7  # of the two last convolutions
+    for _ in range(halvings):
+        side = 2 * side + 4 if blurred else 2 * side + 2
     return side
 
 
@@ -238,16 +249,19 @@ def _check_sides(x: Tensor, multiple: int) -> None:
         )
 
 
-def check_translation(model: str, size: int, halvings: int, power_of_2: bool) -> None:
+def check_translation(
+    model: str, size: int, halvings: int, power_of_2: bool, blurred: bool = False
+) -> None:
     """Raises :class:`UserError` for an image size that the generator or D's patches do not fit.
 
-    ``halvings``: those of D. ``power_of_2``: whether the generator needs a power of 2.
+    ``halvings`` and ``blurred``: those of D. ``power_of_2``: whether the generator needs one.
     """
     if size < 32 or size % 4 or (power_of_2 and size & (size - 1)):
         powers = ", a power of 2" if power_of_2 else ", a multiple of 4"
         raise UserError(f"{model}(size={size}): expected at least 32{powers}")
     if size >> halvings < 3:
+        side = receptive_field(halvings, blurred)
         raise UserError(
-            f"{model}(halvings={halvings}): D's patches of {receptive_field(halvings)} pixels "
+            f"{model}(halvings={halvings}): D's patches of {side} pixels "
             f"are too large for images of {size}: expected fewer halvings"
         )

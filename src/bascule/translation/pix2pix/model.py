@@ -21,6 +21,9 @@ class Pix2Pix:
     ``net``: "unet", which halves the side down to 1, at most 8 times, with batch normalisation; or
     "resnet" with ``blocks`` residual blocks, to compare with CycleGAN. ``halvings``: the number of
     downsamplings in D, which decides the size of its patches. Weights ~ N(0, 0.02²), biases 0.
+
+    Departure: the U-Net has no dropout. In the paper it has dropout in its inner layers, and draws
+    with it too.
     """
 
     width: int = 64
