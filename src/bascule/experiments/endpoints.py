@@ -113,7 +113,8 @@ def flags(
 
 def _finite(values: Sequence[float]) -> np.ndarray:
     found = np.asarray(values, float)
-    return found[np.isfinite(found)]
+    known: np.ndarray = found[np.isfinite(found)]
+    return known
 
 
 def _of_region(prediction: Prediction) -> Iterator[str]:
