@@ -184,5 +184,5 @@ def test_twins_are_listed_and_drawn(
 
 def test_twins_by_features_need_some_images(folder: Path) -> None:
     bascule("import", folder, "--name", "mine", "--size", 16)
-    with pytest.raises(UserError, match="10 different images: .* needs at least 50"):
+    with pytest.raises(UserError, match=r"10 different images: .* needs at least 50"):
         bascule("twins", "mine", "--size", 16, "--features")

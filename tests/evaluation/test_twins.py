@@ -27,8 +27,11 @@ def test_distances_are_those_of_whitened_features():
     found = twins_of(x, [], ALONE)
     apart = np.linalg.norm(whitened(x)[:, None] - whitened(x)[None], axis=2)
     np.fill_diagonal(apart, np.inf)
-    median, lower = np.quantile(apart.min(1), (0.5, 0.1587))
-    assert found.threshold == pytest.approx(median * (lower / median) ** 2.326)
+    later = [k for group in found.groups for k in group[1:]]  # one of each group counts
+    others = np.delete(np.arange(60), later)
+    logs = np.log(apart[:, others].min(1)[others])
+    mean, deviation = np.median(logs), 2 * (np.median(logs) - np.quantile(logs, 0.3085))
+    assert found.threshold == pytest.approx(np.exp(mean - 2.326 * deviation), rel=1e-3)
     near = np.argwhere(np.triu(apart < found.threshold))
     assert sorted(map(tuple, found.pairs)) == sorted(map(tuple, near))
     assert found.pairs[0].tolist() == [3, 7] and found.new.all()

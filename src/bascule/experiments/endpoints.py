@@ -97,7 +97,8 @@ def flags(
     if isinstance(prediction, Lower):
         told += _out_of_reach(prediction, measured)
     spread = float(own.std(ddof=1)) if len(own) > 1 else 0.0
-    if len(own) > 1 and np.ptp(own) <= ROUNDING * max(abs(own)):
+    counted = getattr(prediction, "counted", False)  # a share of runs, whose error is known
+    if len(own) > 1 and np.ptp(own) <= ROUNDING * max(abs(own)) and not counted:
         told.append(
             f"it is {number(own[0])} on all {len(own)} pilot seeds, so its error cannot be "
             "estimated; choose a finer measure"
