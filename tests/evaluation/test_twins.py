@@ -31,7 +31,7 @@ def test_distances_are_those_of_whitened_features():
     others = np.delete(np.arange(60), later)
     logs = np.log(apart[:, others].min(1)[others])
     mean, deviation = np.median(logs), 2 * (np.median(logs) - np.quantile(logs, 0.3085))
-    assert found.threshold == pytest.approx(np.exp(mean - 2.326 * deviation), rel=1e-3)
+    assert found.threshold == pytest.approx(np.exp(mean - 3.09 * deviation), rel=1e-3)
     near = np.argwhere(np.triu(apart < found.threshold))
     assert sorted(map(tuple, found.pairs)) == sorted(map(tuple, near))
     assert found.pairs[0].tolist() == [3, 7] and found.new.all()
