@@ -6,7 +6,7 @@ normalised to unit length (Jégou & Chum 2012). So what all images of a set have
 being a face, counts little.
 
 The threshold comes from the set itself. Between different images, the logarithm of the distance to
-the nearest other one is taken as normal below its median. A distance that only :data:`ALARMS` of
+the nearest other one is taken as normal below its median. A distance that only 0.1 % of
 them would have makes two images twins; in fact low distances are more frequent than in a normal
 law, so that 1 to 10 % of the images were paired where this was measured. Images with near-equal pixels are not different images, and
 neither are twins, so one of each such group counts. To this end the search is repeated
@@ -29,8 +29,7 @@ from bascule.features.extractor import Extractor
 
 LEAST = 50  # different images; with fewer, their distances say little
 COMPONENTS = 256  # at most half as many as images
-ALARMS = 0.001  # share of different images that are called twins, if the law holds
-NORMAL = 3.09  # standard deviations below the mean that leave ALARMS of a normal law
+NORMAL = 3.09  # standard deviations; 0.1 % of a normal law is further below the mean
 HALF, LOWER = 0.5, 0.3085  # of a normal law, this share lies more than half a deviation below
 ROUNDS = 2  # twins found in one round do not count as different images in the next
 EQUAL = 0.05  # altered views that are closer are equal but for rounding
@@ -139,7 +138,7 @@ def _pairs(
 
 
 def _low(distances: np.ndarray) -> float:
-    """The distance below which :data:`ALARMS` of ``distances`` lie, if their logs are normal."""
+    """The distance below which 0.1 % of ``distances`` lie, if their logarithms are normal."""
     median, lower = np.quantile(distances, (0.5, LOWER))
     return float(median * (lower / median) ** (NORMAL / HALF))
 
