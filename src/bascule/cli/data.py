@@ -298,8 +298,7 @@ def _twins(args: argparse.Namespace) -> int:
         shown, apart = found.pairs[found.new], found.distances[found.new]
         print(
             f"by features also: {len(shown):,} pairs, {len(np.unique(shown)):,} images "
-            f"(distance below {found.threshold:.2f}); look at them, since some are different images "
-            "that look alike"
+            f"(distance below {found.threshold:.2f}); look at them, since some are only alike"
         )
         for (i, j), distance in list(zip(shown.tolist(), apart, strict=True))[:SHOWN_PAIRS]:
             print(f"  images {i} and {j}: distance {distance:.2f}")

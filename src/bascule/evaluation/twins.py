@@ -6,11 +6,11 @@ normalised to unit length (Jégou & Chum 2012). So what all images of a set have
 being a face, counts little.
 
 The threshold comes from the set itself. Between different images, the logarithm of the distance to
-the nearest other one is taken as normal below its median. A distance that only 0.1 % of
-them would have makes two images twins; in fact low distances are more frequent than in a normal
-law, so that 1 to 10 % of the images were paired where this was measured. Images with near-equal pixels are not different images, and
-neither are twins, so one of each such group counts. To this end the search is repeated
-:data:`ROUNDS` times. What it finds and what it misses: notes/twins.md.
+the nearest other one is taken as normal below its median. A distance that only 0.1 % of them would
+have makes two images twins. In fact small distances are more frequent: where this was measured, 1
+to 10 % of the images were paired that nobody had copied. Images with near-equal pixels are not
+different images, and neither are twins, so one of each such group counts. To this end the search is
+repeated :data:`ROUNDS` times. What it finds and what it misses: notes/twins.md.
 """
 
 from __future__ import annotations
