@@ -4,11 +4,11 @@
     python benchmarks/twins.py --sets my-faces other  imported sets as well
     python benchmarks/twins.py --n 200                a quick test that writes no file
 
-Every tenth image of a set is altered, and the copies are added to the set, one kind of alteration
-at a time. A copy is found if it is called a twin of its original: by near-equal pixels, as when a
-set is imported, by features (``bascule data twins --features``), or by either. Beside it stands how
-many images of the untouched set are called twins. Writes notes/twins.md and keeps the hand-written
-section "Reading".
+Every twentieth image of a set is altered, and the copies are added to the set, one kind of
+alteration at a time. A copy is found if it is called a twin of its original: by near-equal pixels,
+as when a set is imported, by features (``bascule data twins --features``), or by either. Beside it
+stands how many images of the untouched set are called twins. Writes notes/twins.md and keeps the
+hand-written section "Reading".
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from bascule.features.efficientnet import EfficientNetLite0
 
 NOTE = Path(__file__).parent.parent / "notes" / "twins.md"
 READING = "## Reading"
-EVERY = 10  # of this many images, one is copied
+EVERY = 20  # of this many images, one is copied
 SIZE = 64  # px
 
 
@@ -119,7 +119,7 @@ class Search:
         return float((counts[inverse] > 1).mean()), len(np.unique(found.pairs[found.new])) / n
 
     def copies(self, way: Callable[[np.ndarray], np.ndarray]) -> Found:
-        """Which altered copies of every tenth image are found."""
+        """Which altered copies of every twentieth image are found."""
         originals = np.arange(0, len(self.pixels), EVERY)
         changed = way(self.pixels[originals])
         if (changed == self.pixels[originals]).all():
@@ -181,9 +181,9 @@ def main() -> None:
     head = f"""# Twins that the search finds
 
 `python benchmarks/twins.py`, {datetime.date.today()}, PyTorch {torch.__version__}. Altered copies
-of every tenth image were added to the set, one kind at a time. Pixels: 16 x 16 means that differ by
-less than 12 / 255, as when a set is imported. Features: EfficientNet-Lite0, whitened, with altered
-views, and a threshold from the set (`bascule data twins NAME --features`).
+of every twentieth image were added to the set, one kind at a time. Pixels: 16 x 16 means that
+differ by less than 12 / 255, as when a set is imported. Features: EfficientNet-Lite0, whitened,
+with altered views, and a threshold from the set (`bascule data twins NAME --features`).
 """
     old = NOTE.read_text("utf-8") if NOTE.exists() else ""
     reading = old[old.index(READING) :] if READING in old else f"{READING}\n"

@@ -153,3 +153,36 @@ def test_import_tells_which_twins_a_given_split_separates(
     assert "12 images imported, 2 of them held out" in out and told in out
     assert bascule("show", "mine", "-o", tmp_path / "grid.png") == 0
     assert told in capsys.readouterr().out
+
+
+def test_twins_are_listed_and_drawn(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for k, image in enumerate(np.random.default_rng(1).integers(0, 256, (50, 16, 16, 3))):
+        Image.fromarray(image.astype(np.uint8)).save(folder / f"more-{k:02}.png")
+    with Image.open(folder / "3.png") as third:
+        third.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(folder / "mirrored.png")
+        third.save(folder / "same.png")
+    assert bascule("import", folder, "--name", "mine", "--size", 16) == 0
+    grid = tmp_path / "twins.png"
+    capsys.readouterr()
+    assert bascule("twins", "mine", "--size", 16, "-o", grid) == 0
+    out = capsys.readouterr().out
+    assert "near duplicates: 2 images in 1 groups" in out and "by features" not in out
+    assert "not found so: copies that are mirrored, grey, brighter" in out
+    assert bascule("twins", "mine", "--size", 16, "--features", "-o", grid) == 0
+    out = capsys.readouterr().out
+    names = sorted(path.name for path in folder.iterdir())
+    mirrored, third_place = names.index("mirrored.png"), names.index("3.png")
+    i, j = sorted((mirrored, third_place))
+    assert f"images {i} and {j}: distance 0.0" in out
+    assert "a split keeps only near duplicates by pixels on one side" in out
+    with Image.open(grid) as picture:
+        pair = np.asarray(picture)[:16, :32]
+    assert (pair[:, :16] == pair[:, 31:15:-1]).all()
+
+
+def test_twins_by_features_need_some_images(folder: Path) -> None:
+    bascule("import", folder, "--name", "mine", "--size", 16)
+    with pytest.raises(UserError, match=r"10 different images: .* needs at least 50"):
+        bascule("twins", "mine", "--size", 16, "--features")

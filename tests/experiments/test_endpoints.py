@@ -15,6 +15,7 @@ from bascule.experiments import (
     Higher,
     Lower,
     Rises,
+    ShareOfRuns,
     Within,
     mean_tv,
 )
@@ -99,6 +100,11 @@ def test_equal_numbers_on_all_seeds_have_no_error(own):
     (told,) = flags(claim, {OWN: own})
     assert f"on all {len(own)} pilot seeds, so its error cannot be estimated" in told
     assert flags(claim, {OWN: own[:1]}) == []  # one seed says nothing of variance
+
+
+def test_a_share_of_runs_may_be_the_same_on_all_seeds():
+    claim = ShareOfRuns("D_x", "a", high=0.6, most=0.2)
+    assert flags(claim, {OWN: [0.0, 0.0, 0.0]}) == []
 
 
 def test_numbers_that_are_missing_are_left_out_or_told():

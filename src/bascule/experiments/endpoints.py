@@ -97,7 +97,8 @@ def flags(
     if isinstance(prediction, Lower):
         told += _out_of_reach(prediction, measured)
     spread = float(own.std(ddof=1)) if len(own) > 1 else 0.0
-    if len(own) > 1 and np.ptp(own) <= ROUNDING * max(abs(own)):
+    counted = getattr(prediction, "counted", False)  # a share of runs, whose error is known
+    if len(own) > 1 and np.ptp(own) <= ROUNDING * max(abs(own)) and not counted:
         told.append(
             f"it is {number(own[0])} on all {len(own)} pilot seeds, so its error cannot be "
             "estimated; choose a finer measure"
@@ -113,7 +114,8 @@ def flags(
 
 def _finite(values: Sequence[float]) -> np.ndarray:
     found = np.asarray(values, float)
-    return found[np.isfinite(found)]
+    known: np.ndarray = found[np.isfinite(found)]
+    return known
 
 
 def _of_region(prediction: Prediction) -> Iterator[str]:

@@ -94,7 +94,7 @@ def check_arms(arms: Mapping[str, Recipe], asked: Asked) -> None:
 def check_obtainable(prediction: Prediction, arms: Mapping[str, Recipe], asked: Asked) -> None:
     """Raises :class:`UserError` if no run of ``arms`` will have a number of ``prediction``."""
     evaluated = [scalar for scalar in numbers_of(prediction).values() if is_evaluated(scalar)]
-    named = (getattr(prediction, name, None) for name in ("arm", "than"))
+    named = [getattr(prediction, name, "") for name in ("arm", "than")]
     for arm in (name for name in named if name in arms):
         for scalar in evaluated:
             why = never(scalar, asked, arms[arm]) or _unseen(prediction, asked, arms[arm])
