@@ -87,11 +87,13 @@ def twins(groups: np.ndarray) -> list[list[int]]:
     return [part.tolist() for part in np.split(order, starts[1:]) if len(part) > 1]
 
 
-def held_out_split(groups: np.ndarray, share: float = HELD_OUT) -> np.ndarray:
+def held_out_split(
+    groups: np.ndarray, share: float = HELD_OUT, seed: int | None = None
+) -> np.ndarray:
     """The held-out images, bool (N,): whole groups, about ``share`` of the images.
 
-    Groups are taken in a fixed pseudo-random order while they fit. At least one group is held out,
-    and at least one is kept for training.
+    Groups are taken in a pseudo-random order while they fit: an order that is always the same, or
+    the one of ``seed``. At least one group is held out, and at least one is kept for training.
 
     Raises UserError if ``share`` is not between 0 and 1, or if all images are in one group.
     """
@@ -105,7 +107,8 @@ def held_out_split(groups: np.ndarray, share: float = HELD_OUT) -> np.ndarray:
         )
     budget = share * len(groups)
     held: list[int] = []
-    for k in sorted(range(len(names)), key=lambda k: address("held out", names[k])):
+    drawn = ("held out",) if seed is None else ("held out", "seed", seed)
+    for k in sorted(range(len(names)), key=lambda k: address(*drawn, names[k])):
         if sizes[k] <= budget:
             held.append(int(names[k]))
             budget -= sizes[k]
