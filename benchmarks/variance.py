@@ -115,8 +115,10 @@ def table(found: Mapping[str, Sequence[Evaluation]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Spread by training, split and evaluation.")
-    parser.add_argument("--seeds", type=int, default=SEEDS, help="seeds of each factor, at least 2")
-    n = parser.parse_args().seeds
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="seeds of each factor, >= 2")
+    parser.add_argument("--runs", type=Path, help="folder of the runs, to go on after a stop")
+    args = parser.parse_args()
+    n = args.seeds
     torch.set_num_threads(1)
     began, used = time.perf_counter(), time.process_time()
     known: dict[Seeds, Evaluation] = {}
@@ -124,8 +126,8 @@ def main() -> None:
         for factor, wanted in factors(n).items():
             for seeds in wanted:
                 if seeds not in known:
-                    known[seeds] = measured(seeds, Store(Path(folder)))
-            print(f"{factor}: {time.perf_counter() - began:.0f} s", flush=True)
+                    known[seeds] = measured(seeds, Store(args.runs or Path(folder)))
+                    print(f"{factor}, {seeds}: {time.perf_counter() - began:.0f} s", flush=True)
     found = table({factor: [known[s] for s in wanted] for factor, wanted in factors(n).items()})
     minutes = (time.perf_counter() - began) / 60, (time.process_time() - used) / 60
     if n != SEEDS:
