@@ -4,15 +4,18 @@ from dataclasses import replace
 
 import pytest
 
+from bascule.cli.experiment import digests_of
 from bascule.core.errors import UserError
 from bascule.data.faces import Faces
 from bascule.data.seeded_split import SeededSplit
 from bascule.experiments import Experiment, Lower, Measure, Within
 from bascule.experiments.factors import evaluation_seed, own_split, with_seed, without_seed
+from bascule.experiments.looks import looks_file
 from bascule.experiments.measurable import check_measurable
 from bascule.experiments.paired import arms_of
 from bascule.experiments.predictions import KID
-from bascule.experiments.schedule import gather, plan, run_all
+from bascule.experiments.registration import content_of, deviations, experiment_key
+from bascule.experiments.schedule import adopt, gather, plan, run_all
 from bascule.presets import cyclegan_light, pix2pix_light
 from bascule.reports.paired import paired_differences
 from bascule.reports.protocol import protocol
@@ -23,7 +26,7 @@ from bascule.translation.domains import TwoSets
 
 
 def asked(arms, vary=(), measure=None, **more) -> Experiment:
-    claims = [Within("D_x", next(iter(arms)), 0, 1)]
+    claims = [Within("D_x", next(iter(arms)), 0, 0.9)]
     return Experiment("?", "!", arms, claims, measure=measure, vary=vary, name="x", **more)
 
 
@@ -78,7 +81,7 @@ def test_a_factor_that_cannot_vary_is_refused_in_one_line(tiny, vary, told):
 
 def test_exact_pairs_fix_their_split():
     with pytest.raises(UserError, match="CartoonPair of arm “a” fixes its held-out images"):
-        Experiment("?", "!", {"a": pix2pix_light}, [Within("loss_G", "a", 0, 1)], vary=("split",))
+        Experiment("?", "!", {"a": pix2pix_light}, [Within("loss_G", "a", 0, 9)], vary=("split",))
 
 
 def test_what_can_never_be_measured_is_found_with_any_split(tiny):
@@ -120,6 +123,31 @@ def test_runs_are_trained_and_measured_with_their_factors(tiny, store):
     assert run_all(jobs, fewer, store, digests, lambda jobs: None) == "finished"
     (evaluation,) = evaluations(run.folder)
     assert evaluation.seed == 0 and [job.run for job in jobs if job.arm == "a"] == [run]
+
+
+def test_runs_of_another_machine_are_found_with_their_split(tiny, make_run, store):
+    """What "auto" became may differ: there it was CUDA, say."""
+    there = make_run(with_seed(tiny, 1, ("split",)), "x a s1")
+    there.set_status("finished")
+    found = asked({"a": tiny.replace(device="auto", threads=None)}, ("split",))
+    jobs = plan(found, [1])
+    jobs[0].recipe = jobs[0].recipe.replace(threads=7)
+    adopt(jobs, found, store, digests_of({j.recipe.data: j.recipe.data.load() for j in jobs}))
+    assert jobs[0].run == there
+
+
+def test_looks_and_registrations_know_what_varies(tiny, tmp_path):
+    measure = Measure(20, attributes=False)
+    plain = asked({"a": tiny}, measure=measure)
+    varied = {vary: replace(plain, vary=vary) for vary in (("split",), ("evaluation",))}
+    digests = digests_of({SeededSplit(tiny.data, 3): tiny.data.load()})  # as a run has them
+    one, other = (content_of(e, [0], digests, "1") for e in (plain, varied["split",]))
+    assert "vary" not in one and other["vary"] == ["split"]
+    (told,) = deviations(one, other)
+    assert (told.what, told.registered, told.now) == ("what varies with the seed", "", "split")
+    assert len({experiment_key(e, digests) for e in (plain, *varied.values())}) == 3
+    files = {vary: looks_file(tmp_path, e, digests) for vary, e in varied.items()}
+    assert files["evaluation",] == looks_file(tmp_path, plain, digests) != files["split",]
 
 
 def test_a_note_says_what_is_the_same_for_every_seed(tiny):

@@ -105,7 +105,7 @@ def test_several_sets_get_a_note_each_and_a_page_about_all(bascule, monkeypatch,
         return True
 
     monkeypatch.setattr("bascule.presets.PRESETS", small)
-    monkeypatch.setattr("bascule.ladder.experiment.pace", lambda recipe, images: Pace(0.01, 9))
+    monkeypatch.setattr("bascule.experiments.pace.pace", lambda recipe, images: Pace(0.01, 9))
     monkeypatch.setattr(verb, "named_data", lambda text, size: given[text])
     monkeypatch.setattr(verb, "train_all", train_all)
     words = ["ladder", "one", "two", "--minutes", "0.03", "--seeds", "0", "1", "-n", "20"]

@@ -312,7 +312,7 @@ def adopt(
 
 def _is_alike(run: Run, job: Job, experiment: Experiment) -> bool:
     """Whether a run's recipe is that of a job but for what "auto" became."""
-    asked = experiment.arms[job.arm].replace(seed=job.seed)
+    asked = with_seed(experiment.arms[job.arm], job.seed, experiment.vary)
     auto = {name for name in ("device", "precision") if getattr(asked, name) == "auto"}
     auto |= set() if asked.threads else {"threads"}
     settled = {name: getattr(run.recipe, name) for name in auto}
