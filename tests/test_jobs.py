@@ -25,6 +25,7 @@ TRIALS = PlayTrials(
         MeasureRun("runs", "runs/a", Measure(7, k_fb=(4.0,), abilities=True), (1, 2)),
         MeasureRun("runs", "runs/a", MeasureTranslation(30, attributes=False, epochs=(2,)), (2,)),
         MeasureRun("runs", "runs/a", MeasureCoding(9, sigmas=(0.5,), decoded=True), (4,)),
+        MeasureRun("runs", "runs/a", Measure(7), (4,), seed=3),
         MeasureRun("runs", "runs/a", Measure(7), (4,), ("mine.py:Bright()",), "mine.py:Colours"),
         TRIALS,
         replace(TRIALS, settings=()),

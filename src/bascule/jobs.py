@@ -41,7 +41,7 @@ class MeasureRun:
     ``measure``: a ``Measure``, ``MeasureTranslation`` or ``MeasureCoding``
     (:mod:`bascule.experiments.experiment`). ``epochs``: the checkpoints to measure. ``metrics`` and
     ``features``: names of the user's metrics and extractor that are added to a ``Measure``, from
-    :func:`bascule.runs.own.words_for`.
+    :func:`bascule.runs.own.words_for`. ``seed``: of the latents and all other draws of measuring.
     """
 
     runs: str
@@ -50,6 +50,7 @@ class MeasureRun:
     epochs: tuple[int, ...]
     metrics: tuple[str, ...] = ()
     features: str = ""
+    seed: int = 0
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def _callbacks(job: TrainRun) -> list[Callback]:
 
 def _measure(job: MeasureRun) -> int:
     from bascule.experiments.experiment import Measure
-    from bascule.experiments.measuring import measure_run
+    from bascule.experiments.measuring import Means, measure_run
     from bascule.runs.evaluations import keep_with_picture
 
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
@@ -88,9 +88,9 @@ def _measure(job: MeasureRun) -> int:
     measure = job.measure
     if isinstance(measure, Measure):
         measure = measure.with_own(job.metrics, job.features)
-    images = run.playable.data.load()
+    images, means = run.playable.data.load(), Means(seed=job.seed)
     for epoch in job.epochs:
-        keep_with_picture(run.folder, *measure_run(run, images, measure, epoch))
+        keep_with_picture(run.folder, *measure_run(run, images, measure, epoch, means))
     return 0
 
 

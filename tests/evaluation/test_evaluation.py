@@ -18,6 +18,7 @@ OTHERS = {
     "n": 100,
     "m": 900,
     "version": 0,
+    "split": "seed 3",
 }
 
 
@@ -37,13 +38,22 @@ def test_every_other_scale_is_refused_with_what_differs(field):
         one_scale(SCALE.label, values)
 
 
+def test_over_seeds_only_the_split_its_sizes_and_the_seed_of_draws_may_differ():
+    one, other = replace(SCALE, split="seed 1"), replace(SCALE, split="seed 2", n=199, m=1801)
+    assert one.over_seeds == other.over_seeds != SCALE.over_seeds == SCALE
+    assert one.over_seeds != replace(other, images="others").over_seeds
+    assert SCALE.over_seeds != replace(SCALE, n=199).over_seeds
+    codes = replace(SCALE, extractor="SDPC codes, seed 4")
+    assert codes.over_seeds == replace(codes, extractor="SDPC codes, seed 5").over_seeds
+
+
 def test_an_evaluation_survives_its_file():
     values = (Value(MEASURED, SCALE, "lower"), Value(replace(MEASURED, value=2.0), SCALE, "floor"))
-    before = Evaluation("run é", 20, 500, "faces", values, ("a note",))
+    before = Evaluation("run é", 20, 500, "faces", values, ("a note",), seed=7)
     text = json.dumps(before.plain(), allow_nan=False)
     after = Evaluation.read(json.loads(text))
     assert json.dumps(after.plain()) == text and isnan(after[SCALE.label].measured.floor_se)
-    assert after.values[0].measured.value == 0.5 and after.subject == "run é"
+    assert after.values[0].measured.value == 0.5 and after.subject == "run é" and after.seed == 7
 
 
 def test_what_was_left_out_survives_too_and_older_files_know_nothing_of_it():
@@ -53,7 +63,7 @@ def test_what_was_left_out_survives_too_and_older_files_know_nothing_of_it():
     assert Evaluation.read(plain) == before
     assert before.remarks() == ["a note", f"C_T left out: {why}"]
     assert before.labels == {"C_T[net]"}
-    del plain["left_out"]
+    del plain["left_out"], plain["seed"]
     assert Evaluation.read(plain) == replace(before, left_out=())
 
 

@@ -10,6 +10,7 @@ from bascule.ladder import cli as verb
 from bascule.ladder.cli import default
 from bascule.ladder.experiment import Pace
 from bascule.presets import PRESETS
+from fakes import EXTRACTOR, evaluated, fake_rows, measured, write_fake
 
 
 @pytest.mark.parametrize(
@@ -81,3 +82,42 @@ def test_it_goes_on_with_the_paces_of_its_first_day(bascule, monkeypatch, tiny):
     monkeypatch.setattr(verb, "named_data", lambda text, size: others)
     code, _, err = bascule(*words, "--name", "mine")
     assert code == 2 and "is of Faces(n=40, size=32" in err and err.count("\n") == 1
+
+
+def test_several_sets_get_a_note_each_and_a_page_about_all(bascule, monkeypatch, tiny):
+    small = {name: tiny.replace(lr_D=lr) for name, lr in (("one", 1e-4), ("two", 2e-4))}
+    given = {
+        "faces": Faces(n=40, size=32, held_out=0.125),
+        "more": Faces(n=48, size=32, held_out=0.125),
+        "others": Faces(n=40, size=32, held_out=0.125, style="adventurer"),
+    }
+    kids = {"one": 0.8, "two": 0.4}
+
+    def train_all(found, jobs, sets, store, launcher):
+        assert {job.recipe.data for job in jobs} == set(sets)
+        for job in jobs:
+            folder = store.root / f"{len(list(store.root.iterdir()))}"
+            rows = fake_rows(job.seed, False, n=job.recipe.epochs)
+            job.run = write_fake(folder, job.recipe, job.arm, rows)
+            kid = kids[job.arm] + job.seed / 10
+            evaluated(job.run, job.recipe.epochs, measured(f"KID[{EXTRACTOR}]", kid, 0.0))
+            job.state = "finished"
+        return True
+
+    monkeypatch.setattr("bascule.presets.PRESETS", small)
+    monkeypatch.setattr("bascule.experiments.pace.pace", lambda recipe, images: Pace(0.01, 9))
+    monkeypatch.setattr(verb, "named_data", lambda text, size: given[text])
+    monkeypatch.setattr(verb, "train_all", train_all)
+    words = ["ladder", "one", "two", "--minutes", "0.03", "--seeds", "0", "1", "-n", "20"]
+    code, out, _ = bascule(*words, "--no-attributes", "--data", *given)
+    assert code == 0 and out.count("\nnote: ") == 3
+    top = Path("runs/notes/ladder-faces-micah-more-faces-adventurer-0-03-min")
+    assert f"all sets: {top}/note.html" in out
+    for name in ("faces-micah", "more", "faces-adventurer"):  # of two faces-micah, one is "more"
+        assert (top / name / "note.md").exists()
+    text = (top / "note.md").read_text("utf-8")
+    assert "2 recipes on 3 image sets" in text and "--data faces more others" in text
+    # x is 0.4 and 0.5, r is 0.85, the floor 0
+    assert f"| two | {(0.45 / 0.85 + 0.35 / 0.85) / 2:.2f}" in text
+    code, _, err = bascule(*words, "--data", "faces", "faces")
+    assert code == 0 and not err.count("all sets")  # named twice, it is one set

@@ -31,6 +31,18 @@ def runs(tmp_path):
     return found
 
 
+def test_splits_may_differ_from_seed_to_seed_but_not_within_one(runs):
+    for run in runs:
+        seed = run.recipe.seed
+        keep(run, 1.0, replace(SCALE, split=f"seed {seed}", n=200 + seed, m=1800 - seed))
+    found, reasons = paired_differences(runs)
+    assert not reasons and found[-1].name == "KID[net]" and len(found[-1].values) == 3
+    keep(runs[4], 1.0, replace(SCALE, split="seed 2", n=201, m=1799))
+    found, reasons = paired_differences(runs)
+    assert found[-1].name != "KID[net]"
+    assert len(reasons) == 1 and "split seed 2 and seed 1" in reasons[0]
+
+
 def keep(run, kid, scale=SCALE, epoch=20):
     measured = Measured(kid, 0.0, 0.1, nan, 200, 1800, 5)
     keep_evaluation(

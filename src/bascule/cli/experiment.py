@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bascule.cli import completion
 from bascule.cli.arguments import add_output
@@ -341,9 +341,11 @@ def images_of(jobs: list[Job]) -> dict[object, ImageSet]:
     return sets
 
 
-def digests_of(sets: Mapping[object, ImageSet]) -> dict[object, str]:
-    """The digest of the images of each ``recipe.data``."""
-    return {data: images.digest for data, images in sets.items()}
+def digests_of(sets: Mapping[Any, ImageSet]) -> dict[object, str]:
+    """The digest of the images of each ``recipe.data``, with a split of its own and without."""
+    from bascule.experiments.factors import own_split
+
+    return {d: images.digest for data, images in sets.items() for d in (data, own_split(data))}
 
 
 def _each(args: argparse.Namespace, train: bool) -> int:

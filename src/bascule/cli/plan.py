@@ -197,13 +197,14 @@ def _seconds_of(runs: Sequence[Run]) -> float:
 
 def _seconds_by_pace(found: Experiment, arm: str, sets: Mapping[object, ImageSet]) -> float | None:
     """The seconds of a run on one core, from a few timed steps; None for kinds without fakes."""
+    from bascule.experiments.factors import sets_of
     from bascule.experiments.pace import pace
     from bascule.training.hardware import resolve_auto
 
     recipe = found.arms[arm]
     if recipe.evaluates != "fakes" or recipe.image_sets != 1:
         return None
-    images = sets[recipe.data]
+    images, *_ = sets_of(recipe, sets)
     measured = pace(resolve_auto(recipe.replace(threads=recipe.threads or 1)), images, PACE_S)
     train = len(images.indices("train"))
     if train < recipe.batch:

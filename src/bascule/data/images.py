@@ -29,8 +29,10 @@ class ImageSet:
     held_out  bool (N,), the images that training never sees; no training image is a near duplicate
               of one, unless the split was given with the set
     labels    exact labels by name, each (N,), text or float; empty if nothing is known
-    digest    sha256 (hex) of the pixels and their shape; equal digests mean equal sets
+    digest    sha256 (hex) of the pixels and their shape; equal digests mean equal pixels
     credit    licence and credit lines that must accompany every picture of the set
+    split     which images are held out: "" for those that the set holds out by itself, or the name
+              of another choice, such as "seed 3"; equal digests and splits mean equal sets
     """
 
     name: str
@@ -39,6 +41,7 @@ class ImageSet:
     labels: dict[str, np.ndarray]
     digest: str
     credit: str
+    split: str = ""
 
     def __post_init__(self) -> None:
         shape, n = self.pixels.shape, len(self.pixels)

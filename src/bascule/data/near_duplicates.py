@@ -92,11 +92,13 @@ def groups_across(groups: list[list[int]], held_out: np.ndarray) -> int:
     return sum(bool(held_out[group].any() and not held_out[group].all()) for group in groups)
 
 
-def held_out_split(groups: np.ndarray, share: float = HELD_OUT) -> np.ndarray:
+def held_out_split(
+    groups: np.ndarray, share: float = HELD_OUT, seed: int | None = None
+) -> np.ndarray:
     """The held-out images, bool (N,): whole groups, about ``share`` of the images.
 
-    Groups are taken in a fixed pseudo-random order while they fit. At least one group is held out,
-    and at least one is kept for training.
+    Groups are taken in a pseudo-random order while they fit: an order that is always the same, or
+    the one of ``seed``. At least one group is held out, and at least one is kept for training.
 
     Raises UserError if ``share`` is not between 0 and 1, or if all images are in one group.
     """
@@ -110,7 +112,8 @@ def held_out_split(groups: np.ndarray, share: float = HELD_OUT) -> np.ndarray:
         )
     budget = share * len(groups)
     held: list[int] = []
-    for k in sorted(range(len(names)), key=lambda k: address("held out", names[k])):
+    drawn = ("held out",) if seed is None else ("held out", "seed", seed)
+    for k in sorted(range(len(names)), key=lambda k: address(*drawn, names[k])):
         if sizes[k] <= budget:
             held.append(int(names[k]))
             budget -= sizes[k]

@@ -156,7 +156,7 @@ def evaluate(
             kept.put(called, classifier.spec, measured, better)
         notes = tuple(_absent(scores))
     assert picture is not None, "at least one extractor"
-    return replace(kept.told(subject, epoch, len(fakes)), notes=notes), picture
+    return replace(kept.told(subject, epoch, len(fakes)), notes=notes, seed=seed), picture
 
 
 def _own(
@@ -189,7 +189,7 @@ def look(
     check_fakes(fakes, images)
     kept = _Kept(images)
     _on_held_out(kept, extractor, extractor(fakes), features_of(images, extractor), seed)
-    return kept.told(subject, epoch, len(fakes))
+    return replace(kept.told(subject, epoch, len(fakes)), seed=seed)
 
 
 def sizes_of(images: ImageSet, fakes: int) -> Sizes:
@@ -213,7 +213,7 @@ def _on_held_out(
 
 def value_of(name: str, space: str, images: ImageSet, measured: Measured, better: Better) -> Value:
     """A number with its scale; ``space``: the full identity of the features or pixels."""
-    scale = Scale(name, space, images.digest, measured.n, measured.m)
+    scale = Scale(name, space, images.digest, measured.n, measured.m, split=images.split)
     return Value(measured, scale, better)
 
 

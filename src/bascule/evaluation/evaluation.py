@@ -7,6 +7,7 @@ and metric code. :func:`one_scale` raises an error otherwise.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from math import isfinite, nan
@@ -29,6 +30,7 @@ class Scale:
     images     digest of the reference images
     n, m       images in the measured sample, and in the reference
     version    of the metric code
+    split      which of the images are held out, as in :class:`bascule.data.images.ImageSet`
     """
 
     label: str
@@ -37,6 +39,18 @@ class Scale:
     n: int
     m: int
     version: int = VERSION
+    split: str = ""
+
+    @property
+    def over_seeds(self) -> Scale:
+        """This scale without what an experiment may vary with the seed.
+
+        That is the split, with the sizes of its parts, and the seed of draws in ``extractor``.
+        """
+        extractor = re.sub(r", seed \d+$", "", self.extractor)
+        if not self.split:
+            return replace(self, extractor=extractor)
+        return replace(self, extractor=extractor, split="of the seed", n=0, m=0)
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,7 @@ class Evaluation:
     values    the numbers
     notes     what a reader must know, one line each
     left_out  what was requested but could not be measured
+    seed      of the latents, and of all other draws of the evaluation
     """
 
     subject: str
@@ -103,6 +118,7 @@ class Evaluation:
     values: tuple[Value, ...]
     notes: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    seed: int = 0
 
     def with_more(self, values: Sequence[Value], left_out: Sequence[LeftOut] = ()) -> Evaluation:
         """This evaluation with more numbers of the same fakes."""
@@ -141,10 +157,10 @@ class Evaluation:
                 for value in plain["values"]
             )
             left_out = tuple(LeftOut(**one) for one in plain.get("left_out", ()))
-            own = ("values", "left_out")  # older files have no left_out
+            own = ("values", "left_out", "seed")  # older files have no left_out and no seed
             told = {f.name: plain[f.name] for f in fields(Evaluation) if f.name not in own}
             read = {"values": values, "notes": tuple(told["notes"]), "left_out": left_out}
-            return Evaluation(**(told | read))
+            return Evaluation(**(told | read), seed=int(plain.get("seed", 0)))
         except (KeyError, TypeError) as error:
             raise ValueError(f"not an evaluation: {error}") from None
 

@@ -13,6 +13,7 @@ from math import inf, isfinite
 import numpy as np
 
 from bascule.data.faces import Faces
+from bascule.data.seeded_split import SeededSplit
 from bascule.data.validation_split import ValidationSplit
 from bascule.experiments.digits import number
 from bascule.experiments.predictions import (
@@ -143,7 +144,7 @@ def _of_kid(prediction: Prediction, recipes: Mapping[str, Recipe]) -> Iterator[s
 
 def _faces(recipe: Recipe) -> Faces | None:
     data = recipe.data
-    while isinstance(data, ValidationSplit):
+    while isinstance(data, ValidationSplit | SeededSplit):
         data = data.of
     return data if isinstance(data, Faces) else None
 

@@ -12,6 +12,7 @@ from bascule.core.user_code import classes_of, code_in, code_of, load_file, sour
 from bascule.evaluation.evaluate import PIXELS, SUPPORT
 from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.bounds import NoiseBound, check_bounds
+from bascule.experiments.factors import Factor, check_factors
 from bascule.experiments.files import FOLDER
 from bascule.experiments.obtainable import Asked, Part, check_arms, check_obtainable
 from bascule.experiments.predictions import SPACE, Prediction, about, check, numbers_of
@@ -295,7 +296,8 @@ class Experiment:
     possible D, drawn with the arm's curves. ``callbacks`` watch every run. The values that they add
     to an epoch's record are drawn and may be predicted. They are not part of a run's identity, so a
     run that finished without them is not trained again. ``tensorboard``: runs write TensorBoard
-    events too. ``quick``: the same question at a size for a laptop.
+    events too. ``vary``: what varies with the seed beside the training, of "split" and "evaluation"
+    (:mod:`bascule.experiments.factors`). ``quick``: the same question at a size for a laptop.
     """
 
     question: str
@@ -311,6 +313,7 @@ class Experiment:
     callbacks: Sequence[Callback] = ()
     tensorboard: bool = False
     remarks: str = ""
+    vary: tuple[Factor, ...] = ()
     quick: Experiment | None = None
     name: str = ""
     file: Path | None = None
@@ -350,6 +353,7 @@ class Experiment:
                 check_obtainable(prediction, self.arms, self.measure.asked())
             if isinstance(self.measure, Measure):
                 self.measure.check_features(prediction)
+        check_factors(self.vary, self.arms, self.measure is not None)
         games = {arm: recipe for arm, recipe in self.arms.items() if recipe.gan_objective}
         check_bounds(self.bounds, cast(dict[str, GANRecipe], games))
 

@@ -21,6 +21,7 @@ from bascule.core import atomic
 from bascule.core.errors import UserError
 from bascule.core.reading import read_json
 from bascule.experiments.experiment import Experiment
+from bascule.experiments.factors import with_seed
 from bascule.runs import codec
 
 FOLDER = "looks"
@@ -29,7 +30,7 @@ FOLDER = "looks"
 def looks_file(root: Path, experiment: Experiment, data_digests: Mapping[object, str]) -> Path:
     """The file in the runs folder ``root`` that holds the looks at an experiment."""
     arms = sorted(
-        (codec.digest(recipe.replace(seed=0)), data_digests[recipe.data])
+        (codec.digest(with_seed(recipe, 0, experiment.vary)), data_digests[recipe.data])
         for recipe in experiment.arms.values()
     )
     key = hashlib.sha256(json.dumps(arms).encode()).hexdigest()[:16]

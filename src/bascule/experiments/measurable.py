@@ -16,6 +16,7 @@ from bascule.evaluation.evaluate import ATTRIBUTES, LEAST, PATCHES, sizes_of
 from bascule.evaluation.evaluation import by_reason
 from bascule.evaluation.patches import has_patches
 from bascule.experiments.experiment import Experiment, Measure, MeasureTranslation
+from bascule.experiments.factors import own_split, sets_of
 from bascule.experiments.obtainable import READ, part_of
 from bascule.experiments.predictions import numbers_of
 from bascule.features.pyramid import COARSEST
@@ -72,8 +73,9 @@ def _has_attributes(recipe: Recipe, images: ImageSet) -> bool:
 
 def _style(recipe: Recipe, images: ImageSet) -> str | None:
     """The style of the built-in faces that fakes are compared with; None for other images."""
-    if isinstance(recipe.data, TwoSets):
-        return recipe.data.b.style if isinstance(recipe.data.b, Faces) else None
+    data = own_split(recipe.data)
+    if isinstance(data, TwoSets):
+        return data.b.style if isinstance(data.b, Faces) else None
     return style_of(images)
 
 
@@ -97,8 +99,11 @@ def announcements(experiment: Experiment, sets: Mapping[Any, ImageSet]) -> list[
     if not isinstance(measure, Measure | MeasureTranslation):
         return []
     fakes = measure.fakes if isinstance(measure, Measure) else measure.pictures
-    arms = (recipe for recipe in experiment.arms.values() if recipe.data in sets)
-    lines = (announcement(arm, sets[arm.data], fakes, measure.attributes) for arm in arms)
+    lines = (
+        announcement(arm, images, fakes, measure.attributes)
+        for arm in experiment.arms.values()
+        for images in sets_of(arm, sets)
+    )
     return [line for line in dict.fromkeys(lines) if line]
 
 
@@ -109,13 +114,12 @@ def check_measurable(experiment: Experiment, sets: Mapping[Any, ImageSet]) -> No
         scalars = list(numbers_of(prediction).values())
         for arm in (told[name] for name in ("arm", "than") if name in told):
             recipe = experiment.arms[arm]
-            if recipe.data not in sets:
-                continue
-            for scalar, why in _never(experiment, recipe, sets[recipe.data], scalars):
-                raise UserError(
-                    f"“{prediction.claim()}” can never be measured on {sets[recipe.data].name}: "
-                    f"{scalar} {why}, or leave this prediction out"
-                )
+            for images in sets_of(recipe, sets):
+                for scalar, why in _never(experiment, recipe, images, scalars):
+                    raise UserError(
+                        f"“{prediction.claim()}” can never be measured on {images.name}: "
+                        f"{scalar} {why}, or leave this prediction out"
+                    )
 
 
 def check_search(images: ImageSet, fakes: int) -> None:

@@ -23,6 +23,7 @@ from bascule.experiments.experiment import (
     Measures,
     MeasureTranslation,
 )
+from bascule.experiments.factors import own_split
 from bascule.features.extractor import Extractor
 from bascule.features.extractors import DEFAULT, extractor
 from bascule.metrics.measurement import parse
@@ -63,7 +64,7 @@ class Means:
 
     ``extractors``: feature extractors or their names; translations use only the first. ``metrics``:
     the user's metrics. ``standing``: the number of batches of latents over which G's BatchNorm
-    recomputes its statistics first. ``seed``: seed of the latents. ``counter``: reports the
+    recomputes its statistics first. ``seed``: of the latents and subsets. ``counter``: reports the
     progress.
     """
 
@@ -167,7 +168,7 @@ def _coding(
         told = (measure.holes_at, measure.attributes, means)
         found |= _abilities(coder, images, measure.pictures, *told)
     done = coder.state.epoch if coder.state else 0
-    evaluation = Evaluation(run.id, done, len(pictures), images.name, ())
+    evaluation = Evaluation(run.id, done, len(pictures), images.name, (), seed=means.seed)
     return _with_codes(evaluation, found, images, means.seed)
 
 
@@ -289,7 +290,8 @@ def reader_of(
 
     None for images that no reader here supports.
     """
-    second = data.b if isinstance(data, TwoSets) else None
+    pair = own_split(data) if isinstance(data, TwoSets) else None
+    second = pair.b if isinstance(pair, TwoSets) else None
     style = second.style if isinstance(second, Faces) else style_of(images)
     if not style and not isinstance(data, CartoonPair):
         return None

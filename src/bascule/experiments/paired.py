@@ -1,9 +1,9 @@
 """The arms among some runs, and the differences between arms.
 
-Runs whose recipes differ only in the seed form one arm. Arms that share a past on every seed, as
-forks do, are compared seed by seed: the variation of that past drops out. Others are compared as
-independent samples, since a seed in common does not make their numbers alike
-(docs/verdicts.md).
+Runs whose recipes differ only in the seed, and in a split drawn with it, form one arm. Arms that
+share a past on every seed, as forks do, are compared seed by seed: the variation of that past drops
+out. Others are compared as independent samples, since a seed in common does not make their numbers
+alike (docs/verdicts.md).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from math import isnan
 import numpy as np
 
 from bascule.experiments import inference
+from bascule.experiments.factors import without_seed
 from bascule.experiments.inference import bounds
 from bascule.experiments.intervals import Interval, t_interval
 from bascule.runs import codec
@@ -44,7 +45,7 @@ def arms_of(runs: Sequence[Run]) -> dict[str, dict[int, Run]]:
     found: dict[str, dict[int, Run]] = {}
     names: dict[str, str] = {}
     for run in runs:
-        key = codec.digest((run.recipe.replace(seed=0), run.about["data_digest"]))
+        key = codec.digest((without_seed(run.recipe), run.about["data_digest"]))
         if key in names and run.recipe.seed in found[names[key]]:
             key += run.id
         if key not in names:

@@ -127,6 +127,7 @@ def _asked(experiment: Experiment, data_digests: Mapping[object, str]) -> Conten
         "measure": _plain(experiment.measure),
         "callbacks": _plain(experiment.callbacks),
         "code": _code_digest(experiment),
+        **({"vary": sorted(experiment.vary)} if experiment.vary else {}),
     }
 
 
@@ -314,6 +315,9 @@ def deviations(
     old, new = set(registered["seeds"]), set(now["seeds"])
     found += [Deviation(f"seed {seed}", "registered", "") for seed in sorted(old - new)]
     found += [Deviation(f"seed {seed}", "", "added") for seed in sorted(new - old)]
+    if registered.get("vary", []) != now.get("vary", []):
+        varied = [", ".join(c.get("vary", [])) for c in (registered, now)]
+        found.append(Deviation("what varies with the seed", *varied))
     for name, told in (("measure", "what is measured"), ("callbacks", "callbacks")):
         if registered[name] != now[name]:
             texts = [json.dumps(c[name], ensure_ascii=False) for c in (registered, now)]

@@ -18,7 +18,8 @@ import numpy as np
 
 from bascule import jobs as work
 from bascule.core.errors import unknown
-from bascule.experiments.experiment import Experiment, Measure, Measures
+from bascule.experiments.experiment import Experiment, Measure
+from bascule.experiments.factors import evaluation_seed, with_seed
 from bascule.experiments.launchers import LocalLauncher, Process, SubmititLauncher
 from bascule.experiments.predictions import Curves, error_of
 from bascule.experiments.verdict import Verdict, verdict
@@ -107,7 +108,8 @@ def plan(
             if only and arm not in only:
                 continue
             threads = recipe.threads or (max(1, cores() // len(seeds)) if here else 1)
-            job = Job(arm, resolve_auto(recipe.replace(seed=seed, threads=threads), here))
+            seeded = with_seed(recipe, seed, experiment.vary)
+            job = Job(arm, resolve_auto(seeded.replace(threads=threads), here))
             for trunk in trunks:
                 shared = shared_epochs(trunk.recipe, job.recipe)
                 if shared > job.shared_epochs:
@@ -174,9 +176,9 @@ def run_all(
         try:
             while not stopped():
                 _collect(jobs, workers)
-                _collect_measured(jobs, measuring, experiment.measure)
+                _collect_measured(jobs, measuring, experiment)
                 _start(jobs, workers, len(measuring), experiment, store, launcher)
-                more = _start_measuring(jobs, measuring, experiment.measure, store, launcher)
+                more = _start_measuring(jobs, measuring, experiment, store, launcher)
                 watch(jobs)
                 if not more and not any(j.state in ("waiting", "running") for j in jobs):
                     break
@@ -310,7 +312,7 @@ def adopt(
 
 def _is_alike(run: Run, job: Job, experiment: Experiment) -> bool:
     """Whether a run's recipe is that of a job but for what "auto" became."""
-    asked = experiment.arms[job.arm].replace(seed=job.seed)
+    asked = with_seed(experiment.arms[job.arm], job.seed, experiment.vary)
     auto = {name for name in ("device", "precision") if getattr(asked, name) == "auto"}
     auto |= set() if asked.threads else {"threads"}
     settled = {name: getattr(run.recipe, name) for name in auto}
@@ -380,15 +382,18 @@ def _has_room(
     return recipe.device == "cpu" and sum(busy) + also_busy + (recipe.threads or 1) <= cores()
 
 
-def _to_measure(job: Job, measure: Measures | None) -> list[int]:
+def _to_measure(job: Job, experiment: Experiment) -> list[int]:
     """The epochs of a job whose fakes are still to be measured.
 
     Empty for a run that shows D the held-out images, since none is left to measure with.
     """
+    measure = experiment.measure
     if measure is None or job.state != "finished" or job.run is None or job.unmeasured:
         return []
     if job.to_measure is None:
-        done = {e.epoch for e in evaluations(job.run.folder) if measure.is_done(e)}
+        seed = evaluation_seed(job.seed, experiment.vary)
+        found = evaluations(job.run.folder)
+        done = {e.epoch for e in found if e.seed == seed and measure.is_done(e)}
         spoilt = job.recipe.uses_held_out()
         job.to_measure = [] if spoilt else sorted(measure.when(job.recipe) - done)
     return job.to_measure
@@ -397,7 +402,7 @@ def _to_measure(job: Job, measure: Measures | None) -> list[int]:
 def _start_measuring(
     jobs: Sequence[Job],
     measuring: Workers,
-    measure: Measures | None,
+    experiment: Experiment,
     store: Store,
     launcher: LocalLauncher | SubmititLauncher,
 ) -> bool:
@@ -405,7 +410,8 @@ def _start_measuring(
 
     Returns whether any job is left to measure.
     """
-    wanted = [(place, job) for place, job in enumerate(jobs) if _to_measure(job, measure)]
+    measure = experiment.measure
+    wanted = [(place, job) for place, job in enumerate(jobs) if _to_measure(job, experiment)]
     for place, job in wanted:
         if place in measuring:
             continue
@@ -413,7 +419,8 @@ def _start_measuring(
             break
         assert job.run is not None and measure is not None
         folder, epochs = job.run.folder.resolve(), tuple(job.to_measure or ())
-        told = work.MeasureRun(str(store.root.resolve()), str(folder), measure, epochs)
+        seed = evaluation_seed(job.seed, experiment.vary)
+        told = work.MeasureRun(str(store.root.resolve()), str(folder), measure, epochs, seed=seed)
         if isinstance(measure, Measure):
             metrics, features = measure.own_words()
             told = replace(told, measure=measure.plain(), metrics=metrics, features=features)
@@ -421,7 +428,7 @@ def _start_measuring(
     return bool(wanted)
 
 
-def _collect_measured(jobs: Sequence[Job], measuring: Workers, measure: Measures | None) -> None:
+def _collect_measured(jobs: Sequence[Job], measuring: Workers, experiment: Experiment) -> None:
     """Record the measurements that have ended."""
     for place, worker in list(measuring.items()):
         if worker.poll() is None:
@@ -429,7 +436,7 @@ def _collect_measured(jobs: Sequence[Job], measuring: Workers, measure: Measures
         job = jobs[place]
         assert job.run is not None
         asked, job.to_measure = job.to_measure, None  # to be looked up again
-        if worker.returncode != 0 or _to_measure(job, measure) == asked:
+        if worker.returncode != 0 or _to_measure(job, experiment) == asked:
             why = _said(job.run) or f"ended with code {worker.returncode}"
             job.unmeasured = f"not measured: {why}"
         del measuring[place]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,8 @@ from bascule.runs.store import Store, slug
 
 if TYPE_CHECKING:
     from bascule.data.images import ImageSet
+    from bascule.experiments.experiment import Experiment
+    from bascule.experiments.schedule import Results
     from bascule.gan.recipe import GANRecipe
 
 
@@ -33,10 +35,10 @@ def add(verbs: Verbs) -> None:
     """Add the verb of this file to the command line."""
     verb = verbs.add_parser(
         "ladder",
-        help="compare presets at equal training time on one image set",
+        help="compare presets at equal training time, on one image set or several",
         examples=[
             'bascule ladder --data "Faces(n=2000)" --minutes 10',
-            "bascule ladder dcgan64-light sngan64-light --data simpsons --minutes 30",
+            "bascule ladder dcgan64-light sngan64-light --data faces simpsons --minutes 30",
         ],
     )
     verb.add_argument(
@@ -47,9 +49,11 @@ def add(verbs: Verbs) -> None:
     )
     verb.add_argument(
         "--data",
-        default="Faces(n=2000)",
+        nargs="+",
+        default=["Faces(n=2000)"],
         metavar="NAME",
-        help="image set (default: Faces(n=2000))",
+        help="image sets; several get a note each, and a page about all of them "
+        "(default: Faces(n=2000))",
         completer=completion.image_sets,
     )
     verb.add_argument(
@@ -89,11 +93,10 @@ def add(verbs: Verbs) -> None:
 
 def do_ladder(args: argparse.Namespace) -> int:
     from bascule.experiments.launchers import LocalLauncher
-    from bascule.experiments.measurable import will_be_left_out
     from bascule.experiments.schedule import gather, plan
-    from bascule.ladder.experiment import ladder, read_plan, write_plan
+    from bascule.ladder.over_sets import write_over_sets
+    from bascule.ladder.report import write_ladder
     from bascule.presets import PRESETS
-    from bascule.training.hardware import resolve_auto
 
     names = list(dict.fromkeys(args.preset)) or default()
     for name in names:
@@ -106,35 +109,84 @@ def do_ladder(args: argparse.Namespace) -> int:
         raise UserError(
             f"--minutes {args.minutes:g} -n {args.n}: expected minutes > 0 and at least 2 fakes"
         )
-    launcher = LocalLauncher(args.jobs)
-    data = named_data(args.data, 64)
-    recipes = {name: resolve_auto(PRESETS[name].replace(data=data, threads=1)) for name in names}
-    images = load(recipes[names[0]])
-    lost = will_be_left_out(recipes[names[0]], images, args.n)
-    if "KID" in lost:
-        raise UserError(f"a ladder ranks by KID, which {lost['KID']}; give more images or fakes")
-    covers = "coverage of held-out" not in lost
-    called = args.name or f"ladder {images.name} {args.minutes:g} min"
-    store = Store(args.runs)
-    path = store.root / "ladders" / f"{slug(called)}.json"
-    rungs = read_plan(path, names, args.minutes)
-    if rungs is not None and rungs[names[0]].data != data:
-        raise UserError(f"the ladder in {path} is of {rungs[names[0]].data}: give another --name")
+    launcher, store = LocalLauncher(args.jobs), Store(args.runs)
+    planned = _planned(args, names, store)
+    several = len(planned) > 1
+    top = args.note or store.root / "notes" / slug(args.name or _called(planned, args))
+    repeat = _command(args, names)
+    seen: dict[str, Results] = {}
+    for name, (found, images) in planned.items():
+        jobs = plan(found, args.seeds)
+        sets: dict[object, ImageSet] = {found.arms[names[0]].data: images}
+        if not train_all(found, jobs, sets, store, launcher):
+            return interrupted()
+        seen[name] = results = gather(jobs, found, args.seeds)
+        folder = top / slug(name) if several else top
+        if not may_replace(folder, "note", [results], train=True):
+            return 2
+        say(results, write_ladder(results, folder, images.credit, repeat))
+    if several:
+        if not may_replace(top, "note", list(seen.values()), train=True):
+            return 2
+        print(f"all sets: {write_over_sets(seen, top, repeat)}")
+    return 2 if any(results.failures for results in seen.values()) else 0
+
+
+def _called(sets: Iterable[str], args: argparse.Namespace) -> str:
+    """The name of a ladder on these image sets, where none is given."""
+    return f"ladder {' '.join(sets)} {args.minutes:g} min"
+
+
+def _planned(
+    args: argparse.Namespace, names: Sequence[str], store: Store
+) -> dict[str, tuple[Experiment, ImageSet]]:
+    """The ladder on each image set, and its images, by the name of the set.
+
+    All sets are loaded and checked before any pace is measured.
+    """
+    from bascule.experiments.measurable import will_be_left_out
+    from bascule.ladder.experiment import ladder
+    from bascule.presets import PRESETS
+    from bascule.training.hardware import resolve_auto
+
+    told: dict[str, tuple[dict[str, GANRecipe], ImageSet]] = {}
+    for text in dict.fromkeys(args.data):
+        data = named_data(text, 64)
+        recipes = {n: resolve_auto(PRESETS[n].replace(data=data, threads=1)) for n in names}
+        images = load(recipes[names[0]])
+        lost = will_be_left_out(recipes[names[0]], images, args.n)
+        if "KID" in lost:
+            raise UserError(
+                f"a ladder ranks by KID, which {lost['KID']}; give more images or fakes"
+            )
+        told[text if images.name in told else images.name] = recipes, images
+    found: dict[str, tuple[Experiment, ImageSet]] = {}
+    for name, (recipes, images) in told.items():
+        called = args.name or _called([name], args)
+        called = f"{called} {name}" if args.name and len(told) > 1 else called
+        rungs = _rungs(store.root / "ladders" / f"{slug(called)}.json", recipes, images, args)
+        covers = "coverage of held-out" not in will_be_left_out(recipes[names[0]], images, args.n)
+        attributes = not args.no_attributes
+        made = ladder(called, rungs, args.minutes, args.n, attributes, covers)
+        found[name] = made, images
+    return found
+
+
+def _rungs(
+    path: Path, recipes: dict[str, GANRecipe], images: ImageSet, args: argparse.Namespace
+) -> dict[str, GANRecipe]:
+    """The rungs in the plan at ``path``; measured and written there first, if there is none."""
+    from bascule.ladder.experiment import read_plan, write_plan
+
+    data = next(iter(recipes.values())).data
+    rungs = read_plan(path, list(recipes), args.minutes)
     if rungs is None:
         rungs = _measured(recipes, images, args.minutes)
         write_plan(path, rungs, args.minutes)
-    found = ladder(called, rungs, args.minutes, args.n, not args.no_attributes, covers)
-    jobs = plan(found, args.seeds)
-    if not train_all(found, jobs, {data: images}, store, launcher):
-        return interrupted()
-    from bascule.ladder.report import write_ladder
-
-    results = gather(jobs, found, args.seeds)
-    folder = args.note or store.root / "notes" / slug(called)
-    if not may_replace(folder, "note", [results], train=True):
-        return 2
-    say(results, write_ladder(results, folder, images.credit, _command(args, names)))
-    return 2 if results.failures else 0
+    first = next(iter(rungs.values()))
+    if first.data != data:
+        raise UserError(f"the ladder in {path} is of {first.data}: give another --name")
+    return rungs
 
 
 def _measured(
@@ -156,7 +208,7 @@ def _measured(
 
 
 def _command(args: argparse.Namespace, names: Sequence[str]) -> str:
-    words = ["bascule", "ladder", *names, "--data", args.data, "--minutes", f"{args.minutes:g}"]
+    words = ["bascule", "ladder", *names, "--data", *args.data, "--minutes", f"{args.minutes:g}"]
     words += ["--seeds", *map(str, args.seeds), "-n", str(args.n)]
     words += ["--no-attributes"] if args.no_attributes else []
     return shlex.join(words + (["--name", args.name] if args.name else []))

@@ -11,6 +11,8 @@ import numpy as np
 
 from bascule.experiments.predictions import KID
 from bascule.experiments.schedule import Results
+from bascule.ladder.over_sets import over_sets
+from bascule.reports import facts
 from bascule.reports.figures import (
     COLOURS,
     HANDLE,
@@ -41,10 +43,13 @@ def write_ladder(results: Results, folder: Path, credit: str, repeat: str) -> Pa
     """
     page = experiment_page(results, credit, repeat)
     own = Section("The ladder", _ladder(results))
+    recipe = next(iter(results.experiment.arms.values()))
+    scored = over_sets({facts.told(recipe.data): results})
+    over = [Section("Over all seeds", scored)] if scored else []
     drawn = gallery(results, "rungs")
     look = [Section("Uncurated", [drawn])] if drawn else []
     rest = [section for section in page.sections if section.title != MEASURED]
-    return write_note(replace(page, sections=[own, *look, *rest]), results, folder)
+    return write_note(replace(page, sections=[own, *over, *look, *rest]), results, folder)
 
 
 def _ladder(results: Results) -> list[Block]:

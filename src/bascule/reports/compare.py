@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bascule.core.errors import UserError
+from bascule.experiments.factors import without_seed
 from bascule.experiments.paired import arms_of
 from bascule.experiments.schedule import curve
 from bascule.reports import facts
@@ -67,12 +68,10 @@ def comparison_tables(runs: Sequence[Run]) -> list[Table]:
 
 def differing_table(arms: Arms) -> Table | Text:
     """The settings in which each arm differs from the first."""
-    recipes = {arm: next(iter(runs.values())).recipe for arm, runs in arms.items()}
+    recipes = {arm: without_seed(next(iter(runs.values())).recipe) for arm, runs in arms.items()}
     control, *others = arms
     base = recipes[control]
-    differing = [
-        f for arm in others for f in codec.differences(base, recipes[arm].replace(seed=base.seed))
-    ]
+    differing = [field for arm in others for field in codec.differences(base, recipes[arm])]
     fields = list(dict.fromkeys(differing))
     if not fields:
         return Text("The recipes are the same.")

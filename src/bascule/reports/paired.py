@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bascule.core.errors import UserError
 from bascule.evaluation.evaluation import Value, one_scale
@@ -42,8 +43,7 @@ def paired_differences(runs: Sequence[Run]) -> tuple[list[Difference], list[str]
             reasons[f"careful: the runs were evaluated after {epochs} epochs"] = None
         for label in [name for name in mine if name in yours]:
             try:
-                both = [*mine[label].items(), *yours[label].items()]
-                one_scale(label, [(run.id, value) for run, value in both])
+                _check_scales(label, mine[label], yours[label])
             except UserError as refusal:
                 reasons[str(refusal)] = None
                 continue
@@ -51,6 +51,21 @@ def paired_differences(runs: Sequence[Run]) -> tuple[list[Difference], list[str]
             if set(a) & set(b):
                 found.append(difference(label, arm, base, a, b, paired))
     return [d for d in found if d.values], list(reasons)
+
+
+def _check_scales(label: str, ours: Mapping[Run, Value], theirs: Mapping[Run, Value]) -> None:
+    """Raise :class:`UserError` if the two arms cannot be compared.
+
+    From seed to seed, only what an experiment may vary with the seed may differ. Two runs of one
+    seed must have the same scale.
+    """
+    both = [*ours.items(), *theirs.items()]
+    one_scale(label, [(run.id, replace(v, scale=v.scale.over_seeds)) for run, v in both])
+    for run, value in ours.items():
+        same = [
+            (other.id, v) for other, v in theirs.items() if other.recipe.seed == run.recipe.seed
+        ]
+        one_scale(label, [(run.id, value), *same])
 
 
 def numbers_table(runs: Sequence[Run], found: Sequence[Difference], rows_of: str = "") -> Table:

@@ -40,6 +40,7 @@ def protocol(results: Results, credit: str) -> list[Block]:
             f"({seeds}). All arms of a seed share every draw until their rules differ."
         ),
         Table(("arm", "differs from the control in"), arms),
+        Text(_factors(experiment)),
     ]
     if shared:
         blocks.append(
@@ -55,6 +56,23 @@ def protocol(results: Results, credit: str) -> list[Block]:
         Lines(credit),
     ]
     return blocks
+
+
+def _factors(experiment: Experiment) -> str:
+    """What varies with the seed, and what is the same for every seed."""
+    told = {"split": "which images are held out"}
+    if experiment.measure is not None:
+        told["evaluation"] = "the latents and subsets of evaluations"
+    varied = [told[factor] for factor in told if factor in experiment.vary]
+    fixed = [told[factor] for factor in told if factor not in experiment.vary]
+    training = "initial weights", "the order of images and every other draw of training"
+    text = f"Vary with the seed: {'; '.join((*training, *varied))}."
+    if fixed:
+        text += (
+            f" The same for every seed: {'; '.join(fixed)}. An interval over seeds does not "
+            "include what these contribute."
+        )
+    return text
 
 
 def command(results: Results, settings: Sequence[str] = ()) -> str:

@@ -38,6 +38,7 @@ class TwoSets(PairSource):
                 raise UserError(f"{images.name} has a single training image: expected at least 2")
         pixels = np.concatenate([images.pixels for images in sets])
         names = np.repeat(["a", "b"], [len(images) for images in sets])
+        splits = dict.fromkeys(images.split or "its own" for images in sets)
         return ImageSet(
             name=f"{sets[0].name} and {sets[1].name}",
             pixels=pixels,
@@ -45,4 +46,5 @@ class TwoSets(PairSource):
             labels={DOMAIN: names},
             digest=digest_of(in_chunks(pixels), pixels.shape),
             credit=credits_of(images.credit for images in sets),
+            split=" and ".join(splits) if any(images.split for images in sets) else "",
         )

@@ -78,6 +78,7 @@ class Kinds:
             labels={},
             digest=digest_of(in_chunks(pixels), pixels.shape),
             credit=images.credit,
+            split=images.split,
         )
         told = {k: v[given] for k, v in images.labels.items() if k != DOMAIN} if paired else {}
         truth = other.pixels[other.indices("held_out")][: len(given)] if paired else None
