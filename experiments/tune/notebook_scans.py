@@ -33,6 +33,7 @@ tuning = Tuning(
     start=sharp_small.replace(epochs=100),
     space=space,
     trials=40,
+    fresh_seeds=(101, 102, 103),
     remarks=remarks,
     quick=quick,
 )

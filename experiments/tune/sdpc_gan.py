@@ -47,7 +47,6 @@ tuning = Tuning(
     space=space,
     looks=3,
     trials=15,
-    fresh_seeds=(101, 102),
     remarks=remarks,
     quick=quick,
 )

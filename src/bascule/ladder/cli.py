@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bascule.cli import completion
-from bascule.cli.experiment import add_jobs, check_seeds, interrupted, may_replace, say, train_all
+from bascule.cli.experiment import (
+    add_jobs,
+    check_seeds,
+    interrupted,
+    judged,
+    may_replace,
+    say,
+    train_all,
+)
 from bascule.cli.numbers import a_seed, real, whole
 from bascule.cli.train import load, named_data
 from bascule.cli.verbs import Verbs
@@ -67,9 +75,9 @@ def add(verbs: Verbs) -> None:
         "--seeds",
         type=a_seed,
         nargs="+",
-        default=[0, 1, 2],
+        default=[0, 1, 2, 3, 4],
         metavar="S",
-        help="seeds of each preset (default: 0 1 2)",
+        help="seeds of each preset (default: 0 1 2 3 4)",
     )
     verb.add_argument(
         "-n",
@@ -93,7 +101,7 @@ def add(verbs: Verbs) -> None:
 
 def do_ladder(args: argparse.Namespace) -> int:
     from bascule.experiments.launchers import LocalLauncher
-    from bascule.experiments.schedule import gather, plan
+    from bascule.experiments.schedule import plan
     from bascule.ladder.over_sets import write_over_sets
     from bascule.ladder.report import write_ladder
     from bascule.presets import PRESETS
@@ -120,7 +128,7 @@ def do_ladder(args: argparse.Namespace) -> int:
         sets: dict[object, ImageSet] = {found.arms[names[0]].data: images}
         if not train_all(found, jobs, sets, store, launcher):
             return interrupted()
-        seen[name] = results = gather(jobs, found, args.seeds)
+        seen[name] = results = judged(found, jobs, sets, store, args.seeds)
         folder = top / slug(name) if several else top
         if not may_replace(folder, "note", [results], train=True):
             return 2

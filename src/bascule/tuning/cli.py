@@ -17,6 +17,7 @@ from bascule.cli.experiment import (
     add_cluster,
     images_of,
     interrupted,
+    judged,
     launcher_of,
     may_replace,
     say,
@@ -261,15 +262,16 @@ def _judge(
     tuning: Tuning, best: Any, store: Store, launcher: LocalLauncher | SubmititLauncher
 ) -> Results | None:
     """The best settings and the start on fresh seeds; None when interrupted or both are equal."""
-    from bascule.experiments.schedule import gather, plan
+    from bascule.experiments.schedule import plan
 
     if best.params == tuning.start_params():
         return None
     found = tuning.judgement(best.params)
     jobs = plan(found, found.seeds, here=launcher.at_once is None)
-    if not train_all(found, jobs, images_of(jobs), store, launcher):
+    sets = images_of(jobs)
+    if not train_all(found, jobs, sets, store, launcher):
         return None
-    return gather(jobs, found, found.seeds)
+    return judged(found, jobs, sets, store, found.seeds)
 
 
 def _words(args: argparse.Namespace) -> list[str]:

@@ -128,7 +128,7 @@ class Tuning:
     choosing: float = 0.2
     trials: int = 30
     seed: int = 0
-    fresh_seeds: tuple[int, ...] = (101, 102, 103)
+    fresh_seeds: tuple[int, ...] = (101, 102, 103, 104, 105)
     remarks: str = ""
     pictures: bool = True
     quick: Tuning | None = None
