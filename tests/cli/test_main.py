@@ -70,7 +70,7 @@ plain = GANRecipe(data=Faces(n=40, size=32), model=DCGAN(width=4, z_dim=8, size=
                epochs=2, device="cpu", threads=1)
 experiment = Experiment("Où va D ?", "新しい仮説",
                         {"plain": plain, "shifted": plain.replace(interventions=Shift())},
-                        [Within("D_x", "plain", 0, 0.99)], seeds=(0, 1))
+                        [Within("loss_D", "plain", 0, 50)], seeds=(0, 1, 2))
 """
 
 
@@ -79,12 +79,12 @@ def test_run_writes_a_note_with_a_verdict(bascule, tmp_path):
     code, out, err = bascule("run", "où_va_d.py")
     assert code == 0, err
     found, word, *_ = out.splitlines()
-    assert found.startswith("D_x of “plain” is 0.")
+    assert found.startswith("loss_D of “plain” is ")
     assert word == "supported: all 1 predictions are supported"
     note = next(Path("runs/notes").glob("*/note.html")).read_text("utf-8")
     assert "新しい仮説" in note and "Où va D ?" in note and "supported" in note
     brought = [r for r in Store(Path("runs")).runs() if (r.folder / "code").is_dir()]
-    assert len(brought) == 2  # the arm with the file's own class, on two seeds
+    assert len(brought) == 3  # the arm with the file's own class, on three seeds
 
     code, out, _ = bascule("run", "où_va_d.py", "--seeds", "0", "--arm", "plain", "--note", "one")
     assert code == 0 and out.splitlines()[1].startswith("inconclusive: one seed")

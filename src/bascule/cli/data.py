@@ -30,7 +30,7 @@ PIXELS_MISS = (
     "not found so: copies that are mirrored, grey, brighter, zoomed or cropped; give --features"
 )
 FEATURES_MISS = (
-    "not found so: most copies that are brighter, and those that differ in several ways; a split "
+    "not found so: many copies that are brighter or cropped by a tenth or more; a split "
     "keeps only near duplicates by pixels on one side, so delete copies and import the set again"
 )
 
