@@ -81,6 +81,8 @@ def test_equal_numbers_have_no_interval_and_no_word():
     assert words(same, UP, 0.95) == 0
     almost = Numbers(0.3 + 1e-12 * normal(8))  # rounding
     assert words(almost, UP, 0.95) == 0
+    halves = Numbers(0.5 + 1e-16 * np.arange(8), limits=(0.0, 1.0))
+    assert np.isnan(bounds(halves, 0.95)).all() and words(halves, (0.4, inf), 0.95) == 0
 
 
 def test_the_error_of_the_measure_is_the_least_deviation():

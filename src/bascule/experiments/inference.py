@@ -85,7 +85,8 @@ class Numbers(NamedTuple):
         share = np.clip((self.ours - low) / (high - low), NEAR_LIMIT, 1 - NEAR_LIMIT)
         slope = 1 / (share * (1 - share)).mean()
         least = (self.least[0] / (high - low) * float(slope), 0.0)
-        return Numbers(special.logit(share), None, least)
+        # Rounded, so that numbers which differ by rounding errors alone are equal here, too.
+        return Numbers(special.logit(share).round(9), None, least)
 
     def edge_on_scale(self, edge: float) -> float:
         """An edge of a region on the scale of the interval."""
