@@ -58,7 +58,7 @@ def test_examples_parse_and_name_what_there_is(example, monkeypatch, tmp_path):
     elif args.verb == "tune":
         assert find_files(args.tuning)
     elif args.verb == "ladder":
-        assert set(args.preset) <= set(presets.PRESETS) and codec.parse(args.data)
+        assert set(args.preset) <= set(presets.PRESETS) and all(map(codec.parse, args.data))
     for change in getattr(args, "change", ()):
         assert codec.parse(change).first_epoch() == args.at_epoch
 

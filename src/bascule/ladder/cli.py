@@ -43,10 +43,10 @@ def add(verbs: Verbs) -> None:
     """Add the verb of this file to the command line."""
     verb = verbs.add_parser(
         "ladder",
-        help="compare presets at equal training time, on one image set or several",
+        help="compare presets at equal training time",
         examples=[
             'bascule ladder --data "Faces(n=2000)" --minutes 10',
-            "bascule ladder dcgan64-light sngan64-light --data faces simpsons --minutes 30",
+            "bascule ladder dcgan64-light sngan64-light --data faces simpsons",
         ],
     )
     verb.add_argument(
