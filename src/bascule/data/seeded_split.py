@@ -19,6 +19,7 @@ from bascule.data.source import DataSource
 class SeededSplit(DataSource):
     """The images of the set ``of``, of which as many as before are held out, chosen by ``seed``.
 
+    They are chosen among all images, also where the held-out images of ``of`` were given by hand.
     Near duplicates are never on both sides of the split. Where groups of them do not fit, fewer
     images are held out. Pixels, labels and digest are those of the set ``of``.
     """
