@@ -53,8 +53,7 @@ def add(verbs: Verbs) -> None:
         examples=[
             "bascule data import path/to/folder --name my-faces",
             "bascule data import faces.zip --name my-faces --size 32 --skip-corrupt",
-            "bascule data import cifar10.py:train --held-out cifar10.py:test --name cifar10 "
-            "--size 32",
+            "bascule data import my.py:train --held-out my.py:test --name mine --size 32",
         ],
     )
     verb.add_argument(
