@@ -46,7 +46,7 @@ MAY_USE = {
     "sdpc.hybrid": ("gan",),  # a GAN on top of dictionaries
     **dict.fromkeys(["tuning", "ladder"], ("gan",)),  # of GANs alone
 }
-SHARED_BY_MODELS = ("layers", "model", "resampling")
+SHARED_BY_MODELS = ("layers", "model", "resampling", "efficientnet")
 FREE = {0, 11, 13, 14}  # the core, experiments and their jobs, pages, and verbs know each other
 
 

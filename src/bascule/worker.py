@@ -117,7 +117,7 @@ def _play_trials(job: PlayTrials) -> int:
             return stopped() or os.getppid() != parent
 
         done = work(
-            *(study, tuning, store, images, extractor(), tuning.folder(store)),
+            *(study, tuning, store, images, extractor(tuning.judge), tuning.folder(store)),
             *(job.trials, job.until, stop, job.worker),
         )
     return 0 if done else INTERRUPTED

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from bascule.data.faces import Faces
@@ -16,6 +17,27 @@ SMALL = [
     *("batch=32", "epochs=2", "threads=1", "device=cpu", "keep_every_epochs=1"),
 ]
 QUICK = ("--extractor", "random-conv", "--no-attributes")
+
+
+def test_a_run_is_not_judged_by_the_network_it_was_trained_through(bascule):
+    model = "model=Projected(g=DCGAN(width=4, z_dim=8, size=32), input_px=64, width=2)"
+    few = ["data=Faces(n=60, size=32, held_out=0.5)", model, "epochs=1", "batch=15"]
+    code, _, err = bascule("train", "dcgan64-tiny", "--name", "p", *SMALL, *few)
+    assert code == 0, err
+    words = ("evaluate", "p", "-n", "30", "--no-attributes")
+    code, out, err = bascule(*words, "--extractor", "efficientnet-lite0")
+    assert code == 2 and "is judged by efficientnet-lite0" in err and "use random-conv" in err
+    run = Store(Path("runs")).find("p")
+    assert not (run.folder / "metrics.json").exists()
+    code, out, err = bascule(*words)
+    assert code == 0, err
+    assert "through which a game here was trained; random-conv judges it" in out
+    assert "KID[random-conv-s0,64px]" in out and "KID[efficientnet" not in out
+    code, _, err = bascule("export", "p", "-o", "p.pt")
+    assert code == 0, err
+    saved = torch.load("p.pt", weights_only=True)
+    assert saved["saw"] == "efficientnet-lite0"
+    assert not any(name.startswith("taps") for name in saved["D"])
 
 
 @pytest.fixture

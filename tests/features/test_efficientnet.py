@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from bascule.core.errors import UserError
-from bascule.features import efficientnet
-from bascule.features.efficientnet import EfficientNetLite0, classifier
+from bascule.features.efficientnet import EfficientNetLite0
 from bascule.features.resize import imagenet
+from bascule.models import efficientnet
+from bascule.models.efficientnet import classifier
 
 EGYPTIAN_CAT, ESPRESSO = 285, 967
 
@@ -33,7 +34,7 @@ def test_photographs_are_recognised(side, within):
     """At 128 px the coffee is a teapot first (0.52) and an espresso second (0.40)."""
     data = pytest.importorskip("skimage.data")
     net = EfficientNetLite0(side)
-    head = classifier(side, efficientnet._weights_path())._fc
+    head = classifier(side, efficientnet.weights_path())._fc
     for photo, kind, rank in ((data.chelsea(), EGYPTIAN_CAT, 1), (data.coffee(), ESPRESSO, within)):
         features = torch.from_numpy(net(square(photo)[None]))
         assert kind in head(features)[0].topk(rank).indices
@@ -41,7 +42,7 @@ def test_photographs_are_recognised(side, within):
 
 def test_rewriting_for_speed_changes_float_noise_alone(net):
     x = torch.from_numpy(pictures())
-    whole = classifier(128, efficientnet._weights_path())
+    whole = classifier(128, efficientnet.weights_path())
     with torch.inference_mode():
         plain = whole.extract_features(imagenet(x, 128)).mean((2, 3)).numpy()
     assert plain.std() > 0.1
@@ -63,10 +64,10 @@ def test_name_and_spec_tell_side_and_weights(net, tmp_path, monkeypatch):
     assert "579344248a93" in net.spec  # the file's name says so too
     smaller = EfficientNetLite0(64)
     assert smaller.name == "efficientnet-lite0,64px" and smaller.spec != net.spec
-    state = torch.load(efficientnet._weights_path(), weights_only=True)
+    state = torch.load(efficientnet.weights_path(), weights_only=True)
     state["_conv_head.weight"][0, 0] += 1
     torch.save(state, tmp_path / "other.pth")
-    monkeypatch.setattr(efficientnet, "_weights_path", lambda: tmp_path / "other.pth")
+    monkeypatch.setattr(efficientnet, "weights_path", lambda: tmp_path / "other.pth")
     other = EfficientNetLite0()
     assert other.name == net.name and other.spec != net.spec
     assert not np.allclose(other(pictures()), net(pictures()))

@@ -1,5 +1,6 @@
 """The table of what was measured of every arm."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from bascule.reports.measures import measures, measures_tables
 from bascule.reports.note import write_experiment_note
 from bascule.reports.page import Text
 from bascule.runs.evaluations import keep_evaluation, last_evaluation
+from bascule.runs.store import Run
 from fakes import CREDIT, EXTRACTOR, evaluated, fake_ladder, fake_results, measured
 
 OVERFIT = "auc_train_vs_held_out"
@@ -57,6 +59,17 @@ def test_what_a_small_set_cannot_show_is_told_once(results):
             found = replace(last_evaluation(run.folder), left_out=left_out)
             keep_evaluation(run.folder, found)
     assert measures(results)[-1] == Text(f"C_T left out: {why}.")
+
+
+def test_what_a_network_measured_of_games_trained_through_it_is_left_out_for_all(results):
+    run = results.runs["old"][0]
+    about = run.folder / "run.json"
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"saw": ["efficientnet-lite0"]}))
+    runs = results.runs | {"old": results.runs["old"] | {0: Run(run.folder)}}
+    table, *_, told = measures(replace(results, runs=runs))
+    assert table.columns == ("arm", "minutes", "epochs", "images/s", "mean TV")
+    why = "each is judged by efficientnet-lite0, through which a game here was trained"
+    assert told == Text(f"KID, coverage left out: {why}.")
 
 
 def test_what_was_measured_before_the_end_is_not_the_end(results):

@@ -1,5 +1,6 @@
 """Paired differences on a page."""
 
+import json
 from dataclasses import replace
 from math import nan
 
@@ -12,6 +13,7 @@ from bascule.metrics.measured import Measured
 from bascule.reports.compare import write_comparison
 from bascule.reports.paired import numbers_table, paired_differences
 from bascule.runs.evaluations import keep_evaluation
+from bascule.runs.store import Run
 from fakes import CREDIT, fake_rows, plain, write_fake
 
 SCALE = Scale("KID[net]", "net v1", "digest", 200, 1800)
@@ -41,6 +43,20 @@ def test_splits_may_differ_from_seed_to_seed_but_not_within_one(runs):
     found, reasons = paired_differences(runs)
     assert found[-1].name != "KID[net]"
     assert len(reasons) == 1 and "split seed 2 and seed 1" in reasons[0]
+
+
+def test_beside_a_game_trained_through_a_network_it_judges_none(runs):
+    lite = Scale(
+        "KID[efficientnet-lite0,128px]", "efficientnet-lite0,128px;v1", "digest", 200, 1800
+    )
+    for run in runs:
+        keep(run, 1.0, lite)
+    about = runs[-1].folder / "run.json"
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"saw": ["efficientnet-lite0"]}))
+    found, reasons = paired_differences([*runs[:-1], Run(runs[-1].folder)])
+    assert lite.label not in {d.name for d in found}
+    assert reasons[0].startswith("KID left out: is judged by efficientnet-lite0, through which")
+    assert reasons[0].endswith("evaluate every run with --extractor random-conv")
 
 
 def keep(run, kid, scale=SCALE, epoch=20):

@@ -70,8 +70,8 @@ def add(verbs: Verbs) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help=f"{', '.join(EXTRACTORS)}, or one of your own, FILE:NAME (default: {EXTRACTORS[0]}); "
-        "may be repeated",
+        help=f"{', '.join(EXTRACTORS)}, or one of your own, FILE:NAME (default: {EXTRACTORS[0]}, "
+        "or the next that the run was not trained through); may be repeated",
         completer=completion.extractors,
     )
     evaluate.add_argument(
@@ -160,12 +160,17 @@ def do_evaluate(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace, run: Run) -> int:
     from bascule.experiments.measuring import check_measure, measure_run
+    from bascule.features.extractors import DEFAULT
+    from bascule.features.judges import why_not
     from bascule.reports.run_note import write_run_note
 
     if args.all_epochs and args.epoch is not None:
         raise UserError("--epoch with --all-epochs: expected only one of the two")
     measure, means = _measure_of(args, run.recipe), _means(args)
     check_measure(run, measure)
+    judging = means.judging(run)
+    if not means.extractors and judging.extractors != (DEFAULT,):
+        print(f"{run.id} {why_not(run.saw, DEFAULT)}; {judging.extractors[0]} judges it")
     if means.metrics and run.recipe.evaluates == "codes":
         raise UserError(f"--metric: {run.id} is a run of SDPC, which draws no fakes to measure")
     images = load_images(run.playable.data)
@@ -205,10 +210,9 @@ def _measure_of(args: argparse.Namespace, recipe: Recipe) -> Measures:
 def _means(args: argparse.Namespace) -> Means:
     from bascule.cli.progress import counter
     from bascule.experiments.measuring import Means
-    from bascule.features.extractors import DEFAULT
     from bascule.runs.own import extractor_named
 
-    names = dict.fromkeys(args.extractor or [DEFAULT])
+    names = dict.fromkeys(args.extractor)
     spaces = tuple(extractor_named(name) if ":" in name else name for name in names)
     return Means(spaces, metrics_of(args), args.standing, args.seed, counter)
 

@@ -8,12 +8,13 @@ and metric code. :func:`one_scale` raises an error otherwise.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from math import isfinite, nan
 from typing import Any
 
 from bascule.core.errors import UserError
+from bascule.features.judges import why_not
 from bascule.metrics.measurement import Measurement, parse
 from bascule.metrics.metric import Measured
 from bascule.metrics.quantity import SHARE, Better
@@ -72,6 +73,11 @@ class Value:
         return parse(self.scale.label)
 
     @property
+    def space(self) -> str:
+        """The space in which it was measured; of "FID" and "KID", that of the published network."""
+        return self.measurement.space or self.scale.extractor
+
+    @property
     def error(self) -> float:
         """The error of the measure itself: runs that differ by less are not known to be equal.
 
@@ -123,6 +129,16 @@ class Evaluation:
     def with_more(self, values: Sequence[Value], left_out: Sequence[LeftOut] = ()) -> Evaluation:
         """This evaluation with more numbers of the same fakes."""
         return replace(self, values=(*self.values, *values), left_out=(*self.left_out, *left_out))
+
+    def judged(self, saw: Collection[str]) -> Evaluation:
+        """This evaluation without the numbers of networks through which a game was trained.
+
+        ``saw``: the names of these networks. The numbers are left out, each with the reason.
+        """
+        reasons = {value: why_not(saw, value.space) for value in self.values}
+        lost = [LeftOut(value.label, why) for value, why in reasons.items() if why]
+        kept = tuple(value for value, why in reasons.items() if not why)
+        return replace(self, values=kept).with_more((), lost) if lost else self
 
     @property
     def labels(self) -> set[str]:

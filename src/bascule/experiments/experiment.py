@@ -14,10 +14,17 @@ from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.bounds import NoiseBound, check_bounds
 from bascule.experiments.factors import Factor, check_factors
 from bascule.experiments.files import FOLDER
-from bascule.experiments.obtainable import Asked, Part, check_arms, check_obtainable
+from bascule.experiments.obtainable import (
+    Asked,
+    Part,
+    check_arms,
+    check_judge,
+    check_obtainable,
+)
 from bascule.experiments.predictions import SPACE, Prediction, about, check, numbers_of
 from bascule.features.extractor import FeatureExtractor
-from bascule.features.extractors import EXTRACTORS, extractor
+from bascule.features.extractors import DEFAULT, EXTRACTORS, extractor
+from bascule.features.judges import judge_of, why_not
 from bascule.gan.recipe import GANRecipe
 from bascule.metrics import Metric
 from bascule.metrics.measured import METRICS
@@ -40,8 +47,9 @@ class Measure:
     a kept checkpoint; empty: only at the end. ``every_kept``: also measure at every checkpoint that
     the recipe keeps. ``metrics``: the user's own metrics (:class:`bascule.metrics.Metric`), each a
     class or an instance. ``features``: the feature extractor, by name, or one of the user's own
-    (:class:`bascule.features.FeatureExtractor`); empty: the default one. A prediction about such a
-    number has to name it: ``KID.at(extractor=Mine())``.
+    (:class:`bascule.features.FeatureExtractor`); empty: the default one, or the next best if a game
+    of the experiment was trained through that (:mod:`bascule.features.judges`). A prediction about
+    such a number has to name it: ``KID.at(extractor=Mine())``.
 
     The other fields are for hybrids of GAN and SDPC only. ``settled_fakes``: measure the fakes
     after settling at each ``k_fb`` (:func:`bascule.sdpc.settling.measure_settled`); this takes
@@ -85,13 +93,14 @@ class Measure:
     def own(self) -> dict[str, Measurement]:
         """The user's metrics: name -> measurement."""
         on_features = any(metric.on == "features" for metric in self.metrics)
-        space = self._space() if on_features else ""
+        space = self.space if on_features else ""
         return {
             m.name: Measurement(m.quantity(), PIXELS if m.on == "pixels" else space)
             for m in self.metrics
         }
 
-    def _space(self) -> str:
+    @property
+    def space(self) -> str:
         """The name of the feature space."""
         if not isinstance(self.features, str):
             return self.features.name
@@ -102,6 +111,23 @@ class Measure:
         if not isinstance(self.features, str):
             return space == self.features.name
         return space.startswith(self.features) if self.features else space == SPACE
+
+    def for_games(self, arms: Mapping[str, Recipe]) -> Measure:
+        """This measure in a feature space that may judge the games of all ``arms``.
+
+        Raises :class:`UserError` if ``features`` names another one.
+        """
+        if not self.features:
+            judge = judge_of({name for recipe in arms.values() for name in recipe.saw})
+            return self if judge == DEFAULT else replace(self, features=judge)
+        name = self.features if isinstance(self.features, str) else self.features.name
+        for arm, recipe in arms.items():
+            if why := why_not(recipe.saw, name):
+                raise UserError(
+                    f"Measure(features={name!r}): “{arm}” {why}; leave features out, and "
+                    f"{judge_of(recipe.saw)} is taken for all arms"
+                )
+        return self
 
     @property
     def holes_at(self) -> tuple[float, ...]:
@@ -123,7 +149,7 @@ class Measure:
         for scalar in numbers_of(prediction).values():
             on_features = scalar.quantity.name in (*METRICS, SUPPORT)
             if scalar.space and on_features and not self._measures_in(scalar.space):
-                space = self._space()
+                space = self.space
                 told = self.features if isinstance(self.features, str) else ""
                 told = repr(told) if told else f"{type(self.features).__name__}()"
                 raise UserError(
@@ -334,6 +360,8 @@ class Experiment:
                     f"callbacks={callback!r}: expected values of classes derived from Callback"
                 )
             scalars.update(callback.adds)
+        if isinstance(self.measure, Measure):
+            object.__setattr__(self, "measure", self.measure.for_games(self.arms))
         own = self.measure.own() if isinstance(self.measure, Measure) else {}
         for name in ("predictions", "checks"):
             told = tuple(about(prediction, own) for prediction in getattr(self, name))
@@ -349,6 +377,7 @@ class Experiment:
             check_arms(self.arms, self.measure.asked())
         for prediction in (*self.predictions, *self.checks):
             check(prediction, epochs, scalars, self.measure is not None, own)
+            check_judge(prediction, self.arms)
             if self.measure is not None:
                 check_obtainable(prediction, self.arms, self.measure.asked())
             if isinstance(self.measure, Measure):

@@ -19,6 +19,8 @@ from bascule.experiments.experiment import Experiment, Measure, MeasureTranslati
 from bascule.experiments.factors import own_split, sets_of
 from bascule.experiments.obtainable import READ, part_of
 from bascule.experiments.predictions import numbers_of
+from bascule.features.extractors import DEFAULT
+from bascule.features.judges import why_not
 from bascule.features.pyramid import COARSEST
 from bascule.gan.recipe import GANRecipe
 from bascule.metrics.least import Sizes, too_few
@@ -99,11 +101,17 @@ def announcements(experiment: Experiment, sets: Mapping[Any, ImageSet]) -> list[
     if not isinstance(measure, Measure | MeasureTranslation):
         return []
     fakes = measure.fakes if isinstance(measure, Measure) else measure.pictures
-    lines = (
+    lines = [
         announcement(arm, images, fakes, measure.attributes)
         for arm in experiment.arms.values()
         for images in sets_of(arm, sets)
-    )
+    ]
+    trained = [arm for arm, recipe in experiment.arms.items() if why_not(recipe.saw, DEFAULT)]
+    if trained and isinstance(measure, Measure):
+        told = " and ".join(f"“{arm}”" for arm in trained)
+        lines.append(
+            f"{told} may not be judged by {DEFAULT}: all arms are judged by {measure.space}"
+        )
     return [line for line in dict.fromkeys(lines) if line]
 
 

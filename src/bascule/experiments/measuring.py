@@ -26,6 +26,7 @@ from bascule.experiments.experiment import (
 from bascule.experiments.factors import own_split
 from bascule.features.extractor import Extractor
 from bascule.features.extractors import DEFAULT, extractor
+from bascule.features.judges import judge_of, why_not
 from bascule.metrics.measurement import parse
 from bascule.metrics.metric import Measured, Metric
 from bascule.runs.execute import check_data
@@ -62,13 +63,14 @@ def silent(what: str) -> Iterator[Progress]:
 class Means:
     """The means of measuring a run.
 
-    ``extractors``: feature extractors or their names; translations use only the first. ``metrics``:
+    ``extractors``: feature extractors or their names; translations use only the first. Empty: the
+    default one, or the next best if the game was trained through that. ``metrics``:
     the user's metrics. ``standing``: the number of batches of latents over which G's BatchNorm
     recomputes its statistics first. ``seed``: of the latents and subsets. ``counter``: reports the
     progress.
     """
 
-    extractors: tuple[str | Extractor, ...] = (DEFAULT,)
+    extractors: tuple[str | Extractor, ...] = ()
     metrics: tuple[Metric, ...] = ()
     standing: int = 0
     seed: int = 0
@@ -76,7 +78,7 @@ class Means:
 
     @cached_property
     def spaces(self) -> list[Extractor]:
-        every = dict.fromkeys(self.extractors)
+        every = dict.fromkeys(self.extractors or (DEFAULT,))
         return [extractor(each) if isinstance(each, str) else each for each in every]
 
     def also(self, measure: Measures) -> Means:
@@ -88,6 +90,16 @@ class Means:
             extractors = (features if isinstance(features, str) else extractor_of(features),)
         return replace(self, extractors=extractors, metrics=(*self.metrics, *measure.metrics))
 
+    def judging(self, run: Run) -> Means:
+        """These means with extractors that may judge the game of ``run``.
+
+        Raises :class:`UserError` if an extractor that was asked for may not.
+        """
+        for each in self.extractors:
+            if why := why_not(run.saw, each if isinstance(each, str) else each.name):
+                raise UserError(f"{run.id} {why}; use {judge_of(run.saw)}, or exact attributes")
+        return self if self.extractors else replace(self, extractors=(judge_of(run.saw),))
+
 
 def measure_run(
     run: Run, images: ImageSet, measure: Measures, epoch: int | None = None, means: Means = Means()
@@ -96,11 +108,12 @@ def measure_run(
 
     ``epoch``: a kept checkpoint; None: the newest. Returns the evaluation, and an image of fakes
     next to their nearest neighbours or of translations, or None. Raises :class:`UserError` if the
-    run shows D the held-out images, or if ``measure`` is for another kind of run.
+    run shows D the held-out images, if ``measure`` is for another kind of run, or if its game was
+    trained through a feature extractor that is to judge it.
     """
     check_measure(run, measure)
     check_data(run, images)
-    means = means.also(measure)
+    means = means.also(measure).judging(run)
     if isinstance(measure, MeasureCoding):
         return _coding(run, images, measure, epoch, means), None
     if isinstance(measure, MeasureTranslation):

@@ -18,6 +18,8 @@ from bascule.experiments.predictions import (
     numbers_of,
     windows,
 )
+from bascule.features.extractors import extractor
+from bascule.features.judges import judge_of, why_not
 from bascule.metrics.measurement import Measurement
 from bascule.metrics.numbers import BASELINES, OF_ATTRIBUTES, OF_CODES, OF_TRANSLATION, WAYS
 from bascule.training.recipe import Recipe
@@ -89,6 +91,21 @@ def check_arms(arms: Mapping[str, Recipe], asked: Asked) -> None:
                 f"measure={asked.kind}(...): k_fb, sigmas, decoded and abilities are for SDPC, and "
                 f"“{arm}” is a {type(recipe).__name__} without codes; leave them out"
             )
+
+
+def check_judge(prediction: Prediction, arms: Mapping[str, Recipe]) -> None:
+    """Raises :class:`UserError` if its numbers are in a space that an arm was trained through.
+
+    Any arm counts, since all arms are measured in one space.
+    """
+    for scalar in numbers_of(prediction).values():
+        for arm, recipe in arms.items():
+            if why := why_not(recipe.saw, scalar.space):
+                space = extractor(judge_of(recipe.saw)).name
+                raise UserError(
+                    f"“{prediction.claim()}” says nothing of “{arm}”: {scalar.name} {why}; give "
+                    f"{scalar.quantity.name}.at(extractor={space!r}), or a number of attributes"
+                )
 
 
 def check_obtainable(prediction: Prediction, arms: Mapping[str, Recipe], asked: Asked) -> None:

@@ -23,7 +23,7 @@ from bascule.experiments.factors import evaluation_seed, with_seed
 from bascule.experiments.launchers import LocalLauncher, Process, SubmititLauncher
 from bascule.experiments.predictions import Curves, error_of
 from bascule.experiments.verdict import Verdict, verdict
-from bascule.runs.evaluations import evaluations
+from bascule.runs.evaluations import evaluations, judged
 from bascule.runs.execute import stop_signals
 from bascule.runs.fork import fork
 from bascule.runs.own import words_for
@@ -80,6 +80,11 @@ class Results:
     def shares_past(self, arm: str, than: str) -> bool:
         """Whether two arms share a past on every seed."""
         return share_past(self.runs[arm], self.runs[than])
+
+    @property
+    def saw(self) -> set[str]:
+        """The feature networks that the game of any run has seen; none of them judges any run."""
+        return {name for run in self.every_run for name in run.saw}
 
     @property
     def scalars(self) -> tuple[str, ...]:
@@ -237,7 +242,8 @@ def curve(run: Run) -> dict[str, np.ndarray]:
     """The scalars of a run by name, one value an epoch; NaN where an epoch was not measured.
 
     These are the scalars of training, ``lead`` = D_x - D_Gz, diagnostics, and evaluations by label
-    with their errors (:func:`~bascule.experiments.predictions.error_of`).
+    with their errors (:func:`~bascule.experiments.predictions.error_of`). Numbers of networks that
+    its game has seen are left out.
     """
     rows = run.rows()
     found: dict[str, np.ndarray] = {}
@@ -257,7 +263,7 @@ def curve(run: Run) -> dict[str, np.ndarray]:
     for row in run.diagnostics():
         for name in row.keys() - played:
             put(name, int(row["epoch"]), row[name])
-    for evaluation in evaluations(run.folder):
+    for evaluation in judged(run):
         for told in evaluation.values:
             epoch = (evaluation.epoch or 0) - 1
             put(told.label, epoch, told.measured.value)

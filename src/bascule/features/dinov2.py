@@ -16,9 +16,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from torch import Tensor
 
+from bascule.core import weight_files
 from bascule.core.errors import UserError, unknown
 from bascule.data.images import Progress
-from bascule.features import resize, weights
+from bascule.features import resize
 from bascule.features.extractor import in_batches
 
 VERSION = 1
@@ -42,7 +43,7 @@ class DINOv2:
         timm, filters = _timm()
         network = f"vit_{NETWORKS[size]}_patch14_dinov2.lvd142m"
         own = f"dinov2_vit{size}14_pretrain.pth"
-        path = weights.find(
+        path = weight_files.find(
             f"dinov2-{size}",
             weights_path,
             (own, f"{network}.safetensors"),
@@ -50,12 +51,11 @@ class DINOv2:
             _in_hugging_face_cache(network),
         )
         self.net = timm.create_model(network, pretrained=False, num_classes=0, img_size=SIDE)
-        state = filters.checkpoint_filter_fn(weights.read(path), self.net)
-        weights.load(self.net, state, f"dinov2-{size}", path)
+        state = filters.checkpoint_filter_fn(weight_files.read(path), self.net)
+        weight_files.load(self.net, state, f"dinov2-{size}", path)
         self.name = f"dinov2-{size},{SIDE}px"
-        self.spec = (
-            f"{self.name};v{VERSION};weights {weights.fingerprint(path)[:12]};resize {resize.RULE}"
-        )
+        fingerprint = weight_files.fingerprint(path)[:12]
+        self.spec = f"{self.name};v{VERSION};weights {fingerprint};resize {resize.RULE}"
 
     def __call__(self, images: np.ndarray, progress: Progress | None = None) -> np.ndarray:
         return in_batches(self, images, self._of_batch, BATCH, progress)

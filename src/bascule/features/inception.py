@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bascule.core import weight_files
 from bascule.core.errors import UserError
 from bascule.data.images import Progress
-from bascule.features import weights
 from bascule.features.extractor import PUBLISHED, in_batches
 
 VERSION = 1
@@ -41,18 +41,18 @@ class InceptionV3:
 
     def __init__(self, weights_path: Path | str | None = None) -> None:
         module = _torch_fidelity()
-        path = weights.find("inception-v3", weights_path, FILES, module.URL_INCEPTION_V3)
-        sha = weights.fingerprint(path)
+        path = weight_files.find("inception-v3", weights_path, FILES, module.URL_INCEPTION_V3)
+        sha = weight_files.fingerprint(path)
         # torch-fidelity would unpickle any file, so it gets our own copy of the tensors.
         copy = io.BytesIO()
-        torch.save(weights.read(path), copy)
+        torch.save(weight_files.read(path), copy)
         copy.seek(0)
         try:
             self.net = module.FeatureExtractorInceptionV3(
                 "inception-v3", ["2048"], feature_extractor_weights_path=copy
             )
         except RuntimeError as error:
-            raise weights.foreign("inception-v3", path, error) from None
+            raise weight_files.foreign("inception-v3", path, error) from None
         published = sha.startswith(PUBLISHED_SHA256)
         self.name = PUBLISHED if published else f"inception-v3-{sha[:8]},299px"
         self.spec = f"{self.name};v{VERSION};weights {sha[:12]};resize TensorFlow 1 bilinear"

@@ -29,6 +29,7 @@ from bascule.gan.objectives import GANLoss, Objective, TopK
 from bascule.gan.penalties import Penalty
 from bascule.gan.step import Rules, gan_step
 from bascule.interventions import Compose, Intervention
+from bascule.models import shipped
 from bascule.models.dcgan import DCGAN
 from bascule.models.layers import Labelled
 from bascule.models.model import Model
@@ -161,6 +162,10 @@ class GANRecipe(Recipe):
     @property
     def is_diagnosable(self) -> bool:
         return self.labels is None and not self.uses_held_out()
+
+    @property
+    def saw(self) -> tuple[str, ...]:
+        return tuple(sorted({*super().saw, *(shipped.saw(self.start) if self.start else ())}))
 
     @property
     def round_steps(self) -> int:

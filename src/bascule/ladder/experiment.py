@@ -18,7 +18,9 @@ from bascule.data.faces import Faces
 from bascule.data.imported import Imported
 from bascule.experiments.experiment import Experiment, Measure
 from bascule.experiments.pace import Pace
-from bascule.experiments.predictions import HELD_OUT_COVERAGE, KID, Higher, Lower
+from bascule.experiments.predictions import HELD_OUT_COVERAGE, KID, SPACE, Higher, Lower
+from bascule.features.extractors import DEFAULT, extractor
+from bascule.features.judges import judge_of
 from bascule.gan.recipe import GANRecipe
 from bascule.runs import codec
 
@@ -56,6 +58,9 @@ def ladder(
     ``covers``: whether there are enough held-out images for a prediction about coverage.
     """
     control, *others = rungs
+    judge = judge_of({seen for rung in rungs.values() for seen in rung.saw})
+    space = SPACE if judge == DEFAULT else extractor(judge).name
+    kid, coverage = KID.at(extractor=space), HELD_OUT_COVERAGE.at(extractor=space)
     data = rungs[control].data
     return Experiment(
         question=f"Which of {len(rungs)} recipes draws best after {minutes:g} minutes a run?",
@@ -63,8 +68,8 @@ def ladder(
         + (" and in how many of the held-out images its fakes cover." if covers else "."),
         arms=rungs,
         predictions=[
-            *(Lower(KID, arm, than=control) for arm in others),
-            *(Higher(HELD_OUT_COVERAGE, arm, than=control) for arm in others if covers),
+            *(Lower(kid, arm, than=control) for arm in others),
+            *(Higher(coverage, arm, than=control) for arm in others if covers),
         ],
         measure=Measure(fakes, attributes=attributes and isinstance(data, Faces), every_kept=True),
         pictures=not isinstance(data, Imported),  # imported images may not be published

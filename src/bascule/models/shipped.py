@@ -3,7 +3,8 @@
 A file ``weights/NAME.pt`` is written by ``bascule export RUN -o NAME.pt --half`` and read with
 ``torch.load(..., weights_only=True)``: the state dicts ``"G"`` and ``"D"`` (floats in half
 precision), and the texts ``"model"`` (the recipe's model as Python code), ``"made"`` (how the
-run was trained) and ``"credit"`` (the source of the training images).
+run was trained), ``"credit"`` (the source of the training images) and ``"saw"`` (the feature
+networks through which its game was trained, separated by commas; older files lack it).
 """
 
 from __future__ import annotations
@@ -41,6 +42,11 @@ def check_start(name: str, model: Any) -> None:
 def told(name: str) -> dict[str, str]:
     """The texts in the file of ``name``: ``model``, ``made`` and ``credit``. Raises as read."""
     return {key: text for key, text in read(name).items() if isinstance(text, str)}
+
+
+def saw(name: str) -> tuple[str, ...]:
+    """The feature networks through which the game of these weights was trained."""
+    return tuple(filter(None, told(name).get("saw", "").split(", ")))
 
 
 def read(name: str) -> dict[str, Any]:

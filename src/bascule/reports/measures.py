@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import inf, isfinite, nan
 
 import numpy as np
@@ -15,7 +15,7 @@ from bascule.metrics.measurement import Measurement
 from bascule.metrics.metric import Measured
 from bascule.reports import facts
 from bascule.reports.page import Block, Table, Text
-from bascule.runs.evaluations import evaluations
+from bascule.runs.evaluations import judged
 from bascule.runs.store import Run
 
 KID = "KID"
@@ -55,7 +55,7 @@ def measures(results: Results) -> list[Block]:
 def left_out(results: Results) -> list[Text]:
     """What could not be measured at the end of the runs, one line per reason."""
     runs = [run for by_seed in results.runs.values() for run in by_seed.values()]
-    found = [evaluation for run in runs if (evaluation := _at_the_end(run))]
+    found = [evaluation for run in runs if (evaluation := _at_the_end(run, results.saw))]
     told = by_reason({one.label: one.why for e in found for one in e.left_out})
     return [Text(f"{names} left out: {why}.") for names, why in told]
 
@@ -78,13 +78,21 @@ def measures_tables(results: Results, first: str = "arm", by_kid: bool = False) 
     main = Table(
         (first, "minutes", "epochs", "images/s", *columns),
         [(arm, *paces.get(arm, ("", "", "")), *cells) for arm, *cells in rows],
-        f"{CAPTION} {best}{order} {facts.NUMBERS}",
+        f"{CAPTION} {best}{order}{_judge(results)} {facts.NUMBERS}",
     )
     columns, rows = _cells(told, MORE)
     by_heart = f" {BY_HEART}" if OF_D in columns else ""
     caption = f"More of the same runs.{by_heart} {facts.NUMBERS}"
     more = Table((first, *columns), rows, caption)
     return [main, more] if columns else [main]
+
+
+def _judge(results: Results) -> str:
+    """The feature space, if it is not the default one."""
+    measure = results.experiment.measure
+    if isinstance(measure, Measure) and measure.features:
+        return f" Features: {measure.space}."
+    return ""
 
 
 def _pace(runs: Sequence[Run]) -> tuple[str, str, str]:
@@ -135,7 +143,7 @@ def _last_measured(results: Results) -> dict[str, list[Last]]:
     for arm, by_seed in results.runs.items():
         found[arm] = []
         for seed, run in by_seed.items():
-            told = _by_name(_at_the_end(run))
+            told = _by_name(_at_the_end(run, results.saw))
             asked = facts.final(results.curves[arm][seed], OVERFIT)
             if asked is not None:
                 told[OF_D] = Measured(asked, 0.5, nan, nan, 0, 0, 1)
@@ -143,9 +151,12 @@ def _last_measured(results: Results) -> dict[str, list[Last]]:
     return found
 
 
-def _at_the_end(run: Run) -> Evaluation | None:
-    """The evaluation after the last epoch of a run; None if there is none."""
-    found = [e for e in evaluations(run.folder) if e.epoch == run.recipe.epochs]
+def _at_the_end(run: Run, saw: Collection[str]) -> Evaluation | None:
+    """The evaluation after the last epoch of a run; None if there is none.
+
+    ``saw``: feature networks that games beside it have seen.
+    """
+    found = [e for e in judged(run, saw) if e.epoch == run.recipe.epochs]
     return found[-1] if found else None
 
 

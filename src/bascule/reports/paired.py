@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bascule.core.errors import UserError
-from bascule.evaluation.evaluation import Value, one_scale
+from bascule.evaluation.evaluation import Value, by_reason, one_scale
 from bascule.experiments.paired import Difference, Numbers, arms_of, difference
 from bascule.experiments.scalars import limits, of_difference
 from bascule.experiments.schedule import curve, share_past
+from bascule.features.judges import judge_of, why_not
 from bascule.reports import facts
 from bascule.reports.page import Table
-from bascule.runs.evaluations import last_evaluation
+from bascule.runs.evaluations import evaluations, judged
 from bascule.runs.store import Run
 
 AS_COLUMNS = 4  # with more arms, arms are rows
@@ -26,8 +27,9 @@ CAPTION = (
 def paired_differences(runs: Sequence[Run]) -> tuple[list[Difference], list[str]]:
     """Every other arm minus the first, and the reasons for missing numbers, one line each."""
     (base, theirs), *others = arms_of(runs).items()
+    saw = _saw(runs)
     found: list[Difference] = []
-    reasons: dict[str, None] = {}
+    reasons: dict[str, None] = dict.fromkeys(_lost(runs, saw))
     for arm, ours in others:
         if not set(ours) & set(theirs):
             reasons[f"“{arm}” and “{base}” share no seed: nothing can be paired"] = None
@@ -36,7 +38,7 @@ def paired_differences(runs: Sequence[Run]) -> tuple[list[Difference], list[str]
         for scalar in next(iter(ours.values())).recipe.scalars:
             a, b = _finals(ours, scalar), _finals(theirs, scalar)
             found.append(difference(scalar, arm, base, a, b, paired))
-        mine, yours = _values(ours), _values(theirs)
+        mine, yours = _values(ours, saw), _values(theirs, saw)
         if not mine or not yours:
             reasons["not every run is evaluated: run `bascule evaluate RUN` for each"] = None
         elif epochs := _different_epochs([*ours.values(), *theirs.values()]):
@@ -81,7 +83,8 @@ def numbers_table(runs: Sequence[Run], found: Sequence[Difference], rows_of: str
         + [d.name for d in found]
     )
     apart = {(d.name, d.arm): d for d in found}
-    means = {(name, arm): _mean(name, arms[arm]) for name in names for arm in arms}
+    saw = _saw(runs)
+    means = {(name, arm): _mean(name, arms[arm], saw) for name in names for arm in arms}
     told = {key: _apart(apart[key], arms) if key in apart else "" for key in means}
     caption = CAPTION.format(base=base)
     rows: list[tuple[str, ...]]
@@ -101,8 +104,26 @@ def numbers_table(runs: Sequence[Run], found: Sequence[Difference], rows_of: str
     return Table(("arm", *names), rows, caption)
 
 
-def _mean(name: str, runs: Mapping[int, Run]) -> str:
-    values = _finals(runs, name) or _numbers(_values(runs).get(name, {}))
+def _lost(runs: Sequence[Run], saw: Collection[str]) -> Iterator[str]:
+    """What was measured, but by networks that games compared have seen; one line a reason."""
+    found = {
+        value.label: why
+        for run in runs
+        for evaluation in evaluations(run.folder)[-1:]
+        for value in evaluation.values
+        if (why := why_not(saw, value.space))
+    }
+    for names, why in by_reason(found):
+        yield (f"{names} left out: {why}; evaluate every run with --extractor {judge_of(saw)}")
+
+
+def _saw(runs: Sequence[Run]) -> set[str]:
+    """The feature networks that the game of any run has seen."""
+    return {name for run in runs for name in run.saw}
+
+
+def _mean(name: str, runs: Mapping[int, Run], saw: Collection[str]) -> str:
+    values = _finals(runs, name) or _numbers(_values(runs, saw).get(name, {}))
     recipes = [run.recipe for run in runs.values()]
     return facts.plus_minus(list(values.values()), limits(name, recipes))
 
@@ -122,11 +143,14 @@ def _finals(runs: Mapping[int, Run], scalar: str) -> Numbers:
     return {seed: value for seed, value in found.items() if value is not None}
 
 
-def _values(runs: Mapping[int, Run]) -> dict[str, dict[Run, Value]]:
-    """label -> run -> value, from each run's last evaluation."""
+def _values(runs: Mapping[int, Run], saw: Collection[str]) -> dict[str, dict[Run, Value]]:
+    """label -> run -> value, from each run's last evaluation.
+
+    ``saw``: the feature networks that the games compared have seen.
+    """
     found: dict[str, dict[Run, Value]] = {}
     for run in runs.values():
-        if evaluation := last_evaluation(run.folder):
+        for evaluation in judged(run, saw)[-1:]:
             for value in evaluation.values:
                 found.setdefault(value.label, {})[run] = value
     return found
@@ -134,7 +158,7 @@ def _values(runs: Mapping[int, Run]) -> dict[str, dict[Run, Value]]:
 
 def _different_epochs(runs: Sequence[Run]) -> str:
     """ "20 and 40" if the last evaluations are of different epochs, else empty."""
-    evaluated = [e for run in runs if (e := last_evaluation(run.folder))]
+    evaluated = [e for run in runs for e in judged(run)[-1:]]
     epochs = sorted({e.epoch for e in evaluated if e.epoch is not None})
     return " and ".join(map(str, epochs)) if len(epochs) > 1 else ""
 

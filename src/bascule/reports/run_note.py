@@ -15,7 +15,7 @@ from bascule.reports.figures import colours
 from bascule.reports.page import Block, Lines, Page, Samples, Section, Table, Text
 from bascule.reports.publish import write_page
 from bascule.reports.samples import Picture, Strip, data_uri, sampled_epochs, strips
-from bascule.runs.evaluations import evaluations, neighbour_file
+from bascule.runs.evaluations import judged, neighbour_file
 from bascule.runs.store import Run
 from bascule.sdpc.reports import coding
 from bascule.translation.report import translation_tables
@@ -146,7 +146,7 @@ def _diagnosis(run: Run, found: Sequence[Finding]) -> list[Block]:
 
 def _measured(run: Run, credit: str) -> list[Block]:
     """The table of every evaluation, the latest first, with the image of nearest neighbours."""
-    kept = evaluations(run.folder)
+    kept = judged(run)
     if not kept:
         return [Text(f"Not evaluated yet: run `bascule evaluate {run.id}`.")]
     blocks: list[Block] = []

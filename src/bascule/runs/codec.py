@@ -18,7 +18,7 @@ from bascule.interventions.foreign import Foreign, ForeignValue, foreign
 from bascule.runs.foreign_recipe import ForeignRecipe, facts_of
 from bascule.training.recipe import is_recipe
 
-FACTS = ("size", "z_dim", "classes", "paired", "entropic", "blind", "kind", "every")
+FACTS = ("size", "z_dim", "classes", "paired", "entropic", "blind", "kind", "every", "saw")
 OF_RULES = ("first_epoch", "uses_held_out")  # methods of an intervention whose results are kept
 V = TypeVar("V")
 USERS = re.compile(r"[^:]+\.py:[\w.]+")  # the name of a class of the user's

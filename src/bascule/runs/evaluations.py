@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from bascule.evaluation.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from bascule.runs.store import Run
 
 FILE = "metrics.json"
 
@@ -30,6 +33,14 @@ def evaluations(folder: Path) -> list[Evaluation]:
         return [Evaluation.read(plain) for plain in kept]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"cannot read {path}: {error}; delete it and evaluate again") from None
+
+
+def judged(run: Run, saw: Collection[str] = ()) -> list[Evaluation]:
+    """The evaluations of ``run``, without the numbers that say nothing of its game.
+
+    ``saw``: feature networks that games beside it have seen, so that all are judged by the same.
+    """
+    return [found.judged({*run.saw, *saw}) for found in evaluations(run.folder)]
 
 
 def keep_evaluation(folder: Path, evaluation: Evaluation) -> Path:

@@ -14,6 +14,7 @@ from bascule.training.trainer import Trainer
 FACTS = (
     *("sample_caption", "preview_rows", "evaluates", "image_sets", "length_fields"),
     *("scalars", "precision", "space", "z_dim", "code_layers", "is_diagnosable"),
+    "saw",
     *("round_steps", "depends_on_length_from"),
 )  # what a kind of recipe says by other members than its fields
 

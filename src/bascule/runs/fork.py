@@ -63,6 +63,7 @@ def fork(
         branch,
         keyed=not same_law,
         processes=processes,
+        saw=parent.saw,
     )
     if run.checkpoint().exists() or run.status["state"] == "finished":
         return run

@@ -27,7 +27,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -205,6 +205,14 @@ class Run:
         return then == fingerprint({"experiment.py": next(iter(texts.values()))})
 
     @property
+    def saw(self) -> tuple[str, ...]:
+        """The feature networks through which its game was trained, also before it was forked."""
+        told = self.about.get("saw", [])
+        if not isinstance(told, list) or not all(isinstance(name, str) for name in told):
+            raise UserError(f"cannot read {self.folder / 'run.json'}: saw={told!r}")
+        return tuple(sorted({*self.recipe.saw, *told}))
+
+    @property
     def fork(self) -> Fork | None:
         told = self.about.get("fork")
         if not told:
@@ -364,13 +372,14 @@ class Store:
         fork: Fork | None = None,
         keyed: bool = True,
         processes: int = 1,
+        saw: Sequence[str] = (),
     ) -> Run:
         """A new run folder for a recipe without "auto", or the existing folder of the same run.
 
         ``keyed``: whether the origin of a fork is part of its identity, so that it differs from a
         run of the same recipe from the start. ``processes``: the number of processes that train it,
-        which is part of its identity too. The user files that the recipe needs are copied. They are
-        trusted, since the user has just loaded them.
+        which is part of its identity too. ``saw``: what the parent of a fork saw. The user files
+        that the recipe needs are copied. They are trusted, since the user has just loaded them.
         """
         from bascule.core import trust
         from bascule.runs import codec
@@ -395,6 +404,7 @@ class Store:
                 "machine": describe(),
                 "data_digest": data_digest,
                 **({"processes": processes} if processes > 1 else {}),
+                **({"saw": list(saw)} if saw else {}),
                 "fork": {"parent": fork.parent, "epoch": fork.epoch} if fork else None,
             }
             for rel, text in texts.items():

@@ -20,10 +20,10 @@ def export_weights(
 ) -> int:
     """Write G (the averaged one, if the run has one) and D; returns their number of epochs.
 
-    The file is a dict: the state dicts ``"G"`` and ``"D"``, and the texts ``"model"``, ``"made"``
-    and ``"credit"``. Read it with ``torch.load(path, weights_only=True)``. ``half``: floats in half
-    precision, which halves the file. Raises :class:`UserError` if the run does not train a G and a
-    D.
+    The file is a dict: the state dicts ``"G"`` and ``"D"``, and the texts ``"model"``, ``"made"``,
+    ``"credit"`` and ``"saw"`` (:mod:`bascule.models.shipped`). Read it with
+    ``torch.load(path, weights_only=True)``. ``half``: floats in half precision, which halves the
+    file. Raises :class:`UserError` if the run does not train a G and a D.
     """
     recipe, state = load_trainer(run, epoch)
     game = getattr(state.trainer, "game", None)
@@ -37,6 +37,7 @@ def export_weights(
         "model": repr(run.recipe.model),
         "made": f"{state.epoch} epochs of {run.recipe!r}",
         "credit": credit,
+        "saw": ", ".join(run.saw),
     }
 
     def put(to: Path) -> None:

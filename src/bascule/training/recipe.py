@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, ClassVar, Literal, Self, TypeGuard
 
 from torch import Tensor
@@ -100,6 +101,16 @@ class Recipe:
         return None
 
     @property
+    def saw(self) -> tuple[str, ...]:
+        """The feature networks through which its game is trained, by name, sorted.
+
+        These are those that its parts name in a ``saw`` of their own, as a projected D and a
+        perceptual loss do. No number of such a network says anything of the run
+        (:mod:`bascule.features.judges`).
+        """
+        return tuple(sorted({name for f in fields(self) for name in _saw(getattr(self, f.name))}))
+
+    @property
     def is_diagnosable(self) -> bool:
         """Whether diagnostics may query its D during training."""
         return False
@@ -187,6 +198,18 @@ def as_recipe(value: Any, where: str) -> Recipe:
     if is_recipe(value):
         return value
     raise UserError(where)
+
+
+def _saw(part: Any) -> Iterator[str]:
+    """What a part of a recipe says that it saw, and what the parts of it say."""
+    if isinstance(part, tuple):
+        for each in part:
+            yield from _saw(each)
+    elif is_dataclass(part):
+        told = getattr(part, "saw", ())
+        yield from (told,) if isinstance(told, str) else told
+        for f in fields(part):
+            yield from _saw(getattr(part, f.name))
 
 
 def ends(rate: Rate) -> tuple[float, float]:

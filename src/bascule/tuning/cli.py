@@ -180,7 +180,7 @@ def _search(
     if counted(study) >= trials:
         return True
     with counter("features of the images") as tell:
-        features_of(images, extractor(), tell)
+        features_of(images, extractor(tuning.judge), tell)
     folder.mkdir(parents=True, exist_ok=True)
     team: dict[str, Process] = {}
     shown = _Shown(study, trials)

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bascule.experiments.predictions import HELD_OUT_COVERAGE, HELD_OUT_KID
 from bascule.experiments.schedule import Results
 from bascule.reports import facts
 from bascule.reports.figures import logarithmic, new_figure, style
 from bascule.reports.note import experiment_page, write_note
 from bascule.reports.page import Block, Data, Drawing, Lines, Page, Section, Table, Text
 from bascule.runs import codec
-from bascule.runs.evaluations import last_evaluation
+from bascule.runs.evaluations import judged
 from bascule.tuning.search import Tuning, best_of, ended, importances
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def _worth(tuning: Tuning, study: Study, results: Results | None) -> list[Block]
     rows = []
     for arm, trials in (("start", start), ("best", [best])):
         inside = facts.number(trials[0].values[0]) if trials else "–"
-        rows.append((arm, inside, *(_afresh(results, arm, of) for of in LABELS)))
+        rows.append((arm, inside, *(_afresh(results, arm, str(of)) for of in tuning.final)))
     caption = CURSE.format(seeds=len(tuning.fresh_seeds), share=tuning.choosing)
     found: list[Block] = [Table(columns, rows, f"{caption} {facts.NUMBERS}")]
     if results is None:
@@ -84,13 +83,10 @@ def _settings(tuning: Tuning, study: Study, preset: Path) -> list[Block]:
     return [Table(("field", "start", "best"), rows), told]
 
 
-LABELS = (str(HELD_OUT_KID), str(HELD_OUT_COVERAGE))
-
-
 def _afresh(results: Results | None, arm: str, label: str) -> str:
     runs = results.runs.get(arm, {}).values() if results else ()
-    found = [last_evaluation(run.folder) for run in runs]
-    values = [e[label].measured.value for e in found if e and label in {v.label for v in e.values}]
+    found = [e for run in runs for e in judged(run)[-1:]]
+    values = [e[label].measured.value for e in found if label in {v.label for v in e.values}]
     return facts.plus_minus(values) if values else "–"
 
 

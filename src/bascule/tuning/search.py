@@ -28,9 +28,18 @@ from bascule.data.validation_split import ValidationSplit
 from bascule.evaluation.evaluate import look
 from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.experiment import Experiment, Measure, loaded
-from bascule.experiments.predictions import HELD_OUT_COVERAGE, HELD_OUT_KID, Higher, Lower
+from bascule.experiments.predictions import (
+    HELD_OUT_COVERAGE,
+    HELD_OUT_KID,
+    SPACE,
+    Higher,
+    Lower,
+)
 from bascule.features.extractor import Extractor, label
+from bascule.features.extractors import DEFAULT, extractor
+from bascule.features.judges import judge_of
 from bascule.gan.recipe import GANRecipe
+from bascule.metrics.measurement import Measurement
 from bascule.runs import codec
 from bascule.runs.evaluations import evaluations, keep_evaluation
 from bascule.runs.execute import execute
@@ -216,9 +225,25 @@ class Tuning:
                 return None
         return found
 
+    @property
+    def judge(self) -> str:
+        """The name of the extractor that ranks trials; no trial was trained through it."""
+        choices = [
+            (path, v) for path, c in self.space.items() if isinstance(c, Among) for v in c.values
+        ]
+        tried = [self.start, *(self.recipe({path: value}) for path, value in choices)]
+        return judge_of({name for recipe in tried for name in recipe.saw})
+
+    @property
+    def final(self) -> tuple[Measurement, Measurement]:
+        """The KID and the coverage of the final test."""
+        space = SPACE if self.judge == DEFAULT else extractor(self.judge).name
+        return HELD_OUT_KID.at(extractor=space), HELD_OUT_COVERAGE.at(extractor=space)
+
     def judgement(self, best: Mapping[str, Any]) -> Experiment:
         """The final test: the best settings and the start, on fresh seeds and all images."""
         recipe = self.recipe(best).replace(threads=1)
+        kid, coverage = self.final
         arms = {"start": self.start.replace(threads=1), "best": recipe}
         return Experiment(
             question=self.question,
@@ -228,11 +253,13 @@ class Tuning:
             ),
             arms={name: arm.replace(keep_every_epochs=arm.epochs) for name, arm in arms.items()},
             predictions=[
-                Lower(HELD_OUT_KID, "best", than="start"),
-                Higher(HELD_OUT_COVERAGE, "best", than="start"),
+                Lower(kid, "best", than="start"),
+                Higher(coverage, "best", than="start"),
             ],
             seeds=self.fresh_seeds,
-            measure=Measure(self.fakes, self.attributes),
+            measure=Measure(
+                self.fakes, self.attributes, features="" if self.judge == DEFAULT else self.judge
+            ),
             pictures=self.pictures,
             remarks=self.remarks,
             name=f"tuned {self.name}",

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from bascule.core import weight_files as weights
 from bascule.core.errors import UserError
-from bascule.features import weights
 
 
 @pytest.fixture
