@@ -23,14 +23,16 @@ from bascule.data.augment import Flip, Jitter
 from bascule.data.faces import Faces
 from bascule.data.imported import Imported
 from bascule.gan.objectives import GANLoss
-from bascule.gan.penalties import R1, R2, GradientPenalty
+from bascule.gan.penalties import R1, R2, GradientPenalty, Reconstruction
 from bascule.gan.recipe import GANRecipe
 from bascule.interventions import DiffAugment
 from bascule.models.biggan import BigGAN, BigGANDeep
 from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.models.fastgan import FastGAN
 from bascule.models.r3gan import R3GAN
 from bascule.models.sagan import SAGAN
 from bascule.models.sngan import SNGAN
+from bascule.models.stylegan2 import StyleGAN2
 from bascule.models.wgan_gp import WGANGP
 from bascule.sdpc.hybrid.model import SDPCGAN, SDPCCritic
 from bascule.sdpc.hybrid.recipe import HybridRecipe
@@ -151,6 +153,25 @@ r3gan64_light = dcgan64_hinge.replace(
     lr_D=2e-4,
     lr_G=2e-4,
 )
+# FastGAN and StyleGAN2, narrow enough for a CPU, at 64 and 128 pixels. Not tuned: the rates are those
+# of the papers' programs (Sauer et al. 2021 for FastGAN; "auto" of Karras et al. 2020, ADA, for
+# StyleGAN2, with gamma = 0.0002 size² / batch). FastGAN's loss is the plain hinge, without their
+# random margin. StyleGAN2 has DiffAugment instead of ADA, which needs 100,000 images to begin.
+fastgan64 = dcgan64_hinge.replace(
+    model=FastGAN(), penalties=(Reconstruction(),), batch=16, lr_D=2e-4, lr_G=2e-4
+)
+fastgan128 = fastgan64.replace(data=Faces(size=128), model=FastGAN(size=128))
+stylegan2_64 = dcgan64_hinge.replace(
+    model=StyleGAN2(),
+    objective=GANLoss(),
+    penalties=(R1(0.05, every=16),),
+    batch=16,
+    lr_D=2.5e-3,
+    lr_G=2.5e-3,
+)
+stylegan2_128 = stylegan2_64.replace(
+    data=Faces(size=128), model=StyleGAN2(size=128), penalties=(R1(0.2, every=16),)
+)
 
 PRESETS: dict[str, GANRecipe] = {
     "dcgan64": dcgan64,
@@ -173,6 +194,10 @@ PRESETS: dict[str, GANRecipe] = {
     "biggan-deep64": biggan_deep64,
     "r3gan64": r3gan64,
     "r3gan64-light": r3gan64_light,
+    "fastgan64": fastgan64,
+    "fastgan128": fastgan128,
+    "stylegan2-64": stylegan2_64,
+    "stylegan2-128": stylegan2_128,
 }
 
 aae64 = AAERecipe(augment=(Flip(),))

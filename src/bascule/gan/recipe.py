@@ -111,6 +111,12 @@ class GANRecipe(Recipe):
         self._expect("sparsity", 0 <= self.sparsity < float("inf"), "a number >= 0")
         kinds = [type(penalty).__name__ for penalty in self.penalties]
         self._expect("penalties", len(set(kinds)) == len(kinds), "each kind once")
+        for penalty in self.penalties:
+            if penalty.rebuilds and not getattr(self.model, "rebuilds", False):
+                raise UserError(
+                    f"{penalty} needs a D with decoders, and {self.model} has none: use a FastGAN, "
+                    "or remove the penalty"
+                )
         if self.top_k and self.objective.paired:
             raise UserError(
                 "top_k selects fakes, but the relativistic loss needs the real of each fake: "
@@ -208,6 +214,11 @@ class GANRecipe(Recipe):
             raise UserError(
                 f"sparsity={self.sparsity} on several processes is not supported: each process has "
                 "the activations of its own part only; set sparsity=0"
+            )
+        if getattr(self.model, "needs_whole_batch", False):
+            raise UserError(
+                f"{self.model} on several processes is not supported: its noise and statistics are "
+                "of the whole batch; use one process"
             )
         if self.compile:
             raise UserError("compile=True on several processes is not supported: set compile=False")
