@@ -153,10 +153,6 @@ r3gan64_light = dcgan64_hinge.replace(
     lr_D=2e-4,
     lr_G=2e-4,
 )
-# FastGAN and StyleGAN2, narrow enough for a CPU, at 64 and 128 pixels. Not tuned: the rates are those
-# of the papers' programs (Sauer et al. 2021 for FastGAN; "auto" of Karras et al. 2020, ADA, for
-# StyleGAN2, with gamma = 0.0002 size² / batch). FastGAN's loss is the plain hinge, without their
-# random margin. StyleGAN2 has DiffAugment instead of ADA, which needs 100,000 images to begin.
 fastgan64 = dcgan64_hinge.replace(
     model=FastGAN(), penalties=(Reconstruction(),), batch=16, lr_D=2e-4, lr_G=2e-4
 )
@@ -170,7 +166,7 @@ stylegan2_64 = dcgan64_hinge.replace(
     lr_G=2.5e-3,
 )
 stylegan2_128 = stylegan2_64.replace(
-    data=Faces(size=128), model=StyleGAN2(size=128), penalties=(R1(0.2, every=16),)
+    data=Faces(size=128), model=StyleGAN2(base=2048, size=128), penalties=(R1(0.2, every=16),)
 )
 
 PRESETS: dict[str, GANRecipe] = {
@@ -344,6 +340,16 @@ ABOUT: dict[str, str] = {
     "Departure: flips instead of its scheduled augmentation.",
     "r3gan64-light": f"R3GAN: {_LIGHT}. Departures: penalties in every fourth step, constant "
     "rates.",
+    "fastgan64": "Liu et al. 2021 with the rates of Sauer et al. 2021, for CPUs and not tuned: an "
+    "eighth of the width of G, a quarter of D's. Departures: 64 pixels, the hinge loss without a "
+    "random margin, a mean squared error for D's decoders, a batch of 16; flips, DiffAugment and "
+    "averaged G of dcgan64-hinge.",
+    "fastgan128": "fastgan64 at 128 pixels.",
+    "stylegan2-64": "Karras et al. 2020 with the rates, the mapping and R1 of the ADA program "
+    "(gamma = 0.0002 size² / batch, every 16 steps), for CPUs and not tuned: 16 channels at 64 "
+    "pixels, at most 128. Departures: no style mixing and no path length regularisation, a batch "
+    "of 16; flips, DiffAugment and averaged G of dcgan64-hinge instead of ADA.",
+    "stylegan2-128": "stylegan2-64 at 128 pixels, with 16 channels there.",
     "aae64": "Makhzani et al. 2015 with DCGAN's convolutions.",
     "aae64-light": "aae64 for CPUs.",
     "cyclegan-256": "Zhu et al. 2017: 9 residual blocks, jitter from 256 to 286 pixels and back, "

@@ -291,9 +291,13 @@ class GANTrainer(Trainer[G_]):
 
         Latents (N, z_dim) -> uint8 RGB (N, 3, H, W) on the CPU.
         """
+        return self.sample_by(lambda G, z: G(z), z)
+
+    def sample_by(self, draw: Callable[[Any, Tensor], Tensor], latents: Tensor) -> Tensor:
+        """As :meth:`sample`, for the images (N, 3, H, W) of ``draw(G, latents)``."""
         G = self.game.drawing()
         with evaluating(G), self.game.autocast():
-            x = G(z.to(self.device)).float()
+            x = draw(G, latents.to(self.device)).float()
         return as_uint8(from_space(x, self.recipe.space)).cpu()
 
     def preview_judged(self) -> Image.Image | None:

@@ -62,7 +62,7 @@ class FastGAN(Model):
     decoders is a mean squared error, so that no other network is needed.
     """
 
-    width: int = 16
+    width: int = 8
     width_D: int = 16
     lite: bool = True
     z_dim: int = 256

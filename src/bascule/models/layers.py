@@ -360,7 +360,7 @@ def filled(net: nn.Module, fill: Fill, rng: torch.Generator, gain_std: float = 0
     net._apply(lambda t: torch.empty(t.shape, dtype=t.dtype, device=rng.device))
     with torch.no_grad():
         for layer in net.modules():
-            if isinstance(layer, nn.BatchNorm2d):
+            if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
                 layer.reset_running_stats()
             if isinstance(layer, nn.BatchNorm2d | nn.GroupNorm):
                 if layer.affine:

@@ -54,8 +54,8 @@ class StyleGAN2(Model):
     statistics is the largest of 4, 3, 2 or 1 images that divides the batch.
     """
 
-    base: int = 2048
-    most: int = 256
+    base: int = 1024
+    most: int = 128
     mapping: int = 2
     z_dim: int = 128
     w_dim: int = 128
