@@ -22,17 +22,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from math import lcm
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from bascule.core.context import StepContext, generator
 from bascule.core.schedules import value_at
 from bascule.data.augment import Flip
-from bascule.gan.penalties import R1, R2, GradientPenalty
+from bascule.gan.penalties import R1, R2, GradientPenalty, Reconstruction
 from bascule.gan.recipe import GANRecipe
 from bascule.interventions import DiffAugment
 from bascule.presets import PRESETS
@@ -137,7 +138,7 @@ class Plain:
             self.average.update_parameters(self.G)
         self.step += 1
 
-    def _seen(self, net: nn.Module, x: Tensor) -> Tensor:
+    def _seen(self, net: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         bf16 = self.recipe.precision == "bf16"
         with torch.autocast(x.device.type, torch.bfloat16, enabled=bf16):
             return net(x).float()
@@ -148,6 +149,10 @@ class Plain:
             (slope,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
             gamma = value_at(penalty.gamma, START)
             return penalty.every * gamma / 2 * slope.square().sum((1, 2, 3)).mean()
+        if isinstance(penalty, Reconstruction):
+            seen, quarter = self.view(real.detach()), int(torch.randint(4, ()))
+            rebuilt = self._seen(lambda x: self.D.rebuilt(x, quarter), seen)
+            return penalty.weight * (rebuilt - self.D.targets(seen, quarter)).square().mean() * 3
         assert isinstance(penalty, GradientPenalty)
         share = torch.rand(len(real), 1, 1, 1, device=real.device)
         u = (share * real.detach() + (1 - share) * fake.detach()).requires_grad_()
@@ -172,9 +177,11 @@ class Ours:
         self.state.step += 1
 
 
-def compare(name: str, recipe: GANRecipe, images: Tensor, rounds: int, seconds: float) -> None:
+def compare(name: str, recipe: GANRecipe, rounds: int, seconds: float) -> None:
     torch.set_num_threads(recipe.threads)
-    images = images.to(recipe.device)
+    shape = (512, 3, recipe.model.size, recipe.model.size)
+    rng = generator("images of a benchmark")
+    images = torch.randint(0, 256, shape, generator=rng, dtype=torch.uint8).to(recipe.device)
     wait = torch.cuda.synchronize if images.is_cuda else lambda: None
     ours, plain = Ours(recipe, images), Plain(recipe, images)
     round_ = lcm(recipe.critic_steps, *(p.every for p in recipe.penalties))
@@ -243,8 +250,6 @@ def main() -> None:
             for name in args.preset if len(args.preset) < len(PRESETS) else ["dcgan64-light"]:
                 scale(name, 4, Path(folder) / name, args.batch or PRESETS[name].batch)
         return
-    rng = generator("images of a benchmark")
-    images = torch.randint(0, 256, (512, 3, 64, 64), generator=rng, dtype=torch.uint8)
     print("| preset | images/s | of a plain loop's time | over rounds |\n|---|---|---|---|")
     for name in args.preset:
         recipe = PRESETS[name].replace(
@@ -253,7 +258,7 @@ def main() -> None:
             device=args.device,
             precision=args.precision,
         )
-        compare(name, resolve_auto(recipe), images, args.rounds, args.seconds)
+        compare(name, resolve_auto(recipe), args.rounds, args.seconds)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from bascule.core.schedules import value_at
 from bascule.data.faces import Faces
 from bascule.data.imported import Imported
 from bascule.gan.objectives import GANLoss
-from bascule.gan.penalties import GradientPenalty
+from bascule.gan.penalties import GradientPenalty, Reconstruction
 from bascule.gan.recipe import GANRecipe
 from bascule.interventions import DiffAugment
 from bascule.models.dcgan import DCGAN, DCGANW9
@@ -32,9 +32,10 @@ def test_a_preset_trains_one_tiny_epoch(name, make_run, store):
     """
     preset = PRESETS[name]
     # A batch of 40 at the published width would take 10 s on one core.
-    wide = getattr(preset.model, "width", 8) >= 64
-    few = {"data": Faces(n=7), "batch": 4} if wide else {"batch": 40}
-    recipe = preset.replace(data=Faces(n=72), epochs=1, threads=1, device="cpu", critic_steps=1)
+    wide = getattr(preset.model, "width", 8) >= 64 or preset.data.size == 128
+    few = {"batch": 4} if wide else {"batch": 40}
+    data = Faces(n=7 if wide else 72, size=preset.data.size)
+    recipe = preset.replace(data=data, epochs=1, threads=1, device="cpu", critic_steps=1)
     recipe = recipe.replace(**few)
     run = make_run(recipe, name)
     assert execute(run, store) == "finished"
@@ -112,7 +113,7 @@ def test_a_preset_plays_on_any_machine(recipe):
     assert recipe.precision in ("fp32", "auto")
     for name in ("channels_last", "fused_adam", "compile", "threads", "device"):
         assert getattr(recipe, name) == next(f for f in fields(GANRecipe) if f.name == name).default
-    data = Imported("cifar10", 32) if recipe is presets.sngan32 else GANRecipe().data
+    data = Imported("cifar10", 32) if recipe is presets.sngan32 else Faces(size=recipe.model.size)
     assert recipe.data == data and recipe.space == "rgb"
     assert set(recipe.interventions) <= {DiffAugment()}
 
@@ -155,4 +156,19 @@ def test_the_published_numbers():
 def test_light_presets_share_all_but_nets_objectives_and_rates(name):
     found = codec.differences(PRESETS["dcgan64-hinge"], PRESETS[name])
     told = {path.partition(".")[0] for path in found}
-    assert told <= {"model", "objective", "penalties", "critic_steps", "lr_D", "lr_G"}
+    allowed = {"model", "objective", "penalties", "critic_steps", "lr_D", "lr_G"}
+    if name.startswith(("fastgan", "stylegan2")):
+        allowed |= {"batch"} | ({"data"} if "128" in name else set())
+    assert told <= allowed
+
+
+@pytest.mark.parametrize("size", [64, 128])
+def test_fastgan_and_stylegan2_have_the_rates_of_their_programs(size):
+    fast, style = PRESETS[f"fastgan{size}"], PRESETS[f"stylegan2-{size}"]
+    assert (fast.lr_D, fast.lr_G, fast.beta1, fast.beta2) == (2e-4, 2e-4, 0.0, 0.99)
+    assert fast.objective == GANLoss("hinge") and fast.penalties == (Reconstruction(),)
+    assert fast.model.lite and fast.model.size == fast.data.size == size
+    assert (style.lr_D, style.lr_G, style.beta1, style.beta2) == (2.5e-3, 2.5e-3, 0.0, 0.99)
+    (r1,) = style.penalties
+    assert r1.every == 16 and r1.gamma == pytest.approx(2e-4 * size**2 / style.batch, rel=0.03)
+    assert style.objective == GANLoss() and style.model.size == style.data.size == size

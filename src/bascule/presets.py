@@ -23,14 +23,16 @@ from bascule.data.augment import Flip, Jitter
 from bascule.data.faces import Faces
 from bascule.data.imported import Imported
 from bascule.gan.objectives import GANLoss
-from bascule.gan.penalties import R1, R2, GradientPenalty
+from bascule.gan.penalties import R1, R2, GradientPenalty, Reconstruction
 from bascule.gan.recipe import GANRecipe
 from bascule.interventions import DiffAugment
 from bascule.models.biggan import BigGAN, BigGANDeep
 from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.models.fastgan import FastGAN
 from bascule.models.r3gan import R3GAN
 from bascule.models.sagan import SAGAN
 from bascule.models.sngan import SNGAN
+from bascule.models.stylegan2 import StyleGAN2
 from bascule.models.wgan_gp import WGANGP
 from bascule.sdpc.hybrid.model import SDPCGAN, SDPCCritic
 from bascule.sdpc.hybrid.recipe import HybridRecipe
@@ -151,6 +153,21 @@ r3gan64_light = dcgan64_hinge.replace(
     lr_D=2e-4,
     lr_G=2e-4,
 )
+fastgan64 = dcgan64_hinge.replace(
+    model=FastGAN(), penalties=(Reconstruction(),), batch=16, lr_D=2e-4, lr_G=2e-4
+)
+fastgan128 = fastgan64.replace(data=Faces(size=128), model=FastGAN(size=128))
+stylegan2_64 = dcgan64_hinge.replace(
+    model=StyleGAN2(),
+    objective=GANLoss(),
+    penalties=(R1(0.05, every=16),),
+    batch=16,
+    lr_D=2.5e-3,
+    lr_G=2.5e-3,
+)
+stylegan2_128 = stylegan2_64.replace(
+    data=Faces(size=128), model=StyleGAN2(base=2048, size=128), penalties=(R1(0.2, every=16),)
+)
 
 PRESETS: dict[str, GANRecipe] = {
     "dcgan64": dcgan64,
@@ -173,6 +190,10 @@ PRESETS: dict[str, GANRecipe] = {
     "biggan-deep64": biggan_deep64,
     "r3gan64": r3gan64,
     "r3gan64-light": r3gan64_light,
+    "fastgan64": fastgan64,
+    "fastgan128": fastgan128,
+    "stylegan2-64": stylegan2_64,
+    "stylegan2-128": stylegan2_128,
 }
 
 aae64 = AAERecipe(augment=(Flip(),))
@@ -319,6 +340,16 @@ ABOUT: dict[str, str] = {
     "Departure: flips instead of its scheduled augmentation.",
     "r3gan64-light": f"R3GAN: {_LIGHT}. Departures: penalties in every fourth step, constant "
     "rates.",
+    "fastgan64": "Liu et al. 2021 with the rates of Sauer et al. 2021, for CPUs and not tuned: an "
+    "eighth of the width of G, a quarter of D's. Departures: 64 pixels, the hinge loss without a "
+    "random margin, a mean squared error for D's decoders, a batch of 16; flips, DiffAugment and "
+    "averaged G of dcgan64-hinge.",
+    "fastgan128": "fastgan64 at 128 pixels.",
+    "stylegan2-64": "Karras et al. 2020 with the rates, the mapping and R1 of the ADA program "
+    "(gamma = 0.0002 size² / batch, every 16 steps), for CPUs and not tuned: 16 channels at 64 "
+    "pixels, at most 128. Departures: no style mixing and no path length regularisation, a batch "
+    "of 16; flips, DiffAugment and averaged G of dcgan64-hinge instead of ADA.",
+    "stylegan2-128": "stylegan2-64 at 128 pixels, with 16 channels there.",
     "aae64": "Makhzani et al. 2015 with DCGAN's convolutions.",
     "aae64-light": "aae64 for CPUs.",
     "cyclegan-256": "Zhu et al. 2017: 9 residual blocks, jitter from 256 to 286 pixels and back, "

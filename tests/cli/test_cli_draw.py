@@ -76,6 +76,46 @@ def test_the_walk_shows_g_along_the_arcs_of_its_seed(bascule, mine):
     assert np.array_equal(strip[:, :32], expected[0]) and np.array_equal(strip[:, 34:], expected[1])
 
 
+STYLES = (*TINY[:1], "model=StyleGAN2(base=64,most=4,z_dim=6,w_dim=5,size=32)", *TINY[2:])
+
+
+def test_a_g_with_styles_is_drawn_from_w(bascule):
+    import torch
+
+    from bascule.runs.generate import restored
+    from bascule.runs.store import Store
+
+    assert bascule("train", "dcgan64", "--name", "styles", *STYLES)[0] == 0
+    psi = ("draw", "truncated", "styles", "--psi", "0", "0.5", "1", "-o", "psi.png")
+    code, out, _ = bascule(*psi)
+    assert code == 0 and "psi = 0, 0.5, 1" in out
+    rows = np.asarray(Image.open("psi.png")).astype(int)
+    shown = [rows[34 * k : 34 * k + 32].reshape(32, -1, 3) for k in range(3)]
+    _, state = restored(Store(Path("runs")).find("styles"))
+    z = torch.randn(12, 6, generator=generator("truncated", 0))
+    expected = state.trainer.sample(z).permute(0, 2, 3, 1).numpy()
+    assert np.array_equal(shown[2][:, :32], expected[0])
+    first, second = shown[0][:, :32], shown[0][:, 34:66]
+    assert np.array_equal(first, second)  # the image of the mean, twelve times
+    assert not np.array_equal(shown[1][:, :32], shown[1][:, 34:66])
+
+    words = ("--space", "w", "--stops", "2", "--frames", "2", "--rows", "1", "-o", "w.gif")
+    assert bascule("draw", "walk", "styles", *words)[0] == 0
+    stops = torch.randn(1, 2, 6, generator=generator("walk", 0))[0]
+    G = state.trainer.generator.eval()
+    w = G.w_of(stops).detach()
+    middle = state.trainer.sample_by(lambda G, w: G.from_w(w), w.mean(0, keepdim=True))
+    strip = np.asarray(Image.open("w.png"))
+    assert np.abs(strip[:, 34:66].astype(int) - middle[0].permute(1, 2, 0).numpy()).max() <= 1
+
+    Path("faces").mkdir()
+    Image.fromarray(expected[0]).save("faces/a.png")
+    words = ("invert", "styles", "faces", "--space", "w", "--steps", "5", "-o", "found.png")
+    assert bascule("draw", *words)[0] == 0
+    kept = np.load("found.npz")
+    assert kept["w"].shape == (1, 5) and "z" not in kept
+
+
 BAD = [
     (["film", "mine", "-o", "film.mp4"], "expected a name that ends in .webp or .gif"),
     (["film", "mine", "--fps", "0"], "--fps 0: expected a number > 0"),
@@ -85,6 +125,8 @@ BAD = [
     (["walk", "gone"], "unknown run 'gone'"),
     (["truncated", "mine", "--threshold", "-1"], "threshold=-1: expected a number > 0"),
     (["truncated", "mine", "-o", "no/where.png"], "there is no folder no"),
+    (["truncated", "mine", "--psi", "0.5"], "has no W: leave out --psi and --space w"),
+    (["walk", "mine", "--space", "w"], "has no W"),
     (["invert", "mine", "nowhere"], "nowhere"),
     (["invert", "mine", ".", "--steps", "0"], "--steps 0: expected a whole number >= 1"),
 ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bascule.cli.arguments import add_epoch, add_output, add_run, add_seed
 from bascule.cli.numbers import real, whole
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 KINDS = ("slerp", "linear")  # those of bascule.latents.paths
+SPACES = ("z", "w")
 
 Do = Callable[[argparse.Namespace], int]
 
@@ -44,8 +46,12 @@ def add(verbs: Verbs) -> None:
 
     path = _part(
         *(parts, "walk", "film a walk through latent space and back", do_walk, "walk.webp"),
-        examples=["bascule draw walk dcgan64-light --stops 6 --rows 2"],
+        examples=[
+            "bascule draw walk dcgan64-light --stops 6 --rows 2",
+            "bascule draw walk stylegan2-64 --space w",
+        ],
     )
+    _add_space(path, "walk")
     path.add_argument(
         "--stops", type=whole(1000), default=5, metavar="K", help="latents on the way (default: 5)"
     )
@@ -57,7 +63,7 @@ def add(verbs: Verbs) -> None:
         help="frames from one latent to the next (default: 12)",
     )
     path.add_argument(
-        "--kind", choices=KINDS, default="slerp", help="interpolation (default: slerp)"
+        "--kind", choices=KINDS, help="interpolation (default: slerp; linear for --space w)"
     )
     path.add_argument(
         "--rows", type=whole(1000), default=4, metavar="R", help="walks in one film (default: 4)"
@@ -66,9 +72,20 @@ def add(verbs: Verbs) -> None:
 
     cut = _part(
         *(parts, "truncated", "draw from truncated latents", do_truncated, "truncated.png"),
-        examples=["bascule draw truncated dcgan64-light --threshold 0.5 2"],
+        examples=[
+            "bascule draw truncated dcgan64-light --threshold 0.5 2",
+            "bascule draw truncated stylegan2-64 --psi 0.5 0.7 1",
+        ],
     )
-    cut.add_argument(
+    how = cut.add_mutually_exclusive_group()
+    how.add_argument(
+        "--psi",
+        type=real(1000),
+        nargs="+",
+        metavar="P",
+        help="for StyleGAN2: draw a row with w moved to its mean, mean + P (w - mean), for each P",
+    )
+    how.add_argument(
         "--threshold",
         type=real(1000),
         nargs="+",
@@ -82,12 +99,22 @@ def add(verbs: Verbs) -> None:
         examples=["bascule draw invert dcgan64-light path/to/pictures --steps 500"],
     )
     invert.add_argument("images", type=Path, help="a picture, or a folder of pictures")
+    _add_space(invert, "search")
     invert.add_argument(
         "--steps",
         type=whole(10_000_000),
         default=300,
         metavar="N",
         help="optimisation steps (default: 300)",
+    )
+
+
+def _add_space(part: Parser, verb: str) -> None:
+    part.add_argument(
+        "--space",
+        choices=SPACES,
+        default="z",
+        help=f"{verb} in the latents z or, for StyleGAN2, in its styles w (default: z)",
     )
 
 
@@ -124,6 +151,7 @@ def do_walk(args: argparse.Namespace) -> int:
 
     from bascule.core.context import generator
     from bascule.latents.paths import walk
+    from bascule.latents.styles import with_styles
     from bascule.reports.film import check_film, write_film
     from bascule.training.grid import grid
 
@@ -133,10 +161,17 @@ def do_walk(args: argparse.Namespace) -> int:
         _expect(name, value, value >= least, f"a whole number >= {least}")
     _expect("--rows", args.rows, 1 <= args.rows <= 16, "1 to 16")
     _expect("--fps", args.fps, args.fps > 0, "a number > 0")
-    draw, z_dim = _drawing(run, args.epoch)
+    trainer, z_dim = _trainer(run, args.epoch)
     rng = generator("walk", args.seed)
     stops = torch.randn(args.rows, args.stops, z_dim, generator=rng)
-    walks = torch.stack([draw(walk(each, args.frames, args.kind)) for each in stops])
+    kind, draw = args.kind or ("slerp" if args.space == "z" else "linear"), trainer.sample
+    if args.space == "w":
+        G = with_styles(trainer.generator.eval(), run.id)
+        with torch.no_grad():
+            w = G.w_of(stops.flatten(0, 1).to(trainer.device)).cpu()
+        stops = w.unflatten(0, stops.shape[:2])
+        draw = partial(trainer.sample_by, lambda G, w: G.from_w(w))
+    walks = torch.stack([_drawn(draw, walk(each, args.frames, kind)) for each in stops])
     write_film([grid(pictures, args.rows) for pictures in walks.unbind(1)], path, args.fps)
     strip = path.with_suffix(".png")
     shown = walks[:, :: max(1, args.frames // 3)]
@@ -148,17 +183,27 @@ def do_truncated(args: argparse.Namespace) -> int:
     import torch
 
     from bascule.core.context import generator
+    from bascule.latents.styles import with_styles
     from bascule.latents.truncation import truncated
     from bascule.training.grid import grid
 
     run, path = _run_and_path(args)
-    draw, z_dim = _drawing(run, args.epoch)
+    trainer, z_dim = _trainer(run, args.epoch)
+    if args.psi:
+        with_styles(trainer.generator, run.id)
+        z = torch.randn(12, z_dim, generator=generator("truncated", args.seed))
+        rows = [
+            trainer.sample_by(lambda G, z, psi=psi: G.from_w(G.truncated(z, psi)), z)
+            for psi in args.psi
+        ]
+        atomic.write_png(path, grid(torch.cat(rows), 12))
+        return _said(path, "one row for each psi = " + ", ".join(f"{psi:g}" for psi in args.psi))
     rows = []
     for threshold in args.threshold:
         z = truncated(12, z_dim, threshold, generator("truncated", args.seed))
         if getattr(run.recipe, "labels", None):  # the last number stands for the label
             z[:, -1] = torch.randn(12, generator=generator("labels", args.seed))
-        rows.append(draw(z))
+        rows.append(trainer.sample(z))
     atomic.write_png(path, grid(torch.cat(rows), 12))
     told = ", ".join(f"{threshold:g}" for threshold in args.threshold)
     return _said(path, f"one row for each |z| < {told}")
@@ -166,6 +211,7 @@ def do_truncated(args: argparse.Namespace) -> int:
 
 def do_invert(args: argparse.Namespace) -> int:
     import torch
+    from torch import nn
 
     from bascule.cli.progress import counter
     from bascule.core.context import generator
@@ -173,6 +219,7 @@ def do_invert(args: argparse.Namespace) -> int:
     from bascule.data.color import from_space, to_space
     from bascule.data.pictures import read_pictures
     from bascule.latents.inversion import invert
+    from bascule.latents.styles import Whitened, with_styles
     from bascule.runs.generate import restored
     from bascule.training.grid import grid
 
@@ -185,24 +232,30 @@ def do_invert(args: argparse.Namespace) -> int:
     given = torch.from_numpy(pictures)
     G = state.trainer.generator.eval().requires_grad_(False)
     target = to_space(as_float(given), recipe.space).to(state.trainer.device)
+    draw, begin = G, nn.Identity()
+    if args.space == "w":
+        space = Whitened(with_styles(G, run.id))
+        draw, begin = space.draw, space.of
     with counter("inverting") as tell:
         rng = generator("invert", args.seed)
-        z, far = invert(G, target, recipe.z_dim, rng, args.steps, tell=tell)
+        z, far = invert(draw, target, recipe.z_dim, rng, args.steps, tell=tell, begin=begin)
     with torch.no_grad():
-        found = as_uint8(from_space(G(z).float(), recipe.space)).cpu()
+        found = as_uint8(from_space(draw(z).float(), recipe.space)).cpu()
+    z = space.w(z) if args.space == "w" else z
     atomic.write_png(path, grid(torch.stack([given, found], 1).flatten(0, 1), 8))
     latents = path.with_suffix(".npz")
-    atomic.write(latents, lambda to: _write_npz(to, names, z.cpu().numpy(), far.cpu().numpy()))
+    kept = {args.space: z.cpu().numpy(), "distance": far.cpu().numpy()}
+    atomic.write(latents, lambda to: _write_npz(to, names, kept))
     for name, value in zip(names, far.tolist(), strict=True):
         print(f"{name}: distance {value:.4f}")
     return _said(path, f"each picture beside its reproduction by G; latents: {latents}")
 
 
-def _write_npz(to: Path, names: list[str], z: np.ndarray, far: np.ndarray) -> None:
+def _write_npz(to: Path, names: list[str], kept: dict[str, np.ndarray]) -> None:
     import numpy as np
 
     with to.open("wb") as file:
-        np.savez(file, names=np.array(names), z=z, distance=far)
+        np.savez(file, names=np.array(names), **kept)
 
 
 def _run_and_path(args: argparse.Namespace) -> tuple[Run, Path]:
@@ -213,18 +266,21 @@ def _run_and_path(args: argparse.Namespace) -> tuple[Run, Path]:
     return run, path
 
 
-def _drawing(run: Run, epoch: int | None) -> tuple[Callable[[Tensor], Tensor], int]:
-    """From latents (N, z_dim) to pictures uint8 (N, 3, H, W), and z_dim."""
-    import torch
-
-    from bascule.runs.generate import AT_ONCE, restored
+def _trainer(run: Run, epoch: int | None) -> tuple[Any, int]:
+    """The trainer of a run, to draw with, and the dimension of its latents."""
+    from bascule.runs.generate import restored
 
     recipe, state = restored(run, epoch)
+    return state.trainer, recipe.z_dim or 0
 
-    def draw(z: Tensor) -> Tensor:
-        return torch.cat([state.trainer.sample(part) for part in z.split(AT_ONCE)])
 
-    return draw, recipe.z_dim or 0
+def _drawn(draw: Callable[[Tensor], Tensor], latents: Tensor) -> Tensor:
+    """From latents (N, dim) to pictures uint8 (N, 3, H, W), some at a time."""
+    import torch
+
+    from bascule.runs.generate import AT_ONCE
+
+    return torch.cat([draw(part) for part in latents.split(AT_ONCE)])
 
 
 def _titled(picture: Image.Image, text: str) -> Image.Image:

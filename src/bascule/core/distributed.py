@@ -10,7 +10,7 @@ do this: its processes know only their own part, and it does not support double 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, cast
@@ -38,7 +38,7 @@ class ProcessGroup:
         """Whether this is the process that writes files and prints."""
         return self.rank == 0
 
-    def run(self, player: nn.Module, *whole: Tensor) -> Tensor:
+    def run(self, player: Callable[..., Tensor], *whole: Tensor) -> Tensor:
         """``player(*whole)`` in fp32; ``whole``: batches (B, ...) that are equal on all processes.
 
         Raises :class:`UserError` if B is not a multiple of the number of processes.

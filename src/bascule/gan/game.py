@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -63,6 +63,15 @@ class Game:
         """
         told = (x,) if y is None else (x, y)
         return self.group.run(self.D, *told) if self.group else self.D(*told).float()
+
+    def rebuilt(self, x: Tensor, quarter: int) -> Tensor:
+        """What D's decoders make of the whole batch x (B, 3, H, W): (B, K, 3, h, w) in fp32."""
+
+        def decoded(part: Tensor) -> Tensor:
+            images: Tensor = cast(Any, self.D).rebuilt(part, quarter)
+            return images.float()
+
+        return self.group.run(decoded, x) if self.group else decoded(x)
 
     def optimizer_step(
         self, player: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor

@@ -39,12 +39,15 @@ class Turn:
                   ``augment``. D's normalisation statistics stay unchanged. A conditional D gets the
                   labels of that side.
     context       of this step, with draws and a memory for the penalty
+    rebuild       ``quarter`` (0 to 3) -> what D's decoders make of the reals after ``augment``, and
+                  what they should make; only for a D that has decoders
     """
 
     images: dict[Side, Tensor]
     logits: dict[Side, Tensor]
     discriminate: Callable[[Tensor, str, Side], Tensor]
     context: StepContext
+    rebuild: Callable[[int], tuple[Tensor, Tensor]] | None = None
 
 
 class Penalty(Open):
@@ -52,9 +55,11 @@ class Penalty(Open):
 
     differentiates  the sides ("real", "fake") whose images need gradients
     every           steps between two computations, >= 1
+    rebuilds        whether D must have decoders
     """
 
     differentiates: ClassVar[tuple[Side, ...]] = ()
+    rebuilds: ClassVar[bool] = False
     every: int = 1
 
     def due(self, context: StepContext) -> bool:
@@ -233,4 +238,30 @@ def _moved(x: Tensor, context: StepContext) -> Tensor:
     return Affine(translate=1 / 8)(Flip()(x, context.rng("mirror")), context.rng("move"))
 
 
-PENALTIES: tuple[type[Penalty], ...] = (R1, R2, GradientPenalty, DRAGAN, LeCam, Consistency)
+@dataclass(frozen=True)
+class Reconstruction(Penalty):
+    """weight E (rebuilt - x)²: D's decoders must rebuild real images from D's features.
+
+    Self-supervision of D (Liu et al. 2021, equation 4), for a model with decoders (FastGAN). Mean
+    over pixels and images, summed over the decoders. x has all augmentation that D sees. One
+    decoder rebuilds a quarter of the image, drawn in each step. The mean squared error stands for
+    the distance in a network's features, LPIPS, of their program.
+    """
+
+    weight: float = 1.0
+    every: int = 1
+    rebuilds: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        self._check("weight")
+
+    def __call__(self, turn: Turn) -> Tensor:
+        assert turn.rebuild is not None, "a D with decoders"
+        quarter = int(torch.randint(4, (), generator=turn.context.rng("quarter")))
+        rebuilt, target = turn.rebuild(quarter)
+        return self.every * self.weight * (rebuilt - target).square().mean((0, 2, 3, 4)).sum()
+
+
+PENALTIES: tuple[type[Penalty], ...] = (
+    *(R1, R2, GradientPenalty, DRAGAN, LeCam, Consistency, Reconstruction),
+)

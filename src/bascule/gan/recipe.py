@@ -112,6 +112,12 @@ class GANRecipe(Recipe):
         self._expect("sparsity", 0 <= self.sparsity < float("inf"), "a number >= 0")
         kinds = [type(penalty).__name__ for penalty in self.penalties]
         self._expect("penalties", len(set(kinds)) == len(kinds), "each kind once")
+        for penalty in self.penalties:
+            if penalty.rebuilds and not getattr(self.model, "rebuilds", False):
+                raise UserError(
+                    f"{penalty} needs a D with decoders, and {self.model} has none: use a FastGAN, "
+                    "or remove the penalty"
+                )
         if self.top_k and self.objective.paired:
             raise UserError(
                 "top_k selects fakes, but the relativistic loss needs the real of each fake: "
@@ -214,6 +220,11 @@ class GANRecipe(Recipe):
                 f"sparsity={self.sparsity} on several processes is not supported: each process has "
                 "the activations of its own part only; set sparsity=0"
             )
+        if getattr(self.model, "needs_whole_batch", False):
+            raise UserError(
+                f"{self.model} on several processes is not supported: its noise and statistics are "
+                "of the whole batch; use one process"
+            )
         if self.compile:
             raise UserError("compile=True on several processes is not supported: set compile=False")
 
@@ -285,9 +296,13 @@ class GANTrainer(Trainer[G_]):
 
         Latents (N, z_dim) -> uint8 RGB (N, 3, H, W) on the CPU.
         """
+        return self.sample_by(lambda G, z: G(z), z)
+
+    def sample_by(self, draw: Callable[[Any, Tensor], Tensor], latents: Tensor) -> Tensor:
+        """As :meth:`sample`, for the images (N, 3, H, W) of ``draw(G, latents)``."""
         G = self.game.drawing()
         with evaluating(G), self.game.autocast():
-            x = G(z.to(self.device)).float()
+            x = draw(G, latents.to(self.device)).float()
         return as_uint8(from_space(x, self.recipe.space)).cpu()
 
     def preview_judged(self) -> Image.Image | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -108,6 +108,7 @@ def gan_step(
                 game, change, x, context.within(f"view/D/{name}"), of_side[side]
             ),
             context=context.within("penalties"),
+            rebuild=lambda quarter: _rebuilt(game, seen_real.detach(), quarter),
         )
         paid = {
             type(p).__name__: p(replace(turn, context=turn.context.owned_by(type(p).__name__)))
@@ -155,6 +156,12 @@ def _logits(
     """D's logits for ``x`` with their graph; D's normalisation statistics stay as they are."""
     with norms(game.D, learn=False):
         return game.discriminate(change.augment(x, context), y)
+
+
+def _rebuilt(game: Game, x: Tensor, quarter: int) -> tuple[Tensor, Tensor]:
+    """What D's decoders make of x (B, 3, H, W), and what they should make."""
+    with norms(game.D, learn=False):
+        return game.rebuilt(x, quarter), cast(Any, game.D).targets(x, quarter)
 
 
 def judge(

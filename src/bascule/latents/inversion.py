@@ -33,6 +33,7 @@ def invert(
     lr: float = 0.05,
     prior: float = 1e-3,
     tell: Callable[[int, int], None] = lambda done, total: None,
+    begin: Draw = lambda z: z,
 ) -> tuple[Tensor, Tensor]:
     """(z, distance): the latents (N, z_dim) for which G draws ``pictures`` best.
 
@@ -42,9 +43,12 @@ def invert(
               is kept. The second term keeps z where G was trained: it is the negative log density
               of N(0, I), up to a constant and a factor.
     tell      ``(done, total)``, called after each step
+    begin     from random latents (starts, z_dim) to the first points of a search in another space
+              that G draws from, such as W; there, too, points should have mean 0 and variance 1
     """
-    tries = torch.randn(starts, z_dim, generator=rng).to(pictures.device)
+    z = torch.randn(starts, z_dim, generator=rng).to(pictures.device)
     with torch.no_grad():
+        tries = begin(z)
         drawn = torch.cat([G(part) for part in tries.split(100)])
         z = torch.stack([tries[distance(drawn, one.expand_as(drawn)).argmin()] for one in pictures])
     z.requires_grad_()

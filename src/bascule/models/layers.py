@@ -161,6 +161,33 @@ class SelfAttention(nn.Module):
         self.gain.zero_()
 
 
+class Noise(nn.Module):
+    """x (B, C, H, W) -> x + strength * n, with one n ~ N(0, 1) for each place of each image.
+
+    All channels of an image share n. The strength is learned and starts at 0 (Karras et al. 2019,
+    section 3.2). In training, n comes from PyTorch's global generator, which the loop seeds in
+    each step. In eval mode, n is the same map (H, W) for all images, so that a latent always gives
+    the same image.
+    """
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.strength = nn.Parameter(torch.zeros(()))
+        self.fixed: Tensor
+        self.register_buffer("fixed", torch.zeros(1, 1, side, side))
+
+    def forward(self, x: Tensor) -> Tensor:
+        n = self.fixed
+        if self.training:
+            n = torch.randn(x.shape[0], 1, *x.shape[2:], device=x.device)
+        return x + (self.strength * n).to(x.dtype)
+
+    def start(self, rng: torch.Generator) -> None:
+        """Initialise: no noise at first; the map of eval mode is drawn from ``rng``."""
+        self.strength.zero_()
+        self.fixed.normal_(generator=rng)
+
+
 class ResNetG(nn.Module):
     """z: (B, z_dim) [, labels y: (B,)] -> x: (B, 3, H, W) in [-1, 1].
 
@@ -325,15 +352,15 @@ def filled(net: nn.Module, fill: Fill, rng: torch.Generator, gain_std: float = 0
     """``net`` moved from the meta device to the device of ``rng``, with all weights initialised.
 
     ``fill`` initialises weights of convolutions, linear layers and embeddings; their biases are 0.
-    Gains of norms ~ N(1, gain_std²), their biases 0. Conditional norms and attention have their own
-    ``start()``.
+    Gains of norms ~ N(1, gain_std²), their biases 0. Conditional norms, attention and noise have
+    their own ``start()``.
     """
     # net.to_empty does the same but first imports PyTorch's tracing of symbolic shapes.
     # As net.to_empty, which would first load PyTorch's tracing of symbolic shapes.
     net._apply(lambda t: torch.empty(t.shape, dtype=t.dtype, device=rng.device))
     with torch.no_grad():
         for layer in net.modules():
-            if isinstance(layer, nn.BatchNorm2d):
+            if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
                 layer.reset_running_stats()
             if isinstance(layer, nn.BatchNorm2d | nn.GroupNorm):
                 if layer.affine:
@@ -348,6 +375,8 @@ def filled(net: nn.Module, fill: Fill, rng: torch.Generator, gain_std: float = 0
         for layer in net.modules():
             if isinstance(layer, ConditionalBatchNorm | SelfAttention):
                 layer.start()
+            elif isinstance(layer, Noise):
+                layer.start(rng)
     return net
 
 
@@ -392,7 +421,8 @@ def spectrally_normed(
     Also on embeddings with ``embeddings``. There is one power iteration per forward pass. Its
     initial vectors are drawn from ``rng``; ``eps`` is the least norm by which they are divided.
     """
-    kinds = (nn.Conv2d, nn.Linear, nn.Embedding) if embeddings else (nn.Conv2d, nn.Linear)
+    kinds: tuple[type[nn.Module], ...] = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+    kinds += (nn.Embedding,) if embeddings else ()
     for layer in list(net.modules()):
         if isinstance(layer, kinds):
             with torch.random.fork_rng(devices=[]):  # PyTorch draws from the global generator

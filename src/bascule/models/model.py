@@ -16,11 +16,23 @@ class Model(Open):
     size   the side of the images in pixels
     z_dim  the dimension of the latents
 
-    Both are fields or properties. A class with ``size``, ``z_dim`` and ``players`` is a model even
+    Both are fields or properties. Two facts are optional:
+
+    rebuilds           D has decoders for the penalty Reconstruction: ``rebuilt(x, quarter)`` and
+                       ``targets(x, quarter)``, as in :mod:`bascule.models.fastgan`
+    needs_whole_batch  networks draw for, or compare, all images of a batch, so they cannot train on
+                       several processes
+
+    A class with ``size``, ``z_dim`` and ``players`` is a model even
     if it does not inherit from this one.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("size", "z_dim", "players")
+    rebuilds: ClassVar[bool] = False
+
+    @property
+    def needs_whole_batch(self) -> bool:
+        return False
 
     if TYPE_CHECKING:
 
