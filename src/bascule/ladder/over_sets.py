@@ -18,7 +18,7 @@ from bascule.reports.made import keep_made, made_of
 from bascule.reports.measures import left_out, measures_tables
 from bascule.reports.page import Block, Data, Drawing, Lines, Page, Section, Table, Text
 from bascule.reports.publish import write_page
-from bascule.runs.evaluations import evaluations
+from bascule.runs.evaluations import judged
 from bascule.runs.store import slug
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _task(name: str, results: Results, number: str) -> Task:
     for arm, by_seed in results.runs.items():
         values = []
         for run in by_seed.values():
-            last = [e for e in evaluations(run.folder) if e.epoch == run.recipe.epochs]
+            last = [e for e in judged(run, results.saw) if e.epoch == run.recipe.epochs]
             told = [v for e in last for v in e.values if v.measurement.name == number][:1]
             values += [value.measured.value for value in told]
             floors += [value.measured.floor for value in told]
