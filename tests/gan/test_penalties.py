@@ -17,6 +17,7 @@ from bascule.gan.penalties import (
     Consistency,
     GradientPenalty,
     LeCam,
+    Reconstruction,
     Turn,
     squared_slope,
 )
@@ -274,4 +275,23 @@ def test_each_penalty_is_listed():
         "DRAGAN",
         "LeCam",
         "Consistency",
+        "Reconstruction",
     }
+
+
+def test_reconstruction_sums_the_decoders_errors_and_draws_a_quarter_in_each_step():
+    """Two decoders, off by 1 and by 2: 3 (1 + 4), and twice that in every second step."""
+    asked = []
+
+    def rebuild(quarter: int) -> tuple[torch.Tensor, torch.Tensor]:
+        asked.append(quarter)
+        target = torch.zeros(5, 2, 3, 4, 4)
+        return target + torch.tensor([1.0, -2.0])[:, None, None, None], target
+
+    D = Linear(images(5)[0])
+    for step in range(40):
+        now = turn(D, StepContext(0, 0, step))
+        now.rebuild = rebuild
+        assert Reconstruction(3.0)(now).item() == pytest.approx(15)
+    assert set(asked) == {0, 1, 2, 3}
+    assert Reconstruction(3.0, every=2)(now).item() == pytest.approx(30)

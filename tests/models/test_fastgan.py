@@ -316,6 +316,10 @@ def test_stop_and_resume_equals_no_stop(make_run, store, same):
             lambda: GANRecipe(data=Faces(size=64), model=FULL, batch=4).check_processes(2),
             "several processes is not supported",
         ),
+        (
+            lambda: networks(GANRecipe(model=TINY, sparsity=0.1, device="cpu", threads=1)),
+            "sparsity=0.1: this G has no ReLU or LeakyReLU layer",
+        ),
     ],
 )  # fmt: skip
 def test_refusals(make, said):

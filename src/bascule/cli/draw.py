@@ -16,7 +16,6 @@ from bascule.core.errors import UserError
 from bascule.runs.store import Run, Store
 
 if TYPE_CHECKING:
-    import numpy as np
     from PIL import Image
     from torch import Tensor
 
@@ -150,7 +149,7 @@ def do_walk(args: argparse.Namespace) -> int:
     import torch
 
     from bascule.core.context import generator
-    from bascule.latents.paths import walk
+    from bascule.latents.paths import Kind, walk
     from bascule.latents.styles import with_styles
     from bascule.reports.film import check_film, write_film
     from bascule.training.grid import grid
@@ -164,7 +163,8 @@ def do_walk(args: argparse.Namespace) -> int:
     trainer, z_dim = _trainer(run, args.epoch)
     rng = generator("walk", args.seed)
     stops = torch.randn(args.rows, args.stops, z_dim, generator=rng)
-    kind, draw = args.kind or ("slerp" if args.space == "z" else "linear"), trainer.sample
+    kind: Kind = args.kind or ("linear" if args.space == "w" else "slerp")
+    draw = trainer.sample
     if args.space == "w":
         G = with_styles(trainer.generator.eval(), run.id)
         with torch.no_grad():
@@ -218,7 +218,7 @@ def do_invert(args: argparse.Namespace) -> int:
     from bascule.data.batches import as_float, as_uint8
     from bascule.data.color import from_space, to_space
     from bascule.data.pictures import read_pictures
-    from bascule.latents.inversion import invert
+    from bascule.latents.inversion import Draw, invert
     from bascule.latents.styles import Whitened, with_styles
     from bascule.runs.generate import restored
     from bascule.training.grid import grid
@@ -232,7 +232,8 @@ def do_invert(args: argparse.Namespace) -> int:
     given = torch.from_numpy(pictures)
     G = state.trainer.generator.eval().requires_grad_(False)
     target = to_space(as_float(given), recipe.space).to(state.trainer.device)
-    draw, begin = G, nn.Identity()
+    draw: Draw = G
+    begin: Draw = nn.Identity()
     if args.space == "w":
         space = Whitened(with_styles(G, run.id))
         draw, begin = space.draw, space.of
@@ -251,7 +252,7 @@ def do_invert(args: argparse.Namespace) -> int:
     return _said(path, f"each picture beside its reproduction by G; latents: {latents}")
 
 
-def _write_npz(to: Path, names: list[str], kept: dict[str, np.ndarray]) -> None:
+def _write_npz(to: Path, names: list[str], kept: dict[str, Any]) -> None:
     import numpy as np
 
     with to.open("wb") as file:

@@ -377,7 +377,13 @@ def _activity(G: nn.Module, weight: float) -> Callable[[], Tensor]:
     It is that of the last forward pass (Ganz and Elad 2021, section 4).
     """
     last: dict[int, Tensor] = {}
-    for place, layer in enumerate(m for m in G.modules() if isinstance(m, nn.ReLU | nn.LeakyReLU)):
+    layers = [m for m in G.modules() if isinstance(m, nn.ReLU | nn.LeakyReLU)]
+    if not layers:
+        raise UserError(
+            f"sparsity={weight}: this G has no ReLU or LeakyReLU layer to measure; set sparsity=0, "
+            "or use another model, such as DCGAN"
+        )
+    for place, layer in enumerate(layers):
 
         def keep(module: nn.Module, given: Any, made: Tensor, place: int = place) -> None:
             last[place] = made.float().abs().mean()

@@ -47,11 +47,13 @@ class Whitened:
         self.std = (statistics.running_var + statistics.eps).sqrt()
 
     def of(self, z: Tensor) -> Tensor:
-        return (self.G.w_of(z) - self.mean) / self.std
+        v: Tensor = (self.G.w_of(z) - self.mean) / self.std
+        return v
 
     def w(self, v: Tensor) -> Tensor:
         """w (N, w_dim) of a point v."""
-        return self.mean + self.std * v
+        w: Tensor = self.mean + self.std * v
+        return w
 
     def draw(self, v: Tensor) -> Tensor:
         return self.G.from_w(self.w(v))

@@ -60,7 +60,7 @@ class StyleGAN2(Model):
     z_dim: int = 128
     w_dim: int = 128
     size: int = 64
-    needs_whole_batch: ClassVar[bool] = True  # type: ignore[assignment]  # noise, statistics
+    needs_whole_batch: ClassVar[bool] = True  # for noise and statistics
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -186,7 +186,7 @@ class Modulated(nn.Conv2d):
         super().__init__(before, after, 3 if demodulates else 1, bias=False)
         self.demodulates, self.up = demodulates, up
 
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:  # type: ignore[override]
         if not self.demodulates:
             style = style / math.sqrt(self.in_channels)
             return F.conv2d(x * _per_channel(style, x), self.weight)
@@ -231,8 +231,8 @@ class Block(nn.Module):
         self.skip = nn.Sequential(Down(), Conv2d(before, after, 1, bias=False))
 
     def forward(self, x: Tensor) -> Tensor:
-        h = _leaky(self.conv2(_leaky(self.conv1(x))))
-        return (h + self.skip(x)) * math.sqrt(0.5)
+        skipped: Tensor = self.skip(x)
+        return (_leaky(self.conv2(_leaky(self.conv1(x)))) + skipped) * math.sqrt(0.5)
 
 
 class Linear(nn.Linear):
