@@ -90,6 +90,11 @@ class Recipe:
         return getattr(self.model, "z_dim", None)
 
     @property
+    def evaluations(self) -> int:
+        """How many evaluations of the network draw one picture from a latent."""
+        return 1
+
+    @property
     def code_layers(self) -> int:
         """How many layers of codes it computes for an image; 0 if it encodes nothing."""
         return 0
