@@ -153,9 +153,9 @@ def test_recipes_that_cannot_be_played(fields, said):
 
 
 def test_a_model_without_such_a_last_layer_is_refused():
-    with pytest.raises(UserError, match="a SAN head takes no labels; set model.of.classes=0"):
+    with pytest.raises(UserError, match=r"a SAN head takes no labels; set model\.of\.classes=0"):
         SAN(SNGAN(width=2, size=32, classes=4))
-    with pytest.raises(UserError, match="SAN.*one output"):
+    with pytest.raises(UserError, match=r"SAN.*one output"):
         SAN(_Patches()).players(seeded())
 
 

@@ -141,7 +141,7 @@ def test_what_D_learns_from_logits_is_what_finite_differences_say(penalty):
 @pytest.mark.parametrize(("finite", "exact"), [(FiniteR1, R1), (FiniteR2, R2)])
 @pytest.mark.parametrize("bent", [False, True], ids=["linear", "quadratic"])
 def test_finite_differences_have_the_mean_of_the_exact_penalty(finite, exact, bent):
-    """Over 600 draws of the noise. A quadratic D adds 2 eps² tr(A²) = 2 eps² 192 / 4, which fades."""
+    """Over 600 draws of the noise. With eps, a quadratic D adds eps²/4 E |n|⁴, which fades."""
     w = images(5)[0] / 2
 
     def D(x):

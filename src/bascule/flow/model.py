@@ -22,7 +22,7 @@ FREQUENCIES = (1.0, 1000.0)  # the lowest and the highest, in periods from t = 0
 
 @dataclass(frozen=True)
 class UNet:
-    """A small convolutional U-Net, as in Béres' "Denoising Diffusion Implicit Models" (Keras, 2022).
+    """A small U-Net, as in Béres' "Denoising Diffusion Implicit Models" (keras.io, 2022).
 
     A 1x1 convolution to ``widths[0]`` channels; at each width but the last, ``blocks`` residual
     blocks and average pooling; ``blocks`` residual blocks at the last width; then the same upwards

@@ -1,6 +1,7 @@
-"""Penalties that are added to D's loss, and to G's: gradient penalties, LeCam, consistency, transport.
+"""Penalties on D (gradient penalties, LeCam, logit centring, consistency) and on G (transport).
 
-A penalty of D is a frozen value, called once in D's step; one of G, in G's step. Squared gradient norms are summed over the
+They are added to the loss. A penalty is a frozen value, called once in the step of its player.
+Squared gradient norms are summed over the
 pixels of an image and averaged over the batch.
 
 ``every``: a lazy penalty is computed only in every n-th step, with n times its weight, so that its

@@ -214,6 +214,11 @@ class GANRecipe(Recipe):
     def labels_of(self, images: ImageSet) -> Tensor | None:
         return label_codes(self, images)
 
+    def for_trial(self) -> Recipe:
+        return self.replace(
+            compile=False, interventions=(), critic_steps=1, lr_decay=0.0, start=None
+        )
+
     def for_drawing(self) -> Self:
         return self.replace(compile=False)
 

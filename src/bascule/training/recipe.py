@@ -139,6 +139,13 @@ class Recipe:
                 "without torchrun"
             )
 
+    def for_trial(self) -> Recipe:
+        """The recipe whose steps on a few random images tell how fast its networks compute.
+
+        It is played for two steps to choose a precision (:mod:`bascule.training.trial`).
+        """
+        return self
+
     def for_drawing(self) -> Self:
         """The recipe for use without training, to draw or to measure."""
         return self
