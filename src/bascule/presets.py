@@ -182,7 +182,7 @@ aae64_light = aae64.replace(model=AAE(width=32, z_dim=32), batch=32, lr=1e-3, lr
 AAE_PRESETS: dict[str, AAERecipe] = {"aae64": aae64, "aae64-light": aae64_light}
 
 # A rival that is no GAN: rectified flow (Liu et al. 2023) with a small U-Net, for CPUs.
-flow64 = FlowRecipe(batch=16, precision="auto")
+flow64 = FlowRecipe(batch=16, ema_half_life=1000.0, precision="auto")
 
 FLOW_PRESETS: dict[str, FlowRecipe] = {"flow64": flow64}
 

@@ -43,19 +43,20 @@ def flow_of(tiny) -> FlowRecipe:
 @pytest.mark.parametrize("kind", ["GAN", "labels", "flow", "hybrid", "cyclegan", "cut", "pix2pix"])
 def test_every_kind_that_may_be_auto_is_timed(kind, tiny, tiny_hybrid, monkeypatch):
     monkeypatch.setattr(trial, "SECONDS", 0.0)
-    small = {"threads": 1, "device": "cpu"}
+
+    def narrow(recipe):
+        return recipe.replace(
+            model=replace(recipe.model, width=4, width_D=4), threads=1, device="cpu"
+        )
+
     recipe = {
         "GAN": tiny.replace(critic_steps=5, interventions=DiffAugment()),
         "labels": tiny.replace(model=SNGAN(width=2, size=32, classes=3), labels="hair"),
         "flow": flow_of(tiny),
         "hybrid": tiny_hybrid,
-        "cyclegan": cyclegan_light.replace(
-            model=replace(cyclegan_light.model, width=4, width_D=4), **small
-        ),
-        "cut": cut_light.replace(model=replace(cut_light.model, width=4, width_D=4), **small),
-        "pix2pix": pix2pix_light.replace(
-            model=replace(pix2pix_light.model, width=4, width_D=4), **small
-        ),
+        "cyclegan": narrow(cyclegan_light),
+        "cut": narrow(cut_light),
+        "pix2pix": narrow(pix2pix_light),
     }[kind]
     told = measured(recipe.for_trial())
     assert 0 < told.fp32 < 60 and told.bf16 > 0
