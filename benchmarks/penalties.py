@@ -60,8 +60,8 @@ def main() -> None:
         print(f"\n{name}, batch {recipe.batch}")
         for arm, times in found.items():
             over = [t / plain for t, plain in zip(times, found["none"], strict=True)]
-            told = f"{1000 * statistics.median(times):7.0f} ms"
-            print(f"{told}  {statistics.median(over):.2f} ({min(over):.2f} to {max(over):.2f})  {arm}")
+            told = f"{1000 * statistics.median(times):7.0f} ms  {statistics.median(over):.2f}"
+            print(f"{told} ({min(over):.2f} to {max(over):.2f})  {arm}")
 
 
 if __name__ == "__main__":

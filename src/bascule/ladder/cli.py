@@ -197,9 +197,7 @@ def _rungs(
     return rungs
 
 
-def _measured(
-    recipes: dict[str, Recipe], images: ImageSet, minutes: float
-) -> dict[str, Recipe]:
+def _measured(recipes: dict[str, Recipe], images: ImageSet, minutes: float) -> dict[str, Recipe]:
     """The recipes with as many epochs as fit into ``minutes`` on this machine."""
     from bascule.cli.progress import counter
     from bascule.experiments.pace import pace
