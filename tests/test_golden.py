@@ -12,7 +12,7 @@ from bascule import presets
 from bascule.runs.codec import decode, digest, encode
 
 KINDS = (
-    *(presets.PRESETS, presets.AAE_PRESETS, presets.TRANSLATION_PRESETS),
+    *(presets.PRESETS, presets.AAE_PRESETS, presets.FLOW_PRESETS, presets.TRANSLATION_PRESETS),
     *(presets.HYBRID_PRESETS, presets.SDPC_PRESETS),
 )
 RECIPES = {name: recipe for kind in KINDS for name, recipe in kind.items()}

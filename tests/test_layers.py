@@ -11,15 +11,17 @@ ROOT = Path(bascule.__file__).parent
 LAYERS = {  # the longest name that fits counts, so a slice may have parts in several layers
     "core": 0,
     **dict.fromkeys(["data", "models", "gan.objectives", "gan.game"], 1),
+    **dict.fromkeys(["flow.model", "flow.sampler"], 2),
     **dict.fromkeys(["aae.model", "sdpc.model", "sdpc.preprocess", "sdpc.hybrid.model"], 2),
     **dict.fromkeys(["translation.domains", "translation.pairs", "translation.networks"], 2),
     **dict.fromkeys([f"translation.{p}.model" for p in ("cyclegan", "cut", "pix2pix")], 2),
     **dict.fromkeys(["interventions", "latents", "metrics", "features", "gan.penalties"], 3),
+    "flow.step": 4,
     **dict.fromkeys(["gan.step", "aae.step", "sdpc.step", "translation.step", "attributes"], 4),
     **dict.fromkeys([f"translation.{p}.step" for p in ("cyclegan", "cut", "pix2pix")], 4),
     "training": 5,
     **dict.fromkeys(
-        ["gan", "aae", "sdpc", "translation", "theory"], 6
+        ["gan", "aae", "flow", "sdpc", "translation", "theory"], 6
     ),  # recipes, and what is left
     **dict.fromkeys(["evaluation", "diagnostics"], 7),
     "translation.evaluation": 8,
@@ -38,13 +40,13 @@ LAYERS = {  # the longest name that fits counts, so a slice may have parts in se
     ),
 }
 LOW = range(4)  # layers whose parts every slice may use
-SLICES = ("gan", "aae", "sdpc", "translation", "theory", "tuning", "ladder")
+SLICES = ("gan", "aae", "flow", "sdpc", "translation", "theory", "tuning", "ladder")
 # What a slice may use of another one, beside the parts in the layers of LOW.
 MAY_USE = {
     "aae": ("gan",),  # its players are trained by the steps of the adversarial game
     "theory": ("gan",),  # it plays the program's own game
     "sdpc.hybrid": ("gan",),  # a GAN on top of dictionaries
-    **dict.fromkeys(["tuning", "ladder"], ("gan",)),  # of GANs alone
+    "tuning": ("gan",),  # of GANs alone
 }
 SHARED_BY_MODELS = ("layers", "model", "resampling", "efficientnet")
 FREE = {0, 11, 13, 14}  # the core, experiments and their jobs, pages, and verbs know each other

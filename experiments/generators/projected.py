@@ -1,4 +1,4 @@
-"""Does a D that looks through a trained network draw better faces than a D of pixels, in equal time?"""
+"""Does a D that looks through a trained network draw better faces than one of pixels, in equal time?"""
 
 from bascule.data.faces import Faces
 from bascule.experiments import KID, Experiment, Higher, Lower, Measure
@@ -58,10 +58,10 @@ def question(arms: dict[str, GANRecipe], fakes: int, quick: Experiment | None = 
         quick=quick,
         remarks=(
             "Half an hour of one core for either arm: in pilots (notes/projected.md) the D of "
-            "pixels took 150 images a second and the projected D 50, so that it has a third of the "
-            "epochs. The rates of the D of pixels are those of dcgan64-tiny; those of the projected "
-            "D are the ones with which it drew heads in pilots of minutes. Neither was searched for "
-            "with care. KID on EfficientNet-Lite0 would judge the projected D by "
+            "pixels took 150 images a second and the projected D 50, so it has a third of the "
+            "epochs. The rates of the D of pixels are those of dcgan64-tiny; those of the "
+            "projected D are the ones with which it drew heads in pilots of minutes. Neither was "
+            "searched for with care. KID on EfficientNet-Lite0 would judge the projected D by "
             "the network through which it is trained; it is not measured, and ranks are compared "
             "on random convolutions."
         ),

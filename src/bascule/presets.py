@@ -22,6 +22,7 @@ from bascule.core.schedules import Anneal, Cosine
 from bascule.data.augment import Flip, Jitter
 from bascule.data.faces import Faces
 from bascule.data.imported import Imported
+from bascule.flow.recipe import FlowRecipe
 from bascule.gan.objectives import GANLoss
 from bascule.gan.penalties import R1, R2, GradientPenalty, Reconstruction
 from bascule.gan.recipe import GANRecipe
@@ -201,6 +202,11 @@ aae64_light = aae64.replace(model=AAE(width=32, z_dim=32), batch=32, lr=1e-3, lr
 
 AAE_PRESETS: dict[str, AAERecipe] = {"aae64": aae64, "aae64-light": aae64_light}
 
+# A rival that is no GAN: rectified flow (Liu et al. 2023) with a small U-Net, for CPUs.
+flow64 = FlowRecipe(batch=16, ema_half_life=1000.0, precision="auto")
+
+FLOW_PRESETS: dict[str, FlowRecipe] = {"flow64": flow64}
+
 # An epoch of two equal sets shows each of them twice, an epoch of the authors once. So the
 # authors' 200 epochs are 100 here.
 cyclegan_256 = CycleRecipe(
@@ -352,6 +358,7 @@ ABOUT: dict[str, str] = {
     "stylegan2-128": "stylegan2-64 at 128 pixels, with 16 channels there.",
     "aae64": "Makhzani et al. 2015 with DCGAN's convolutions.",
     "aae64-light": "aae64 for CPUs.",
+    "flow64": "Rectified flow (Liu et al. 2023), which is no GAN, with a small U-Net for CPUs.",
     "cyclegan-256": "Zhu et al. 2017: 9 residual blocks, jitter from 256 to 286 pixels and back, "
     "flips. The authors' 200 epochs show each set 200 times; so do 100 epochs here. Departures: "
     "the second set has an order of its own, not random draws; noise of one grey level.",
@@ -376,11 +383,17 @@ ABOUT: dict[str, str] = {
 }
 
 
+def ranked() -> dict[str, Recipe]:
+    """The presets that ``bascule ladder`` takes: those that draw, and train in one stage."""
+    return {**PRESETS, **AAE_PRESETS, **FLOW_PRESETS}
+
+
 def trained() -> dict[str, Recipe]:
     """The presets that ``bascule train`` takes, those of plug-ins too, by their names."""
     return {
         **PRESETS,
         **AAE_PRESETS,
+        **FLOW_PRESETS,
         **TRANSLATION_PRESETS,
         **HYBRID_PRESETS,
         **plugin_presets(),

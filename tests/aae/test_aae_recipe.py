@@ -48,8 +48,9 @@ def test_a_run_learns_stops_goes_on_and_draws(tiny_aae, make_run, store, same):
     assert set(tiny_aae.scalars) <= rows[0].keys()
     assert whole.sample(3).exists() and whole.diagnostics() == []
 
-    fakes, epoch = generate(whole, 10)
-    assert epoch == 3 and fakes.shape == (10, 3, 32, 32) and fakes.dtype == np.uint8
+    drawn = generate(whole, 10)
+    fakes = drawn.pictures
+    assert drawn.epoch == 3 and fakes.shape == (10, 3, 32, 32) and fakes.dtype == np.uint8
     assert len(np.unique(fakes.reshape(10, -1), axis=0)) == 10
     state = begin(tiny_aae)
     state.load_state_dict(whole.load_checkpoint())

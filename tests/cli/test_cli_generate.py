@@ -28,7 +28,7 @@ def test_the_pictures_are_the_fakes_that_evaluate_measures(bascule, mine):
     assert code == 0 and "5 pictures: a/deep" in out, err
     names = sorted(path.name for path in Path("a/deep").iterdir())
     assert names == ["00000.png", "00001.png", "00002.png", "00003.png", "00004.png", "CREDIT.txt"]
-    assert np.array_equal(pictures("a/deep"), generate(mine, 5, seed=3)[0])
+    assert np.array_equal(pictures("a/deep"), generate(mine, 5, seed=3).pictures)
     credit = Path("a/deep/CREDIT.txt").read_text("utf-8")
     assert "Micah Lanier" in credit and mine.id in credit and "after 2 epochs, seed 3" in credit
 

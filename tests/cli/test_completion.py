@@ -63,7 +63,8 @@ def test_verbs_options_and_choices(complete):
 def test_presets_and_what_the_package_defines(complete, known):
     assert {"dcgan64-light", "cyclegan-256", "sdpc-gan"} <= set(complete("train "))
     assert complete("train sngan64-l") == ["sngan64-light"]
-    assert "aae64" not in complete("ladder ") and "sngan64" in complete("ladder dcgan64 ")
+    assert "sdpc-gan" not in complete("ladder ")
+    assert {"sngan64", "flow64"} <= set(complete("ladder dcgan64 "))
     assert complete("sdpc fit faces --preset ") == ["sdpc", "sdpc-published"]
     assert complete("evaluate x --features rand") == ["random-conv"]
     rules = complete("fork x --at-epoch 3 --change ")

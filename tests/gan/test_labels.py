@@ -80,9 +80,9 @@ def test_it_trains_resumes_and_draws_as_any_run(told, make_run, store, same):
     told = told.replace(interventions=rules, penalties=(GradientPenalty(), Consistency()))
     whole = make_run(told)
     assert execute(whole, store) == "finished"
-    fakes, _ = generate(whole, 6)
+    fakes = generate(whole, 6).pictures
     assert fakes.shape == (6, 3, 32, 32)
-    again, _ = generate(whole, 6, standing=2)
+    again = generate(whole, 6, standing=2).pictures
     assert not np.array_equal(fakes, again)
     steps = iter(range(99))
     half = store.create(told, "half", whole.about["data_digest"])

@@ -15,10 +15,15 @@ from bascule.gan.penalties import (
     R1,
     R2,
     Consistency,
+    FiniteR1,
+    FiniteR2,
     GradientPenalty,
     LeCam,
+    LogitCentring,
     Reconstruction,
+    Transport,
     Turn,
+    TurnOfG,
     squared_slope,
 )
 
@@ -132,6 +137,76 @@ def test_what_D_learns_from_logits_is_what_finite_differences_say(penalty):
     if isinstance(penalty, LeCam):
         penalty = LeCam(decay=1 - 1e-14)
     pays_as_by_differences(penalty, Bent())
+
+
+@pytest.mark.parametrize(("finite", "exact"), [(FiniteR1, R1), (FiniteR2, R2)])
+@pytest.mark.parametrize("bent", [False, True], ids=["linear", "quadratic"])
+def test_finite_differences_have_the_mean_of_the_exact_penalty(finite, exact, bent):
+    """Over 600 draws of the noise. With eps, a quadratic D adds eps²/4 E |n|⁴, which fades."""
+    w = images(5)[0] / 2
+
+    def D(x):
+        return (x * w).sum((1, 2, 3)) + (x.square().sum((1, 2, 3)) / 2 if bent else 0)
+
+    def mean(eps):
+        found = [
+            finite(3.0, eps=eps, share=1.0)(turn(D, StepContext(0, 2, step))) for step in range(600)
+        ]
+        return torch.stack(found).mean().item()
+
+    expected = exact(3.0)(turn(D)).item()
+    assert mean(1e-4) == pytest.approx(expected, rel=0.06)  # 3 standard errors: sqrt(2/3000)
+    far = 3 / 2 * (0.5**2 * (192**2 + 2 * 192) / 4) if bent else 0
+    assert mean(0.5) == pytest.approx(expected + far, rel=0.08)
+
+
+def test_finite_differences_look_at_a_share_of_one_side_with_one_view():
+    asked = []
+    here = turn(Bent(), asked=asked)
+    found = FiniteR2(2.0, eps=0.1, share=0.4, every=3)(here)
+    (name, near), (again, at) = asked
+    assert name == again == "difference/fake"  # one address: the same augmentation
+    assert torch.equal(at, here.images["fake"][:2].detach())
+    slope = (Bent()(near) - Bent()(at)) / 0.1
+    assert found.item() == pytest.approx((3 * slope.square().mean()).item())
+    assert ((near - at) / 0.1).std().item() == pytest.approx(1, rel=0.2)
+    assert FiniteR1.differentiates == ()  # so no second derivative
+
+
+@pytest.mark.parametrize("penalty", [FiniteR1(1.0), LogitCentring()], ids=str)
+def test_what_D_learns_without_a_double_backward_is_what_differences_say(penalty):
+    pays_as_by_differences(penalty, Bent())
+
+
+def test_finite_differences_are_taken_in_fp32():
+    asked = []
+
+    def judge(x, name, side):
+        asked.append(torch.is_autocast_enabled("cpu"))
+        return x.mean((1, 2, 3))
+
+    here = Turn({"real": images(0).float()}, {}, judge, NOW)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        FiniteR1()(here)
+    assert asked == [False, False]
+
+
+def test_logit_centring_by_hand():
+    logits = {"real": torch.tensor([2.0, 1.0]), "fake": torch.tensor([-1.0, -1.0])}
+    here = Turn({}, logits, None, NOW)
+    assert LogitCentring(0.5, every=2)(here).item() == pytest.approx(0.5)
+
+
+def test_transport_is_the_squared_distance_from_the_noise():
+    x = torch.rand(5, 3, 4, 4, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    z = torch.randn(5, 48, generator=torch.Generator().manual_seed(1))
+    falls = Transport(Anneal(4.0, 0.0, until_epoch=4))  # 2 in epoch 2
+    paid = falls(TurnOfG(z, x, NOW))
+    assert paid.item() == pytest.approx(2 * (x.detach().flatten(1) - z).square().sum().item() / 240)
+    (slope,) = torch.autograd.grad(paid, x)
+    torch.testing.assert_close(slope, 4 * (x.detach() - z.view_as(x)) / 240)
+    labelled = torch.cat([z, torch.ones(5, 1)], 1)  # the last number stands for the label
+    assert falls(TurnOfG(labelled, x, NOW)).item() == pytest.approx(paid.item())
 
 
 def test_r1_asks_of_reals_and_r2_of_fakes():
@@ -259,6 +334,11 @@ def test_a_lazy_penalty_is_due_in_every_nth_step():
         (lambda: DRAGAN(sigma=-0.1), r"DRAGAN\(sigma=-0.1\)"),
         (lambda: LeCam(decay=1.0), r"LeCam\(decay=1.0\): expected a number in \[0, 1\)"),
         (lambda: Consistency(weight_fake=-1), r"Consistency\(weight_fake=-1.0\)"),
+        (lambda: FiniteR1(-1.0), r"FiniteR1\(gamma=-1.0\)"),
+        (lambda: FiniteR2(eps=0.0), r"FiniteR2\(eps=0.0\): expected a number > 0"),
+        (lambda: FiniteR1(share=1.5), r"FiniteR1\(share=1.5\).*\(0, 1\]"),
+        (lambda: LogitCentring(-0.1), r"LogitCentring\(weight=-0.1\)"),
+        (lambda: Transport(-0.1), r"Transport\(weight=-0.1\)"),
     ],
 )
 def test_bad_values_are_refused_in_one_line(make, said):
@@ -271,6 +351,9 @@ def test_each_penalty_is_listed():
     assert {p.__name__ for p in PENALTIES} == {
         "R1",
         "R2",
+        "FiniteR1",
+        "FiniteR2",
+        "LogitCentring",
         "GradientPenalty",
         "DRAGAN",
         "LeCam",

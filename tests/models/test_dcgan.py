@@ -229,5 +229,5 @@ def test_spectral_players_come_from_the_generator_alone():
 
 
 def test_unknown_norm_is_refused():
-    with pytest.raises(UserError, match=r"norm_D='spectre' in DCGAN: .* 'batch' or 'spectral'"):
+    with pytest.raises(UserError, match=r"norm_D='spectre' in DCGAN: .* 'spectral' or 'rms'"):
         DCGAN(norm_D="spectre")

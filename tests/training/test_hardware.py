@@ -56,10 +56,27 @@ def test_an_unknown_device_is_refused_in_one_line(device):
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize(("fast", "expected"), [(True, "bf16"), (False, "fp32")])
-def test_auto_precision_is_bf16_where_it_is_fast(monkeypatch, no_cuda, fast, expected):
-    monkeypatch.setattr(hardware, "fast_bf16", lambda kind: fast)
-    assert resolve_auto(GANRecipe(precision="auto")).precision == expected
+@pytest.mark.parametrize("claimed", [True, False])
+@pytest.mark.parametrize("faster", [True, False])
+def test_auto_precision_is_bf16_where_it_is_claimed_and_measured(
+    monkeypatch, no_cuda, claimed, faster
+):
+    asked = []
+    monkeypatch.setattr(hardware, "fast_bf16", lambda kind: claimed)
+    monkeypatch.setattr(hardware, "bf16_is_faster", lambda *told: asked.append(told) or faster)
+    recipe = GANRecipe(precision="auto", threads=1)
+    expected = "bf16" if claimed and faster else "fp32"
+    assert resolve_auto(recipe).precision == expected
+    assert len(asked) == claimed  # no trial where nothing is claimed
+    for tried, machine in asked:
+        assert (tried.device, tried.threads) == ("cpu", 1) and machine
+
+
+def test_several_processes_go_by_what_is_claimed(monkeypatch, no_cuda):
+    monkeypatch.setattr(hardware, "fast_bf16", lambda kind: True)
+    monkeypatch.setattr(hardware, "bf16_is_faster", lambda *told: pytest.fail("a trial"))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert resolve_auto(GANRecipe(precision="auto")).precision == "bf16"
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -69,7 +86,12 @@ def test_a_stated_precision_stays(monkeypatch, precision):
 
 
 def test_fast_bf16_asks_the_right_device(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    # A GPU that only emulates bfloat16 says yes unless it is asked for more.
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation
+    )
+    assert not fast_bf16("cuda")
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False, raising=False)
     assert fast_bf16("cuda") and not fast_bf16("cpu")
 

@@ -76,7 +76,7 @@ def test_trials_are_ranked_by_images_that_neither_train_them_nor_judge(small, se
         run = store.find(trial.user_attrs["run"])
         assert run.recipe == small.trial(trial.params)
         assert run.recipe.data == ValidationSplit(small.start.data, 0.2)
-        fakes, _ = generate(run, small.fakes)
+        fakes = generate(run, small.fakes).pictures
         again = look(fakes, run.recipe.data.load(), eyes)
         assert trial.values[0] == pytest.approx(
             again[label("KID on held-out", eyes)].measured.value

@@ -87,9 +87,9 @@ def presets(prefix: str, **_: Any) -> dict[str, str]:
     return _about("presets") | dict.fromkeys(_in_file(prefix, ".json"), "")
 
 
-def gan_presets(**_: Any) -> dict[str, str]:
+def ranked_presets(**_: Any) -> dict[str, str]:
     """What ``ladder`` takes."""
-    known = _known().get("gan", ())
+    known = _known().get("ranked", ())
     return {name: about for name, about in _about("presets").items() if name in known}
 
 
@@ -193,7 +193,7 @@ def _loaded() -> dict[str, Any]:
     """As :func:`_known`, by loading it."""
     from bascule.cli import lists
     from bascule.features.extractors import EXTRACTORS
-    from bascule.presets import PRESETS, SDPC_PRESETS, trained
+    from bascule.presets import SDPC_PRESETS, ranked, trained
     from bascule.runs import codec
 
     def told(recipe: Any) -> dict[str, Any]:
@@ -201,7 +201,7 @@ def _loaded() -> dict[str, Any]:
 
     return {
         "presets": {name: told(recipe) for name, recipe in trained().items()},
-        "gan": [*PRESETS],
+        "ranked": [*ranked()],
         "sdpc": {name: told(recipe) for name, recipe in SDPC_PRESETS.items()},
         "interventions": {
             lists.call_of(kind): {"about": lists.summary(kind)}

@@ -104,6 +104,11 @@ def convert_sync_batchnorm(player: nn.Module, group: ProcessGroup) -> None:
     """Let the BatchNorm layers of ``player`` use statistics of the whole batch from now on."""
     for layer in player.modules():
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            if type(layer) not in (nn.BatchNorm1d, nn.BatchNorm2d):
+                raise UserError(
+                    f"{type(layer).__name__} on several processes is not supported: use "
+                    "BatchNorm, or start it without torchrun"
+                )
             layer.__class__ = _SyncBatchNorm  # type: ignore[assignment]
             cast(_SyncBatchNorm, layer).group = group
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from math import isfinite, nan
 from typing import Any
 
@@ -104,6 +104,22 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
+class Price:
+    """What it cost to draw one picture.
+
+    evaluations  of the network: 1 for a G of a GAN, one or two for every step of a flow
+    ms           milliseconds on the machine that measured, in the mean
+    """
+
+    evaluations: int
+    ms: float
+
+    def __str__(self) -> str:
+        times = f"{self.evaluations} evaluation{'s' * (self.evaluations > 1)} of the network"
+        return f"{times} and {self.ms:.2g} ms" if self.ms < 100 else f"{times} and {self.ms:.0f} ms"
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """All measurements of one set of fakes.
 
@@ -115,6 +131,7 @@ class Evaluation:
     notes     what a reader must know, one line each
     left_out  what was requested but could not be measured
     seed      of the latents, and of all other draws of the evaluation
+    price     what a picture cost to draw; None for a folder, and if it was not measured
     """
 
     subject: str
@@ -125,6 +142,7 @@ class Evaluation:
     notes: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     seed: int = 0
+    price: Price | None = field(default=None, compare=False)
 
     def with_more(self, values: Sequence[Value], left_out: Sequence[LeftOut] = ()) -> Evaluation:
         """This evaluation with more numbers of the same fakes."""
@@ -146,9 +164,10 @@ class Evaluation:
         return {v.label for v in self.values} | {one.label for one in self.left_out}
 
     def remarks(self) -> list[str]:
-        """The notes, then lines such as "C_T left out: needs ...", one for each reason."""
+        """The notes, the price, and lines such as "C_T left out: needs ...", one for a reason."""
         found = by_reason({one.label: one.why for one in self.left_out})
-        return [*self.notes, *(f"{names} left out: {why}" for names, why in found)]
+        price = [f"drawing a picture took {self.price}"] if self.price else []
+        return [*self.notes, *price, *(f"{names} left out: {why}" for names, why in found)]
 
     def __getitem__(self, label: str) -> Value:
         return {value.label: value for value in self.values}[label]
@@ -173,10 +192,11 @@ class Evaluation:
                 for value in plain["values"]
             )
             left_out = tuple(LeftOut(**one) for one in plain.get("left_out", ()))
-            own = ("values", "left_out", "seed")  # older files have no left_out and no seed
+            price = Price(**plain["price"]) if plain.get("price") else None
+            own = ("values", "left_out", "seed", "price")  # older files have only values
             told = {f.name: plain[f.name] for f in fields(Evaluation) if f.name not in own}
             read = {"values": values, "notes": tuple(told["notes"]), "left_out": left_out}
-            return Evaluation(**(told | read), seed=int(plain.get("seed", 0)))
+            return Evaluation(**(told | read), seed=int(plain.get("seed", 0)), price=price)
         except (KeyError, TypeError) as error:
             raise ValueError(f"not an evaluation: {error}") from None
 

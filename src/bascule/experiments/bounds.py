@@ -45,7 +45,7 @@ def numbers(recipe: Recipe) -> int:
 
 
 def _normalises_batches(recipe: Recipe) -> bool:
-    return getattr(recipe.model, "norm_D", "batch") == "batch"
+    return getattr(recipe.model, "norm_D", "batch") in ("batch", "rms")
 
 
 def check_bounds(bounds: Mapping[str, NoiseBound], arms: Mapping[str, GANRecipe]) -> None:

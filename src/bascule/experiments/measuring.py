@@ -16,7 +16,7 @@ from bascule.core.errors import UserError
 from bascule.data.faces import Faces
 from bascule.data.images import ImageSet, Progress
 from bascule.evaluation.evaluate import Counter, check_fakes, evaluate, value_of
-from bascule.evaluation.evaluation import Evaluation, LeftOut
+from bascule.evaluation.evaluation import Evaluation, LeftOut, Price
 from bascule.experiments.experiment import (
     Measure,
     MeasureCoding,
@@ -119,10 +119,12 @@ def measure_run(
     if isinstance(measure, MeasureTranslation):
         return _translation(run, images, measure, epoch, means)
     with means.counter("drawing the fakes") as tell:
-        fakes, done = generate(run, measure.fakes, epoch, means.seed, tell, means.standing)
-    found, picture = measure_fakes(fakes, images, run.id, done, measure.attributes, means)
+        fakes = generate(run, measure.fakes, epoch, means.seed, tell, means.standing)
+    told = (run.id, fakes.epoch, measure.attributes, means)
+    found, picture = measure_fakes(fakes.pictures, images, *told)
+    found = replace(found, price=Price(run.playable.evaluations, fakes.ms))
     if of_codes(measure):
-        codes = _through_codes(run, images, fakes, measure, epoch, means)
+        codes = _through_codes(run, images, fakes.pictures, measure, epoch, means)
         found = _with_codes(found, codes, images, means.seed)
     return found, picture
 

@@ -123,6 +123,11 @@ class Objective(Open):
         return False
 
     @property
+    def directed(self) -> bool:
+        """Whether it needs a D with a SAN head (:class:`bascule.models.san.SAN`)."""
+        return False
+
+    @property
     def entropic(self) -> bool:
         """Whether losses are in nats, of probabilities sigmoid(logit)."""
         return False
@@ -192,6 +197,45 @@ class GANLoss(Objective):
     def G(self, logit_fake: Tensor, logit_real: Tensor | None = None) -> Tensor:
         beside = (logit_real,) if self.paired else ()
         return self._losses.G(logit_fake, *beside)
+
+
+@dataclass(frozen=True)
+class SANLoss(Objective):
+    """The objective ``of``, for a D whose last layer has a direction and a scale (SAN).
+
+    D's loss is ``of``'s, which trains the features and the scale, plus E dir(G(z)) - E dir(x),
+    which trains the direction (Takida et al. 2024, "SAN", ICLR). G's loss is that
+    of ``of``. Logits are (B, 2): of the function, and of the direction
+    (:class:`bascule.models.san.SAN`).
+    """
+
+    of: GANLoss = GANLoss()
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @property
+    def paired(self) -> bool:
+        return self.of.paired
+
+    @property
+    def directed(self) -> bool:
+        return True
+
+    @property
+    def entropic(self) -> bool:
+        return self.of.entropic
+
+    @property
+    def blind(self) -> tuple[float, str] | None:
+        return self.of.blind  # without a difference, the direction's part is 0
+
+    def D(self, logit_real: Tensor, logit_fake: Tensor) -> Tensor:
+        (real, to_real), (fake, to_fake) = logit_real.unbind(1), logit_fake.unbind(1)
+        return self.of.D(real, fake) + to_fake.mean() - to_real.mean()
+
+    def G(self, logit_fake: Tensor, logit_real: Tensor | None = None) -> Tensor:
+        return self.of.G(logit_fake[:, 0], None if logit_real is None else logit_real[:, 0])
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
-"""Penalties that are added to D's loss: gradient penalties, LeCam, consistency.
+"""Penalties on D (gradient penalties, LeCam, logit centring, consistency) and on G (transport).
 
-A penalty is a frozen value, called once in D's step. Squared gradient norms are summed over the
+They are added to the loss. A penalty is a frozen value, called once in the step of its player.
+Squared gradient norms are summed over the
 pixels of an image and averaged over the batch.
 
 ``every``: a lazy penalty is computed only in every n-th step, with n times its weight, so that its
@@ -66,6 +67,10 @@ class Penalty(Open):
         """Whether it is computed in this step."""
         return context.step % self.every == 0
 
+    def images_of(self, batch: int) -> int:
+        """How many images of a batch it takes; several processes must be able to share them."""
+        return batch
+
     def __call__(self, turn: Turn) -> Tensor:
         """The penalty in this step, a scalar."""
         raise NotImplementedError
@@ -125,6 +130,84 @@ class R2(Penalty):
 
     def __call__(self, turn: Turn) -> Tensor:
         return _zero_centred(turn, "fake", self.gamma, self.every)
+
+
+@dataclass(frozen=True)
+class _FiniteDifference(Penalty):
+    """gamma/2 E ((D(x + eps n) - D(x)) / eps)², with n ~ N(0, I) per pixel: no double backward.
+
+    As eps goes to 0, its mean over n is that of gamma/2 ||grad D(x)||². Lin et al. 2025
+    ("Adversarial flow models", arXiv 2511.22475), who take gamma/2 = 0.25, eps = 0.01 and the first
+    quarter of the batch.
+
+    gamma  weight, as that of :class:`R1`
+    eps    standard deviation of the noise, > 0
+    share  of the batch that it looks at, in (0, 1]: D judges these images twice more
+
+    Both views have the same augmentation. It is computed in fp32 in any precision, because it
+    divides a small difference by ``eps``. For a D without BatchNorm and dropout.
+    """
+
+    gamma: Schedule = 10.0
+    eps: float = 0.01
+    share: float = 0.25
+    every: int = 1
+    side: ClassVar[Side] = "real"
+
+    def __post_init__(self) -> None:
+        self._check("gamma")
+        name = type(self).__name__
+        if not self.eps > 0:
+            raise UserError(f"{name}(eps={self.eps}): expected a number > 0")
+        if not 0 < self.share <= 1:
+            raise UserError(f"{name}(share={self.share}): expected a number in (0, 1]")
+
+    def images_of(self, batch: int) -> int:
+        return max(1, round(self.share * batch))
+
+    def __call__(self, turn: Turn) -> Tensor:
+        whole = turn.images[self.side].detach()
+        x = whole[: self.images_of(len(whole))]
+        rng = turn.context.device_rng("noise")
+        noise = torch.randn(x.shape, generator=rng, device=x.device, dtype=x.dtype)
+        with torch.autocast(x.device.type, enabled=False):
+            near, at = (
+                turn.discriminate(y, f"difference/{self.side}", self.side)
+                for y in (x + self.eps * noise, x)
+            )
+        slope = (near - at).reshape(len(x), -1).sum(1) / self.eps  # summed over heads, as in R1
+        return self.every * value_at(self.gamma, turn.context) / 2 * slope.square().mean()
+
+
+@dataclass(frozen=True)
+class FiniteR1(_FiniteDifference):
+    """:class:`R1` by finite differences, over reals; without a double backward pass."""
+
+
+@dataclass(frozen=True)
+class FiniteR2(_FiniteDifference):
+    """:class:`R2` by finite differences: as :class:`FiniteR1`, over fakes."""
+
+    side: ClassVar[Side] = "fake"
+
+
+@dataclass(frozen=True)
+class LogitCentring(Penalty):
+    """weight E (D(x) + D(G(z)))², which keeps the logits of reals and fakes around 0.
+
+    For losses that know only differences of logits, such as the relativistic one. Lin et al. 2025
+    ("Adversarial flow models", arXiv 2511.22475).
+    """
+
+    weight: float = 0.01
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        self._check("weight")
+
+    def __call__(self, turn: Turn) -> Tensor:
+        both = turn.logits["real"] + turn.logits["fake"]
+        return self.every * self.weight * both.square().mean()
 
 
 @dataclass(frozen=True)
@@ -263,5 +346,61 @@ class Reconstruction(Penalty):
 
 
 PENALTIES: tuple[type[Penalty], ...] = (
-    *(R1, R2, GradientPenalty, DRAGAN, LeCam, Consistency, Reconstruction),
+    *(R1, R2, FiniteR1, FiniteR2, GradientPenalty, DRAGAN),
+    *(LeCam, LogitCentring, Consistency, Reconstruction),
 )
+
+
+@dataclass
+class TurnOfG:
+    """What a penalty of G gets in G's step.
+
+    z        the latents (B, z_dim)
+    images   G's images for them (B, 3, H, W), with a graph back to G
+    context  of this step, with draws and a memory for the penalty
+    """
+
+    z: Tensor
+    images: Tensor
+    context: StepContext
+
+
+class GeneratorPenalty(Open):
+    """Base of what G pays beside its loss, as a frozen dataclass."""
+
+    def check(self, z_dim: int, size: int) -> None:
+        """Raise :class:`UserError` if it is not for latents (B, z_dim) of images of this size."""
+
+    def __call__(self, turn: TurnOfG) -> Tensor:
+        """The penalty in this step, a scalar."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Transport(GeneratorPenalty):
+    """weight E (G(z) - z)² per number, for latents that have the shape of an image.
+
+    It prefers the map from noise to images that moves least, so that G and D no longer choose among
+    all maps between the two distributions. Lin et al. 2025 ("Adversarial flow models", arXiv
+    2511.22475), who let the weight fall from 0.2 to 0.005 along a cosine. Their normalisation of
+    gradients (:class:`bascule.interventions.NormaliseGradients`) keeps D's part in proportion.
+    """
+
+    weight: Schedule = 0.05
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_strength("Transport", "weight", self.weight)
+
+    def check(self, z_dim: int, size: int) -> None:
+        if z_dim != 3 * size**2:
+            raise UserError(
+                f"Transport with latents of {z_dim} numbers: expected latents of the shape of an "
+                f"image, as many as 3 x {size} x {size} = {3 * size**2}; set model.z_dim="
+                f"{3 * size**2} or remove it from generator_penalties"
+            )
+
+    def __call__(self, turn: TurnOfG) -> Tensor:
+        numbers = turn.images[0].numel()  # a label in the latents comes last
+        z = turn.z[:, :numbers].view(turn.images.shape)
+        return value_at(self.weight, turn.context) * (turn.images - z).square().mean()

@@ -26,13 +26,14 @@ from bascule.data.images import ImageSet
 from bascule.data.source import DataSource
 from bascule.gan.game import Game
 from bascule.gan.objectives import GANLoss, Objective, TopK
-from bascule.gan.penalties import Penalty
+from bascule.gan.penalties import GeneratorPenalty, Penalty
 from bascule.gan.step import Rules, gan_step
 from bascule.interventions import Compose, Intervention
 from bascule.models import shipped
 from bascule.models.dcgan import DCGAN
 from bascule.models.layers import Labelled
 from bascule.models.model import Model
+from bascule.models.san import SAN
 from bascule.models.shipped import check_start, load_into
 from bascule.training.grid import beside, grid
 from bascule.training.recipe import Recipe, ends
@@ -64,6 +65,7 @@ class GANRecipe(Recipe):
     labels         a categorical label of the image set, which both networks see; None: none
     sparsity       weight, >= 0, of G's mean absolute activation, summed over layers
     start          shipped weights to start from; None: random weights from the seed
+    generator_penalties   added to G's loss, each kind at most once
 
     The fields from ``precision`` on change the result in the last bits or more, so they belong to
     the recipe. Two runs of equal recipes are bit-identical if ``threads`` is not None. A run
@@ -91,6 +93,7 @@ class GANRecipe(Recipe):
     labels: str | None = added_field(None)
     sparsity: float = added_field(0.0)
     start: str | None = added_field(None)
+    generator_penalties: tuple[GeneratorPenalty, ...] = added_field(())
     # arithmetic
     precision: Literal["auto", "fp32", "bf16"] = "fp32"
     channels_last: bool = True
@@ -110,14 +113,22 @@ class GANRecipe(Recipe):
             self._expect("ema_half_life", min(ends(self.ema_half_life)) >= 0, "images, >= 0")
         self._expect("lr_decay", 0 <= self.lr_decay <= 1, "a share of the epochs, 0 to 1")
         self._expect("sparsity", 0 <= self.sparsity < float("inf"), "a number >= 0")
-        kinds = [type(penalty).__name__ for penalty in self.penalties]
-        self._expect("penalties", len(set(kinds)) == len(kinds), "each kind once")
         for penalty in self.penalties:
             if penalty.rebuilds and not getattr(self.model, "rebuilds", False):
                 raise UserError(
                     f"{penalty} needs a D with decoders, and {self.model} has none: use a FastGAN, "
                     "or remove the penalty"
                 )
+        for name in ("penalties", "generator_penalties"):
+            kinds = [type(penalty).__name__ for penalty in getattr(self, name)]
+            self._expect(name, len(set(kinds)) == len(kinds), "each kind once")
+        for of_G in self.generator_penalties:
+            of_G.check(self.model.z_dim, self.model.size)
+        if isinstance(self.model, SAN) != self.objective.directed:
+            raise UserError(
+                f"objective={self.objective} with model={self.model}: SANLoss(...) needs a model "
+                "SAN(...), and the other way round; set both or neither"
+            )
         if self.top_k and self.objective.paired:
             raise UserError(
                 "top_k selects fakes, but the relativistic loss needs the real of each fake: "
@@ -159,7 +170,14 @@ class GANRecipe(Recipe):
     @property
     def rules(self) -> Rules:
         """The rules of the training step."""
-        return Rules(self.objective, self.penalties, self.top_k, self.concat, self.critic_steps)
+        return Rules(
+            self.objective,
+            self.penalties,
+            self.top_k,
+            self.concat,
+            self.critic_steps,
+            self.generator_penalties,
+        )
 
     @property
     def gan_objective(self) -> Objective:
@@ -207,6 +225,11 @@ class GANRecipe(Recipe):
     def labels_of(self, images: ImageSet) -> Tensor | None:
         return label_codes(self, images)
 
+    def for_trial(self) -> Recipe:
+        return self.replace(
+            compile=False, interventions=(), critic_steps=1, lr_decay=0.0, start=None
+        )
+
     def for_drawing(self) -> Self:
         return self.replace(compile=False)
 
@@ -215,6 +238,12 @@ class GANRecipe(Recipe):
             return
         if self.batch % n:
             raise UserError(f"batch={self.batch} on {n} processes: expected a multiple of {n}")
+        for penalty in self.penalties:
+            if (part := penalty.images_of(self.batch)) % n:
+                raise UserError(
+                    f"{penalty} takes {part} images of a batch, which {n} processes cannot share "
+                    f"equally: set its share so that it takes a multiple of {n}"
+                )
         if self.sparsity:
             raise UserError(
                 f"sparsity={self.sparsity} on several processes is not supported: each process has "

@@ -15,7 +15,7 @@ from torch.nn.utils.parametrizations import _SpectralNorm
 from bascule.core.context import StepContext
 from bascule.gan.game import Game
 from bascule.gan.objectives import GANLoss, Objective, TopK, per_image
-from bascule.gan.penalties import Penalty, Turn
+from bascule.gan.penalties import GeneratorPenalty, Penalty, Turn, TurnOfG
 from bascule.interventions import Intervention
 from bascule.models.layers import Labelled
 
@@ -29,6 +29,7 @@ class Rules:
     top_k         G learns only from its best fakes; None: from all
     concat        D sees reals and fakes in one forward pass
     critic_steps  steps of D for one step of G: G trains in every n-th step
+    generator_penalties   added to G's loss
     """
 
     objective: Objective = GANLoss()
@@ -36,6 +37,7 @@ class Rules:
     top_k: TopK | None = None
     concat: bool = False
     critic_steps: int = 1
+    generator_penalties: tuple[GeneratorPenalty, ...] = ()
 
 
 PLAIN = Rules()
@@ -63,8 +65,8 @@ def gan_step(
     Returns detached scalars:
 
     loss_D      without penalties
-    R1, ...     each penalty that was due, by its class name
-    loss_G      if G's step was due
+    R1, ...     each penalty that was due, of D or of G, by its class name
+    loss_G      without penalties, if G's step was due
     D_x, D_Gz   means of sigmoid(logit) over the reals, and over the fakes, in D's step
     r_t         the mean sign of the reals' logits (Karras et al. 2020, equation 1)
     """
@@ -105,7 +107,7 @@ def gan_step(
             images={"real": of_real, "fake": of_fake},
             logits={"real": logit_real, "fake": logit_fake},
             discriminate=lambda x, name, side: _logits(
-                game, change, x, context.within(f"view/D/{name}"), of_side[side]
+                game, change, x, context.within(f"view/D/{name}"), _first(of_side[side], len(x))
             ),
             context=context.within("penalties"),
             rebuild=lambda quarter: _rebuilt(game, seen_real.detach(), quarter),
@@ -138,10 +140,21 @@ def gan_step(
                 seen = change.augment(shown_real, context.within("view/G/real"))
                 beside = game.discriminate(seen, of_side["real"])
             scalars["loss_G"] = rules.objective.G(logit, beside)
+            turn_of_G = TurnOfG(z, fake, context.within("penalties of G"))
+            paid = {}
+            for penalty in rules.generator_penalties if g_learns else ():
+                name = type(penalty).__name__
+                mine = turn_of_G.context.owned_by(name)
+                paid[name] = penalty(replace(turn_of_G, context=mine))
         if g_learns:
-            game.optimizer_step(game.G, game.opt_G, scalars["loss_G"])
+            game.optimizer_step(game.G, game.opt_G, sum(paid.values(), scalars["loss_G"]))
+            scalars |= paid
         game.D.requires_grad_(True)
     return {name: value.detach() for name, value in scalars.items()}
+
+
+def _first(labels: Tensor | None, n: int) -> Tensor | None:
+    return None if labels is None else labels[:n]
 
 
 def _detached_logits(game: Game, change: Intervention, x: Tensor, context: StepContext) -> Tensor:

@@ -1,6 +1,7 @@
 """Interventions: each changes one rule of the training, through hooks of the step."""
 
 from bascule.interventions.augmentation import AdaptiveAugment, DiffAugment
+from bascule.interventions.gradients import NormaliseGradients
 from bascule.interventions.hooks import Compose, Intervention, Player
 from bascule.interventions.label_corruption import (
     FakeHistory,
@@ -16,7 +17,7 @@ INTERVENTIONS: tuple[type[Intervention], ...] = (
     *(PerfectG, NoiseOnReals, InstanceNoise),
     *(RealsAmongFakes, FakesAmongReals, PseudoAugmentation, NegativeAugmentation, FakeHistory),
     *(DiffAugment, AdaptiveAugment),
-    *(ResetD, Compose),
+    *(ResetD, NormaliseGradients, Compose),
 )
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Intervention",
     "NegativeAugmentation",
     "NoiseOnReals",
+    "NormaliseGradients",
     "PerfectG",
     "Player",
     "PseudoAugmentation",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bascule.data.images import ImageSet
     from bascule.experiments.experiment import Experiment
     from bascule.experiments.schedule import Results
-    from bascule.gan.recipe import GANRecipe
+    from bascule.training.recipe import Recipe
 
 
 def default() -> list[str]:
@@ -52,8 +52,8 @@ def add(verbs: Verbs) -> None:
     verb.add_argument(
         "preset",
         nargs="*",
-        help="presets of GANs, the first one is the baseline (default: the light ones)",
-        completer=completion.gan_presets,
+        help="presets that draw, the first one is the baseline (default: the light ones)",
+        completer=completion.ranked_presets,
     )
     verb.add_argument(
         "--data",
@@ -104,12 +104,12 @@ def do_ladder(args: argparse.Namespace) -> int:
     from bascule.experiments.schedule import plan
     from bascule.ladder.over_sets import write_over_sets
     from bascule.ladder.report import write_ladder
-    from bascule.presets import PRESETS
+    from bascule.presets import ranked
 
-    names = list(dict.fromkeys(args.preset)) or default()
+    names, presets = list(dict.fromkeys(args.preset)) or default(), ranked()
     for name in names:
-        if name not in PRESETS:
-            raise unknown("preset", name, PRESETS)
+        if name not in presets:
+            raise unknown("preset", name, presets)
     if len(names) < 2:
         raise UserError(f"a ladder with {names[0]} alone: expected at least two presets")
     check_seeds(args.seeds)
@@ -154,13 +154,13 @@ def _planned(
     """
     from bascule.experiments.measurable import will_be_left_out
     from bascule.ladder.experiment import ladder
-    from bascule.presets import PRESETS
+    from bascule.presets import ranked
     from bascule.training.hardware import resolve_auto
 
-    told: dict[str, tuple[dict[str, GANRecipe], ImageSet]] = {}
+    told: dict[str, tuple[dict[str, Recipe], ImageSet]] = {}
     for text in dict.fromkeys(args.data):
         data = named_data(text, 64)
-        recipes = {n: resolve_auto(PRESETS[n].replace(data=data, threads=1)) for n in names}
+        recipes = {n: resolve_auto(ranked()[n].replace(data=data, threads=1)) for n in names}
         images = load(recipes[names[0]])
         lost = will_be_left_out(recipes[names[0]], images, args.n)
         if "KID" in lost:
@@ -181,8 +181,8 @@ def _planned(
 
 
 def _rungs(
-    path: Path, recipes: dict[str, GANRecipe], images: ImageSet, args: argparse.Namespace
-) -> dict[str, GANRecipe]:
+    path: Path, recipes: dict[str, Recipe], images: ImageSet, args: argparse.Namespace
+) -> dict[str, Recipe]:
     """The rungs in the plan at ``path``; measured and written there first, if there is none."""
     from bascule.ladder.experiment import read_plan, write_plan
 
@@ -197,9 +197,7 @@ def _rungs(
     return rungs
 
 
-def _measured(
-    recipes: dict[str, GANRecipe], images: ImageSet, minutes: float
-) -> dict[str, GANRecipe]:
+def _measured(recipes: dict[str, Recipe], images: ImageSet, minutes: float) -> dict[str, Recipe]:
     """The recipes with as many epochs as fit into ``minutes`` on this machine."""
     from bascule.cli.progress import counter
     from bascule.experiments.pace import pace

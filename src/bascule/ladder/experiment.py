@@ -21,14 +21,14 @@ from bascule.experiments.pace import Pace
 from bascule.experiments.predictions import HELD_OUT_COVERAGE, KID, SPACE, Higher, Lower
 from bascule.features.extractors import DEFAULT, extractor
 from bascule.features.judges import judge_of
-from bascule.gan.recipe import GANRecipe
 from bascule.runs import codec
+from bascule.training.recipe import Recipe
 
 PARTS = 4  # evenly spaced checkpoints of a rung
 LEAST_EPOCHS = PARTS
 
 
-def rung(recipe: GANRecipe, found: Pace, training_images: int, minutes: float) -> GANRecipe:
+def rung(recipe: Recipe, found: Pace, training_images: int, minutes: float) -> Recipe:
     """``recipe`` with as many epochs as fit into ``minutes`` at that speed.
 
     Raises :class:`UserError` for fewer than four epochs.
@@ -47,7 +47,7 @@ def rung(recipe: GANRecipe, found: Pace, training_images: int, minutes: float) -
 
 def ladder(
     name: str,
-    rungs: Mapping[str, GANRecipe],
+    rungs: Mapping[str, Recipe],
     minutes: float,
     fakes: int,
     attributes: bool = True,
@@ -82,14 +82,14 @@ def ladder(
     )
 
 
-def write_plan(path: Path, rungs: Mapping[str, GANRecipe], minutes: float) -> None:
+def write_plan(path: Path, rungs: Mapping[str, Recipe], minutes: float) -> None:
     """Store the rungs, so that the ladder can continue later with the same recipes."""
     plain = {"minutes": minutes, "rungs": {n: codec.encode(r) for n, r in rungs.items()}}
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write(path, json.dumps(plain, indent=1))
 
 
-def read_plan(path: Path, presets: Sequence[str], minutes: float) -> dict[str, GANRecipe] | None:
+def read_plan(path: Path, presets: Sequence[str], minutes: float) -> dict[str, Recipe] | None:
     """The rungs stored at ``path``; None if there is no such file.
 
     Raises :class:`UserError` if they have other presets or minutes than requested.

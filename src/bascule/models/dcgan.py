@@ -16,8 +16,10 @@ from bascule.core.errors import UserError
 from bascule.core.fields import added_field, check_fields
 from bascule.models.layers import (
     SLOPE,
+    BatchRMS,
     Discriminator,
     Generator,
+    Norm,
     check_counts,
     dcgan_channels,
     dcgan_down,
@@ -27,6 +29,8 @@ from bascule.models.layers import (
     spectrally_normed,
 )
 from bascule.models.model import Model
+
+_NORMS: dict[str, Norm | None] = {"batch": nn.BatchNorm2d, "spectral": None, "rms": BatchRMS}
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,15 @@ class DCGAN(Model):
               has a bias and a weight divided by its largest singular value (Miyato et al. 2018,
               with one power iteration per forward pass). Then D judges each image on its own, and
               its Lipschitz constant is bounded.
+              "rms" departs too: each BatchNorm of D is :class:`bascule.models.layers.BatchRMS`, and
+              each convolution has a bias.
     norm_eps  the eps of BatchNorm, > 0
     """
 
     width: int = 64
     z_dim: int = 100
     size: int = 64
-    norm_D: Literal["batch", "spectral"] = "batch"
+    norm_D: Literal["batch", "spectral", "rms"] = "batch"
     norm_eps: float = added_field(1e-5)
 
     def __post_init__(self) -> None:
@@ -70,13 +76,13 @@ class DCGAN(Model):
         channels = dcgan_channels(self.width, self.size)
         with torch.device("meta"):  # allocates nothing, and leaves the global generator alone
             G = Generator(dcgan_up(self.z_dim, channels[::-1]))
-            D = Discriminator(dcgan_down(channels, 1, self.norm_D == "batch"))
+            D = Discriminator(dcgan_down(channels, 1, _NORMS[self.norm_D]))
         for net in (G, D):
             drawn(net, dcgan_std, 0.02, rng)
             for layer in net.modules():
                 if isinstance(layer, nn.BatchNorm2d):
                     layer.eps = self.norm_eps
-        return G, D if self.norm_D == "batch" else spectrally_normed(D, rng)
+        return G, spectrally_normed(D, rng) if self.norm_D == "spectral" else D
 
 
 @dataclass(frozen=True)

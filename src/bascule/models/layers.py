@@ -66,6 +66,30 @@ def normed(norm: nn.Module, x: Tensor, given: Tensor | None) -> Tensor:
     return h
 
 
+class BatchRMS(nn.BatchNorm2d):
+    """x (B, C, H, W) divided by its root mean square over the batch and the positions.
+
+    The mean is not subtracted, and there are no gains or biases. In evaluation, by the running mean
+    square of training, which ``running_var`` holds. The normalisation of CHAIN (Ni and Koniusz
+    2024, CVPR, arXiv 2404.00521), without its bound on the Lipschitz constant, its mixing with x
+    itself and its penalty on means.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, affine=False)
+
+    def forward(self, input: Tensor) -> Tensor:
+        assert self.running_var is not None and self.num_batches_tracked is not None
+        square = self.running_var
+        if self.training:
+            square = input.float().square().mean((0, 2, 3))
+            if self.track_running_stats:
+                self.num_batches_tracked += 1
+                self.running_var.lerp_(square.detach(), self.momentum or 0.0)
+        scale = (square + self.eps).rsqrt()[:, None, None]
+        return (input.float() * scale).to(input.dtype)
+
+
 class UpBlock(nn.Module):
     """Residual block of G: (B, before, H, W) -> (B, after, 2H, 2W).
 
@@ -322,20 +346,22 @@ def dcgan_up(z_dim: int, channels: list[int]) -> list[nn.Module]:
     return [*layers, nn.Tanh()]
 
 
-def dcgan_down(channels: list[int], outputs: int, batch_norm: bool = True) -> list[nn.Module]:
+def dcgan_down(
+    channels: list[int], outputs: int, norm: Norm | None = nn.BatchNorm2d
+) -> list[nn.Module]:
     """The layers of DCGAN's D, from an image to (B, outputs, 1, 1).
 
     ``channels`` go from the image to the 4x4 grid. Convolutions have biases only without BatchNorm.
     """
-    bias = not batch_norm
+    bias = norm is not nn.BatchNorm2d
     layers: list[nn.Module] = [
         nn.Conv2d(3, channels[0], 4, stride=2, padding=1, bias=bias),
         nn.LeakyReLU(SLOPE, inplace=True),
     ]
     for before, after in pairwise(channels):
         layers.append(nn.Conv2d(before, after, 4, stride=2, padding=1, bias=bias))
-        if batch_norm:
-            layers.append(nn.BatchNorm2d(after))
+        if norm:
+            layers.append(norm(after))
         layers.append(nn.LeakyReLU(SLOPE, inplace=True))
     return [*layers, nn.Conv2d(channels[-1], outputs, 4, bias=bias)]
 

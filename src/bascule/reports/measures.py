@@ -73,11 +73,16 @@ def measures_tables(results: Results, first: str = "arm", by_kid: bool = False) 
     best = BEST if isinstance(results.experiment.measure, MeasureTranslation) else FLOOR
     order = " The lowest KID comes first." if by_kid else ""
     paces = {arm: _pace(list(results.runs[arm].values())) for arm in told}
+    prices = _prices(results)
+    draws = ("evaluations a picture", "ms a picture") if prices else ()
     own = _own(results)
     columns, rows = _cells(told, (*FIRST, *own), own)
     main = Table(
-        (first, "minutes", "epochs", "images/s", *columns),
-        [(arm, *paces.get(arm, ("", "", "")), *cells) for arm, *cells in rows],
+        (first, "minutes", "epochs", "images/s", *draws, *columns),
+        [
+            (arm, *paces.get(arm, ("", "", "")), *prices.get(arm, [""] * len(draws)), *cells)
+            for arm, *cells in rows
+        ],
         f"{CAPTION} {best}{order}{_judge(results)} {facts.NUMBERS}",
     )
     columns, rows = _cells(told, MORE)
@@ -100,6 +105,26 @@ def _pace(runs: Sequence[Run]) -> tuple[str, str, str]:
     speeds = [float(np.mean(speed)) for run in runs if (speed := facts.images_per_s(run))]
     minutes = facts.plus_minus([facts.training_seconds(run) / 60 for run in runs])
     return minutes, str(runs[0].recipe.epochs), facts.plus_minus(speeds)
+
+
+def _prices(results: Results) -> dict[str, tuple[str, str]]:
+    """arm -> evaluations of its network for a picture, and milliseconds.
+
+    Empty if one evaluation draws a picture in every arm.
+    """
+    found = {
+        arm: [
+            e.price for run in by_seed.values() if (e := _at_the_end(run, results.saw)) and e.price
+        ]
+        for arm, by_seed in results.runs.items()
+    }
+    if all(price.evaluations == 1 for prices in found.values() for price in prices):
+        return {}
+    return {
+        arm: (str(prices[0].evaluations), facts.plus_minus([price.ms for price in prices]))
+        for arm, prices in found.items()
+        if prices
+    }
 
 
 def _cells(

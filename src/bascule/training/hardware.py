@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 import torch
 
 from bascule.core.errors import UserError
-from bascule.core.processes import processes_here
+from bascule.core.processes import processes, processes_here
 from bascule.training.recipe import Recipe
+from bascule.training.trial import bf16_is_faster
 
 R = TypeVar("R", bound=Recipe)
 
@@ -22,6 +23,8 @@ R = TypeVar("R", bound=Recipe)
 def resolve_auto(recipe: R, here: bool = True) -> R:
     """The recipe with every "auto" replaced by what this machine has.
 
+    "auto" precision is bf16 where the hardware has it and a short trial finds it faster for this
+    recipe (:mod:`bascule.training.trial`). Several processes, which must agree, do without a trial.
     ``here``: it will run on this machine. If not, no field may be "auto". Raises
     :class:`UserError` for an unknown or missing device.
     """
@@ -41,11 +44,11 @@ def resolve_auto(recipe: R, here: bool = True) -> R:
         raise UserError(f"device={device!r}: expected auto, cpu, cuda or cuda:0")
     if here:
         check_device(device)
-    precision = recipe.precision
-    if precision == "auto":
-        precision = "bf16" if fast_bf16(kind) else "fp32"
     settled = recipe.replace(device=device, threads=recipe.threads or cores())
-    return settled if precision == recipe.precision else settled.replace(precision=precision)
+    if recipe.precision != "auto":
+        return settled
+    faster = fast_bf16(kind) and (processes() > 1 or bf16_is_faster(settled, _computing(kind)))
+    return settled.replace(precision="bf16" if faster else "fp32")
 
 
 def check_device(device: str) -> None:
@@ -115,7 +118,7 @@ def cores() -> int:
 def fast_bf16(kind: str) -> bool:
     """Whether the device has bfloat16 multiplication in hardware."""
     if kind == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # For CPUs, PyTorch has only a private function for this.
     ask = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return bool(ask and ask())
@@ -133,6 +136,11 @@ def describe() -> dict[str, str]:
     if torch.cuda.is_available():
         told["cuda device"] = torch.cuda.get_device_name()
     return told
+
+
+def _computing(kind: str) -> str:
+    """The name of what computes on a device of this ``kind``."""
+    return torch.cuda.get_device_name() if kind == "cuda" else _processor()
 
 
 def _processor() -> str:

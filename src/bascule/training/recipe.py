@@ -91,6 +91,11 @@ class Recipe:
         return getattr(self.model, "z_dim", None)
 
     @property
+    def evaluations(self) -> int:
+        """How many evaluations of the network draw one picture from a latent."""
+        return 1
+
+    @property
     def code_layers(self) -> int:
         """How many layers of codes it computes for an image; 0 if it encodes nothing."""
         return 0
@@ -144,6 +149,13 @@ class Recipe:
                 f"torchrun with a {kind}: only a GANRecipe trains on several processes; start it "
                 "without torchrun"
             )
+
+    def for_trial(self) -> Recipe:
+        """The recipe whose steps on a few random images tell how fast its networks compute.
+
+        It is played for two steps to choose a precision (:mod:`bascule.training.trial`).
+        """
+        return self
 
     def for_drawing(self) -> Self:
         """The recipe for use without training, to draw or to measure."""

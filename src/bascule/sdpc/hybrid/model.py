@@ -95,9 +95,7 @@ class SDPCGAN:
         check_geometry("SDPCGAN", self.size, sdpc, rise.shape[1])
         with torch.device("meta"):
             G = CodeGenerator(self.z_dim, self.width, sdpc, rise.shape, self.innovation)
-            D = Discriminator(
-                dcgan_down(dcgan_channels(self.width, self.size), 1, batch_norm=False)
-            )
+            D = Discriminator(dcgan_down(dcgan_channels(self.width, self.size), 1, norm=None))
         drawn(G, dcgan_std, 0.02, rng)
         G.begin(rise)
         return G, spectrally_normed(drawn(D, dcgan_std, 0.02, rng), rng)

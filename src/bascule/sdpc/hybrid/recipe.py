@@ -149,6 +149,18 @@ class HybridRecipe(gan.GANRecipe):
     def code_layers(self) -> int:
         return len(self.coding.model.layers)
 
+    def for_trial(self) -> Recipe:
+        # Its own steps begin with dictionaries. Its networks have the layers of a DCGAN.
+        width = self.model.width
+        model = DCGAN(width=width, size=self.model.size, norm_D="spectral")
+        return gan.GANRecipe(
+            data=self.data,
+            model=model,
+            threads=self.threads,
+            device=self.device,
+            channels_last=self.channels_last,
+        )
+
     def check_processes(self, n: int) -> None:
         Recipe.check_processes(self, n)  # without the check for GANs: it has several stages
 
