@@ -1,4 +1,4 @@
-"""Does a D that looks through a trained network draw better faces than one of pixels, in equal time?"""
+"""In equal time, does a D that looks through a trained network draw better than one of pixels?"""
 
 from bascule.data.faces import Faces
 from bascule.experiments import KID, Experiment, Higher, Lower, Measure
