@@ -58,7 +58,7 @@ def test_features_are_torch_fidelitys(file, monkeypatch, nowhere):
 
 
 def test_the_published_weights_give_the_published_names(file, monkeypatch):
-    sha = inception.weights.fingerprint(file)
+    sha = inception.weight_files.fingerprint(file)
     monkeypatch.setattr(inception, "PUBLISHED_SHA256", sha[:8])
     net = InceptionV3(file)
     assert net.name == "inception-v3,299px" and sha[:12] in net.spec
