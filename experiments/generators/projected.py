@@ -39,21 +39,22 @@ few = {"data": Faces(n=600), "epochs": 4, "sample_every_epochs": 2, "keep_every_
 
 def question(arms: dict[str, GANRecipe], fakes: int, quick: Experiment | None = None) -> Experiment:
     """The experiment at one size."""
-    fewer = Lower(OUT_OF_VOCABULARY, "projected", than="pixels")
+    more = Higher(OUT_OF_VOCABULARY, "projected", than="pixels")
     return Experiment(
         question=__doc__,
         hypothesis=(
-            "It draws whole faces with clean lines from far fewer images, so that fewer of them "
-            "are out of vocabulary. But it draws fewer kinds of faces, and where no network of its "
-            "own judges, its pictures stand further from the real ones."
+            "It does not on a CPU. Its outlines are cleaner, but a third of the images is too few "
+            "for it to leave the one face, covered with a fine grid, that it draws after minutes. "
+            "So more of its pictures are out of vocabulary, fewer kinds of faces are drawn, and "
+            "where another network judges, they stand further from the real ones."
         ),
         arms=arms,
         predictions=[
-            fewer,
+            more,
             Lower(JOINT_IN_VOCABULARY, "projected", than="pixels"),
             Higher(ELSEWHERE, "projected", than="pixels"),
         ],
-        primary=fewer,
+        primary=more,
         measure=Measure(fakes),
         quick=quick,
         remarks=(
