@@ -59,9 +59,9 @@ def question(arms: dict[str, GANRecipe], fakes: int, quick: Experiment | None = 
         quick=quick,
         remarks=(
             "Half an hour of one core for either arm: in pilots (notes/projected.md) the D of "
-            "pixels took 150 images a second and the projected D 50, so it has a third of the "
-            "epochs. The rates of the D of pixels are those of dcgan64-tiny; those of the "
-            "projected D are the ones with which it drew heads in pilots of minutes. Neither was "
+            "pixels took 150 images a second and the projected D 50, so that it has a third of the "
+            "epochs. Rates against the D of pixels are those of dcgan64-tiny; those against the "
+            "projected D are the ones with which G drew heads in pilots of minutes. Neither was "
             "searched for with care. KID on EfficientNet-Lite0 would judge the projected D by "
             "the network through which it is trained; it is not measured, and ranks are compared "
             "on random convolutions."
