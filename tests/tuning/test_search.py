@@ -192,7 +192,7 @@ def test_a_run_that_another_trains_is_left_to_it(small, search, monkeypatch, tmp
 
 def test_the_judgement_is_fresh(small):
     found = small.judgement({"lr_D": 2e-3, "batch": 4})
-    assert found.seeds == (101, 102, 103) and list(found.arms) == ["start", "best"]
+    assert found.seeds == (101, 102, 103, 104, 105) and list(found.arms) == ["start", "best"]
     assert all(arm.data == small.start.data for arm in found.arms.values())
     assert found.arms["best"].lr_D == 2e-3 and found.arms["best"].batch == 4
     assert found.arms["start"].lr_D == 1e-3
