@@ -33,7 +33,7 @@ def test_the_pictures_are_the_fakes_that_evaluate_measures(bascule, mine):
     assert "Micah Lanier" in credit and mine.id in credit and "after 2 epochs, seed 3" in credit
 
     assert bascule("generate", "mine", "-n", "3", "-o", "b", "--epoch", "1")[0] == 0
-    assert np.array_equal(pictures("b"), generate(mine, 3, epoch=1)[0])
+    assert np.array_equal(pictures("b"), generate(mine, 3, epoch=1).pictures)
 
 
 def test_a_folder_with_files_is_left_alone_unless_forced(bascule, mine):

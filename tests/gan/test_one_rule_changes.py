@@ -263,6 +263,32 @@ def test_a_share_that_processes_cannot_divide_is_refused():
         what.check_processes(4)
 
 
+OWN = """
+from dataclasses import dataclass
+
+from bascule.gan.penalties import GeneratorPenalty
+
+
+@dataclass(frozen=True)
+class Grey(GeneratorPenalty):
+    weight: float = 1.0
+
+    def __call__(self, turn):
+        return self.weight * turn.images.var(1).mean()
+"""
+
+
+def test_a_penalty_of_g_of_the_users_own(tmp_path, bascule):
+    (tmp_path / "mine.py").write_text(OWN, "utf-8")
+    small = ["data.n=40", "data.size=32", "model.size=32", "model.width=4", "epochs=1", "batch=8"]
+    words = ["--set", "generator_penalties=mine.py:Grey(0.5)", *small, "device=cpu", "threads=1"]
+    assert bascule("train", "dcgan64-tiny", "--name", "own", *words)[0] == 0
+    (rows,) = (path.read_text() for path in tmp_path.glob("runs/*/scalars.jsonl"))
+    assert '"Grey"' in rows
+    code, told, said = bascule("list")  # its class is not loaded for that
+    assert code == 0 and "own" in told and not said
+
+
 # RMS normalisation
 
 

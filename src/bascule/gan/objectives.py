@@ -123,11 +123,6 @@ class Objective(Open):
         return False
 
     @property
-    def directed(self) -> bool:
-        """Whether it needs a D with a SAN head (:class:`bascule.models.san.SAN`)."""
-        return False
-
-    @property
     def entropic(self) -> bool:
         """Whether losses are in nats, of probabilities sigmoid(logit)."""
         return False
@@ -217,10 +212,6 @@ class SANLoss(Objective):
     @property
     def paired(self) -> bool:
         return self.of.paired
-
-    @property
-    def directed(self) -> bool:
-        return True
 
     @property
     def entropic(self) -> bool:

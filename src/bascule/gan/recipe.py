@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from bascule.core.context import Services, StepContext, generator
 from bascule.core.distributed import ProcessGroup
 from bascule.core.errors import UserError, unknown
-from bascule.core.fields import added_field, renamed_field
+from bascule.core.fields import Placeholder, added_field, renamed_field
 from bascule.core.schedules import Rate, value_at
 from bascule.data.augment import Augmentation
 from bascule.data.batches import as_uint8
@@ -25,7 +25,7 @@ from bascule.data.faces import Faces
 from bascule.data.images import ImageSet
 from bascule.data.source import DataSource
 from bascule.gan.game import Game
-from bascule.gan.objectives import GANLoss, Objective, TopK
+from bascule.gan.objectives import GANLoss, Objective, SANLoss, TopK
 from bascule.gan.penalties import GeneratorPenalty, Penalty
 from bascule.gan.step import Rules, gan_step
 from bascule.interventions import Compose, Intervention
@@ -123,8 +123,9 @@ class GANRecipe(Recipe):
             kinds = [type(penalty).__name__ for penalty in getattr(self, name)]
             self._expect(name, len(set(kinds)) == len(kinds), "each kind once")
         for of_G in self.generator_penalties:
-            of_G.check(self.model.z_dim, self.model.size)
-        if isinstance(self.model, SAN) != self.objective.directed:
+            if not isinstance(of_G, Placeholder):  # of the user's, not loaded
+                of_G.check(self.model.z_dim, self.model.size)
+        if isinstance(self.model, SAN) != isinstance(self.objective, SANLoss):
             raise UserError(
                 f"objective={self.objective} with model={self.model}: SANLoss(...) needs a model "
                 "SAN(...), and the other way round; set both or neither"
