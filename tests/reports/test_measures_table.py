@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bascule.evaluation.evaluation import LeftOut
+from bascule.evaluation.evaluation import LeftOut, Price
 from bascule.reports.measures import measures, measures_tables
 from bascule.reports.note import write_experiment_note
 from bascule.reports.page import Text
@@ -33,6 +33,21 @@ def test_arms_keep_their_order_and_the_floor_is_last(results):
     # two seeds, 0.3 and 0.5: the mean, and 12.706 times 0.1 as half the interval
     assert new[1:5] == ("10 ± 0", "20", new[3], "0.4 ± 1.3")
     assert floor[4:] + more.rows[-1][1:] == ("0.002", "0.05", "0.95")
+
+
+def test_the_price_of_a_picture_stands_beside_quality_where_arms_differ(results):
+    def priced(arm, price):
+        for run in results.runs[arm].values():
+            keep_evaluation(run.folder, replace(last_evaluation(run.folder), price=price))
+
+    priced("old", Price(1, 1.5))
+    assert "ms a picture" not in measures_tables(results)[0].columns  # one evaluation everywhere
+    priced("new", Price(50, 800.0))
+    table, _ = measures_tables(results)
+    assert table.columns[:6] == (
+        *("arm", "minutes", "epochs", "images/s", "evaluations a picture", "ms a picture"),
+    )
+    assert [row[4:6] for row in table.rows] == [("1", "1.5 ± 0"), ("50", "800 ± 0"), ("", "")]
 
 
 def test_of_a_ladder_the_best_comes_first(results):
