@@ -116,8 +116,8 @@ def test_runs_are_trained_and_measured_with_their_factors(tiny, store):
 
     # The same runs with another factor are measured again, and nothing is trained again.
     run = results.runs["a"][1]
-    fakes, _ = generate(run, 20, seed=1)
-    assert (fakes != generate(run, 20, seed=0)[0]).any()
+    fakes = generate(run, 20, seed=1).pictures
+    assert (fakes != generate(run, 20, seed=0).pictures).any()
     fewer = replace(found, vary=("split",))
     jobs = plan(fewer, [1])
     assert run_all(jobs, fewer, store, digests, lambda jobs: None) == "finished"

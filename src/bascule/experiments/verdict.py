@@ -323,15 +323,14 @@ def _decided(
     seeds: Sequence[int],
     primary: Finding | None,
 ) -> tuple[Word, str]:
+    few = f"cannot tell an effect from chance; run at least {FEWEST}, better {EXACT}"
+    if len(seeds) == 1:
+        return "inconclusive", f"one seed {few}"
     unfinished = [f for f in (*findings, *checks) if len(f.values) < len(seeds)]
     if unfinished:
         return "inconclusive", unfinished[0].reason
     if len(seeds) < FEWEST:
-        few = "one seed cannot" if len(seeds) == 1 else "two seeds cannot"
-        return (
-            "inconclusive",
-            f"{few} tell an effect from chance; run at least {FEWEST}, better {EXACT}",
-        )
+        return "inconclusive", f"two seeds {few}"
     failed = [c for c in checks if c.word not in ("supported", "not measured")]
     if failed:
         return (

@@ -114,7 +114,8 @@ class GANRecipe(Recipe):
         self._expect("lr_decay", 0 <= self.lr_decay <= 1, "a share of the epochs, 0 to 1")
         self._expect("sparsity", 0 <= self.sparsity < float("inf"), "a number >= 0")
         for penalty in self.penalties:
-            if penalty.rebuilds and not getattr(self.model, "rebuilds", False):
+            asks = not isinstance(penalty, Placeholder) and penalty.rebuilds
+            if asks and not getattr(self.model, "rebuilds", False):
                 raise UserError(
                     f"{penalty} needs a D with decoders, and {self.model} has none: use a FastGAN, "
                     "or remove the penalty"
