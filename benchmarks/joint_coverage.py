@@ -60,7 +60,7 @@ def told(store: Store, faces: str, seed: int) -> dict[str, float]:
         arm: store.find(f"hybrids/verdict {arm}{faces} s{seed}") for arm in ("DCGAN", "sdpc-gan")
     }
     reader, train = reader_of(runs["DCGAN"].recipe.data)
-    pictures = {arm: generate(run, FAKES)[0] for arm, run in runs.items()}
+    pictures = {arm: generate(run, FAKES).pictures for arm, run in runs.items()}
     readings = {arm: reader.read(fakes) for arm, fakes in pictures.items()}
     over = joint_attributes(train, FAKES)
     inside = {arm: np.flatnonzero(~r.out_of_vocabulary) for arm, r in readings.items()}
