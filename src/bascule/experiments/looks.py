@@ -30,7 +30,7 @@ FOLDER = "looks"
 def looks_file(root: Path, experiment: Experiment, data_digests: Mapping[object, str]) -> Path:
     """The file in the runs folder ``root`` that holds the looks at an experiment."""
     arms = sorted(
-        (codec.digest(with_seed(recipe, 0, experiment.vary)), data_digests[recipe.data])
+        (codec.digest(with_seed(recipe, 0, experiment.vary)), data_digests.get(recipe.data, ""))
         for recipe in experiment.arms.values()
     )
     key = hashlib.sha256(json.dumps(arms).encode()).hexdigest()[:16]
