@@ -544,3 +544,12 @@ def test_an_installed_copy_in_another_repository_does_not_claim_its_commit(monke
 
     monkeypatch.setattr(store_module.subprocess, "run", lambda *args, **more: Told)
     assert code_version() == bascule.__version__
+
+
+def test_runs_of_a_name_are_found(store, tiny):
+    mine = store.create(tiny, "small plain s0", "d")
+    again = store.create(tiny.replace(seed=1), "small plain s0", "d")
+    store.create(tiny, "small plain s0 longer", "d")
+    store.create(tiny, "other", "d")
+    assert {run.id for run in store.named("small plain s0")} == {mine.id, again.id}
+    assert store.named("small") == [] and Store(store.root / "nowhere").named("other") == []

@@ -256,11 +256,12 @@ def do_pack(args: argparse.Namespace) -> int:
     looks: list[Path] = []
     for found in known_experiments(args):
         jobs = _planned(found, args)
-        sets = images_of(jobs)
-        find_runs(jobs, found, Store(args.runs), digests_of(sets))
+        digests = digests_of(images_of(jobs))
+        find_runs(jobs, found, Store(args.runs), digests)
         finished = {job.run: job.seed for job in jobs if job.state == "finished" and job.run}
         runs += finished
-        looks += filter(Path.exists, [looks_file(args.runs, found, digests_of(sets))])
+        history = looks_file(args.runs, found, digests)
+        looks += [history] if history.exists() else []
         if found.pictures:
             shown += [run for run, seed in finished.items() if seed == min(finished.values())]
         print(f"{found.name}: {len(finished)} of {len(jobs)} runs are finished")

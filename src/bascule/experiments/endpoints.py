@@ -23,6 +23,7 @@ from bascule.experiments.predictions import (
     Lower,
     Prediction,
     Within,
+    complete_seeds,
     mean_tv,
     numbers_of,
     windows,
@@ -50,9 +51,7 @@ def pilot(prediction: Prediction, curves: Curves, seeds: Sequence[int]) -> dict[
     out. A scalar's means are those in the prediction's epochs; with two windows, both are listed.
     """
     prediction = worded(prediction)
-    named = [getattr(prediction, name, None) for name in ("arm", "than")]
-    arms = [arm for arm in named if arm is not None]
-    complete = [seed for seed in seeds if all(seed in curves.get(arm, {}) for arm in arms)]
+    complete = complete_seeds(prediction, curves, seeds)
     found = {OWN: [prediction.measure(curves, seed) for seed in complete]}
     for scalar in numbers_of(prediction).values():
         for arm, runs in curves.items():

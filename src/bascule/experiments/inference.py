@@ -66,10 +66,14 @@ class Numbers(NamedTuple):
     limits: Region = (-inf, inf)
 
     @property
+    def samples(self) -> list[np.ndarray]:
+        """Ours, and theirs if there are any."""
+        return [self.ours] if self.theirs is None else [self.ours, self.theirs]
+
+    @property
     def seeds(self) -> int:
         """The number of seeds, of the arm that has fewer."""
-        ours = int(self.ours.shape[-1])
-        return ours if self.theirs is None else min(ours, int(self.theirs.shape[-1]))
+        return min(int(x.shape[-1]) for x in self.samples)
 
     @property
     def mean(self) -> np.ndarray:
@@ -102,13 +106,12 @@ def spread(numbers: Numbers) -> tuple[np.ndarray, np.ndarray]:
     For two arms: B. L. Welch 1947, with the degrees of freedom of Satterthwaite 1946.
     """
     variances = []
-    for x, least in zip((numbers.ours, numbers.theirs), numbers.least, strict=True):
-        if x is not None:
-            n = x.shape[-1]
-            rounding = EQUAL * np.abs(x).max(-1)
-            variance = x.var(-1, ddof=1)
-            variance = np.where(variance > rounding**2, variance, 0.0)
-            variances.append((np.maximum(variance, least**2) / n, n - 1))
+    for x, least in zip(numbers.samples, numbers.least, strict=False):
+        n = x.shape[-1]
+        rounding = EQUAL * np.abs(x).max(-1)
+        variance = x.var(-1, ddof=1)
+        variance = np.where(variance > rounding**2, variance, 0.0)
+        variances.append((np.maximum(variance, least**2) / n, n - 1))
     whole = sum(v for v, _ in variances)
     with np.errstate(invalid="ignore", divide="ignore"):
         free = whole**2 / sum(v**2 / df for v, df in variances)
@@ -201,8 +204,7 @@ def _share_of_gap(n: int) -> float:
 
 def is_apart(numbers: Numbers, region: Region) -> np.ndarray:
     """Whether the seeds fall apart into groups, by more than their distance to the nearest edge."""
-    both = [numbers.ours] if numbers.theirs is None else [numbers.ours, numbers.theirs]
-    widest = np.max([gap(x) for x in both], axis=0)
+    widest = np.max([gap(x) for x in numbers.samples], axis=0)
     if numbers.theirs is None:
         ends = numbers.ours.min(-1), numbers.ours.max(-1)
     else:

@@ -23,8 +23,7 @@ from bascule.core.reading import read_json
 from bascule.experiments.experiment import Experiment
 from bascule.experiments.factors import with_seed
 from bascule.runs import codec
-
-FOLDER = "looks"
+from bascule.runs.pack import LOOKS
 
 
 def looks_file(root: Path, experiment: Experiment, data_digests: Mapping[object, str]) -> Path:
@@ -34,7 +33,7 @@ def looks_file(root: Path, experiment: Experiment, data_digests: Mapping[object,
         for recipe in experiment.arms.values()
     )
     key = hashlib.sha256(json.dumps(arms).encode()).hexdigest()[:16]
-    return root / FOLDER / f"{key}.json"
+    return root / LOOKS / f"{key}.json"
 
 
 def looks_in(file: Path) -> list[list[int]]:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from math import isfinite, nan
 
 import numpy as np
-from scipy import stats
 
 from bascule.experiments.digits import number
 from bascule.experiments.inference import FEWEST, level_of
 from bascule.experiments.power import ENOUGH, MOST_SEEDS, careful, detectable, power, seeds_needed
+from bascule.experiments.predictions import complete_seeds
 from bascule.experiments.schedule import Results
-from bascule.experiments.verdict import Finding, find
+from bascule.experiments.verdict import Finding, find, judge, share_interval
 
 MOST_COUNTED = 200  # seeds of a share of runs
 
@@ -47,7 +47,7 @@ class Outlook:
     @property
     def two_arms(self) -> bool:
         """Whether two independent arms are compared."""
-        return self.finding.numbers is not None and self.finding.numbers.theirs is not None
+        return _is_of_two_arms(self.finding)
 
     @property
     def effect(self) -> float:
@@ -71,7 +71,7 @@ def outlook(finding: Finding, seeds: int, look: int = 1) -> Outlook:
         needed = _runs_for_share(mean, finding.prediction.region(), look) if known else None
         return Outlook(finding, len(known), nan, distance, nan, needed)
     deviation = _deviation(finding, len(known))
-    two = finding.numbers is not None and finding.numbers.theirs is not None
+    two = _is_of_two_arms(finding)
     if not deviation > 0:
         return Outlook(finding, len(known), nan, distance, nan, None)
     finds = detectable(seeds, two, look) * deviation
@@ -83,32 +83,34 @@ def outlooks_of(results: Results, seeds: int) -> list[Outlook]:
     """The outlook of every prediction, each from the pilot seeds on which all its arms are done."""
     found = []
     for prediction in results.experiment.predictions:
-        arms = [getattr(prediction, n) for n in ("arm", "than") if hasattr(prediction, n)]
-        done = [s for s in results.seeds if all(s in results.curves.get(a, {}) for a in arms)]
+        done = complete_seeds(prediction, results.curves, results.seeds)
         found.append(
             outlook(find(prediction, results.curves, done, 1, 1, results.shares_past), seeds)
         )
     return found
 
 
+def _is_of_two_arms(finding: Finding) -> bool:
+    return finding.numbers is not None and finding.numbers.theirs is not None
+
+
 def _deviation(finding: Finding, pilot: int) -> float:
     numbers = finding.numbers
     if numbers is None or pilot < 2 or pilot < len(finding.values):
         return nan
-    both = [numbers.ours] if numbers.theirs is None else [numbers.ours, numbers.theirs]
+    samples = numbers.samples
     variances = [
-        max(x.var(ddof=1), least**2) for x, least in zip(both, numbers.least, strict=False)
+        max(x.var(ddof=1), least**2) for x, least in zip(samples, numbers.least, strict=False)
     ]
     deviation = float(np.mean(variances) ** 0.5)
-    return careful(deviation, 1 + len(both) * (pilot - 1)) if deviation > 0 else nan
+    return careful(deviation, 1 + len(samples) * (pilot - 1)) if deviation > 0 else nan
 
 
 def _runs_for_share(share: float, region: tuple[float, float], look: int) -> int | None:
     """The fewest runs with which the exact interval of ``share`` lies in or outside ``region``."""
-    low, high = region
     for n in range(FEWEST, MOST_COUNTED + 1):
-        at = stats.binomtest(round(share * n), n).proportion_ci(level_of(n, look), method="exact")
-        if (low <= at.low and at.high <= high) or at.high < low or high < at.low:
+        at = share_interval(round(share * n), n, level_of(n, look))
+        if judge(at, region) != "inconclusive":
             return n
     return None
 

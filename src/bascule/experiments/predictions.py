@@ -94,6 +94,13 @@ class Prediction(Protocol):
         """The result in plain words, such as "D is fooled more"; "" if it is not clear."""
 
 
+def complete_seeds(prediction: Any, curves: Curves, seeds: Iterable[int]) -> list[int]:
+    """The ``seeds`` on which every arm that the prediction names has a finished run."""
+    named = (getattr(prediction, name, None) for name in ("arm", "than"))
+    arms = [arm for arm in named if arm is not None]
+    return [seed for seed in seeds if all(seed in curves.get(arm, {}) for arm in arms)]
+
+
 def is_evaluated(scalar: Scalar) -> bool:
     """Whether an evaluation measures ``scalar``, such as :data:`KID`."""
     return measurement(scalar).evaluated

@@ -171,7 +171,7 @@ def run_all(
     """
     adopt(jobs, experiment, store, data_digests)
     for job in jobs:
-        if job.trunk is None and job.run is None:
+        if job.trunk is None and job.state != "finished":
             name = run_name(experiment, job)
             job.run = store.create(job.recipe, name, data_digests[job.recipe.data])
     launcher = launcher or LocalLauncher()
@@ -280,14 +280,9 @@ def find_runs(
     """Set the run of every job that has one in ``store`` already."""
     adopt(jobs, experiment, store, data_digests)
     for job in jobs:
-        if job.state == "finished":
-            continue
-        digest = data_digests[job.recipe.data]
-        job.run = store.same(job.recipe, run_name(experiment, job), digest)
-        if job.run is not None:
-            job.state, job.message = "failed", "not finished yet"
-        else:
-            job.state, job.message = "failed", "not started yet"
+        if job.state != "finished":
+            told = "not started yet" if job.run is None else "not finished yet"
+            job.state, job.message = "failed", told
 
 
 def adopt(
@@ -296,24 +291,23 @@ def adopt(
     store: Store,
     data_digests: Mapping[object, str],
 ) -> None:
-    """Take the finished runs there are, of this machine or of another.
+    """Set the runs that there are: a job's own, or a finished one of another machine.
 
-    What "auto" became (precision, threads, device) may differ: a run from another machine is as
-    good, and pages tell its precision and its machine.
+    What "auto" became there (precision, threads, device) may differ: such a run is as good, and
+    pages tell its precision and its machine.
     """
-    named: dict[str, list[Run]] = {}
     for job in jobs:
         name, digest = run_name(experiment, job), data_digests[job.recipe.data]
-        run = store.same(job.recipe, name, digest)
-        if run is None:
-            if not named:
-                for each in store.runs():
-                    named.setdefault(each.name, []).append(each)
-            alike = (each for each in named.get(name, ()) if _is_alike(each, job, experiment))
-            run = next((r for r in alike if r.about["data_digest"] == digest), None)
-        if run is not None and run.status["state"] == "finished":
-            job.run, job.recipe = run, run.recipe
-            job.state, job.epoch = "finished", job.recipe.epochs
+        job.run = store.same(job.recipe, name, digest)
+        found = [job.run] if job.run else store.named(name)
+        for run in found:
+            mine = run is job.run or (
+                run.about["data_digest"] == digest and _is_alike(run, job, experiment)
+            )
+            if mine and run.status["state"] == "finished":
+                job.run, job.recipe = run, run.recipe
+                job.state, job.epoch = "finished", job.recipe.epochs
+                break
 
 
 def _is_alike(run: Run, job: Job, experiment: Experiment) -> bool:

@@ -38,7 +38,7 @@ from bascule.experiments.inference import (
     words,
 )
 from bascule.experiments.intervals import Interval
-from bascule.experiments.predictions import Curves, Prediction, worded
+from bascule.experiments.predictions import Curves, Prediction, complete_seeds, worded
 
 Word = Literal["supported", "refuted", "inconclusive", "not measured"]
 WORDS: Mapping[int, Word] = {1: "supported", 0: "inconclusive", -1: "refuted"}
@@ -99,8 +99,7 @@ def numbers_at(
     prediction: Any, curves: Curves, seeds: Sequence[int], paired: bool
 ) -> tuple[Numbers, Mapping[int, float]]:
     """What the rule judges, and the number of each seed on which all arms are complete."""
-    arms = [a for a in (getattr(prediction, n, None) for n in ("arm", "than")) if a is not None]
-    complete = [s for s in seeds if all(s in curves.get(arm, {}) for arm in arms)]
+    complete = complete_seeds(prediction, curves, seeds)
     values = {seed: prediction.measure(curves, seed) for seed in complete}
     errors = np.array([prediction.errors(curves, seed) for seed in complete]).reshape(-1, 2)
     least = tuple(float(x.mean()) if len(x) else 0.0 for x in errors.T)
@@ -154,7 +153,7 @@ def find(
     if getattr(prediction, "counted", False):
         hits, n = round(sum(known)), len(known)
         p = _at_most_1(of_look * _p_of_share(hits, n, region))
-        shares = [_share(hits, n, 1 - (1 - level) / k) for k in (1, m)]
+        shares = [share_interval(hits, n, 1 - (1 - level) / k) for k in (1, m)]
         one, strict = (judge(share, region) for share in shares)
         return told(shares[0], one, strict == "refuted", p)
     low, high = (float(x) for x in bounds(numbers, level))
@@ -173,7 +172,7 @@ def _at_most_1(p: float) -> float:
     return p if isnan(p) else min(1.0, p)
 
 
-def _share(hits: int, n: int, level: float) -> Interval:
+def share_interval(hits: int, n: int, level: float) -> Interval:
     """A share and its exact interval (C. J. Clopper and E. S. Pearson 1934)."""
     low, high = stats.binomtest(hits, n).proportion_ci(level, method="exact")
     return Interval(hits / n, float(low), float(high))
@@ -201,8 +200,7 @@ def _no_word(numbers: Numbers) -> str:
         return "every seed gave the same number, so there is no error to judge it by"
     if numbers.seeds < FEWEST:
         return f"{numbers.seeds} seeds are too few for a word: at least {FEWEST} are needed"
-    both = [numbers.ours] if numbers.theirs is None else [numbers.ours, numbers.theirs]
-    if any(gap(x) > 0 for x in both):
+    if any(gap(x) > 0 for x in numbers.samples):
         return "the seeds fall apart into two groups, so one mean says little"
     return "too many seeds lie on the other side of the edge"
 

@@ -8,10 +8,9 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from bascule.core.context import StepContext, generator
-from bascule.core.optimizers import autocast, descend
+from bascule.core.optimizers import autocast, decay_of, descend, move_average
 from bascule.core.schedules import Rate, value_at
 from bascule.data.augment import Augmentation
 from bascule.data.batches import as_uint8
@@ -102,17 +101,9 @@ class FlowTrainer(Trainer[FlowRecipe]):
         with autocast(self.device, recipe.precision):
             loss = flow_loss(self.net, x, context)
         descend(self.optimizer, loss)
-        self._average(len(x))
-        return {"loss": loss.detach()}
-
-    @torch.no_grad()
-    def _average(self, images: int) -> None:
-        """Move the averaged weights towards those of the network, after a step on ``images``."""
         if self.average is not None:
-            half_life = self.recipe.ema_half_life
-            decay = 0.5 ** (images / half_life) if half_life else 0.0
-            ours, theirs = list(self.average.parameters()), list(self.net.parameters())
-            get_ema_multi_avg_fn(decay)(ours, theirs, torch.tensor(0))
+            move_average(self.average, self.net, decay_of(recipe.ema_half_life or 0, len(x)))
+        return {"loss": loss.detach()}
 
     @property
     def generator(self) -> Sampler:

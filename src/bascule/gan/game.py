@@ -8,11 +8,9 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from bascule.core.distributed import ProcessGroup, convert_sync_batchnorm
-from bascule.core.optimizers import autocast, load_optimizer
+from bascule.core.optimizers import autocast, load_optimizer, move_average
 
 
 @dataclass
@@ -94,23 +92,9 @@ class Game:
         return self.G if self.average is None else self.average
 
     def update_ema(self, decay: float) -> None:
-        """Move the averaged weights towards G: average = decay * average + (1 - decay) * G.
-
-        BatchNorm statistics are averaged in the same way. Other buffers are copied.
-        """
+        """Move the averaged weights towards G (:func:`~bascule.core.optimizers.move_average`)."""
         assert self.average is not None, "a game with an averaged G"
-        ours: list[Tensor] = list(self.average.parameters())
-        theirs: list[Tensor] = list(self.G.parameters())
-        for mine, other in zip(self.average.modules(), self.G.modules(), strict=True):
-            for name, buffer in mine.named_buffers(recurse=False):
-                now = other.get_buffer(name)
-                if isinstance(mine, _BatchNorm) and buffer.is_floating_point():
-                    ours.append(buffer)
-                    theirs.append(now)
-                else:
-                    buffer.copy_(now)
-        with torch.no_grad():
-            get_ema_multi_avg_fn(decay)(ours, theirs, torch.tensor(0))
+        move_average(self.average, self.G, decay)
 
     def state_dict(self) -> dict[str, Any]:
         """The state for checkpoints: tensors and plain values only."""

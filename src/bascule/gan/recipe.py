@@ -17,6 +17,7 @@ from bascule.core.context import Services, StepContext, generator
 from bascule.core.distributed import ProcessGroup
 from bascule.core.errors import UserError, unknown
 from bascule.core.fields import Placeholder, added_field, renamed_field
+from bascule.core.optimizers import decay_of
 from bascule.core.schedules import Rate, value_at
 from bascule.data.augment import Augmentation
 from bascule.data.batches import as_uint8
@@ -316,7 +317,7 @@ class GANTrainer(Trainer[G_]):
         """Update the averaged G, if there is one, after a step on ``images`` images."""
         if self.recipe.ema_half_life is not None:
             half_life = value_at(self.recipe.ema_half_life, context)
-            self.game.update_ema(0.5 ** (images / half_life) if half_life else 0.0)
+            self.game.update_ema(decay_of(half_life, images))
 
     @property
     def generator(self) -> nn.Module:

@@ -4,10 +4,9 @@ A pack is a .tar.xz of run folders. Each has the recipe, the user code, the orig
 scalars, the diagnostics and the evaluations, with numbers to 8 significant digits. On request it
 also has the first row of the last sample grid. The standard deviation and the minimum of an epoch's
 scalars are left out, because no note reads them. The history of looks at an experiment goes with
-its runs. An unpacked run counts as finished: experiments
-find it by its recipe and do not train it again, and notes and verdicts read it. It has no
-checkpoint, so it cannot draw new images, and a fork of it replays its past. Its code is not trusted
-(:mod:`bascule.core.trust`).
+its runs. An unpacked run counts as finished: experiments find it by its recipe and do not train it
+again, and notes and verdicts read it. It has no checkpoint, so it cannot draw new images, and a
+fork of it replays its past. Its code is not trusted (:mod:`bascule.core.trust`).
 """
 
 from __future__ import annotations
@@ -31,7 +30,8 @@ METRICS = "metrics.json"
 ROUNDED = ("scalars.jsonl", "diagnostics.jsonl", METRICS)
 DIGITS = 8  # so that differences of nearly equal numbers still have four
 CODE = re.compile(r"code/[\w. -]+(/[\w. -]+)*\.py")
-LOOKS = re.compile(r"looks/[0-9a-f]{16}\.json")
+LOOKS = "looks"  # the folder of histories of looks
+HISTORY = re.compile(rf"{LOOKS}/[0-9a-f]{{16}}\.json")
 SAMPLE = re.compile(r"samples/epoch-\d{4,}\.png")
 MOST_BYTES = 100_000_000  # limit for one file in a pack
 
@@ -56,7 +56,7 @@ def pack(
                     entry.size = len(content)
                     archive.addfile(entry, io.BytesIO(content))
             for file in sorted(looks):
-                entry = tarfile.TarInfo(f"looks/{file.name}")
+                entry = tarfile.TarInfo(f"{LOOKS}/{file.name}")
                 entry.size = file.stat().st_size
                 archive.addfile(entry, io.BytesIO(file.read_bytes()))
 
@@ -115,8 +115,8 @@ def unpack(path: Path, store: Store) -> tuple[list[Run], list[Run]]:
             f"cannot read {path}: {error}; expected a file made by `bascule pack`"
         ) from None
     new, old = [], []
-    for inner, content in found.pop("looks", {}).items():
-        file = store.root / "looks" / inner
+    for inner, content in found.pop(LOOKS, {}).items():
+        file = store.root / LOOKS / inner
         if not file.exists() or len(content) > file.stat().st_size:  # more looks
             file.parent.mkdir(parents=True, exist_ok=True)
             atomic.write(file, content)
@@ -142,7 +142,7 @@ def _checked(path: Path, archive: tarfile.TarFile) -> dict[str, dict[str, bytes]
         run, _, inner = entry.name.partition("/")
         known = inner in (*PLAIN, *ROUNDED) or SAMPLE.fullmatch(inner) or CODE.fullmatch(inner)
         of_run = known and re.fullmatch(r"\d{8}-[\w-]+", run) and ".." not in Path(inner).parts
-        if not of_run and not LOOKS.fullmatch(entry.name):
+        if not of_run and not HISTORY.fullmatch(entry.name):
             raise UserError(f"{path} is no pack of runs: it holds {entry.name!r}")
         if entry.size > MOST_BYTES:
             raise UserError(f"{path}: {entry.name} unpacks to {entry.size:,} bytes")
@@ -151,8 +151,6 @@ def _checked(path: Path, archive: tarfile.TarFile) -> dict[str, dict[str, bytes]
             raise UserError(f"{path} is no pack of runs: {entry.name!r} is no file")
         found.setdefault(run, {})[inner] = content.read()
     for run, files in found.items():
-        if run != "looks" and (
-            missing := {"recipe.json", "run.json", "status.json"} - files.keys()
-        ):
+        if run != LOOKS and (missing := {"recipe.json", "run.json", "status.json"} - files.keys()):
             raise UserError(f"{path} is no pack of runs: {run} lacks {', '.join(sorted(missing))}")
     return found

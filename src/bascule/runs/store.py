@@ -450,6 +450,12 @@ class Store:
         """All readable runs, oldest first."""
         return self.scan()[0]
 
+    def named(self, name: str) -> list[Run]:
+        """The readable runs of this name, oldest first, without a look at any other folder."""
+        folders = sorted(self.root.glob(f"*-{slug(name)}-*"))
+        runs = [Run(folder) for folder in folders if _is_run(folder)]
+        return [run for run in runs if _why_unreadable(run) is None and run.name == name]
+
     def scan(self) -> tuple[list[Run], dict[str, str]]:
         """All readable runs, oldest first, and id -> reason for the others."""
         found, unreadable = [], {}
