@@ -79,8 +79,10 @@ def _pilot_jobs(
 
 def _seeds_of(found: Experiment, store: Store) -> list[int]:
     """The seeds of the experiment, and those of all its runs in the store."""
-    named = [run for run in store.runs() if run.name.startswith(f"{found.name} ")]
-    return [*found.seeds, *(run.recipe.seed for run in named)]
+    from bascule.experiments.schedule import seed_in
+
+    named = (seed_in(run.name, found.name) for run in store.runs())
+    return [*found.seeds, *(seed for seed in named if seed is not None)]
 
 
 def _pilot(

@@ -13,7 +13,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from math import inf, isfinite
@@ -26,7 +25,7 @@ from bascule.core.reading import read_json
 from bascule.core.user_code import code_in, code_of, fingerprint, is_users, name_of, sources
 from bascule.experiments.experiment import Experiment, Measure
 from bascule.experiments.predictions import Prediction
-from bascule.experiments.schedule import Results
+from bascule.experiments.schedule import Results, seed_in
 from bascule.metrics.measurement import Measurement
 from bascule.runs import codec
 from bascule.runs.store import Run
@@ -256,9 +255,8 @@ def runs_begun(
 
     ``experiment``: its name. All runs under that name count, whatever their settings.
     """
-    own = re.compile(rf"{re.escape(experiment)} .+ s(\d+)")
-    named = [(str(run.about["created"]), own.fullmatch(run.name)) for run in runs]
-    found = [(date, int(match[1])) for date, match in named if match]
+    named = [(str(run.about["created"]), seed_in(run.name, experiment)) for run in runs]
+    found = [(date, seed) for date, seed in named if seed is not None]
     parts = (
         [date for date, seed in found if (seed in seeds) == registered]
         for registered in (True, False)

@@ -8,6 +8,7 @@ trained again.
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -321,6 +322,12 @@ def _is_alike(run: Run, job: Job, experiment: Experiment) -> bool:
 
 def run_name(experiment: Experiment, job: Job) -> str:
     return f"{experiment.name} {job.arm} s{job.seed}"
+
+
+def seed_in(name: str, experiment: str) -> int | None:
+    """The seed in a run's ``name`` if it is one of ``experiment``, of any arm; otherwise None."""
+    found = re.fullmatch(rf"{re.escape(experiment)} .+ s(\d+)", name)
+    return int(found[1]) if found else None
 
 
 def _start(
