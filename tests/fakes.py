@@ -131,9 +131,9 @@ def evaluated(run: Run, epoch: int, *values: Value) -> None:
     keep_evaluation(run.folder, Evaluation(run.id, epoch, 100, "faces-micah", values))
 
 
-def fake_ladder(root) -> Results:
+def fake_ladder(root, recipe: GANRecipe = plain) -> Results:
     """Two recipes on two seeds; the second draws better, and was measured half way too."""
-    arms = {"old": plain, "new": plain.replace(batch=16)}
+    arms = {"old": recipe, "new": recipe.replace(batch=16)}
     runs: dict[str, dict[int, Run]] = {arm: {} for arm in arms}
 
     def drawn(run: Run, epoch: int, kid: float, coverage: float) -> None:

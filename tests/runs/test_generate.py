@@ -21,11 +21,17 @@ def run(tiny, make_run, store):
 def test_fakes_are_g_of_addressed_latents_and_a_sample_begins_with_a_smaller_one(run, monkeypatch):
     monkeypatch.setattr(module, "AT_ONCE", 8)
     told = []
-    fakes, epoch = generate(run, 20, progress=lambda *done: told.append(done))
-    assert epoch == 4 and fakes.shape == (20, 3, 32, 32) and fakes.dtype == np.uint8
+    drawn = generate(run, 20, progress=lambda *done: told.append(done))
+    fakes = drawn.pictures
+    assert (
+        drawn.epoch == 4
+        and drawn.ms > 0
+        and fakes.shape == (20, 3, 32, 32)
+        and fakes.dtype == np.uint8
+    )
     assert told == [(8, 20), (16, 20), (20, 20)]
-    assert np.array_equal(generate(run, 11)[0], fakes[:11])
-    assert not np.array_equal(generate(run, 11, seed=1)[0], fakes[:11])
+    assert np.array_equal(generate(run, 11).pictures, fakes[:11])
+    assert not np.array_equal(generate(run, 11, seed=1).pictures, fakes[:11])
     assert len(np.unique(fakes.reshape(20, -1), axis=0)) == 20
     assert generator("evaluation z", 0, 0).initial_seed() != generator("fixed z").initial_seed()
 
@@ -34,13 +40,13 @@ def test_a_run_of_another_machine_draws_on_the_cpu(run, tiny, make_run, monkeypa
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     theirs = make_run(tiny.replace(device="cuda:1"), "theirs")
     theirs.save_checkpoint(run.load_checkpoint())
-    assert np.array_equal(generate(theirs, 4)[0], generate(run, 4)[0])
+    assert np.array_equal(generate(theirs, 4).pictures, generate(run, 4).pictures)
 
 
 def test_an_earlier_checkpoint_draws_otherwise(run):
     late, early = generate(run, 4), generate(run, 4, epoch=2)
-    assert (late[1], early[1]) == (4, 2)
-    assert not np.array_equal(late[0], early[0])
+    assert (late.epoch, early.epoch) == (4, 2)
+    assert not np.array_equal(late.pictures, early.pictures)
 
 
 def test_what_was_not_kept_is_refused(run, tiny, make_run):

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from bascule.experiments import Measure
 from bascule.sdpc.reports.abilities import abilities
 from fakes import evaluated, fake_ladder, measured
@@ -17,9 +19,10 @@ def apart_and_filled(by_D):
     )
 
 
-def able(root):
+@pytest.fixture
+def able(tmp_path, tiny_hybrid):
     """The ladder's runs; of the first arm alone the abilities were measured, seed by seed."""
-    results = fake_ladder(root)
+    results = fake_ladder(tmp_path, tiny_hybrid)
     for seed, run in results.runs["old"].items():
         evaluated(
             run,
@@ -35,8 +38,8 @@ def able(root):
     return replace(results, experiment=experiment)
 
 
-def test_each_ability_is_a_table_beside_what_needs_no_codes(tmp_path):
-    foreign, holes, edits = abilities(able(tmp_path))
+def test_each_ability_is_a_table_beside_what_needs_no_codes(able):
+    foreign, holes, edits = abilities(able)
     assert foreign.columns == ("arm", "shuffled, by codes", "shuffled, by D")
     # 0.6 and 0.7: 12.706 times 0.05 is half the interval
     assert foreign.rows[0] == ("old", "0.9 ± 0", "0.65 [0.01, 1.00]")
@@ -47,29 +50,27 @@ def test_each_ability_is_a_table_beside_what_needs_no_codes(tmp_path):
     assert edits.rows[0] == ("old", "0.35 [0.00, 0.99]", "0.75 ± 0", "0.9 ± 0", "0.9 ± 0")
 
 
-def test_an_arm_without_them_has_dashes(tmp_path):
-    for table in abilities(able(tmp_path)):
+def test_an_arm_without_them_has_dashes(able):
+    for table in abilities(able):
         assert table.rows[1] == ("new", *("–" for _ in table.columns[1:]))
 
 
-def test_what_was_not_asked_is_no_table(tmp_path):
-    results = able(tmp_path)
-    assert abilities(replace(results, experiment=fake_ladder(tmp_path / "b").experiment)) == []
-    for run in results.runs["old"].values():
+def test_what_was_not_asked_is_no_table(able, tmp_path):
+    assert abilities(replace(able, experiment=fake_ladder(tmp_path / "b").experiment)) == []
+    for run in able.runs["old"].values():
         evaluated(run, 20, measured("AUROC of fractals[D]", 0.7, 0.5, "higher"))
-    (foreign,) = abilities(results)
+    (foreign,) = abilities(able)
     assert foreign.columns == ("arm", "fractals, by D")
 
 
-def test_arms_with_the_same_codes_share_a_row(tmp_path):
-    results = able(tmp_path)
-    for seed, run in results.runs["new"].items():
+def test_arms_with_the_same_codes_share_a_row(able):
+    for seed, run in able.runs["new"].items():
         evaluated(
             run,
             20,
             *apart_and_filled(0.7 + seed / 10),
         )
-    foreign, holes, edits = abilities(results)
+    foreign, holes, edits = abilities(able)
     assert [row[0] for row in foreign.rows] == ["old", "new"]  # their D differ
     assert holes.rows == [("old; new", "0.25 ± 0", "0.2 ± 0", "0.1 ± 0")]
     assert [row[0] for row in edits.rows] == ["old", "new"]
