@@ -24,6 +24,7 @@ from bascule.interventions import (
     PseudoAugmentation,
     RealsAmongFakes,
     ResetD,
+    WarmStart,
 )
 from moments import BEFORE, FAKE, FROM, REAL, correlation, is_normal, linear_game, moment
 
@@ -71,8 +72,9 @@ def two_steps(rule, real=REAL, fake=FAKE, epoch=2):
 
 
 def test_every_rule_of_the_package_is_tested_here():
-    """One changes gradients alone, in tests/gan/test_one_rule_changes.py."""
-    assert {*(type(rule) for rule in RULES), NormaliseGradients} == set(INTERVENTIONS)
+    """One changes gradients alone: tests/gan/test_one_rule_changes.py; one acts before the game."""
+    alone = {NormaliseGradients, WarmStart}
+    assert alone.union(type(rule) for rule in RULES) == set(INTERVENTIONS)
 
 
 def test_an_intervention_changes_nothing_unless_it_says_so():

@@ -26,6 +26,7 @@ from bascule.interventions import (
     PseudoAugmentation,
     RealsAmongFakes,
     ResetD,
+    WarmStart,
 )
 from bascule.runs import execute as executing
 from bascule.runs.execute import execute
@@ -77,12 +78,13 @@ STATEFUL = (
     AdaptiveAugment(target=-1.0, speed_images=100),
     ResetD(0.5, 0.5, over_steps=2, wait=(0.5, 0.5)),
 )
+WARM = WarmStart(2, images=20, batch=8)  # it is over, and the game begins, after the stops
 
 
 @pytest.mark.parametrize(
     "rules",
-    [*((rule,) for rule in STATEFUL), STATEFUL],
-    ids=[*(type(rule).__name__ for rule in STATEFUL), "all of them"],
+    [*((rule,) for rule in STATEFUL), (WARM,), STATEFUL],
+    ids=[*(type(rule).__name__ for rule in STATEFUL), "WarmStart", "all of them"],
 )
 def test_rules_that_remember_resume_exactly_too(tiny, make_run, store, same, rules):
     """Stopped within an epoch and again at the end of one."""

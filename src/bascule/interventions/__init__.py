@@ -12,12 +12,13 @@ from bascule.interventions.label_corruption import (
 )
 from bascule.interventions.noise import InstanceNoise, NoiseOnReals, PerfectG, add_noise
 from bascule.interventions.resets import ResetD
+from bascule.interventions.warm_start import WarmStart
 
 INTERVENTIONS: tuple[type[Intervention], ...] = (
     *(PerfectG, NoiseOnReals, InstanceNoise),
     *(RealsAmongFakes, FakesAmongReals, PseudoAugmentation, NegativeAugmentation, FakeHistory),
     *(DiffAugment, AdaptiveAugment),
-    *(ResetD, NormaliseGradients, Compose),
+    *(ResetD, NormaliseGradients, WarmStart, Compose),
 )
 
 __all__ = [
@@ -37,5 +38,6 @@ __all__ = [
     "PseudoAugmentation",
     "RealsAmongFakes",
     "ResetD",
+    "WarmStart",
     "add_noise",
 ]
