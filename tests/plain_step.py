@@ -58,10 +58,21 @@ def plain_step(
 
 
 def check_close(ours: Told, theirs: Told) -> None:
-    """Equal to 1e-5, of the largest gradient of each weight."""
+    """Equal to 1e-5, of the largest gradient of each weight.
+
+    A gradient that is the small sum of large parts, such as that of one number, may differ by 1e-5
+    of a tenth of the largest of its player.
+    """
+    largest = {
+        player: max(
+            grad.abs().max() for name, grad in theirs.gradients.items() if name[0] == player
+        )
+        for player in {name[0] for name in theirs.gradients}
+    }
     for name, value in theirs.losses.items():
         assert abs(ours.losses[name] - value) <= 1e-5 * max(1.0, abs(value)), name
     assert ours.gradients.keys() == theirs.gradients.keys()
     for name, grad in theirs.gradients.items():
         far = (ours.gradients[name] - grad).abs().max()
-        assert far <= 1e-5 * grad.abs().max().clamp(min=1e-6), (name, float(far))
+        allowed = 1e-5 * max(grad.abs().max(), largest[name[0]] / 10)
+        assert far <= allowed, (name, float(far), float(allowed))

@@ -11,7 +11,7 @@ from bascule.aae.model import AAE
 from bascule.core.errors import UserError
 from counting import count, seeded
 
-MODELS = [AAE(4, 6, 32, 10), AAE(4, 6, 64, 10)]
+MODELS = [AAE(4, 6, 32, 10), AAE(4, 6, 64, 10), AAE(2, 6, 128, 10)]
 
 
 def normal(*shape: int, seed: int = 1) -> Tensor:
@@ -20,17 +20,15 @@ def normal(*shape: int, seed: int = 1) -> Tensor:
 
 def counts(w: int, z: int, size: int, h: int) -> tuple[int, int, int]:
     """By hand: 4x4 kernels without biases, two numbers per BatchNorm channel; D has biases."""
-    if size == 32:
-        pairs, top, norms = 2 * w * w + 8 * w * w, 4 * w, 2 + 4
-    else:
-        pairs, top, norms = 2 * w * w + 8 * w * w + 32 * w * w, 8 * w, 2 + 4 + 8
+    doubled = {32: [2, 4], 64: [2, 4, 8], 128: [2, 4, 8, 16]}[size]  # channels, in units of w
+    pairs, top, norms = sum(k * k // 2 for k in doubled) * w * w, doubled[-1] * w, sum(doubled)
     convolutions = 16 * (3 * w + pairs + top * z)
     D = (z + 1) * h + (h + 1) * h + h + 1
     return convolutions + 2 * w * norms, convolutions + 2 * w * (1 + norms), D
 
 
 @pytest.mark.parametrize("width", [3, 8])
-@pytest.mark.parametrize("size", [32, 64])
+@pytest.mark.parametrize("size", [32, 64, 128])
 def test_has_the_parameters_counted_by_hand(width, size):
     nets = AAE(width, 20, size, 30).players(seeded())
     assert tuple(map(count, nets)) == counts(width, 20, size, 30)
@@ -156,7 +154,7 @@ def test_e_does_not_make_longer_codes_of_other_images(side):
     ("make", "said"),
     [
         (lambda: AAE(size=48), "size=48.*32 or 64"),
-        (lambda: AAE(size=128), "AAE.size=128"),
+        (lambda: AAE(size=256), "AAE.size=256"),
         (lambda: AAE(width=0), "AAE.width=0"),
         (lambda: AAE(width=16.0), "width=16.0"),
         (lambda: AAE(z_dim=-1), "z_dim=-1"),

@@ -21,10 +21,12 @@ def bottleneck(before: int, hidden: int, after: int) -> int:
 
 
 def ups(w: int, size: int) -> list[tuple[int, int]]:
-    return [(4 * w, 4 * w)] * 3 if size == 32 else [(a * w, b * w) for a, b in UPS]
+    if size == 32:
+        return [(4 * w, 4 * w)] * 3
+    return [(a * w, b * w) for a, b in UPS[: size.bit_length() - 3]]
 
 
-UPS = [(16, 16), (16, 8), (8, 4), (4, 2)]
+UPS = [(16, 16), (16, 8), (8, 4), (4, 2), (2, 1)]
 
 
 def ends(first: int, channels: list[tuple[int, int]], classes: int, shared: int) -> int:
@@ -43,7 +45,9 @@ def biggan_counts(w: int, z: int, size: int, classes: int, shared: int) -> tuple
         D, features = block(3, 4 * w) + block(4 * w, 4 * w) + 4 * conv(4 * w, 4 * w, 3), 4 * w
         return G, D + features * (1 + classes) + 1
     D = block(3, w) + sum(block(k * w, 2 * k * w) for k in (1, 2, 4, 8)) + attention(w)
-    return G + attention(4 * w), D + 16 * w * (1 + classes) + 1
+    if size == 128:  # a sixth block keeps the grid and the channels; it has no skip convolution
+        D += 2 * conv(16 * w, 16 * w, 3)
+    return G + attention(channels[-1][0]), D + 16 * w * (1 + classes) + 1
 
 
 def deep_counts(w: int, z: int, size: int, classes: int, shared: int) -> tuple[int, int]:
@@ -61,7 +65,9 @@ def deep_counts(w: int, z: int, size: int, classes: int, shared: int) -> tuple[i
     for before, after in [(k * w, 2 * k * w) for k in (1, 2, 4, 8)]:
         D += bottleneck(before, after // 4, after) + bottleneck(after, after // 4, after)
         D += conv(before, after - before, 1)
-    return G + attention(4 * w), D
+    if size == 128:  # two blocks more, with as many channels in as out
+        D += 2 * bottleneck(16 * w, 4 * w, 16 * w)
+    return G + attention(channels[-1][0]), D
 
 
 COUNTS = {BigGAN: biggan_counts, BigGANDeep: deep_counts}
@@ -75,11 +81,16 @@ def unnormed(monkeypatch):
 
 @pytest.mark.usefixtures("unnormed")
 @pytest.mark.parametrize("classes", [0, 3])
-@pytest.mark.parametrize("size", [32, 64])
+@pytest.mark.parametrize("size", [32, 64, 128])
 @pytest.mark.parametrize("pair", COUNTS)
 def test_has_the_parameters_counted_by_hand(pair, size, classes):
-    G, D = pair(4, 20, size, classes, shared=6).players(seeded())
-    assert (count(G), count(D)) == COUNTS[pair](4, 20, size, classes, 6)
+    G, D = pair(4, 60, size, classes, shared=6).players(seeded())
+    assert (count(G), count(D)) == COUNTS[pair](4, 60, size, classes, 6)
+
+
+def test_the_published_model_for_128_px():
+    """What the authors' program counts: 1,000 classes, ch = 96, z of 120 numbers."""
+    assert biggan_counts(96, 120, 128, 1000, 128) == (70_433_988, 87_982_370)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +202,7 @@ def test_deep_blocks_of_d_add_channels_on_the_way_round():
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: BigGAN(size=128), "BigGAN.size=128.*32 or 64"),
+        (lambda: BigGAN(size=256), "BigGAN.size=256.*32 or 64 or 128"),
         (lambda: BigGAN(z_dim=101), "z_dim=101.*multiple of 5, .* chunks at size 64"),
         (lambda: BigGAN(z_dim=90, size=32), "z_dim=90.*multiple of 4, .* chunks at size 32"),
         (lambda: BigGAN(width=0), "BigGAN.width=0"),

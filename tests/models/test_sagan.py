@@ -27,6 +27,9 @@ def counts(w: int, z: int, size: int, classes: int) -> tuple[int, int]:
         G += attention(2 * w)
         top, bottom, features = 16 * w, w, 16 * w
         D = block(3, w) + sum(block(k * w, 2 * k * w) for k in (1, 2, 4, 8)) + attention(w)
+    if size == 128:  # a block more in each, and attention where there are twice the channels
+        G += block(16 * w, 16 * w) + 2 * labels * 32 * w + attention(4 * w) - attention(2 * w)
+        D += 2 * conv(16 * w, 16 * w, 3) + attention(2 * w) - attention(w)
     G += (z + 1) * 16 * top + 2 * bottom + conv(bottom, 3, 3)
     return G, D + features + 1 + classes * features
 
@@ -39,7 +42,7 @@ def unnormed(monkeypatch):
 
 @pytest.mark.usefixtures("unnormed")
 @pytest.mark.parametrize("classes", [0, 3])
-@pytest.mark.parametrize("size", [32, 64])
+@pytest.mark.parametrize("size", [32, 64, 128])
 def test_has_the_parameters_counted_by_hand(size, classes):
     G, D = SAGAN(8, 10, size, classes).players(seeded())
     assert (count(G), count(D)) == counts(8, 10, size, classes)
@@ -51,8 +54,8 @@ def test_default_size():
     assert (count(G), count(D)) == counts(16, 128, 64, 0) == (1_163_332, 1_223_410)
 
 
-@pytest.mark.parametrize("size", [32, 64])
-def test_attention_stands_at_half_the_side_in_both(size):
+@pytest.mark.parametrize(("size", "side"), [(32, 16), (64, 32), (128, 32)])
+def test_attention_stands_on_the_same_grid_in_both(size, side):
     players = SAGAN(2, 8, size).players(seeded())
     sides = []
     for net in players:
@@ -60,7 +63,7 @@ def test_attention_stands_at_half_the_side_in_both(size):
         layer.register_forward_hook(lambda _, given, out: sides.append(out.shape[2:]))
     G, D = players
     D(G(torch.randn(2, 8, generator=seeded())))
-    assert sides == [(size // 2, size // 2)] * 2
+    assert sides == [(side, side)] * 2
 
 
 def test_both_are_spectrally_normed_but_not_the_labels_gains():
@@ -87,7 +90,7 @@ def test_labels_begin_alike_in_g_and_can_be_learned_apart():
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: SAGAN(size=128), "SAGAN.size=128.*32 or 64"),
+        (lambda: SAGAN(size=256), "SAGAN.size=256.*32 or 64 or 128"),
         (lambda: SAGAN(width=0), "SAGAN.width=0"),
         (lambda: SAGAN(z_dim=-3), "z_dim=-3"),
         (lambda: SAGAN(classes=-2), "SAGAN.classes=-2"),

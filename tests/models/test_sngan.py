@@ -29,6 +29,9 @@ def counts(w: int, z: int, size: int, classes: int) -> tuple[int, int]:
         G = sum(up(2 * k * w, k * w, labels) for k in (8, 4, 2, 1))
         top, bottom, features = 16 * w, w, 16 * w
         D = residual(3, w, w) + sum(residual(k * w, k * w, 2 * k * w) for k in (1, 2, 4, 8))
+    if size == 128:  # one block more, with as many channels in as out; D's has no skip convolution
+        G += up(16 * w, 16 * w, labels)
+        D += 2 * conv(16 * w, 16 * w, 3)
     G += (z + 1) * 16 * top + 2 * bottom + conv(bottom, 3, 3)
     return G, D + features + 1 + classes * features
 
@@ -41,7 +44,7 @@ def unnormed(monkeypatch):
 
 @pytest.mark.usefixtures("unnormed")
 @pytest.mark.parametrize("classes", [0, 3])
-@pytest.mark.parametrize("size", [32, 64])
+@pytest.mark.parametrize("size", [32, 64, 128])
 @pytest.mark.parametrize("width", [2, 5])
 def test_has_the_parameters_counted_by_hand(width, size, classes):
     G, D = SNGAN(width, 10, size, classes).players(seeded())
@@ -62,17 +65,22 @@ def test_default_is_as_big_as_a_light_dcgan():
     assert (count(G), count(D)) == (1_162_051, 635_329)
 
 
-@pytest.mark.parametrize("size", [32, 64])
+@pytest.mark.parametrize("size", [32, 64, 128])
 def test_d_alone_is_spectrally_normed_and_g_alone_has_batch_norm(size):
     G, D = SNGAN(2, 8, size, classes=3).players(seeded())
     assert not any(is_parametrized(layer) for layer in G.modules())
     weighty = [x for x in D.modules() if isinstance(x, nn.Conv2d | nn.Linear | nn.Embedding)]
     assert all(is_parametrized(layer) for layer in weighty)
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in D.modules())
-    assert sum(isinstance(x, ConditionalBatchNorm) for x in G.modules()) == 2 * (size // 32 + 2)
+    assert (
+        sum(isinstance(x, ConditionalBatchNorm) for x in G.modules())
+        == 2 * {32: 3, 64: 4, 128: 5}[size]
+    )
 
 
-@pytest.mark.parametrize(("size", "sides"), [(32, [16, 8, 8, 8]), (64, [32, 16, 8, 4, 2])])
+@pytest.mark.parametrize(
+    ("size", "sides"), [(32, [16, 8, 8, 8]), (64, [32, 16, 8, 4, 2]), (128, [64, 32, 16, 8, 4, 4])]
+)
 def test_blocks_halve_and_double_the_side(size, sides):
     G, D = SNGAN(2, 8, size).players(seeded())
     seen: dict[type, list[int]] = {UpBlock: [], DownBlock: []}
@@ -84,7 +92,7 @@ def test_blocks_halve_and_double_the_side(size, sides):
                 )
     D(G(torch.randn(2, 8, generator=seeded())))
     assert seen[DownBlock] == sides
-    assert seen[UpBlock] == [8, 16, 32, 64][: len(seen[UpBlock])]
+    assert seen[UpBlock] == [8, 16, 32, 64, 128][: len(seen[UpBlock])]
     assert seen[UpBlock][-1] == size
 
 
@@ -100,8 +108,8 @@ def test_residual_convolutions_are_drawn_wider_than_the_others():
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: SNGAN(size=48), "SNGAN.size=48.*32 or 64"),
-        (lambda: SNGAN(size=128), "size=128"),
+        (lambda: SNGAN(size=48), "SNGAN.size=48.*32 or 64 or 128"),
+        (lambda: SNGAN(size=256), "size=256"),
         (lambda: SNGAN(width=0), "SNGAN.width=0"),
         (lambda: SNGAN(width=16.5), "width=16.5"),
         (lambda: SNGAN(z_dim=0), "z_dim=0"),

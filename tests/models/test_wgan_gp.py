@@ -16,14 +16,14 @@ def counts(w: int, z: int, size: int) -> tuple[int, int]:
         c = 2 * w
         G = 3 * (residual(c, c, c) + 4 * c) + (z + 1) * 16 * c + 2 * c + conv(c, 3, 3)
         return G, residual(3, c, c) + residual(c, c, c) + 4 * conv(c, c, 3) + c + 1
-    steps = [(8, 8), (8, 4), (4, 2), (2, 1)]
+    steps = [(8, 8)] * (size // 64) + [(8, 4), (4, 2), (2, 1)]
     G = sum(residual(a * w, b * w, b * w) + 2 * (a + b) * w for a, b in steps)
     G += (z + 1) * 16 * 8 * w + 2 * w + conv(w, 3, 3)
     D = sum(residual(b * w, b * w, a * w) + 4 * b * w for a, b in steps)
     return G, D + conv(3, w, 3) + 16 * 8 * w + 1
 
 
-@pytest.mark.parametrize("size", [32, 64])
+@pytest.mark.parametrize("size", [32, 64, 128])
 @pytest.mark.parametrize("width", [2, 5])
 def test_has_the_parameters_counted_by_hand(width, size):
     G, D = WGANGP(width, 10, size).players(seeded())
@@ -37,7 +37,7 @@ def test_published_size():
     assert counts(64, 128, 64) == (8_541_443, 7_492_801)
 
 
-@pytest.mark.parametrize(("size", "layer_norms"), [(32, 0), (64, 8)])
+@pytest.mark.parametrize(("size", "layer_norms"), [(32, 0), (64, 8), (128, 10)])
 def test_the_critic_has_layer_norm_or_none(size, layer_norms):
     G, D = WGANGP(2, 8, size).players(seeded())
     assert not any(is_parametrized(layer) for net in (G, D) for layer in net.modules())
@@ -45,7 +45,10 @@ def test_the_critic_has_layer_norm_or_none(size, layer_norms):
     norms = [layer for layer in D.modules() if isinstance(layer, nn.GroupNorm)]
     assert len(norms) == layer_norms
     assert all(layer.num_groups == 1 for layer in norms)
-    assert sum(isinstance(x, nn.BatchNorm2d) for x in G.modules()) == 2 * (size // 32 + 2) + 1
+    assert (
+        sum(isinstance(x, nn.BatchNorm2d) for x in G.modules())
+        == 2 * {32: 3, 64: 4, 128: 5}[size] + 1
+    )
 
 
 def test_a_gradient_penalty_learns_through_layer_norm():
@@ -73,7 +76,7 @@ def test_d_does_not_flatten_the_wrong_size_into_more_numbers():
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: WGANGP(size=128), "WGANGP.size=128.*32 or 64"),
+        (lambda: WGANGP(size=256), "WGANGP.size=256.*32 or 64 or 128"),
         (lambda: WGANGP(width=0), "WGANGP.width=0"),
         (lambda: WGANGP(z_dim=0), "z_dim=0"),
         (lambda: WGANGP(width="16"), "width='16'"),

@@ -41,7 +41,7 @@ class AAE:
 
     width   channels of the layer next to the image
     z_dim   dimension of the codes
-    size    32 or 64 px
+    size    32, 64 or 128 px
     hidden  units in each hidden layer of D
 
     Departures: in the paper, E and G are perceptrons like D, and all weights ~ N(0, 0.01).
@@ -55,7 +55,7 @@ class AAE:
     def __post_init__(self) -> None:
         check_fields(self)
         check_counts("AAE", width=self.width, z_dim=self.z_dim, hidden=self.hidden)
-        check_size("AAE", self.size, 32, 64)
+        check_size("AAE", self.size, 32, 64, 128)
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module, nn.Module]:
         """(E, G, D) on the device of ``rng``; all weights are drawn from ``rng``."""

@@ -21,6 +21,7 @@ from bascule.models.layers import (
     check_size,
     norm_of_vectors,
     orthogonal,
+    resnet_channels_D,
     spectrally_normed,
     up_blocks,
 )
@@ -41,13 +42,14 @@ class BigGAN(Model):
 
     width    "ch" of the paper, 64 to 128 there
     z_dim    dimension of the latents, a multiple of the number of chunks
-    size     32 or 64 px
+    size     32, 64 or 128 px
     classes  number of labels; 0: unconditional
     shared   dimension of the label embedding; not used without ``classes``
 
-    Size 64: G has 16, 16, 8, 4 and 2 * ``width`` channels; D has 1, 2, 4, 8 and 16 * ``width``, and
-    its last block keeps the 4x4 grid. Both have self-attention at 32x32, half the image's side, as
-    in the paper's networks for 128 px. Size 32: 4 * ``width`` channels everywhere and no attention,
+    Size 128 is the paper's: G has 16, 16, 8, 4, 2 and 1 * ``width`` channels; D has 1, 2, 4, 8, 16
+    and 16 * ``width``, and its last block keeps the 4x4 grid. Both have self-attention at half the
+    image's side. Size 64: one block less in each, with attention at 32x32; G ends with 2 *
+    ``width`` channels. Size 32: 4 * ``width`` channels everywhere and no attention,
     as in the authors' program for CIFAR-10.
 
     All convolutions and linear layers have spectral normalisation, also the linear maps to gains
@@ -78,7 +80,7 @@ class BigGAN(Model):
         channels = _channels_G(self)
         chunk = self.z_dim // len(channels)
         blocks = up_blocks(channels, norm_of_vectors(chunk + _embedded(self)))
-        if self.size == 64:
+        if self.size > 32:
             blocks.insert(-1, SelfAttention(channels[-2]))
         return HierarchicalG(chunk, channels, blocks, self.classes, self.shared)
 
@@ -87,7 +89,7 @@ class BigGAN(Model):
         blocks: list[nn.Module] = [DownBlock(3, channels[0], first=True)]
         for place, (before, after) in enumerate(pairwise(channels), start=2):
             blocks.append(DownBlock(before, after, down=place <= downs))
-        if self.size == 64:
+        if self.size > 32:
             blocks.insert(1, SelfAttention(channels[0]))
         return ResNetD(blocks, channels[-1], self.classes)
 
@@ -101,7 +103,7 @@ class BigGANDeep(Model):
     convolution. Every norm and the 4x4 grid get the whole z and the label's embedding.
 
     Fields, conditions, normalisation and initial weights are those of :class:`BigGAN`; attention is
-    at 32x32 for size 64. The channels are the paper's for 128 px, with one resolution less.
+    at half the image's side. Size 128 is the paper's; size 64 has one resolution less.
     Size 32 is not in the paper: 4 * ``width`` channels everywhere, no attention, and D halves the
     side twice.
     """
@@ -129,7 +131,7 @@ class BigGANDeep(Model):
         blocks: list[nn.Module] = []
         for before, after in pairwise(channels):
             blocks += [DeepG(before, before, norm), DeepG(before, after, norm, up=True)]
-        if self.size == 64:
+        if self.size > 32:
             blocks.insert(-2, SelfAttention(channels[-2]))
         return WholeG(told, channels, blocks, self.classes, self.shared)
 
@@ -138,7 +140,7 @@ class BigGANDeep(Model):
         blocks: list[nn.Module] = [nn.Conv2d(3, channels[0], 3, padding=1)]
         for place, (before, after) in enumerate(pairwise(channels), start=1):
             blocks += [DeepD(before, after, down=place <= downs), DeepD(after, after)]
-        if self.size == 64:
+        if self.size > 32:
             blocks.insert(3, SelfAttention(channels[1]))
         return ResNetD(blocks, channels[-1], self.classes)
 
@@ -240,13 +242,19 @@ def _begun(G: nn.Module, D: nn.Module, rng: torch.Generator) -> tuple[nn.Module,
 def _channels_G(model: BigGAN | BigGANDeep) -> list[int]:
     """Channels of every grid of G, from 4x4 to the image."""
     w = model.width
-    return [4 * w] * 4 if model.size == 32 else [16 * w, 16 * w, 8 * w, 4 * w, 2 * w]
+    if model.size == 32:
+        return [4 * w] * 4
+    return [16 * w, 16 * w, 8 * w, 4 * w, 2 * w, *([w] if model.size == 128 else [])]
 
 
 def _channels_D(model: BigGAN | BigGANDeep) -> tuple[list[int], int]:
     """Channels of D, from the image to the last grid, and how many times the side is halved."""
     w = model.width
-    return ([4 * w] * 4, 2) if model.size == 32 else ([w * 2**i for i in range(5)], 4)
+    if model.size == 32:
+        return [4 * w] * 4, 2
+    if model.size == 128:
+        return resnet_channels_D(w, 128), 5
+    return [w * 2**i for i in range(5)], 4
 
 
 def _embedded(model: BigGAN | BigGANDeep) -> int:
@@ -258,4 +266,4 @@ def _check(model: BigGAN | BigGANDeep) -> None:
     owner = type(model).__name__
     check_counts(owner, width=model.width, z_dim=model.z_dim, shared=model.shared)
     check_classes(owner, model.classes)
-    check_size(owner, model.size, 32, 64)
+    check_size(owner, model.size, 32, 64, 128)

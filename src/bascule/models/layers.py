@@ -212,6 +212,17 @@ class Noise(nn.Module):
         self.fixed.normal_(generator=rng)
 
 
+def resnet_channels_G(width: int, size: int) -> list[int]:
+    """Channels of every grid of SNGAN's and SAGAN's G, from 4x4 to the image."""
+    halved = [16 * width, 8 * width, 4 * width, 2 * width, width]
+    return {32: [4 * width] * 4, 64: halved, 128: [16 * width, *halved]}[size]
+
+
+def resnet_channels_D(width: int, size: int) -> list[int]:
+    """Channels of a residual D of 64 or 128 px after each block, from the image on."""
+    return [width * min(16, 2**i) for i in range(6 if size == 128 else 5)]
+
+
 class ResNetG(nn.Module):
     """z: (B, z_dim) [, labels y: (B,)] -> x: (B, 3, H, W) in [-1, 1].
 

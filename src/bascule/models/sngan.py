@@ -19,6 +19,8 @@ from bascule.models.layers import (
     check_size,
     glorot,
     norm_of_labels,
+    resnet_channels_D,
+    resnet_channels_G,
     spectrally_normed,
     up_blocks,
 )
@@ -33,11 +35,13 @@ class SNGAN(Model):
     2 * ``width`` in two blocks that halve the side and two that keep it. ``width=64`` is as
     published. Size 64 is between the paper's tables for 48 and 128: channels halve in each of G's
     four blocks, from 16 * ``width`` on the 4x4 grid to ``width``, and double in each of D's five,
-    down to 2x2. ``width=64`` is sngan_64 of mimicry (Lee and Town 2020).
+    down to 2x2. ``width=64`` is sngan_64 of mimicry (Lee and Town 2020). Size 128 (appendix B, for
+    ImageNet): G's first block keeps 16 * ``width`` channels, its other four halve them; D's five
+    blocks double them down to 4x4, and a sixth keeps the grid. ``width=64`` is as published.
 
-    width    channels of the layer next to the image, for size 64
+    width    channels of the layer next to the image, for sizes 64 and 128
     z_dim    dimension of the latents
-    size     32 or 64 px
+    size     32, 64 or 128 px
     classes  number of labels; 0: unconditional
 
     D's convolutions, its linear layer and its embedding have spectral normalisation; G has
@@ -55,16 +59,16 @@ class SNGAN(Model):
         check_fields(self)
         check_counts("SNGAN", width=self.width, z_dim=self.z_dim)
         check_classes("SNGAN", self.classes)
-        check_size("SNGAN", self.size, 32, 64)
+        check_size("SNGAN", self.size, 32, 64, 128)
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """(G, D) on the device of ``rng``; all weights are drawn from ``rng``."""
         w = self.width
-        channels = [4 * w] * 4 if self.size == 32 else [16 * w, 8 * w, 4 * w, 2 * w, w]
+        channels = resnet_channels_G(w, self.size)
         with torch.device("meta"):
             blocks = up_blocks(channels, norm_of_labels(self.classes))
             G = ResNetG(self.z_dim, channels, blocks)
-            D = _d32(2 * w, self.classes) if self.size == 32 else _d64(w, self.classes)
+            D = _d32(2 * w, self.classes) if self.size == 32 else _d(w, self.size, self.classes)
         glorot(G, rng, gain=math.sqrt(2))
         glorot(D, rng, gain=math.sqrt(2))
         return G, spectrally_normed(D, rng, embeddings=True)
@@ -80,9 +84,12 @@ def _d32(channels: int, classes: int) -> ResNetD:
     return ResNetD([*blocks], channels, classes)
 
 
-def _d64(width: int, classes: int) -> ResNetD:
+def _d(width: int, size: int, classes: int) -> ResNetD:
     """The second convolution of a block changes the channels, as in the authors' program."""
-    channels = [width * 2**i for i in range(5)]
+    channels = resnet_channels_D(width, size)
     blocks = [DownBlock(3, width, first=True)]
-    blocks += [DownBlock(before, after, hidden=before) for before, after in pairwise(channels)]
+    blocks += [
+        DownBlock(before, after, hidden=before, down=after > before)
+        for before, after in pairwise(channels)
+    ]
     return ResNetD([*blocks], channels[-1], classes)

@@ -35,11 +35,12 @@ class WGANGP(Model):
     no norm; it ends in the mean over positions and one linear logit. Size 64 (the authors'
     program): G goes from 8 * ``width`` to ``width`` channels. The critic goes from ``width``, after
     a 3x3 convolution, to 8 * ``width``. It has LayerNorm over each image (a gain and a bias per
-    channel) before every ReLU, and ends in a linear logit of the whole 4x4 grid.
+    channel) before every ReLU, and ends in a linear logit of the whole 4x4 grid. Size 128 has one
+    block more in each, of 8 * ``width`` channels on the smallest grids; this is our choice.
 
     width  64 as published
     z_dim  dimension of the latents
-    size   32 or 64 px
+    size   32, 64 or 128 px
 
     Initial weights are Glorot's, times sqrt(2) in the 3x3 convolutions of residual blocks. Unlike
     in the authors' program, convolutions before a norm have biases; the norm cancels them.
@@ -52,15 +53,15 @@ class WGANGP(Model):
     def __post_init__(self) -> None:
         check_fields(self)
         check_counts("WGANGP", width=self.width, z_dim=self.z_dim)
-        check_size("WGANGP", self.size, 32, 64)
+        check_size("WGANGP", self.size, 32, 64, 128)
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """(G, D) on the device of ``rng``; all weights are drawn from ``rng``."""
         w = self.width
-        channels = [2 * w] * 4 if self.size == 32 else [8 * w, 8 * w, 4 * w, 2 * w, w]
+        channels = [2 * w] * 4 if self.size == 32 else _channels(w, self.size)[::-1]
         with torch.device("meta"):
             G = ResNetG(self.z_dim, channels, up_blocks(channels, nn.BatchNorm2d))
-            D = Discriminator(_d32(2 * w) if self.size == 32 else _d64(w))
+            D = Discriminator(_d32(2 * w) if self.size == 32 else _d(_channels(w, self.size)))
         return glorot(G, rng, gain=math.sqrt(2)), glorot(D, rng, gain=math.sqrt(2))
 
 
@@ -77,13 +78,17 @@ def _d32(channels: int) -> list[nn.Module]:
     ]
 
 
-def _d64(width: int) -> list[nn.Module]:
+def _channels(width: int, size: int) -> list[int]:
+    """Channels of every grid, from the image to 4x4."""
+    return [width * min(8, 2**i) for i in range(6 if size == 128 else 5)]
+
+
+def _d(channels: list[int]) -> list[nn.Module]:
     """The second convolution of a block changes the channels, as in the authors' program."""
-    channels = [width, 2 * width, 4 * width, 8 * width, 8 * width]
     layer_norm = partial(nn.GroupNorm, 1)  # one group: LayerNorm over channels and grid
     blocks = [
         DownBlock(before, after, hidden=before, norm=layer_norm)
         for before, after in pairwise(channels)
     ]
     head = [nn.Flatten(), nn.Linear(channels[-1] * 4 * 4, 1)]
-    return [nn.Conv2d(3, width, 3, padding=1), *blocks, *head]
+    return [nn.Conv2d(3, channels[0], 3, padding=1), *blocks, *head]
