@@ -303,7 +303,7 @@ def test_settings_are_read_as_python_would_and_act_all_at_once(settings, expecte
         ("model.width", "2.5", "width=2.5 in DCGAN: "),
         ("model.width", "0", "DCGAN(width=0): expected a whole number >= 1"),
         ("data.style", "anime", "unknown style of faces 'anime'"),
-        ("data.size", "32", "the images are 32 px and the model draws 64 px"),
+        ("data.size", "48", "DCGAN(size=48): expected 32, 64 or 128"),
         ("epoch", "3", "unknown field of GANRecipe 'epoch': did you mean epochs?"),
         ("width", "3", "unknown field 'width': did you mean model.width?"),
         ("n", "3", "unknown field 'n': did you mean data.n?"),

@@ -179,10 +179,13 @@ def do_train(args: argparse.Namespace) -> int:
     from bascule.training.hardware import resolve_auto
 
     recipe, extra = preset_and_classes(args.preset)
+    size, words = getattr(recipe.model, "size", None), settings(args.set)
     if args.data:
         named = named_sets if recipe.image_sets == 2 else named_data
         recipe = recipe.replace(data=named(args.data, recipe.data.size))
-    recipe = resolve_auto(codec.changed(recipe, settings(args.set), extra))
+    recipe = resolve_auto(codec.changed(recipe, words, extra))
+    if getattr(recipe.model, "size", None) != size and not words.keys() & {"model", "model.size"}:
+        print(f"the model follows the images: {recipe.model}", file=sys.stderr)
     recipe.check_processes(processes())
     store = Store(args.runs)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, repeat
 
 import torch
@@ -65,10 +65,16 @@ class BigGAN(Model):
     def __post_init__(self) -> None:
         check_fields(self)
         _check(self)
-        chunks = len(_channels_G(self))
+        chunks = len(_channels_G(self.width, self.size))
         if self.z_dim % chunks:
             said = f"expected a multiple of {chunks}, the number of its chunks at size {self.size}"
             raise UserError(f"BigGAN(z_dim={self.z_dim}): {said}")
+
+    def resized(self, size: int) -> BigGAN:
+        """This model for another size, with chunks of z as large as they are."""
+        check_size("BigGAN", size, 32, 64, 128)
+        chunk = self.z_dim // len(_channels_G(self.width, self.size))
+        return replace(self, size=size, z_dim=chunk * len(_channels_G(self.width, size)))
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """(G, D) on the device of ``rng``; all weights are drawn from ``rng``."""
@@ -77,7 +83,7 @@ class BigGAN(Model):
         return _begun(G, D, rng)
 
     def _generator(self) -> HierarchicalG:
-        channels = _channels_G(self)
+        channels = _channels_G(self.width, self.size)
         chunk = self.z_dim // len(channels)
         blocks = up_blocks(channels, norm_of_vectors(chunk + _embedded(self)))
         if self.size > 32:
@@ -125,7 +131,7 @@ class BigGANDeep(Model):
         return _begun(G, D, rng)
 
     def _generator(self) -> WholeG:
-        channels = _channels_G(self)
+        channels = _channels_G(self.width, self.size)
         told = self.z_dim + _embedded(self)
         norm = norm_of_vectors(told)
         blocks: list[nn.Module] = []
@@ -239,12 +245,11 @@ def _begun(G: nn.Module, D: nn.Module, rng: torch.Generator) -> tuple[nn.Module,
     )
 
 
-def _channels_G(model: BigGAN | BigGANDeep) -> list[int]:
+def _channels_G(w: int, size: int) -> list[int]:
     """Channels of every grid of G, from 4x4 to the image."""
-    w = model.width
-    if model.size == 32:
+    if size == 32:
         return [4 * w] * 4
-    return [16 * w, 16 * w, 8 * w, 4 * w, 2 * w, *([w] if model.size == 128 else [])]
+    return [16 * w, 16 * w, 8 * w, 4 * w, 2 * w, *([w] if size == 128 else [])]
 
 
 def _channels_D(model: BigGAN | BigGANDeep) -> tuple[list[int], int]:

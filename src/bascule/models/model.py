@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 import torch
 from torch import nn
 
+from bascule.core.errors import UserError
 from bascule.core.fields import Open
+
+M = TypeVar("M")
 
 
 class Model(Open):
@@ -50,3 +54,27 @@ class Model(Open):
         do, from the global generator: both are seeded by the recipe's seed.
         """
         raise NotImplementedError
+
+    def resized(self, size: int) -> Self:
+        """This model for images of ``size`` px, by its field ``size``.
+
+        Raises :class:`UserError` if it does not come in that size.
+        """
+        return _with_size(self, size)
+
+
+def resized(model: M, size: int) -> M:
+    """``model`` for images of ``size`` px, whether or not its class derives from :class:`Model`."""
+    if isinstance(model, Model):
+        return cast(M, model.resized(size))
+    return _with_size(model, size)
+
+
+def _with_size(model: M, size: int) -> M:
+    told = cast(Any, model)
+    if not is_dataclass(model) or "size" not in {field.name for field in fields(model)}:
+        raise UserError(
+            f"{type(model).__name__} is for images of {told.size} px, and these are {size} px: "
+            "resize the images, or take another model"
+        )
+    return cast(M, replace(told, size=size))

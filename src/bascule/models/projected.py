@@ -8,7 +8,7 @@ a small head on each scale is trained.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from bascule.core.errors import UserError
 from bascule.core.fields import check_fields
 from bascule.models import efficientnet
 from bascule.models.layers import SLOPE, check_counts, filled, spectrally_normed
-from bascule.models.model import Model
+from bascule.models.model import Model, resized
 from bascule.models.resampling import Up
 
 TAPS = {2: 24, 4: 40, 10: 112, 15: 320}  # block -> its channels, at strides 4, 8, 16 and 32
@@ -83,6 +83,9 @@ class Projected(Model):
     @property
     def z_dim(self) -> int:
         return self.g.z_dim
+
+    def resized(self, size: int) -> Projected:
+        return replace(self, g=resized(self.g, size))
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """(G, D); G has the weights that ``g`` would give it."""

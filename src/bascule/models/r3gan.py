@@ -7,7 +7,7 @@ leave this range. D maps such an x to (B,) logits.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from bascule.core.errors import UserError
 from bascule.core.fields import check_fields
-from bascule.models.layers import check_classes, check_counts, drawn
+from bascule.models.layers import check_classes, check_counts, check_size, drawn
 from bascule.models.model import Model
 from bascule.models.resampling import Down, Up
 
@@ -83,6 +83,14 @@ class R3GAN(Model):
         """The side of the images in pixels: 4 on the first grid, doubled for each further one."""
         size: int = 4 * 2 ** (len(self.widths) - 1)
         return size
+
+    def resized(self, size: int) -> R3GAN:
+        """This model with fewer grids, or with more: each further width is half of the last one."""
+        check_size("R3GAN", size, 8, 16, 32, 64, 128, 256)
+        widths = self.widths[: int(math.log2(size)) - 1]
+        while 4 * 2 ** (len(widths) - 1) < size:
+            widths = (*widths, max(1, widths[-1] // 2))
+        return replace(self, widths=widths)
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """(G, D) on the device of ``rng``; all weights are drawn from ``rng``."""

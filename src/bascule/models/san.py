@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -12,7 +12,7 @@ from torch.nn.utils import parametrize
 
 from bascule.core.errors import UserError
 from bascule.core.fields import check_fields
-from bascule.models.model import Model
+from bascule.models.model import Model, resized
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,9 @@ class SAN(Model):
     @property
     def z_dim(self) -> int:
         return self.of.z_dim
+
+    def resized(self, size: int) -> SAN:
+        return replace(self, of=resized(self.of, size))
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """(G, D) of ``of``; raises :class:`UserError` if its D has no last layer as needed."""

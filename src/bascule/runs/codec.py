@@ -193,6 +193,8 @@ def build(cls: type, values: Mapping[str, Any]) -> Any:
 def changed(value: V, settings: Mapping[str, str], extra: Iterable[type] = ()) -> V:
     """``value`` with each dotted field set to the value that its text stands for, all at once.
 
+    The model of a recipe follows the size of new images, unless its size is set as well.
+
     >>> changed(parse("Affine(degrees=10)"), {"degrees": "20"}).degrees
     20.0
     """
@@ -208,11 +210,16 @@ def changed(value: V, settings: Mapping[str, str], extra: Iterable[type] = ()) -
             inner.setdefault(head, {})[rest] = text
         else:
             new[head] = checked(type(value), head, parse(text, extra))
-    for head, rests in inner.items():
+    follows = is_recipe(value) and "model" not in new and "size" not in inner.get("model", {})
+    for head in sorted(inner, key=lambda name: name != "data"):  # the model may follow the data
         part = new.get(head, getattr(value, head))
         if not dataclasses.is_dataclass(part):
-            raise UserError(f"{head} has no field {next(iter(rests))!r}: it is {part!r}")
-        new[head] = changed(part, rests, extra)
+            raise UserError(f"{head} has no field {next(iter(inner[head]))!r}: it is {part!r}")
+        if head == "model" and follows and "data" in new:
+            part = cast(Any, value).model_for(new["data"])
+        new[head] = changed(part, inner[head], extra)
+    if follows and "data" in new and "model" not in new:
+        new["model"] = cast(Any, value).model_for(new["data"])
     replaced: V = dataclasses.replace(cast(Any, value), **new)
     return replaced
 

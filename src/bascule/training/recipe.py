@@ -15,6 +15,7 @@ from bascule.data.images import ImageSet
 from bascule.data.source import Data
 from bascule.gan.objectives import Objective
 from bascule.interventions import Intervention
+from bascule.models.model import resized
 from bascule.training.trainer import Trainer
 
 MOST_EPOCHS = 10_000_000
@@ -162,12 +163,27 @@ class Recipe:
         return self
 
     def replace(self, **differences: Any) -> Self:
-        """The same recipe with some fields replaced. Unknown names raise :class:`UserError`."""
+        """The same recipe with some fields replaced. Unknown names raise :class:`UserError`.
+
+        With images of another size and no other model, the model follows (:meth:`model_for`).
+        """
         known = [f.name for f in fields(self)]
         for name in differences:
             if name not in known:
                 raise unknown("recipe field", name, known)
+        if "data" in differences and "model" not in differences:
+            differences["model"] = self.model_for(differences["data"])
         return replace(self, **differences)
+
+    def model_for(self, data: Any) -> Any:
+        """The model for the images of ``data``: resized if they have another size.
+
+        Raises :class:`UserError` if the model does not come in that size.
+        """
+        size, drawn = getattr(data, "size", None), getattr(self.model, "size", None)
+        if size is None or drawn is None or size == drawn:
+            return self.model
+        return resized(self.model, size)
 
     def __getattr__(self, name: str) -> Any:
         more = ": it is called replace() now" if name == "but" else ""
