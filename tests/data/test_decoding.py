@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bascule.data.decoding import decode
+from bascule.core.errors import UserError
+from bascule.data.decoding import Preparation, decode, decode_as
 
 
 def stored(picture: Image.Image, form: str = "PNG", **options: object) -> bytes:
@@ -121,3 +122,37 @@ noisy = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), d
 def test_bad_pictures_are_refused_with_their_reason(data: bytes | np.ndarray, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         decode(data, 8)
+
+
+def oblong() -> np.ndarray:
+    """Red, 8 x 24 px, with a blue pixel in the middle of each third."""
+    picture = np.full((8, 24, 3), (200, 0, 0), np.uint8)
+    picture[4, [4, 12, 20]] = (0, 0, 200)
+    return picture
+
+
+def test_all_of_a_picture_is_kept_by_padding_or_stretching():
+    padded, sides = decode_as(oblong(), Preparation(24, "pad", pixel_art=True))
+    assert sides == (24, 8)
+    assert (padded[:, 8:16] == oblong().transpose(2, 0, 1)).all()
+    assert (padded[0, :8] == 200).all() and (padded[1:, 16:] == 0).all()  # the corners' colour
+    stretched, _ = decode_as(oblong(), Preparation(24, "stretch", pixel_art=True))
+    assert (stretched[2] == 200).sum() == 9  # each blue pixel is 1 x 3 now
+    cropped, _ = decode_as(oblong(), Preparation(8, pixel_art=True))
+    assert (cropped[2] == 200).sum() == 1
+
+
+def test_pixel_art_is_enlarged_by_whole_numbers_and_mixes_no_colour():
+    sprite = np.random.default_rng(0).integers(0, 256, (10, 10, 3), dtype=np.uint8)
+    made, _ = decode_as(sprite, Preparation(32, pixel_art=True))
+    assert (made[:, 1:31:3, 1:31:3] == sprite.transpose(2, 0, 1)).all()
+    colours = {tuple(pixel) for pixel in made.reshape(3, -1).T.tolist()}
+    assert colours == {tuple(pixel) for pixel in sprite.reshape(-1, 3).tolist()}
+
+
+def test_what_is_cut_away_is_a_share_of_the_picture():
+    assert Preparation(8).cut_away((192, 64)) == pytest.approx(2 / 3)
+    assert Preparation(8).cut_away((64, 64)) == 0
+    assert Preparation(8, "pad").cut_away((192, 64)) == 0
+    with pytest.raises(UserError, match="fit='fill': expected crop, pad, stretch"):
+        Preparation(8, "fill")  # type: ignore[arg-type]

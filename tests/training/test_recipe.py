@@ -129,7 +129,10 @@ def test_values_of_a_wrong_kind_are_refused(field, value):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"data": Faces(size=32), "model": DCGAN()}, "the images are 32 px and the model draws 64 px"),
+        (
+            {"data": Faces(size=32), "model": DCGAN()},
+            "the images are 32 px and the model draws 64 px",
+        ),
         ({"model": DCGAN(size=128)}, "the images are 64 px and the model draws 128 px"),
         ({"data": Fractals(size=32), "model": DCGANW9()}, "32 px and the model draws 64 px"),
     ],

@@ -69,6 +69,18 @@ def add(verbs: Verbs) -> None:
         "are held out (default: a tenth of the images)",
     )
     _add_import_options(verb)
+    verb.add_argument(
+        "--fit",
+        choices=["crop", "pad", "stretch"],
+        default="crop",
+        help="how a picture that is not square becomes one: its centre, all of it on a square of "
+        "the colour of its corners, or all of it with other proportions (default: crop)",
+    )
+    verb.add_argument(
+        "--pixel-art",
+        action="store_true",
+        help="enlarge by whole numbers with the nearest pixel, so that no new colour is mixed",
+    )
     verb.set_defaults(do=_import)
 
     verb = parts.add_parser(
@@ -171,6 +183,8 @@ def _import(args: argparse.Namespace) -> int:
                 skip_corrupt=args.skip_corrupt,
                 progress=progress,
                 held_out=args.held_out,
+                fit=args.fit,
+                pixel_art=args.pixel_art,
                 **given,
             )
     _tell(report)
@@ -226,6 +240,17 @@ def _tell(report: Report) -> None:
         if len(report.corrupt) > SHOWN_CORRUPT:
             print(f"  and {len(report.corrupt) - SHOWN_CORRUPT:,} more")
     _tell_left_out(report.left_out)
+    if report.cut[0]:
+        print(
+            f"{report.cut[0]:,} images are not square: only their centre is kept, and half of them "
+            f"lose {report.cut[1]:.0%} or more; --fit pad or --fit stretch keeps all"
+        )
+    for label, values in report.labels.items():
+        lack = report.unlabelled.get(label)
+        print(
+            f"label {label}: {f'{values:,} values' if values else 'a number'}"
+            + (f"; {lack:,} without" if lack else "")
+        )
     print(_twin_line(report.near_duplicates, report.across))
 
 

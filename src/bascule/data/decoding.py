@@ -1,8 +1,9 @@
 """Decoding: how one stored picture becomes the pixels of an image set.
 
 EXIF orientation is applied. 16-bit grey is scaled to 8 bits. Transparent pixels are blended with
-white. Grey is copied to the three channels. The largest centred square is cropped and resized with
-Pillow's LANCZOS, which is antialiased. Of an animation, only the first frame is used.
+white. Grey is copied to the three channels. A picture becomes a square by one of the ``FITS``, and
+is resized with Pillow's LANCZOS, which is antialiased, or by the nearest pixel. Of an animation,
+only the first frame is used.
 
 The package opens all pictures here. The format is recognised by content, never by the name of the
 file. Only the ``FORMATS`` below are decoded. Pillow supports more, but some of these start other
@@ -14,8 +15,11 @@ from __future__ import annotations
 import functools
 import io
 import warnings
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -36,11 +40,17 @@ FOREIGN = {  # the first bytes of other kinds of files, to name them in error li
     b"Rar!": "an archive; unpack it first",
     b"<svg": "a drawing without pixels (SVG); export it as PNG first",
 }
+Fit = Literal["crop", "pad", "stretch"]
+FITS: dict[Fit, str] = {
+    "crop": "the largest centred square",
+    "pad": "all of it, on a square of the colour of its corners",
+    "stretch": "all of it, with other proportions",
+}
 HEAD_BYTES = 32
 SMALLEST_SIDE = 8
 MOST_PIXELS = 50_000_000
 MOST_OBLONG = 4
-_LANCZOS = Image.Resampling.LANCZOS
+_LANCZOS, _NEAREST = Image.Resampling.LANCZOS, Image.Resampling.NEAREST
 
 # Pillow warns about files that are refused here with a reason, or are read without problems.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -50,6 +60,57 @@ class NotAPicture(ValueError):
     """The content is in no format that is decoded here; the message says what it is."""
 
 
+@dataclass(frozen=True)
+class Preparation:
+    """How a picture becomes a square of ``size`` px.
+
+    fit        one of the ``FITS``
+    pixel_art  keep every colour: enlarged by a whole number with the nearest pixel and padded, or
+               reduced to its nearest pixels; no new colour is mixed
+    """
+
+    size: int
+    fit: Fit = "crop"
+    pixel_art: bool = False
+
+    def __post_init__(self) -> None:
+        if self.fit not in FITS:
+            raise UserError(f"fit={self.fit!r}: expected {', '.join(FITS)}")
+
+    @property
+    def said(self) -> str:
+        """What differs from the default, for digests; "" if nothing does."""
+        return "" if self == Preparation(self.size) else f"{self.fit} {self.pixel_art}"
+
+    def __call__(self, picture: Image.Image) -> Image.Image:
+        if self.fit == "crop":
+            picture = _centred_square(picture)
+        elif self.fit == "pad":
+            picture = _padded(picture, max(picture.size))
+        if not self.pixel_art:
+            return picture.resize((self.size, self.size), _LANCZOS)
+        if self.fit != "stretch" and picture.width <= self.size:
+            times = self.size // picture.width
+            sides = (picture.width * times, picture.height * times)
+            return _padded(picture.resize(sides, _NEAREST), self.size)
+        return picture.resize((self.size, self.size), _NEAREST)
+
+    def cut_away(self, sides: tuple[int, int]) -> float:
+        """The share of a picture with these sides that is not in the square, 0 to 1."""
+        return 1 - min(sides) / max(sides) if self.fit == "crop" else 0.0
+
+
+def decode_as(stored: bytes | np.ndarray, how: Preparation) -> tuple[np.ndarray, tuple[int, int]]:
+    """As :func:`decode`, by another preparation; also the picture's own width and height."""
+    sides: list[tuple[int, int]] = []
+
+    def shaped(picture: Image.Image) -> Image.Image:
+        sides.append(picture.size)
+        return how(picture)
+
+    return _pixels(stored, shaped), sides[0]
+
+
 def decode(stored: bytes | np.ndarray, size: int) -> np.ndarray:
     """Decode ``stored`` (the bytes of a file, or uint8 (H, W[, 1 | 3 | 4])): uint8 (3, size, size).
 
@@ -57,7 +118,7 @@ def decode(stored: bytes | np.ndarray, size: int) -> np.ndarray:
     the reason as its message, if it is not a readable picture of a sensible size;
     :class:`NotAPicture` if the content is in no known format.
     """
-    return _pixels(stored, lambda picture: _centred_square(picture).resize((size, size), _LANCZOS))
+    return decode_as(stored, Preparation(size))[0]
 
 
 def decode_whole(stored: bytes | np.ndarray, size: int) -> np.ndarray:
@@ -169,3 +230,12 @@ def _centred_square(picture: Image.Image) -> Image.Image:
     side = min(picture.size)
     left, top = (picture.width - side) // 2, (picture.height - side) // 2
     return picture.crop((left, top, left + side, top + side))
+
+
+def _padded(picture: Image.Image, side: int) -> Image.Image:
+    """``picture`` in the middle of a square of the commonest colour of its corners."""
+    right, bottom = picture.width - 1, picture.height - 1
+    corners = Counter(picture.getpixel((x, y)) for x in (0, right) for y in (0, bottom))
+    square = Image.new("RGB", (side, side), corners.most_common(1)[0][0])
+    square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
+    return square

@@ -8,10 +8,11 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,9 @@ from torch.utils.data import ConcatDataset
 from bascule.core.errors import UserError
 from bascule.data import cache
 from bascule.data.dataset import dataset_of, name_of
-from bascule.data.decoding import NotAPicture, decode
+from bascule.data.decoding import Fit, NotAPicture, Preparation, decode, decode_as
 from bascule.data.images import ImageSet, Progress, digest_of, in_chunks, read_dataset
+from bascule.data.labels import joined, labels_in, merged, missing, of_folders
 from bascule.data.near_duplicates import groups_across
 from bascule.data.places import imported_sets, place
 from bascule.data.source import DataSource
@@ -73,6 +75,9 @@ class Report:
     left_out         (suffix, what they are, how many) of the files that are not pictures
     near_duplicates  groups of near duplicates, as indices into the set
     across           how many of these groups have images on both sides of a given split
+    labels           the number of values of each label; 0 for a number
+    unlabelled       the number of images without a value, of the labels that some lack
+    cut              (images, of whose area more than 1 % was cut away; the median share of these)
     """
 
     name: str
@@ -86,6 +91,9 @@ class Report:
     left_out: list[tuple[str, str, int]] = field(default_factory=list)
     near_duplicates: list[list[int]] = field(default_factory=list)
     across: int = 0
+    labels: dict[str, int] = field(default_factory=dict)
+    unlabelled: dict[str, int] = field(default_factory=dict)
+    cut: tuple[int, float] = (0, 0.0)
 
 
 def import_images(
@@ -97,14 +105,16 @@ def import_images(
     credit: str = "",
     progress: Progress | None = None,
     held_out: Path | str | None = None,
+    fit: Fit = "crop",
+    pixel_art: bool = False,
 ) -> Report:
     """Prepare all images of a folder, ``.zip`` or ``.npz`` and keep them as the set ``name``.
 
-    Formats and preparation: :mod:`bascule.data.decoding`. If the same content was imported before,
-    that set is reused. Near duplicates are grouped, and about a tenth of the images is held out,
-    in whole groups. If ``held_out``, another such source, is given, exactly its images are held
-    out, with no regard to near duplicates. Files that are not pictures, neither by name nor by
-    content, are skipped and counted by kind.
+    Formats and preparation: :mod:`bascule.data.decoding`; labels: :mod:`bascule.data.labels`. If
+    the same content was imported before in the same way, that set is reused. Near duplicates are
+    grouped, and about a tenth of the images is held out, in whole groups. If ``held_out``, another
+    such source, is given, exactly its images are held out, with no regard to near duplicates.
+    Files that are not pictures, neither by name nor by content, are skipped and counted by kind.
 
     Raises UserError if there are fewer than two images; if some cannot be read, are smaller than
     8 x 8 or larger than 50 million pixels (``skip_corrupt`` skips these); if ``name`` is used for
@@ -112,10 +122,14 @@ def import_images(
     """
     started = time.monotonic()
     entry = _checked_place(name, size)
-    path = Path(path).expanduser()
+    path, how = Path(path).expanduser(), Preparation(size, fit, pixel_art)
     with cache.draft(entry, size, replace=replace) as draft:
         with open_source(path) as found:
-            source_digest, corrupt, left_out = _prepare(found, draft, progress)
+            told_of, left = labels_in(path, found)
+            first = _prepare(left, draft, how, progress)
+        parts, corrupt, left_out = [first], first.corrupt, first.left_out
+        labels = merged([of_folders(first.names), *told_of], first.names)
+        source_digest = first.digest
         images = draft.n + len(corrupt)
         if not images:
             raise UserError(f"no images in {path}: {told(left_out) or 'it is empty'}")
@@ -126,18 +140,22 @@ def import_images(
         if held_out is not None:
             train, held_out = draft.n, Path(held_out).expanduser()
             with open_source(held_out) as found:
-                more_digest, more_corrupt, more_left_out = _prepare(found, draft, progress)
-            source_digest = hashlib.sha256((source_digest + more_digest).encode()).hexdigest()
-            _check_corrupt(held_out, draft.n - train, more_corrupt, skip_corrupt)
-            images += draft.n - train + len(more_corrupt)
-            corrupt, left_out = corrupt + more_corrupt, left_out + more_left_out
+                told_of, left = labels_in(held_out, found)
+                more = _prepare(left, draft, how, progress)
+            source_digest = hashlib.sha256((source_digest + more.digest).encode()).hexdigest()
+            _check_corrupt(held_out, draft.n - train, more.corrupt, skip_corrupt)
+            images += draft.n - train + len(more.corrupt)
+            corrupt, left_out = corrupt + more.corrupt, left_out + more.left_out
             mask = np.arange(draft.n) >= train
+            parts.append(more)
+            labels = joined(labels, merged([of_folders(more.names), *told_of], more.names))
+        source_digest = _digest_with(source_digest, how, labels)
         reused = not _is_new(name, entry, source_digest, replace)
         if not reused:
             draft.finish(
                 name=name,
                 credit=credit,
-                labels={},
+                labels=labels,
                 held_out=mask,
                 source=path.name,
                 source_digest=source_digest,
@@ -147,7 +165,19 @@ def import_images(
     if replace:
         _forget_others(name, source_digest)
     report = _report(entry, time.monotonic() - started, reused)
-    return dataclasses.replace(report, found=images, corrupt=corrupt, left_out=left_out)
+    cut = [share for part in parts for share in part.cut if share > 0.01]
+    return dataclasses.replace(
+        report,
+        found=images,
+        corrupt=corrupt,
+        left_out=left_out,
+        labels={
+            label: 0 if values.dtype.kind == "f" else len({*values.tolist()} - {""})
+            for label, values in labels.items()
+        },
+        unlabelled=missing(labels),
+        cut=(len(cut), median(cut) if cut else 0.0),
+    )
 
 
 def import_dataset(
@@ -233,26 +263,50 @@ def told(left_out: Sequence[tuple[str, str, int]]) -> str:
     )
 
 
-def _prepare(
-    found: list[Found], draft: cache.Draft, progress: Progress | None
-) -> tuple[str, list[tuple[str, str]], list[tuple[str, str, int]]]:
-    """Decode ``found`` into ``draft``.
+def _digest_with(digest: str, how: Preparation, labels: Mapping[str, np.ndarray]) -> str:
+    """A digest of the content, its labels and its preparation; the content's alone by default."""
+    if not how.said and not labels:
+        return digest
+    told = [f"{name} {values.tolist()}" for name, values in sorted(labels.items())]
+    return hashlib.sha256(" ".join([digest, how.said, *told]).encode()).hexdigest()
 
-    Returns a digest of the content, (name, reason) of each corrupt picture, and (suffix, what they
-    are, how many) of files that are not pictures.
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What was decoded of a source.
+
+    digest    of the content
+    names     of the images, in order
+    cut       the share of each picture that was cut away, 0 to 1
+    corrupt   (name, reason) of each corrupt picture
+    left_out  (suffix, what they are, how many) of files that are not pictures
     """
+
+    digest: str
+    names: list[str]
+    cut: list[float]
+    corrupt: list[tuple[str, str]]
+    left_out: list[tuple[str, str, int]]
+
+
+def _prepare(
+    found: Sequence[Found], draft: cache.Draft, how: Preparation, progress: Progress | None
+) -> _Prepared:
+    """Decode ``found`` into ``draft``."""
     digest = hashlib.sha256()
+    names: list[str] = []
+    cut: list[float] = []
     corrupt: list[tuple[str, str]] = []
     left_out: Counter[tuple[str, str]] = Counter()
 
-    def prepare(stored: bytes | np.ndarray) -> tuple[bytes, np.ndarray]:
-        pixels = decode(stored, draft.size)
+    def prepare(stored: bytes | np.ndarray) -> tuple[bytes, np.ndarray, float]:
+        pixels, sides = decode_as(stored, how)
         # The digest of an array includes its shape, which its bytes do not contain.
         shape = b"" if isinstance(stored, bytes) else repr(stored.shape).encode()
         raw = stored if isinstance(stored, bytes) else np.ascontiguousarray(stored).data
-        return hashlib.sha256(shape + raw).digest(), pixels
+        return hashlib.sha256(shape + raw).digest(), pixels, how.cut_away(sides)
 
-    def read(picture: Found) -> tuple[bytes, np.ndarray] | ValueError:
+    def read(picture: Found) -> tuple[bytes, np.ndarray, float] | ValueError:
         try:
             return picture.prepared(prepare)
         except ValueError as error:
@@ -271,12 +325,14 @@ def _prepare(
                 else:
                     digest.update(result[0])
                     good.append(result[1])
+                    names.append(picture.name)
+                    cut.append(result[2])
             if good:
                 draft.add(np.stack(good))
             if progress:
                 progress(start + len(part), len(found))
     counted = [(kind, what, n) for (kind, what), n in left_out.most_common()]
-    return digest.hexdigest(), corrupt, counted
+    return _Prepared(digest.hexdigest(), names, cut, corrupt, counted)
 
 
 def _check_corrupt(
