@@ -111,6 +111,40 @@ def test_replace_takes_the_place_and_leaves_open_sets_readable(root: Path) -> No
     assert [p.name for p in entry.parent.iterdir()] == [entry.name]
 
 
+@pytest.mark.parametrize("at", [0, 1])
+@pytest.mark.parametrize("fault", [OSError(errno.EIO, "Input/output error"), KeyboardInterrupt()])
+def test_a_fault_while_replacing_keeps_the_old_set_or_the_new_one(
+    monkeypatch: pytest.MonkeyPatch, at: int, fault: BaseException
+) -> None:
+    entry = cache.made("noise", {})
+    build(entry, noise(seed=1))
+    rename, calls = os.rename, iter(range(9))
+
+    def failing(old: Path, new: Path) -> None:
+        if next(calls) == at:
+            raise fault
+        rename(old, new)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", failing)
+        with pytest.raises(type(fault)):
+            build(entry, noise(seed=2), replace=True)
+    cache.restore(entry)  # as the next reader does
+    assert (cache.open_entry(entry).pixels == noise(seed=1)).all()
+    assert [p.name for p in entry.parent.iterdir()] == [entry.name]
+
+
+def test_the_only_copy_of_a_set_is_never_swept() -> None:
+    entry = cache.made("noise", {})
+    build(entry, noise())
+    left = entry.rename(entry.parent / f"{cache.REPLACED}{entry.name}")
+    os.utime(left, (0, 0))
+    build(cache.made("other", {}), noise(seed=2))
+    assert left.exists()
+    cache.restore(entry)
+    assert (cache.open_entry(entry).pixels == noise()).all()
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
 def test_a_full_disk_is_one_clear_line_and_leaves_nothing(
     root: Path, monkeypatch: pytest.MonkeyPatch, code: int

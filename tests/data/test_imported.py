@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from bascule.core.errors import UserError
-from bascule.data import cache
+from bascule.data import cache, imported
 from bascule.data.imported import Imported, import_dataset, import_images, imported_sets, told
 
 
@@ -289,3 +289,25 @@ def test_datasets_that_are_no_set_are_refused(root, name, size, of, said) -> Non
     with pytest.raises(UserError, match=said):
         import_dataset(of, name, size=size)
     assert kept(root) == []
+
+
+def test_of_two_imports_at_once_the_second_says_that_it_was_not_kept(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "others").mkdir()
+    for k, image in enumerate(noise(seed=9)):
+        Image.fromarray(image).save(tmp_path / "others" / f"{k}.png")
+
+    def looked(*given: object) -> bool:
+        """The name is free when the first one looks; then the other one takes it."""
+        monkeypatch.undo()
+        monkeypatch.setenv("BASCULE_DATA", str(tmp_path / "root"))
+        import_images(tmp_path / "others", "mine", size=16)
+        return True
+
+    monkeypatch.setattr(imported, "_is_new", looked)
+    with pytest.raises(UserError, match="another import made the set 'mine'"):
+        import_images(folder, "mine", size=16)
+    expected = noise(seed=9).transpose(0, 3, 1, 2)
+    kept = {image.tobytes() for image in Imported("mine", 16).load().pixels}
+    assert kept == {image.tobytes() for image in expected}

@@ -33,6 +33,7 @@ FORMAT = 1
 HEADER_BYTES = 128
 MOST_MADE = 1_000_000  # images of a built-in set; 12 GB at 64 px
 STALE_AFTER_SECONDS = 24 * 3600
+REPLACED = ".replaced-"  # before the name of an entry while another takes its place
 UNWRITABLE = {
     *atomic.FULL,
     *(errno.EROFS, errno.EACCES, errno.EPERM),  # no permission
@@ -174,6 +175,7 @@ def draft(entry: Path, size: int, replace: bool = False) -> Iterator[Draft]:
     sketch: Draft | None = None
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
+        restore(entry)
         _sweep(entry.parent)
         folder = entry.parent / f".{entry.name}-{uuid.uuid4().hex[:12]}"
         folder.mkdir()
@@ -194,21 +196,34 @@ def draft(entry: Path, size: int, replace: bool = False) -> Iterator[Draft]:
 
 
 def _place(folder: Path, entry: Path, replace: bool) -> None:
+    """Rename the draft ``folder`` to ``entry``; with ``replace`` an older one is deleted last."""
+    old = entry.parent / f"{REPLACED}{entry.name}"
     if replace and entry.exists():
-        old = entry.parent / f".{entry.name}-{uuid.uuid4().hex[:12]}"
-        os.rename(entry, old)
         shutil.rmtree(old, ignore_errors=True)
+        os.rename(entry, old)
     try:
         os.rename(folder, entry)
     except OSError:
-        if not entry.is_dir():
+        restore(entry)
+        if replace or not entry.is_dir():
             raise
         return  # another process was first, with the same rules
     atomic.sync_folder(entry.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def restore(entry: Path) -> None:
+    """Put back an entry whose replacement was killed between two renames; if there is none."""
+    old = entry.parent / f"{REPLACED}{entry.name}"
+    if old.is_dir() and not entry.exists():
+        with suppress(OSError):  # read-only, or another process was first
+            os.rename(old, entry)
 
 
 def _sweep(parent: Path) -> None:
     """Remove drafts of killed processes that are more than a day old."""
     for left in parent.glob(".*-*"):
+        if left.name.startswith(REPLACED) and not (parent / left.name[len(REPLACED) :]).exists():
+            continue  # the only copy of a set
         if left.is_dir() and time.time() - left.stat().st_mtime > STALE_AFTER_SECONDS:
             shutil.rmtree(left, ignore_errors=True)

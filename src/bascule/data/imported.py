@@ -47,6 +47,7 @@ class Imported(DataSource):
         Raises UserError if there is no such set or size, or if the entry is damaged.
         """
         entry = place(self.name, self.size)
+        cache.restore(entry)
         if entry.exists():
             return cache.open_entry(entry)
         sets = imported_sets()
@@ -162,6 +163,7 @@ def import_images(
                 corrupt=corrupt,
                 left_out=left_out,
             )
+    _check_kept(name, entry, source_digest)
     if replace:
         _forget_others(name, source_digest)
     report = _report(entry, time.monotonic() - started, reused)
@@ -220,6 +222,7 @@ def import_dataset(
                 source=name_of(of),
                 source_digest=source_digest,
             )
+    _check_kept(name, entry, source_digest)
     if replace:
         _forget_others(name, source_digest)
     return _report(entry, time.monotonic() - started, reused)
@@ -360,6 +363,15 @@ def _is_new(name: str, entry: Path, source_digest: str, replace: bool) -> bool:
                 f"{size}, from {other.get('source')!r}): choose another name, or use --replace"
             )
     return not entry.exists() or cache.about(entry).get("source_digest") != source_digest
+
+
+def _check_kept(name: str, entry: Path, source_digest: str) -> None:
+    """Raise UserError if another import has taken the name meanwhile, with other content."""
+    if cache.about(entry).get("source_digest") != source_digest:
+        raise UserError(
+            f"another import made the set {name!r} from other content meanwhile, and these images "
+            "were not kept: choose another name, or use --replace"
+        )
 
 
 def _forget_others(name: str, source_digest: str) -> None:
