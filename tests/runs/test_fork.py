@@ -1,12 +1,14 @@
 """A fork shares everything with its parent but the change."""
 
+from pathlib import Path
+
 import pytest
 
 from bascule.core.errors import UserError
 from bascule.interventions import InstanceNoise, PerfectG
 from bascule.runs.execute import execute
-from bascule.runs.fork import fork
-from bascule.runs.store import Fork
+from bascule.runs.fork import fork, lengthened, longer
+from bascule.runs.store import Fork, Store
 
 
 def weights(run):
@@ -116,3 +118,44 @@ def test_a_fork_of_a_fork(tiny, make_run, store, same):
 
     before = fork(store, first, 1, tiny.replace(interventions=PerfectG(1)), "before its branch")
     assert before.fork == Fork(trunk.id, 1)
+
+
+@pytest.mark.parametrize(("decay", "shared"), [(0.0, 4), (0.5, 3), (1.0, 1)])
+def test_a_longer_run_is_that_of_its_length_from_the_start(
+    tiny, make_run, store, same, tmp_path, decay, shared
+):
+    """It leaves the shorter one before the rates fall there."""
+    tiny = tiny.replace(lr_decay=decay)
+    short = make_run(tiny, "short")
+    execute(short, store)
+    recipe, at_epoch = longer(short, 6)
+    assert at_epoch == shared and recipe == tiny.replace(epochs=6)
+    run = lengthened(store, short, recipe, at_epoch)
+    execute(run, store)
+    other = Store(tmp_path / "elsewhere")
+    scratch = other.create(recipe, "scratch", recipe.data.load().digest)
+    execute(scratch, other)
+    assert same(weights(run), weights(scratch))
+    assert [r["loss_D"] for r in run.rows()] == [r["loss_D"] for r in scratch.rows()]
+    assert len(short.rows()) == 4  # the shorter one stays as it is
+    assert lengthened(store, short, recipe, at_epoch).id == run.id  # and it is found again
+
+
+def test_a_run_is_not_made_shorter_and_not_begun(tiny, make_run, store):
+    run = make_run(tiny)
+    with pytest.raises(UserError, match="has no complete epoch"):
+        longer(run, 6)
+    execute(run, store)
+    for epochs in (3, 4):
+        with pytest.raises(UserError, match=f"--epochs {epochs}: .* has 4 epochs; expected more"):
+            longer(run, epochs)
+
+
+def test_the_verb_goes_on_with_more_epochs(bascule):
+    small = ("data=Faces(n=40, size=32)", "model.width=4", "batch=8", "epochs=4", "lr_decay=0.5")
+    small = (*small, "threads=1", "device=cpu", "precision=fp32")
+    assert bascule("train", "dcgan64-tiny", "--name", "mine", "--set", *small)[0] == 0
+    code, _, err = bascule("resume", "mine", "--epochs", "6")
+    assert code == 0 and "the longer run leaves it after 3 epochs" in err, err
+    runs = Store(Path("runs")).runs()
+    assert sorted(len(run.rows()) for run in runs) == [4, 6]

@@ -10,6 +10,7 @@ import torch
 
 from bascule.core import atomic
 from bascule.core.errors import UserError
+from bascule.core.sums import check_sums
 
 T = TypeVar("T")
 
@@ -33,6 +34,7 @@ def kept(
     """
     if place.exists():
         try:
+            check_sums(place)
             return opened(torch.load(place, weights_only=True))
         except Exception as error:  # pickle, zipfile and PyTorch raise many classes of errors
             raise UserError(

@@ -21,7 +21,7 @@ GROUPS = {
         *("plan", "register", "run", "report", "experiments", "predictions", "pack", "unpack"),
     ),
     "training a single run": ("train", "resume", "fork", "presets", "interventions"),
-    "looking at runs": ("list", "compare", "rm"),
+    "looking at runs": ("list", "check", "compare", "rm"),
     "measuring": ("evaluate", "ladder", "tune", "theory"),
     "drawing and exporting": ("generate", "draw", "translate", "sdpc", "export"),
     "image sets": ("data",),

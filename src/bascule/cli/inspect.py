@@ -1,4 +1,4 @@
-"""The verbs that look at runs: list, compare."""
+"""The verbs that look at runs: list, check, compare."""
 
 from __future__ import annotations
 
@@ -29,6 +29,19 @@ def add(verbs: Verbs) -> None:
     """Add the verbs of this file to the command line."""
     listing = verbs.add_parser("list", help="list the runs", examples=["bascule list"])
     listing.set_defaults(do=do_list)
+
+    check = verbs.add_parser(
+        "check",
+        help="read every file of runs, and compare the check sums of their checkpoints",
+        examples=["bascule check", "bascule check dcgan64-light"],
+    )
+    check.add_argument(
+        "run",
+        nargs="*",
+        help="ids of runs, parts of them, or folders (default: all runs)",
+        completer=completion.runs,
+    )
+    check.set_defaults(do=do_check)
 
     compare = verbs.add_parser(
         "compare",
@@ -63,6 +76,24 @@ def do_list(args: argparse.Namespace) -> int:
     for name, why in unreadable.items():
         print(f"{name} is unreadable: {' '.join(why.split())}")
     return 0
+
+
+def do_check(args: argparse.Namespace) -> int:
+    from bascule.runs.integrity import problems
+
+    store = Store(args.runs)
+    runs, unreadable = store.scan()
+    if args.run:
+        runs, unreadable = [store.find(text) for text in args.run], {}
+    damaged = {name: [why] for name, why in unreadable.items()}
+    damaged |= {run.id: found for run in runs if (found := problems(run))}
+    for name, found in damaged.items():
+        for why in found:
+            print(f"{name}: {' '.join(why.split())}")
+    print(
+        f"{len(runs) + len(unreadable) - len(damaged):,} runs are whole, {len(damaged):,} are not"
+    )
+    return 2 if damaged else 0
 
 
 def _rows(runs: Sequence[Run], unreadable: Iterable[str], short: bool) -> list[dict[str, str]]:

@@ -55,9 +55,16 @@ def add(verbs: Verbs) -> None:
     resume = verbs.add_parser(
         "resume",
         help="go on with a run that was stopped",
-        examples=["bascule resume dcgan64-light"],
+        examples=["bascule resume dcgan64-light", "bascule resume dcgan64-light --epochs 300"],
     )
     add_run(resume)
+    resume.add_argument(
+        "--epochs",
+        type=an_epoch,
+        metavar="E",
+        help="train a longer run, of E epochs in all, that begins with this one; the result is "
+        "that of a run of E epochs from the start",
+    )
     add_callbacks(resume)
     resume.set_defaults(do=do_resume)
 
@@ -300,9 +307,23 @@ def named_sets(name: str, size: int) -> PairSource:
 
 
 def do_resume(args: argparse.Namespace) -> int:
+    from bascule.runs.fork import lengthened, longer
+
     store = Store(args.runs)
     run = store.find(args.run)
-    return train_run(lambda images: run, run.playable, store, args)
+    if args.epochs is None:
+        return train_run(lambda images: run, run.playable, store, args)
+    recipe, at_epoch = longer(run, args.epochs)
+    recipe.check_processes(processes())
+    if at_epoch < len(run.rows()):
+        print(
+            f"the rates fall towards the end of {run.id}: the longer run leaves it after "
+            f"{at_epoch} epochs, before that",
+            file=sys.stderr,
+        )
+    return train_run(
+        lambda images: lengthened(store, run, recipe, at_epoch, processes()), recipe, store, args
+    )
 
 
 def do_fork(args: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from bascule.core.errors import UserError
+from bascule.core.sums import check_sums
 
 
 def find(
@@ -58,6 +59,7 @@ def read(path: Path) -> dict[str, Tensor]:
             from safetensors.torch import load_file
 
             return load_file(path)
+        check_sums(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise _unreadable(path, str(error).partition("\n")[0]) from None

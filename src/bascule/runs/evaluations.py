@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bascule.runs.store import Run
 
 FILE = "metrics.json"
+LOCK = ".metrics.lock"
 
 
 def evaluations(folder: Path) -> list[Evaluation]:
@@ -44,11 +45,17 @@ def judged(run: Run, saw: Collection[str] = ()) -> list[Evaluation]:
 
 
 def keep_evaluation(folder: Path, evaluation: Evaluation) -> Path:
-    """Add an evaluation to the file. It replaces an earlier one of the same epoch."""
-    kept = [e for e in evaluations(folder) if e.epoch != evaluation.epoch]
-    kept = sorted([*kept, evaluation], key=lambda e: -1 if e.epoch is None else e.epoch)
-    text = json.dumps({"evaluations": [e.plain() for e in kept]}, indent=1, ensure_ascii=False)
-    atomic.write(folder / FILE, text)
+    """Add an evaluation to the file. It replaces an earlier one of the same epoch.
+
+    Several processes may do so at once: each waits until the others have written.
+    """
+    from filelock import FileLock
+
+    with FileLock(folder / LOCK):
+        kept = [e for e in evaluations(folder) if e.epoch != evaluation.epoch]
+        kept = sorted([*kept, evaluation], key=lambda e: -1 if e.epoch is None else e.epoch)
+        text = json.dumps({"evaluations": [e.plain() for e in kept]}, indent=1, ensure_ascii=False)
+        atomic.write(folder / FILE, text)
     return folder / FILE
 
 

@@ -16,6 +16,30 @@ from bascule.training.recipe import Recipe
 SAME_IN_A_FORK = ("data", "model", "seed", "space", "batch")
 
 
+def longer(run: Run, epochs: int) -> tuple[Recipe, int]:
+    """The recipe of ``run`` with more epochs, and for how many epochs both train identically.
+
+    That is all that the run has done, or, where its rates fall towards the end, what it did before
+    they fell. Raises :class:`UserError` if the run has not fewer epochs, or has not begun.
+    """
+    recipe, done = run.playable, len(run.rows())
+    if epochs <= recipe.epochs:
+        raise UserError(
+            f"--epochs {epochs}: {run.id} has {recipe.epochs} epochs; expected more, or leave "
+            "--epochs out to go on with it as it is"
+        )
+    if not done:
+        raise UserError(f"{run.id} has no complete epoch: train {epochs} epochs from the start")
+    least = recipe.depends_on_length_from
+    return recipe.replace(epochs=epochs), done if least is None else max(1, min(done, least))
+
+
+def lengthened(store: Store, run: Run, recipe: Recipe, at_epoch: int, processes: int = 1) -> Run:
+    """The run of :func:`longer`; it counts as one that was trained from the start."""
+    name = f"{run.name} to {recipe.epochs} epochs"
+    return fork(store, run, at_epoch, recipe, name, same_law=True, processes=processes)
+
+
 def fork(
     store: Store,
     parent: Run,

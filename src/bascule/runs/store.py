@@ -38,6 +38,7 @@ import bascule
 from bascule.core import atomic
 from bascule.core.errors import InUse, UserError, unknown
 from bascule.core.reading import parsed, read_bytes, read_json
+from bascule.core.sums import check_sums
 
 if TYPE_CHECKING:  # runs can be listed without loading PyTorch
     from bascule.core.user_code import Code
@@ -286,7 +287,8 @@ class Run:
     def kept_epochs(self) -> list[int]:
         """The epochs whose checkpoints are kept, in ascending order."""
         found = (self.folder / "checkpoints").glob("epoch-*.pt")
-        return sorted(int(p.stem.partition("-")[2]) for p in found)
+        numbers = (path.stem.partition("-")[2] for path in found)
+        return sorted(int(n) for n in numbers if n.isdecimal())  # others are the user's copies
 
     def save_checkpoint(self, saved: dict[str, Any], keep_as: int | None = None) -> None:
         """Write ``last.pt``. ``keep_as``: an epoch under whose name the checkpoint is kept too."""
@@ -307,15 +309,20 @@ class Run:
             atomic.write(self.checkpoint(), put)
 
     def load_checkpoint(self, epoch: int | None = None) -> dict[str, Any]:
+        """The checkpoint of an epoch, or the newest.
+
+        Raises :class:`UserError` if it cannot be read, or differs from its check sums.
+        """
         import torch
 
         path = self.checkpoint(epoch)
         try:
+            check_sums(path)
             saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             return saved
         except Exception as error:
             raise UserError(
-                f"cannot read the checkpoint {path} ({type(error).__name__}): delete it, and the "
+                f"cannot read the checkpoint {path} ({_why(error)}): delete it, and the "
                 "run goes on from an earlier one"
             ) from error
 
@@ -495,6 +502,11 @@ class Store:
             names = ", ".join(r.id for r in hits)
             raise UserError(f"{text!r} names {len(hits)} runs: {names}; give one id")
         return hits[0]
+
+
+def _why(error: Exception) -> str:
+    """The reason if it is a short one of ours, or the class of an error of PyTorch's."""
+    return str(error) if isinstance(error, ValueError) else type(error).__name__
 
 
 def _is_run(folder: Path) -> bool:
