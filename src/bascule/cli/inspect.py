@@ -32,7 +32,7 @@ def add(verbs: Verbs) -> None:
 
     check = verbs.add_parser(
         "check",
-        help="read every file of runs, and compare the check sums of their checkpoints",
+        help="read every file of runs, and compare check sums",
         examples=["bascule check", "bascule check dcgan64-light"],
     )
     check.add_argument(
