@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -48,6 +49,21 @@ def test_content_lands_at_the_path_and_nothing_beside_it(path, name, content, ex
     atomic.write(target, content)
     assert target.read_bytes() == expected
     assert {p.name for p in path.parent.iterdir()} == {"file", name}
+
+
+@UNIX
+def test_nothing_but_a_file_is_replaced(path, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(path)
+    (tmp_path / "dangling").symlink_to(tmp_path / "nothing")
+    kinds = {"pipe": "a device or a pipe", "link": "a link", "dangling": "a link"}
+    for name, kind in kinds.items():
+        with pytest.raises(UserError, match=f"{name} is {kind}: give the name of"):
+            atomic.write(tmp_path / name, b"new")
+    with pytest.raises(UserError, match="a device or a pipe"):
+        atomic.write(Path("/dev/null"), b"new")
+    assert path.read_bytes() == b"old" and (tmp_path / "link").is_symlink()
+    assert not (tmp_path / "nothing").exists()
 
 
 def test_the_old_file_is_there_until_the_new_one_is_complete(path):

@@ -56,6 +56,8 @@ def test_a_file_with_its_own_intervention(tmp_path):
         ("x = 1", "defines no experiment"),
         ("import nothing_like_this", "does not load: ModuleNotFoundError"),
         ("experiment = (", "does not load: SyntaxError"),
+        ("import sys; sys.exit(3)", r"ends the program when it is read \(exit code 3\)"),
+        ("raise SystemExit", "ends the program when it is read"),
     ],
 )
 def test_files_that_are_no_experiments(tmp_path, text, told):

@@ -553,3 +553,8 @@ def test_runs_of_a_name_are_found(store, tiny):
     store.create(tiny, "other", "d")
     assert {run.id for run in store.named("small plain s0")} == {mine.id, again.id}
     assert store.named("small") == [] and Store(store.root / "nowhere").named("other") == []
+
+
+def test_a_store_may_be_named_by_a_text(store, tiny, make_run):
+    run = make_run(tiny)
+    assert [found.id for found in Store(str(store.root)).runs()] == [run.id]

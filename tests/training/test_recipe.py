@@ -164,3 +164,9 @@ def test_a_run_shortened_below_its_change_is_refused():
 
 def test_the_best_fakes_are_not_picked_from_pairs():
     refused("the relativistic loss needs the real", objective=GANLoss("relativistic"), top_k=TopK())
+
+
+def test_an_image_set_as_data_is_refused_in_one_line():
+    with pytest.raises(UserError, match=r"data=ImageSet\(.*expected a DataSource") as refusal:
+        PLAIN.replace(data=Faces(n=8, size=32).load(), model=DCGAN(size=32))
+    assert "\n" not in str(refusal.value) and len(str(refusal.value)) < 320

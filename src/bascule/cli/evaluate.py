@@ -150,6 +150,8 @@ def do_evaluate(args: argparse.Namespace) -> int:
     path = Path(args.target)
     if path.exists() and not (path / "recipe.json").exists():
         return _folder(args, path)
+    if not path.exists() and len(path.parts) > 1:
+        raise UserError(f"{path}: no such folder; expected a run, or a folder of pictures")
     run = store.find(args.target)
     if args.data:
         raise UserError(

@@ -18,10 +18,13 @@ def write(path: Path, content: str | bytes | Callable[[Path], object], sync: boo
 
     The old file stays in place until the new one is complete on disk. Without ``sync`` a power cut
     may lose the new file; use this for files that are quickly made again. Raises
-    :class:`UserError` when the disk is full, and when ``path`` is a folder.
+    :class:`UserError` when the disk is full, and when ``path`` is there and no regular file.
     """
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: give the name of a file")
+    if path.is_symlink():
+        raise UserError(f"{path} is a link: give the name of the file that it leads to")
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "a device or a pipe"
+        raise UserError(f"{path} is {what}: give the name of a file")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         if callable(content):

@@ -134,7 +134,7 @@ def _check_frozen(value: Any) -> None:
 
 
 def _said(name: str, value: Any) -> str:
-    told = f"{name}={value!r}"
+    told = " ".join(f"{name}={value!r}".split())  # arrays have pages of lines
     return told if len(told) <= 200 else f"{told[:200]}..."
 
 

@@ -84,6 +84,11 @@ class Code:
             return module
         except UserError:
             raise
+        except SystemExit as end:
+            raise UserError(
+                f"{path} ends the program when it is read (exit code {end.code}): put what ends it "
+                'below if __name__ == "__main__"'
+            ) from end
         except Exception as error:
             told = str(error).replace(f"{self.package}.", "")
             raise UserError(f"{path} does not load: {type(error).__name__}: {told}") from error

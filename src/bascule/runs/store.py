@@ -367,9 +367,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Store:
-    """A folder of runs."""
+    """A folder of runs; ``root`` may be a text too."""
 
     root: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(self.root))
 
     def create(
         self,
