@@ -1,12 +1,14 @@
 # make demo   set everything up and run the main job, about 5 minutes on 2 cores
 # make test   set everything up and run all tests and checks
 # make notebook   the notebook's questions, hours; stop it at will, the same command goes on
-# make weights    the weights that the demo starts from, an hour; the package has them already
+# make weights    the weights that the demo starts from and the reader of faces, an hour; the
+#                 package has them already
 # A virtual environment of its own is made in $(VENV); nothing else on the machine changes.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+READERS = src/bascule/attributes/weights
 
 .PHONY: demo test notebook weights clean
 
@@ -20,6 +22,10 @@ weights: $(VENV)/installed
 	$(BIN)/bascule train dcgan64-tuned --name faces64 --data "Faces(n=10000, first=10000)" \
 		--set model.width=16 epochs=24 precision=fp32 threads=1
 	$(BIN)/bascule export faces64 --half -o src/bascule/models/weights/faces64.pt
+	rm -f $(READERS)/micah-64px-*.pt
+	BASCULE_DATA=$(VENV)/readers $(BIN)/python -c \
+		"from bascule.attributes.classifier import classifier; classifier('micah', 64)"
+	cp $(VENV)/readers/attributes/micah-64px-*.pt $(READERS)/
 
 test: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from bascule.attributes import classifier as module
 from bascule.attributes.classifier import AttributeClassifier, Budget, classifier, style_of
@@ -190,3 +191,24 @@ def test_the_file_lies_in_the_data_cache_and_a_reading_has_its_length(
     assert module._place("dylan", SIZE, BUDGET).parent == cache.root() / "attributes"
     assert module._place("dylan", SIZE, BUDGET).exists()
     assert len(Reading({}, np.zeros(7, bool))) == 7
+
+
+def test_the_shipped_one_is_opened_at_once_and_reads_faces_it_never_saw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name holds the packages that draw: another version needs another file (make weights)."""
+    monkeypatch.setenv("BASCULE_DATA", str(tmp_path / "nothing"))
+    monkeypatch.setattr(module, "_trained", lambda *given: pytest.fail("it is trained"))
+    shipped = classifier("micah", 64)
+    assert not (tmp_path / "nothing").exists()
+    images = Faces(n=200, first=40_000).load()
+    reading = shipped.read(images.pixels)
+    for name, found in reading.labels.items():
+        assert np.mean(found == images.labels[name]) >= 0.95, name
+    assert reading.out_of_vocabulary.mean() < 0.1
+
+
+def test_weights_are_kept_in_half_precision_without_a_change(dylan: AttributeClassifier) -> None:
+    plain = module._plain(dylan)
+    assert plain["weights"]["layers.0.weight"].dtype == torch.float16
+    assert module._opened(plain, "dylan", SIZE).spec == dylan.spec

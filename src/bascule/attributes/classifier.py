@@ -42,6 +42,7 @@ from bascule.data.styles import OPTIONS
 TRUSTED = 0.95  # an attribute is used only with this accuracy, plain and balanced
 REFUSED = 0.05  # share of fresh renders, clean and damaged, that are called out of vocabulary
 IMPOSTOR_RENDERS = 300
+SHIPPED = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,10 @@ class Budget:
 def classifier(
     style: str, size: int, progress: Progress | None = None, budget: Budget | None = None
 ) -> AttributeClassifier:
-    """The classifier of ``style`` at ``size`` px: from the cache, or newly trained and kept there.
+    """The classifier of ``style`` at ``size`` px: as shipped, from the cache, or newly trained.
+
+    One that is trained is kept in the cache. That of micah at 64 px comes with the package, so that
+    its numbers can be compared between machines.
 
     ``progress`` is called with (images drawn or trained on so far, in all). Raises UserError for an
     unknown style, a size outside 8 to 1024, a damaged file, a cache that cannot be written, and if
@@ -79,9 +83,11 @@ def classifier(
     if not 8 <= size <= 1024:
         raise UserError(f"a classifier of faces of {size} px: expected a size from 8 to 1024")
     rules = budget or Budget()
+    place = _place(style, size, rules)
+    shipped = SHIPPED / place.name
     return kept(
         "attribute classifier",
-        _place(style, size, rules),
+        shipped if shipped.exists() else place,
         lambda: _trained(style, size, rules, progress),
         _plain,
         lambda told: _opened(told, style, size),
@@ -103,7 +109,28 @@ def _trained(
     lessons = draw(style, size, LEARNT_FROM, budget.renders, enriched=True, drawn=tell)
     known = {name: np.unique(values).tolist() for name, values in lessons.labels.items()}
     categories = {name: tuple(values) for name, values in known.items() if len(values) > 1}
-    reader = learn(lessons, categories, budget.epochs, tell)
+    reader = rounded(learn(lessons, categories, budget.epochs, tell))
+    return _tested(reader, categories, style, size, budget, tell)
+
+
+def rounded(reader: Reader) -> Reader:
+    """``reader`` with weights that half precision holds, which makes its file half as large."""
+    for number in (*reader.parameters(), *reader.buffers()):
+        if number.is_floating_point():
+            number.data = number.data.half().float()
+    return reader
+
+
+def _tested(
+    reader: Reader,
+    categories: dict[str, tuple[str, ...]],
+    style: str,
+    size: int,
+    budget: Budget,
+    tell: Callable[[int], None],
+) -> AttributeClassifier:
+    """The classifier of a trained ``reader``, tested on fresh renders and impostors."""
+    impostors = min(IMPOSTOR_RENDERS, budget.fresh)
     fresh = draw(style, size, FRESH, budget.fresh, drawn=tell)
     clean = logits(reader, fresh.pixels)
     damaged = logits(reader, fresh.pixels, lambda x, at: imperfect(x, generator("damaged", at)))
@@ -182,7 +209,10 @@ def _plain(made: AttributeClassifier) -> dict[str, Any]:
         "fresh": codes.to(torch.uint8),
         "fresh_out_of_vocabulary": torch.from_numpy(made.fresh.out_of_vocabulary),
         "threshold": made.threshold,
-        "weights": made.reader.state_dict(),
+        "weights": {
+            name: value.half() if value.is_floating_point() else value
+            for name, value in made.reader.state_dict().items()
+        },
     }
 
 
