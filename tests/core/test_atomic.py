@@ -52,6 +52,28 @@ def test_content_lands_at_the_path_and_nothing_beside_it(path, name, content, ex
 
 
 @UNIX
+def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    names = {
+        "dead": f".a.{gone.pid}.partial",
+        "alive": f".a.{os.getpid()}.partial",
+        "new": f".b.{gone.pid}.partial",
+        "old": f".c.{os.getpid()}.partial",
+        "other": "notes.partial",
+    }
+    ages = {"dead": 120, "alive": 120, "new": 1, "old": 2 * 24 * 3600, "other": 10**6}
+    for name, age in ages.items():
+        (tmp_path / names[name]).write_bytes(b"half")
+        os.utime(tmp_path / names[name], (time.time() - age,) * 2)
+    atomic.sweep(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        names[name] for name in ("alive", "new", "other")
+    }
+    atomic.sweep(tmp_path / "missing")
+
+
+@UNIX
 def test_nothing_but_a_file_is_replaced(path, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to(path)

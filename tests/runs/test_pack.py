@@ -9,6 +9,7 @@ from PIL import Image
 
 from bascule.core.errors import UserError
 from bascule.interventions import PerfectG
+from bascule.runs import pack as packing
 from bascule.runs.execute import execute
 from bascule.runs.fork import fork
 from bascule.runs.pack import pack, unpack
@@ -106,3 +107,14 @@ def test_anything_else_is_refused_and_nothing_is_written(content, told, tmp_path
         unpack(tmp_path / "x.tar.xz", Store(tmp_path / "runs"))
     assert not (tmp_path / "runs").exists()
     assert [p.name for p in tmp_path.iterdir()] == ["x.tar.xz"]
+
+
+@pytest.mark.parametrize(("name", "most"), [("MOST_TOTAL_BYTES", 500), ("MOST_FILES", 3)])
+def test_a_pack_that_unpacks_to_too_much_is_refused(finished, tmp_path, monkeypatch, name, most):
+    file = tmp_path / "runs.tar.xz"
+    pack([finished], file)
+    monkeypatch.setattr(packing, name, most)
+    other = Store(tmp_path / "other")
+    with pytest.raises(UserError, match="unpacks to more than"):
+        unpack(file, other)
+    assert not other.root.exists()

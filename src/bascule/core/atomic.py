@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from bascule.core.errors import UserError
 
+MINUTE, DAY = 60, 24 * 3600  # seconds
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -45,6 +47,34 @@ def write(path: Path, content: str | bytes | Callable[[Path], object], sync: boo
                 "free some space and resume"
             ) from error
         raise
+
+
+def sweep(folder: Path) -> None:
+    """Delete what writers that were killed left in ``folder``, not below it.
+
+    That are temporary files of :func:`write` which are more than a minute old and whose process is
+    gone, or which are more than a day old.
+    """
+    for left in folder.glob(".*.partial"):
+        number = left.name.split(".")[-2]
+        try:
+            age = time.time() - left.stat().st_mtime
+            if number.isdecimal() and age > (MINUTE if _is_gone(int(number)) else DAY):
+                left.unlink()
+        except OSError:  # another process was first, or we may not
+            continue
+
+
+def _is_gone(process: int) -> bool:
+    if os.name == "nt":  # there, os.kill ends a process, whatever the signal
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # it is another user's
+        return False
+    return False
 
 
 def write_png(path: Path, image: Any, sync: bool = True) -> None:

@@ -34,6 +34,8 @@ LOOKS = "looks"  # the folder of histories of looks
 HISTORY = re.compile(rf"{LOOKS}/[0-9a-f]{{16}}\.json")
 SAMPLE = re.compile(r"samples/epoch-\d{4,}\.png")
 MOST_BYTES = 100_000_000  # limit for one file in a pack
+MOST_TOTAL_BYTES = 1_000_000_000  # for all of them; the largest pack of the project has 10 million
+MOST_FILES = 100_000
 
 
 def pack(
@@ -138,7 +140,14 @@ def unpack(path: Path, store: Store) -> tuple[list[Run], list[Run]]:
 def _checked(path: Path, archive: tarfile.TarFile) -> dict[str, dict[str, bytes]]:
     """Run id -> file name -> content, after checking that a pack can contain every name."""
     found: dict[str, dict[str, bytes]] = {}
-    for entry in archive:
+    total = 0
+    for number, entry in enumerate(archive):
+        total += entry.size
+        if total > MOST_TOTAL_BYTES or number >= MOST_FILES:
+            raise UserError(
+                f"{path} unpacks to more than {MOST_FILES:,} files or {MOST_TOTAL_BYTES:,} bytes: "
+                "no pack is so large; not unpacked"
+            )
         run, _, inner = entry.name.partition("/")
         known = inner in (*PLAIN, *ROUNDED) or SAMPLE.fullmatch(inner) or CODE.fullmatch(inner)
         of_run = known and re.fullmatch(r"\d{8}-[\w-]+", run) and ".." not in Path(inner).parts
