@@ -7,6 +7,7 @@ import torch
 
 from bascule.cli import main
 from bascule.core.context import generator
+from bascule.core.errors import UserError
 from bascule.models import shipped
 from bascule.models.dcgan import DCGAN
 from bascule.runs.generate import generate
@@ -19,6 +20,7 @@ TINY = ("data.n=40", "data.size=32", "model.size=32", "model.width=4", "batch=8"
 def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BASCULE_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("BASCULE_STATE", str(tmp_path / "state"))
     train = ["train", "dcgan64-tuned", "--name", "tiny", "--set", *TINY, "threads=1"]
     assert main(train) == 0
     return tmp_path
@@ -59,3 +61,43 @@ def test_refuses_what_is_no_game(trained: Path, capsys: pytest.CaptureFixture[st
     assert main(["export", "tiny", "-o", "tiny.onnx", "--half"]) == 2
     assert main(["export", "tiny", "-o", "tiny.pt", "--epoch", "9"]) == 2
     assert not list(trained.glob("tiny.*"))
+
+
+@pytest.mark.parametrize("only", ["", "G", "D"])
+def test_a_run_starts_from_the_players_of_another(trained: Path, only: str) -> None:
+    words = ["--from", "tiny", *(("--only", only) if only else ()), "--name", "second"]
+    train = ["train", "dcgan64-tuned", *words, "--set", *TINY, "threads=1"]
+    assert main([*train, "data.first=500"]) == 0
+    store = Store(trained / "runs")
+    first, second = store.find("tiny"), store.find("second")
+    assert second.recipe.start.startswith("tiny-") and second.status["state"] == "finished"
+    saved, game = first.load_checkpoint()["game"], second.recipe.build().game
+    for player, net, source in (("G", game.G, "average"), ("D", game.D, "D")):
+        equal = all(torch.equal(v, saved[source][k]) for k, v in net.state_dict().items())
+        assert equal == (only in ("", player))
+    # The weights are named by their content: the same again is the same run.
+    assert main([*train, "data.first=500"]) == 0
+    assert len(store.runs()) == 2
+
+
+def test_a_run_is_looked_at_without_the_weights_that_it_started_from(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = ["train", "dcgan64-tuned", "--from", "tiny", "--name", "second", "--set", *TINY]
+    assert main([*train, "threads=1"]) == 0
+    (kept,) = (trained / "state" / "weights").glob("tiny-*.pt")
+    content = kept.read_bytes()
+    kept.unlink()
+    second = Store(trained / "runs").find("second")
+    assert second.recipe.start == kept.stem
+    with pytest.raises(UserError, match="are not on this machine: copy"):
+        second.recipe.build()
+    kept.write_bytes(content[:-100])
+    with pytest.raises(UserError, match="damaged weights"):
+        second.recipe.build()
+    kept.unlink()
+    assert main(["train", "dcgan64-tuned", "--only", "G"]) == 2
+    assert "--only G needs --from" in capsys.readouterr().err
+    wide = ["train", "dcgan64-tuned", "--from", "tiny", "--set", *TINY[:3], "model.width=8"]
+    assert main(wide) == 2
+    assert "not of model=DCGAN(width=8" in capsys.readouterr().err

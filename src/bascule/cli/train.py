@@ -31,9 +31,9 @@ def add(verbs: Verbs) -> None:
         "train",
         help="train a preset, or a recipe of your own",
         examples=[
-            "bascule train dcgan64-light --set epochs=100",
-            "bascule train sngan64-light --data my-faces --name first",
+            "bascule train sngan64-light --data my-faces --name first --set epochs=100",
             "bascule train my_recipe.py",
+            "bascule train dcgan64-light --data other-faces --from first",
         ],
     )
     train.add_argument(
@@ -48,6 +48,18 @@ def add(verbs: Verbs) -> None:
         completer=completion.image_sets,
     )
     train.add_argument("--name", help="name of the run")
+    train.add_argument(
+        "--from",
+        dest="start_from",
+        metavar="RUN",
+        help="start from the trained G (the averaged one) and D of a run with the same model",
+        completer=completion.runs,
+    )
+    train.add_argument(
+        "--only",
+        choices=["G", "D"],
+        help="with --from: start from this player alone; the other has random weights",
+    )
     add_settings(train)
     add_callbacks(train)
     train.set_defaults(do=do_train)
@@ -195,6 +207,12 @@ def do_train(args: argparse.Namespace) -> int:
         print(f"the model follows the images: {recipe.model}", file=sys.stderr)
     recipe.check_processes(processes())
     store = Store(args.runs)
+    if args.only and not args.start_from:
+        raise UserError(f"--only {args.only} needs --from, the run to start from")
+    if args.start_from:
+        from bascule.runs.weights import start_from
+
+        recipe = recipe.replace(start=start_from(store.find(args.start_from), args.only or "GD"))
 
     def create(images: ImageSet) -> Run:
         name = args.name or f"{Path(args.preset).stem} {images.name} s{recipe.seed}"

@@ -65,7 +65,8 @@ class GANRecipe(Recipe):
                    linearly to 0
     labels         a categorical label of the image set, which both networks see; None: none
     sparsity       weight, >= 0, of G's mean absolute activation, summed over layers
-    start          shipped weights to start from; None: random weights from the seed
+    start          weights to start from (:mod:`bascule.models.shipped`), shipped or kept by
+                   `train --from RUN`; None: random weights from the seed
     generator_penalties   added to G's loss, each kind at most once
 
     The fields from ``precision`` on change the result in the last bits or more, so they belong to

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from bascule.core import atomic
 from bascule.core.errors import UserError
 from bascule.gan.game import Game
+from bascule.models.shipped import keep
 from bascule.runs.generate import load_trainer
-from bascule.runs.store import Run
+from bascule.runs.store import Run, slug
 
 
 def export_weights(
@@ -25,13 +26,35 @@ def export_weights(
     ``torch.load(path, weights_only=True)``. ``half``: floats in half precision, which halves the
     file. Raises :class:`UserError` if the run does not train a G and a D.
     """
+    epochs, saved = _saved(run, epoch, half, credit)
+
+    def put(to: Path) -> None:
+        with to.open("wb") as file:
+            torch.save(saved, file)
+
+    atomic.write(path, put)
+    return epochs
+
+
+def start_from(run: Run, players: str = "GD") -> str:
+    """Keep the newest weights of ``run`` for other runs to start from; the name for ``start``.
+
+    ``players``: "GD", "G" or "D"; the other one starts with random weights. Raises as
+    :func:`export_weights`.
+    """
+    _, saved = _saved(run, None, False, "")
+    return keep(slug(run.name), {k: v for k, v in saved.items() if k in players or k not in "GD"})
+
+
+def _saved(run: Run, epoch: int | None, half: bool, credit: str) -> tuple[int, dict[str, Any]]:
+    """The number of epochs of G and D, and the content of their file."""
     recipe, state = load_trainer(run, epoch)
     game = getattr(state.trainer, "game", None)
     if not isinstance(game, Game):
         raise UserError(
             f"{run.id} is a {type(recipe).__name__}: expected a run that trains a G and a D"
         )
-    saved: dict[str, Any] = {
+    return state.epoch, {
         "G": _plain(game.drawing(), half),
         "D": _plain(game.D, half),
         "model": repr(run.recipe.model),
@@ -39,13 +62,6 @@ def export_weights(
         "credit": credit,
         "saw": ", ".join(run.saw),
     }
-
-    def put(to: Path) -> None:
-        with to.open("wb") as file:
-            torch.save(saved, file)
-
-    atomic.write(path, put)
-    return state.epoch
 
 
 def _plain(player: nn.Module, half: bool) -> dict[str, Tensor]:
