@@ -24,7 +24,8 @@ from bascule.training.recipe import Recipe
 from bascule.training.state import State, begin
 
 SAVE_EVERY_S = 30.0  # a killed run loses at most this many seconds of work
-SHOW_EVERY_S = 2.0
+SHOW_EVERY_S = 1.0
+ASK_EVERY_S = 0.2  # whether another process asked for a stop
 # Of nested stop_signals, outermost first; each of them receives every signal.
 _questions: list[list[int]] = []
 
@@ -87,9 +88,9 @@ def execute(
     calls this function, and only the first one writes. ``callbacks`` may add to an epoch's record
     before it is saved. ``tensorboard``: write TensorBoard events too. A finished run is not
     changed.
-    SIGINT, SIGTERM and ``must_stop()`` stop it between two steps and save a checkpoint of that
-    step. Raises :class:`UserError` for bad data, a full disk or a loss that is not finite; the last
-    good checkpoint is kept.
+    SIGINT, SIGTERM, ``must_stop()`` and :meth:`Run.ask_to_stop` stop it between two steps and save
+    a checkpoint of that step. Raises :class:`UserError` for bad data, a full disk or a loss that is
+    not finite; the last good checkpoint is kept.
     """
     check_process_group(run, group)
     if group and not group.is_main:
@@ -97,6 +98,7 @@ def execute(
     with run.lock():
         if run.status["state"] == "finished":
             return "finished"
+        run.forget_stop()
         recipe = run.playable
         try:
             check_device(recipe.device)
@@ -120,7 +122,8 @@ def execute(
             watchers.append(TensorBoard(run.folder / "tb", epochs_done))
         run.set_status("running")
         try:
-            _play(run, store, images, saved, must_stop, group, watchers, checkpointer)
+            asked = _asked(run, must_stop)
+            _play(run, store, images, saved, asked, group, watchers, checkpointer)
         except _StoppedAt as stopped:
             checkpointer.save_now(stopped.state)
             run.set_status("interrupted", epoch=stopped.state.epoch)
@@ -133,6 +136,22 @@ def execute(
             raise
         run.set_status("finished", epoch=len(checkpointer.rows))
         return "finished"
+
+
+def _asked(run: Run, must_stop: Callable[[], bool]) -> Callable[[], bool]:
+    """``must_stop``, or whether another process asked for a stop; the file is seldom looked for."""
+    looked_at = time.monotonic()
+
+    def asked() -> bool:
+        nonlocal looked_at
+        if must_stop():
+            return True
+        if time.monotonic() - looked_at < ASK_EVERY_S:
+            return False
+        looked_at = time.monotonic()
+        return run.is_asked_to_stop()
+
+    return asked
 
 
 def _follow(
