@@ -1,5 +1,5 @@
 """The pages of the board, in the order of the navigation."""
 
-from bascule.board.pages import runs
+from bascule.board.pages import game, runs
 
-PAGES = (runs,)
+PAGES = (runs, game)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -13,8 +13,8 @@ from starlette.routing import BaseRoute, Route
 
 from bascule.board.board import Board, Tab, body
 from bascule.board.experiments import told_experiments
+from bascule.board.row import row_of
 from bascule.board.stream import Event, stream
-from bascule.board.summary import Summary
 from bascule.core.errors import UserError
 
 TAB = Tab("/", "Runs")
@@ -70,16 +70,6 @@ def _text(told: dict[str, Any], name: str) -> str:
     if not isinstance(text := told.get(name), str):
         raise UserError(f"expected a text {name!r}")
     return text
-
-
-def row_of(board: Board, summary: Summary) -> dict[str, Any]:
-    """A row for a page, with what the board's own processes say."""
-    if board.workers.is_at_work(summary.id):
-        state = "running" if summary.state == "running" else "starting"
-        summary = replace(summary, state=state, why="")
-    elif complaint := board.workers.complaint(summary.id):
-        summary = replace(summary, why=complaint)
-    return {**asdict(summary), "seconds_left": summary.seconds_left}
 
 
 class News:
