@@ -143,10 +143,10 @@ class Watch:
         path = _inside(folder / "diagnostics.jsonl", folder)
         judge = self.judges.setdefault(id, Judge())
         if not judge.rows and place.asked != START:  # connected again: judge needs what was before
-            before = read_new(path, START)
-            while before.cursor.offset <= place.asked.offset and before.lines:
-                judge.rows += map(numbers, before.lines)
-                before = read_new(path, before.cursor)
+            before = START
+            while before.lines < place.asked.lines and (old := read_new(path, before)).lines:
+                judge.rows += map(numbers, old.lines)
+                before = old.cursor
             judge.rows = judge.rows[: place.asked.lines]
         news = read_new(path, place.asked)
         if news.again:

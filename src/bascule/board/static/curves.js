@@ -3,8 +3,10 @@
 import uPlot from "./vendor/uPlot.esm.js";
 import {el, short} from "./board.js";
 
-const FIRST = ["loss_D", "loss_G", "D_x", "D_Gz"]; // these stand at the top
+const FIRST = ["loss_D", "loss_G", "D_x", "D_Gz"]; // these stand at the top,
+const LAST = ["seconds", "images_per_s"]; // and these at the bottom
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const rank = (name) => (LAST.includes(name) ? 99 : FIRST.includes(name) ? FIRST.indexOf(name) : 50);
 const faint = (hex) => `${hex}2e`;
 
 export class Curves {
@@ -29,8 +31,6 @@ export class Curves {
     this.games = games.filter((game) => game.row && game.colour);
     this.now = now;
     const names = [...new Set(this.games.flatMap((game) => [...game.scalars.keys()]))];
-    const rank = (name) => { const k = FIRST.indexOf(name); return k < 0 ? FIRST.length : k; };
-    names.sort((a, b) => rank(a) - rank(b));
     for (const name of names) this.chart(name);
     this.legend();
     this.at(now);
@@ -72,6 +72,7 @@ export class Curves {
     const said = el("span", {class: "said"});
     box.replaceChildren(el("figcaption", {}, el("b", {}, name), " ", said));
     if (!old) this.place.append(box);
+    box.style.order = rank(name);
     const kept = {box, said, shape, zoomed: false};
     kept.plot = new uPlot(this.options(name, kept), this.data(name), box);
     kept.plot.root.setAttribute("role", "img");
@@ -138,7 +139,10 @@ export class Curves {
   say(kept, name, index) {
     const epoch = index === null ? this.now : index + 1;
     kept.said.replaceChildren(...this.lines().map(({game}) => {
-      const value = game.scalars.get(name)?.[epoch - 1];
+      const values = game.scalars.get(name) ?? [];
+      let at = Math.min(epoch, values.length) - 1;
+      while (at > 0 && (values[at] ?? null) === null) at--; // diagnostics come every few epochs
+      const value = values[at];
       return el("span", {class: game.colour.slice(2)}, ` ${short(value)}`);
     }), index === null ? "" : el("span", {class: "soft"}, ` at ${epoch}`));
   }

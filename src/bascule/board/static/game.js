@@ -62,6 +62,7 @@ const games = new Map();
 for (const id of told.runs) games.set(id, new Game(id, true));
 for (const id of told.seeds) games.set(id, new Game(id, false));
 const chosen = told.runs.map((id) => games.get(id));
+find("#panels").classList.toggle("few", chosen.length < 4);
 const time = {now: 0, last: 0, follow: true, playing: null};
 const panels = new Map();
 const curves = new Curves(find("#curves"), find("#key"), (epoch) => set(epoch));
