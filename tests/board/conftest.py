@@ -23,7 +23,9 @@ from bascule.board.board import Board
 @pytest.fixture
 def board(store):
     store.root.mkdir(exist_ok=True)
-    return Board(store)
+    made = Board(store)
+    made.warm_up()
+    return made
 
 
 @pytest.fixture
@@ -45,9 +47,9 @@ def client(stranger):
 def fake(store):
     """``fake("id")``: a run folder without checkpoints in the store."""
 
-    def make(name="a-run", recipe=fakes.plain, rows=None, title="a run", fork=None):
+    def make(name="a-run", recipe=fakes.plain, rows=None, title="a run", fork=None, **more):
         rows = fakes.fake_rows(0, False) if rows is None else rows
-        return fakes.write_fake(store.root / name, recipe, title, rows, fork)
+        return fakes.write_fake(store.root / name, recipe, title, rows, fork, **more)
 
     return make
 

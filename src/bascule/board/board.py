@@ -39,6 +39,7 @@ class Board:
     store: Store
     tabs: tuple[Tab, ...] = ()
     closing: bool = False  # streams end, so that the server can
+    can_judge: bool = False  # whether what diagnoses is loaded, see :meth:`warm_up`
     shelf: Shelf = field(init=False)
     summaries: Summaries = field(init=False)
     workers: Workers = field(init=False)
@@ -47,6 +48,12 @@ class Board:
         self.shelf = Shelf(self.store)
         self.summaries = Summaries(self.store.root)
         self.workers = Workers(self.store)
+
+    def warm_up(self) -> None:
+        """Load PyTorch, which takes seconds and would hold up a stream that needs a diagnosis."""
+        import bascule.diagnostics.rules  # noqa: F401
+
+        self.can_judge = True
 
     @property
     def root(self) -> Path:

@@ -107,7 +107,7 @@ class Watch:
         told |= self._scalars(folder, place)
         if id not in self.curves_only:
             told |= self._pictures(folder, place)
-            if not self.first:  # the first look is quick: curves and pictures
+            if not self.first and self.board.can_judge:  # curves and pictures come first
                 told |= self._diagnosis(folder, place, id)
         return told
 

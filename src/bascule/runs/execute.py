@@ -24,7 +24,7 @@ from bascule.training.recipe import Recipe
 from bascule.training.state import State, begin
 
 SAVE_EVERY_S = 30.0  # a killed run loses at most this many seconds of work
-SHOW_EVERY_S = 1.0
+SHOW_EVERY_S = 1.0  # an epoch's scalars are in the folder that soon after its end
 ASK_EVERY_S = 0.2  # whether another process asked for a stop
 # Of nested stop_signals, outermost first; each of them receives every signal.
 _questions: list[list[int]] = []
@@ -41,7 +41,8 @@ class Checkpointer(Callback):
         self.run = run
         self.rows: list[Row] = []
         self.diagnosed: list[Row] = []
-        self.saved_at = self.shown_at = -SAVE_EVERY_S  # the first epoch is saved at once
+        # The first epoch is saved at once.
+        self.saved_at = self.shown_at = self.ended_at = -SAVE_EVERY_S
         recipe = run.playable
         self.keep = {change.first_epoch() for change in recipe.interventions}
         self.keep |= {*range(0, recipe.epochs, recipe.keep_every_epochs), recipe.epochs, *branches}
@@ -50,9 +51,11 @@ class Checkpointer(Callback):
 
     def on_epoch_end(self, record: Record) -> None:
         self.rows.append(record.row)
-        if time.monotonic() - self.shown_at > SHOW_EVERY_S:
+        now = time.monotonic()
+        next_at, self.ended_at = now + (now - self.ended_at), now  # if the next takes as long
+        if next_at - self.shown_at > SHOW_EVERY_S:
             self._write()
-            self.shown_at = time.monotonic()
+            self.shown_at = now
 
     def save(self, state: State) -> None:
         """Save the checkpoint of an epoch that is kept, and every SAVE_EVERY_S the last one."""

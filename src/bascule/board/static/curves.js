@@ -143,7 +143,7 @@ export class Curves {
       let at = Math.min(epoch, values.length) - 1;
       while (at > 0 && (values[at] ?? null) === null) at--; // diagnostics come every few epochs
       const value = values[at];
-      return el("span", {class: game.colour.slice(2)}, ` ${short(value)}`);
+      return el("span", {}, el("i", {class: `swatch ${game.colour.slice(2)}`, "aria-hidden": "true"}), short(value));
     }), index === null ? "" : el("span", {class: "soft"}, ` at ${epoch}`));
   }
 

@@ -135,7 +135,7 @@ function panel(game) {
 function made(game) {
   const parts = {
     swatch: el("span", {"aria-hidden": "true"}), title: el("span"), state: el("p", {class: "soft"}),
-    problem: el("p", {class: "why"}), light: el("div", {class: "light", role: "status"}),
+    problem: el("p", {class: "why"}), light: el("div", {class: "light"}),
     picture: el("img", {class: "grid", hidden: true, alt: ""}), caption: el("figcaption", {class: "soft"}),
     stop: el("button", {type: "button", onclick: () => stop(game)}, "Stop"),
     resume: el("button", {type: "button", onclick: () => post("/do/resume", {run: game.id})}, "Resume"),
@@ -162,7 +162,7 @@ function diagnosis(place, now, game) {
     ...(now?.findings ?? []).map((each) => el("div", {},
       el("p", {}, el("b", {}, each.name), ` since epoch ${each.since}${each.calibrated ? "" : " (a rule that is not calibrated)"}: ${each.evidence}`),
       each.name === "healthy" ? null : el("p", {class: "soft"}, `To try, in a fork: ${each.advice}`))),
-    now?.said || !now ? el("p", {class: "soft"}, now?.said || none) : null ?? "");
+    now?.said || !now ? el("p", {class: "soft"}, now?.said || none) : "");
 }
 
 // time
