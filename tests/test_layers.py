@@ -30,13 +30,13 @@ LAYERS = {  # the longest name that fits counts, so a slice may have parts in se
     **dict.fromkeys(["experiments", "jobs"], 11),
     **dict.fromkeys(["presets", "tuning.search", "ladder.experiment", "worker"], 12),
     "ladder.aggregate": 12,
-    **dict.fromkeys(["notebook", "reports"], 13),
+    **dict.fromkeys(["notebook", "reports", "board"], 13),
     **dict.fromkeys(["sdpc.reports", "translation.report", "translation.page"], 13),
     **dict.fromkeys(["theory.report", "theory.figure", "tuning.report", "ladder.report"], 13),
     "ladder.over_sets": 13,
     **dict.fromkeys(["cli", "__main__"], 14),
     **dict.fromkeys(
-        [f"{p}.cli" for p in ("sdpc", "translation", "theory", "tuning", "ladder")], 14
+        [f"{p}.cli" for p in ("sdpc", "translation", "theory", "tuning", "ladder", "board")], 14
     ),
 }
 LOW = range(4)  # layers whose parts every slice may use

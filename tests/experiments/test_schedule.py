@@ -161,3 +161,17 @@ def test_a_curve_holds_all_that_was_measured_and_nan_where_nothing_was(make_run,
     assert np.array_equal(found["mmd"], [np.nan, 0.75, np.nan], equal_nan=True)
     assert found["D_x"].max() < 1  # the game's own row counts
     assert list(found["step"]) == [0, 1, 2]
+
+
+def test_a_run_that_a_person_stops_is_not_started_again(experiment, store, tiny):
+    slow = tiny.replace(epochs=200, keep_every_epochs=200)
+    one = replace(experiment, arms={"plain": slow})
+    jobs = plan(one, [0])
+
+    def watch(jobs):
+        if jobs[0].run is not None and jobs[0].run.status["state"] == "running":
+            jobs[0].run.ask_to_stop()
+
+    assert run_all(jobs, one, store, {tiny.data: tiny.data.load().digest}, watch) == "finished"
+    assert jobs[0].state == "failed" and "bascule resume" in jobs[0].message
+    assert jobs[0].run.status["state"] == "interrupted"

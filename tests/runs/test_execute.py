@@ -71,6 +71,24 @@ def test_augmentation_and_noise_resume_exactly_too(tiny, make_run, store, same):
     assert same(final(whole), final(stopped))
 
 
+def test_another_process_may_ask_for_a_stop_without_knowing_who_trains(
+    tiny, make_run, store, same, monkeypatch
+):
+    monkeypatch.setattr("bascule.runs.execute.ASK_EVERY_S", 0.0)
+    whole, stopped = make_run(tiny, "whole"), make_run(tiny, "stopped")
+    execute(whole, store)
+
+    class Asks(Callback):
+        def on_step_end(self, state, seconds):
+            if state.step == 6:
+                stopped.ask_to_stop()
+
+    assert execute(stopped, store, (Asks(),)) == "interrupted"
+    assert stopped.load_checkpoint()["step"] == 6 and stopped.is_asked_to_stop()
+    assert execute(stopped, store) == "finished" and not stopped.is_asked_to_stop()
+    assert same(final(whole), final(stopped))
+
+
 # Rules that remember, so eager that they have something to remember at every stop.
 STATEFUL = (
     FakeHistory(size=20),

@@ -21,14 +21,14 @@ GROUPS = {
         *("plan", "register", "run", "report", "experiments", "predictions", "pack", "unpack"),
     ),
     "training a single run": ("train", "resume", "fork", "presets", "interventions"),
-    "looking at runs": ("list", "check", "compare", "rm"),
+    "looking at runs": ("board", "list", "check", "compare", "rm"),
     "measuring": ("evaluate", "ladder", "tune", "theory"),
     "drawing and exporting": ("generate", "draw", "translate", "sdpc", "export"),
     "image sets": ("data",),
     "the shell": ("completion",),
 }
 TRUSTING = (  # verbs that may execute code of a run or a recipe
-    *("plan", "run", "tune", "train", "resume", "fork", "ladder"),
+    *("plan", "run", "tune", "train", "resume", "fork", "ladder", "board"),
     *("evaluate", "generate", "draw", "translate", "export", "sdpc"),
 )
 SHARED = ("train", "resume", "fork")  # verbs that torchrun may start
@@ -36,6 +36,7 @@ SHARED = ("train", "resume", "fork")  # verbs that torchrun may start
 
 def parser() -> Parser:
     """The whole command line."""
+    from bascule.board import cli as board
     from bascule.cli import (
         completion,
         data,
@@ -75,7 +76,7 @@ def parser() -> Parser:
         help="folder of all runs (default: $BASCULE_RUNS, or ./runs)",
     )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB", prog="bascule")
-    for part in (experiment, plan, train, inspect, remove, evaluate, ladder, tuning, theory):
+    for part in (experiment, plan, train, inspect, remove, board, evaluate, ladder, tuning, theory):
         part.add(verbs)
     for part in (generate, draw, translation, sdpc, data, lists, completion):
         part.add(verbs)

@@ -193,6 +193,7 @@ def _loaded() -> dict[str, Any]:
     """As :func:`_known`, by loading it."""
     from bascule.cli import lists
     from bascule.features.extractors import EXTRACTORS
+    from bascule.interventions.known import known_interventions
     from bascule.presets import SDPC_PRESETS, ranked, trained
     from bascule.runs import codec
 
@@ -204,8 +205,7 @@ def _loaded() -> dict[str, Any]:
         "ranked": [*ranked()],
         "sdpc": {name: told(recipe) for name, recipe in SDPC_PRESETS.items()},
         "interventions": {
-            lists.call_of(kind): {"about": lists.summary(kind)}
-            for kind in lists.known_interventions()
+            lists.call_of(kind): {"about": lists.summary(kind)} for kind in known_interventions()
         },
         "extractors": [*EXTRACTORS],
     }

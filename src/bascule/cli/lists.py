@@ -9,16 +9,13 @@ import argparse
 import dataclasses
 import sys
 from collections.abc import Iterable
-from types import UnionType
-from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
 from bascule.cli.verbs import Verbs
 from bascule.experiments.files import first_sentence, known_files, verb_and_question
 
 if TYPE_CHECKING:
-    from bascule.interventions import Intervention
-
-REFUSED = -2  # a number that a field with a range refuses
+    pass
 
 
 def add(verbs: Verbs) -> None:
@@ -96,16 +93,9 @@ def do_experiments(args: argparse.Namespace) -> int:
 
 
 def do_interventions(args: argparse.Namespace) -> int:
+    from bascule.interventions.known import known_interventions
+
     return _tell_classes(known_interventions())
-
-
-def known_interventions() -> list[type[Intervention]]:
-    """The interventions of the package and of plug-ins."""
-    from bascule.core.class_names import plugin_classes
-    from bascule.interventions import INTERVENTIONS, Intervention
-
-    more = [kind for kind in plugin_classes().values() if issubclass(kind, Intervention)]
-    return [*INTERVENTIONS, *more]
 
 
 def do_predictions(args: argparse.Namespace) -> int:
@@ -119,12 +109,14 @@ def do_predictions(args: argparse.Namespace) -> int:
 
 def _tell_classes(kinds: Iterable[type]) -> int:
     """Each class with its first sentence, and its fields below it."""
+    from bascule.core.described import described
+
     for kind in kinds:
         _tell(kind.__name__, summary(kind))
-        fields = _fields(kind)
+        fields = described(kind)
         wide = max((len(f.name) for f in fields), default=0)
         for f in fields:
-            _tell(f"    {f.name:{wide}}", _about(kind, f), indent=8)
+            _tell(f"    {f.name:{wide}}", str(f), indent=8)
     return 0
 
 
@@ -135,64 +127,10 @@ def summary(kind: type) -> str:
 
 def call_of(kind: type) -> str:
     """How a call of a class begins: ``PerfectG(at_epoch=``, or ``DiffAugment`` without values."""
-    needed = [f.name for f in _fields(kind) if _is_needed(f)]
+    from bascule.core.described import described
+
+    needed = [f.name for f in described(kind) if f.default is None]
     return f"{kind.__name__}({needed[0]}=" if needed else kind.__name__
-
-
-def _about(kind: type, f: dataclasses.Field[Any]) -> str:
-    """``float = 0.5; a share in (0, 1]``: type, default and range of a field."""
-    from bascule.core.fields import hints
-
-    told = _type(hints(kind)[f.name])
-    if f.default is not dataclasses.MISSING:
-        told += f" = {f.default!r}"
-    elif f.default_factory is not dataclasses.MISSING:
-        told += f" = {f.default_factory()!r}"
-    else:
-        told += ", required"
-    allowed = _range(kind, f.name)
-    return f"{told}; {allowed}" if allowed else told
-
-
-def _range(kind: type, name: str) -> str:
-    """What a class expects of a field, in the words with which it refuses a wrong number.
-
-    Empty where the class takes that number, or where the field is no number.
-    """
-    needed = {f.name: 1 for f in _fields(kind) if _is_needed(f)}
-    if _refusal(kind, needed):  # it needs more than numbers
-        return ""
-    refusal = _refusal(kind, {**needed, name: REFUSED})
-    return " ".join(refusal.partition("expected ")[2].split())
-
-
-def _refusal(kind: type, values: dict[str, int]) -> str:
-    """Why a class does not take these values; empty where it does."""
-    try:
-        kind(**values)
-    except Exception as refusal:  # a plug-in's class may raise anything
-        return str(refusal) or type(refusal).__name__
-    return ""
-
-
-def _type(hint: Any) -> str:
-    """``float | Uniform``, ``'G' | 'D'`` for a Literal, ``tuple[str, ...]``."""
-    parts = get_args(hint)
-    if get_origin(hint) is Literal:
-        return " | ".join(map(repr, parts))
-    if get_origin(hint) in (Union, UnionType):
-        return " | ".join(map(_type, parts))
-    if get_origin(hint) is tuple:
-        return f"tuple[{', '.join('...' if part is ... else _type(part) for part in parts)}]"
-    return "None" if hint is type(None) else getattr(hint, "__name__", str(hint))
-
-
-def _fields(kind: Any) -> list[dataclasses.Field[Any]]:
-    return [f for f in dataclasses.fields(kind) if f.init]
-
-
-def _is_needed(f: dataclasses.Field[Any]) -> bool:
-    return f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
 
 
 def _tell(name: str, what: str, indent: int = 4) -> None:

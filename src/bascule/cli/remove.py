@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from bascule.cli import completion
 from bascule.cli.verbs import Verbs
 from bascule.core.errors import UserError
+from bascule.runs.disk import size_of
 from bascule.runs.store import Run, Store
 
 
@@ -37,7 +37,7 @@ def do_remove(args: argparse.Namespace) -> int:
         if run.is_locked():
             raise UserError(f"{run.id} is being trained: stop it first")
     _check_forks(store, runs)
-    told = [f"{run.id} ({_size(run.folder) / 1e6:.1f} MB)" for run in runs]
+    told = [f"{run.id} ({size_of(run.folder) / 1e6:.1f} MB)" for run in runs]
     if not args.yes:
         if not sys.stdin.isatty():
             raise UserError(f"rm {', '.join(told)}: nobody can be asked here; give --yes to delete")
@@ -87,17 +87,6 @@ def _remove(run: Run) -> None:
         gone = run.folder.with_name(f".{run.id}.{os.getpid()}.deleted")
         run.folder.rename(gone)
     shutil.rmtree(gone)
-
-
-def _size(folder: Path) -> int:
-    """Bytes of the files in a folder. A file with several hard links counts once."""
-    files: dict[tuple[int, int], int] = {}
-    for inside, _, names in os.walk(folder):
-        for name in names:
-            status = os.lstat(os.path.join(inside, name))
-            if stat.S_ISREG(status.st_mode):
-                files[status.st_dev, status.st_ino] = status.st_size
-    return sum(files.values())
 
 
 def _count(runs: Sequence[Run]) -> str:

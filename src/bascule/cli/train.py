@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bascule.cli import completion
 from bascule.cli.arguments import add_run
@@ -345,38 +345,18 @@ def do_resume(args: argparse.Namespace) -> int:
 
 
 def do_fork(args: argparse.Namespace) -> int:
-    from bascule.core.user_code import known_with
-    from bascule.runs import codec
-    from bascule.runs.fork import fork
+    from bascule.runs.fork import changed_recipe, fork, name_of_fork
 
     store = Store(args.runs)
     parent = store.find(args.run)
-    recipe = parent.playable
-    extra = known_with(recipe)
-    added = tuple(_one_change(text, extra) for text in args.change)
-    epochs = args.at_epoch + args.epochs if args.epochs else recipe.epochs
-    longer = {"epochs": epochs} | ({"interventions": recipe.interventions + added} if added else {})
-    recipe = recipe.replace(**longer)
-    recipe = codec.changed(recipe, settings(args.set), extra)
-    if recipe == parent.playable:
-        raise UserError("the fork would change nothing: give --change, --set or --epochs")
-    told = ", ".join(args.change + args.set) or f"{epochs} epochs"
-    name = args.name or f"{parent.name} fork {args.at_epoch} {told}"
+    recipe = changed_recipe(parent, args.at_epoch, args.change, settings(args.set), args.epochs)
+    name = args.name or name_of_fork(parent, args.at_epoch, args.change + args.set, recipe)
     recipe.check_processes(processes())
 
     def create(images: ImageSet) -> Run:
         return fork(store, parent, args.at_epoch, recipe, name, processes=processes())
 
     return train_run(create, recipe, store, args)
-
-
-def _one_change(text: str, extra: Sequence[type]) -> Any:
-    from bascule.runs import codec
-
-    change = codec.parse(text, extra)
-    if not hasattr(change, "first_epoch"):
-        raise UserError(f"--change {text}: expected an intervention, e.g. PerfectG(at_epoch=60)")
-    return change
 
 
 def train_run(

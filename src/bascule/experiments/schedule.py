@@ -495,6 +495,9 @@ def _collect(jobs: Sequence[Job], workers: Workers) -> None:
         assert job.run is not None
         if worker.returncode == 0 and job.run.status["state"] == "finished":
             job.state, job.epoch = "finished", job.recipe.epochs
+        elif job.run.is_asked_to_stop():
+            job.state = "failed"
+            job.message = f"stopped by hand: go on with `bascule resume {job.run.id}`"
         elif job.run.status["state"] == "interrupted" and worker.returncode in (0, 130):
             job.state, job.message = "waiting", "interrupted"
         else:

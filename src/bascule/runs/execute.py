@@ -25,7 +25,8 @@ from bascule.training.recipe import Recipe
 from bascule.training.state import State, begin
 
 SAVE_EVERY_S = 30.0  # a killed run loses at most this many seconds of work
-SHOW_EVERY_S = 2.0
+SHOW_EVERY_S = 1.0  # an epoch's scalars are in the folder that soon after its end
+ASK_EVERY_S = 0.2  # whether another process asked for a stop
 # Of nested stop_signals, outermost first; each of them receives every signal.
 _questions: list[list[int]] = []
 
@@ -41,7 +42,8 @@ class Checkpointer(Callback):
         self.run = run
         self.rows: list[Row] = []
         self.diagnosed: list[Row] = []
-        self.saved_at = self.shown_at = -SAVE_EVERY_S  # the first epoch is saved at once
+        # The first epoch is saved at once.
+        self.saved_at = self.shown_at = self.ended_at = -SAVE_EVERY_S
         recipe = run.playable
         self.keep = {change.first_epoch() for change in recipe.interventions}
         self.keep |= {*range(0, recipe.epochs, recipe.keep_every_epochs), recipe.epochs, *branches}
@@ -50,9 +52,11 @@ class Checkpointer(Callback):
 
     def on_epoch_end(self, record: Record) -> None:
         self.rows.append(record.row)
-        if time.monotonic() - self.shown_at > SHOW_EVERY_S:
+        now = time.monotonic()
+        next_at, self.ended_at = now + (now - self.ended_at), now  # if the next takes as long
+        if next_at - self.shown_at > SHOW_EVERY_S:
             self._write()
-            self.shown_at = time.monotonic()
+            self.shown_at = now
 
     def save(self, state: State) -> None:
         """Save the checkpoint of an epoch that is kept, and every SAVE_EVERY_S the last one."""
@@ -88,9 +92,9 @@ def execute(
     calls this function, and only the first one writes. ``callbacks`` may add to an epoch's record
     before it is saved. ``tensorboard``: write TensorBoard events too. A finished run is not
     changed.
-    SIGINT, SIGTERM and ``must_stop()`` stop it between two steps and save a checkpoint of that
-    step. Raises :class:`UserError` for bad data, a full disk or a loss that is not finite; the last
-    good checkpoint is kept.
+    SIGINT, SIGTERM, ``must_stop()`` and :meth:`Run.ask_to_stop` stop it between two steps and save
+    a checkpoint of that step. Raises :class:`UserError` for bad data, a full disk or a loss that is
+    not finite; the last good checkpoint is kept.
     """
     check_process_group(run, group)
     if group and not group.is_main:
@@ -98,6 +102,7 @@ def execute(
     with run.lock():
         if run.status["state"] == "finished":
             return "finished"
+        run.forget_stop()
         recipe = run.playable
         try:
             check_device(recipe.device)
@@ -123,7 +128,8 @@ def execute(
             watchers.append(TensorBoard(run.folder / "tb", epochs_done))
         run.set_status("running")
         try:
-            _play(run, store, images, saved, must_stop, group, watchers, checkpointer)
+            asked = _asked(run, must_stop)
+            _play(run, store, images, saved, asked, group, watchers, checkpointer)
         except _StoppedAt as stopped:
             checkpointer.save_now(stopped.state)
             run.set_status("interrupted", epoch=stopped.state.epoch)
@@ -136,6 +142,22 @@ def execute(
             raise
         run.set_status("finished", epoch=len(checkpointer.rows))
         return "finished"
+
+
+def _asked(run: Run, must_stop: Callable[[], bool]) -> Callable[[], bool]:
+    """``must_stop``, or whether another process asked for a stop; the file is seldom looked for."""
+    looked_at = time.monotonic()
+
+    def asked() -> bool:
+        nonlocal looked_at
+        if must_stop():
+            return True
+        if time.monotonic() - looked_at < ASK_EVERY_S:
+            return False
+        looked_at = time.monotonic()
+        return run.is_asked_to_stop()
+
+    return asked
 
 
 def _follow(

@@ -7,8 +7,12 @@ the branch, only the changed rule can cause a difference.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bascule.core.errors import UserError
+from bascule.core.user_code import known_with
+from bascule.runs import codec
 from bascule.runs.codec import encode
 from bascule.runs.store import Fork, Run, Store
 from bascule.training.recipe import Recipe
@@ -107,3 +111,42 @@ def fork(
         if past:
             run.save_checkpoint(parent.load_checkpoint(past), keep_as=past)
     return run
+
+
+def changed_recipe(
+    parent: Run,
+    at_epoch: int,
+    changes: Sequence[str] = (),
+    settings: Mapping[str, str] | None = None,
+    epochs: int | None = None,
+) -> Recipe:
+    """The recipe of a fork of ``parent``, from texts as a person writes them.
+
+    changes   interventions to add, such as ``"PerfectG(at_epoch=60)"``
+    settings  changed fields, by dotted name
+    epochs    after the branch; None: as many as the parent has left
+
+    Executes the run's own code if its recipe needs any (:attr:`Run.playable`). Raises
+    :class:`UserError` for a text that is no such value, and if nothing would change.
+    """
+    recipe = parent.playable
+    extra = known_with(recipe)
+    added = tuple(_intervention(text, extra) for text in changes)
+    longer: dict[str, Any] = {"epochs": at_epoch + epochs if epochs else recipe.epochs}
+    longer |= {"interventions": recipe.interventions + added} if added else {}
+    changed = codec.changed(recipe.replace(**longer), settings or {}, extra)
+    if changed == recipe:
+        raise UserError("the fork would change nothing: give --change, --set or --epochs")
+    return changed
+
+
+def name_of_fork(parent: Run, at_epoch: int, told: Sequence[str], recipe: Recipe) -> str:
+    """What a fork is called unless its maker says. ``told``: its changes and settings."""
+    return f"{parent.name} fork {at_epoch} {', '.join(told) or f'{recipe.epochs} epochs'}"
+
+
+def _intervention(text: str, extra: Sequence[type]) -> Any:
+    change = codec.parse(text, extra)
+    if not hasattr(change, "first_epoch"):
+        raise UserError(f"--change {text}: expected an intervention, e.g. PerfectG(at_epoch=60)")
+    return change

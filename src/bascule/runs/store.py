@@ -15,6 +15,8 @@
                        of D in the last step before that, reals on the left, fakes on the right
     checkpoints/       last.pt, epoch-0020.pt: after 20 epochs
     note.md, note.html
+    board.json         the title and the tags that a person gave it on the board
+    stop               asks the process that trains it to stop, until it is resumed
 
 Every file is written whole or not at all (:mod:`bascule.core.atomic`).
 """
@@ -331,6 +333,18 @@ class Run:
 
     def shown(self, epoch: int) -> Path:
         return self.folder / "samples" / f"shown-{epoch:04d}.png"
+
+    # a stop asked for by another process, which may not know the one that trains
+
+    def ask_to_stop(self) -> None:
+        """Ask the process that trains it to save a checkpoint and end, as SIGTERM does."""
+        (self.folder / "stop").touch()
+
+    def is_asked_to_stop(self) -> bool:
+        return (self.folder / "stop").exists()
+
+    def forget_stop(self) -> None:
+        (self.folder / "stop").unlink(missing_ok=True)
 
     # one writer at a time
 

@@ -1,0 +1,119 @@
+"""What all pages of the board share: the runs folder, safe paths in it, templates."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from bascule.board.shelf import Shelf
+from bascule.board.summary import Summaries
+from bascule.board.workers import Workers
+from bascule.core.errors import UserError
+from bascule.runs.store import Run, Store
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+MOST_BODY_BYTES = 2**20
+
+
+class Tab(NamedTuple):
+    """An entry of the navigation."""
+
+    path: str
+    label: str
+
+
+@dataclass
+class Board:
+    """One board over one runs folder. ``tabs``: the navigation; set by the application."""
+
+    store: Store
+    tabs: tuple[Tab, ...] = ()
+    closing: bool = False  # streams end, so that the server can
+    can_judge: bool = False  # whether what diagnoses is loaded, see :meth:`warm_up`
+    shelf: Shelf = field(init=False)
+    summaries: Summaries = field(init=False)
+    workers: Workers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shelf = Shelf(self.store)
+        self.summaries = Summaries(self.store.root)
+        self.workers = Workers(self.store)
+
+    def warm_up(self) -> None:
+        """Load PyTorch, which takes seconds and would hold up a stream that needs a diagnosis."""
+        import bascule.diagnostics.rules  # noqa: F401
+
+        self.can_judge = True
+
+    @property
+    def root(self) -> Path:
+        return self.store.root
+
+    def run(self, name: str) -> Run:
+        """The run whose folder in the runs folder is ``name``; it may be damaged.
+
+        Raises :class:`UserError` if there is none, for a link, and for anything but a plain name.
+        """
+        folder = self.root / name
+        plain = re.fullmatch(r"[^/\\\0]+", name) and not name.startswith(".")
+        if not plain or folder.is_symlink() or not (folder / "recipe.json").exists():
+            raise UserError(
+                f"there is no run {name!r} in this runs folder: look at the list of runs"
+            )
+        return Run(folder)
+
+    def file(self, run: Run, *parts: str) -> Path:
+        """The file of a run at ``parts``; links out of the run's folder are refused."""
+        path = run.folder.joinpath(*parts)
+        if not path.resolve().is_relative_to(run.folder.resolve()) or not path.is_file():
+            raise UserError(f"{run.id} has no file {'/'.join(parts)}")
+        return path
+
+    def page(self, request: Request, template: str, **values: Any) -> HTMLResponse:
+        """A page from a template, with the navigation around it."""
+        status = int(values.pop("status_code", 200))
+        told = {"tabs": self.tabs, "path": request.url.path, "root": str(self.root), **values}
+        return HTMLResponse(self._template(template).render(told), status)
+
+    def _template(self, name: str) -> Template:
+        return self._environment.get_template(name)
+
+    @cached_property
+    def _environment(self) -> Environment:
+        from bascule.reports.figures import THEME
+
+        made = Environment(
+            loader=PackageLoader("bascule.board"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        made.globals["theme"] = THEME
+        return made
+
+
+async def body(request: Request) -> dict[str, Any]:
+    """The JSON object that a POST carries. Raises :class:`UserError` for anything else."""
+    text = b""
+    async for chunk in request.stream():
+        text += chunk
+        if len(text) > MOST_BODY_BYTES:
+            raise UserError(f"more than {MOST_BODY_BYTES:,} bytes were sent: expected less")
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        raise UserError("expected a JSON object")
+    return told

@@ -1,0 +1,5 @@
+"""The pages of the board, in the order of the navigation."""
+
+from bascule.board.pages import fork, game, runs
+
+PAGES = (runs, game, fork)

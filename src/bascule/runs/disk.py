@@ -1,0 +1,21 @@
+"""How much of the disk a folder takes."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of the files in a folder. A file with several hard links counts once."""
+    files: dict[tuple[int, int], int] = {}
+    for inside, _, names in os.walk(folder):
+        for name in names:
+            try:
+                status = os.lstat(os.path.join(inside, name))
+            except FileNotFoundError:  # deleted meanwhile
+                continue
+            if stat.S_ISREG(status.st_mode):
+                files[status.st_dev, status.st_ino] = status.st_size
+    return sum(files.values())
