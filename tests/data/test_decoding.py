@@ -132,19 +132,20 @@ def oblong() -> np.ndarray:
 
 
 def test_all_of_a_picture_is_kept_by_padding_or_stretching():
-    padded, sides = decode_as(oblong(), Preparation(24, "pad", pixel_art=True))
-    assert sides == (24, 8)
+    made = decode_as(oblong(), Preparation(24, "pad", pixel_art=True))
+    padded = made.pixels
+    assert made.sides == (24, 8) and made.brightest is None
     assert (padded[:, 8:16] == oblong().transpose(2, 0, 1)).all()
     assert (padded[0, :8] == 200).all() and (padded[1:, 16:] == 0).all()  # the corners' colour
-    stretched, _ = decode_as(oblong(), Preparation(24, "stretch", pixel_art=True))
+    stretched = decode_as(oblong(), Preparation(24, "stretch", pixel_art=True)).pixels
     assert (stretched[2] == 200).sum() == 9  # each blue pixel is 1 x 3 now
-    cropped, _ = decode_as(oblong(), Preparation(8, pixel_art=True))
+    cropped = decode_as(oblong(), Preparation(8, pixel_art=True)).pixels
     assert (cropped[2] == 200).sum() == 1
 
 
 def test_pixel_art_is_enlarged_by_whole_numbers_and_mixes_no_colour():
     sprite = np.random.default_rng(0).integers(0, 256, (10, 10, 3), dtype=np.uint8)
-    made, _ = decode_as(sprite, Preparation(32, pixel_art=True))
+    made = decode_as(sprite, Preparation(32, pixel_art=True)).pixels
     assert (made[:, 1:31:3, 1:31:3] == sprite.transpose(2, 0, 1)).all()
     colours = {tuple(pixel) for pixel in made.reshape(3, -1).T.tolist()}
     assert colours == {tuple(pixel) for pixel in sprite.reshape(-1, 3).tolist()}
@@ -156,3 +157,12 @@ def test_what_is_cut_away_is_a_share_of_the_picture():
     assert Preparation(8, "pad").cut_away((192, 64)) == 0
     with pytest.raises(UserError, match="fit='fill': expected crop, pad, stretch"):
         Preparation(8, "fill")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("bits", "expected"), [(16, 16), (12, 255), (14, 64)])
+def test_numbers_of_fewer_bits_in_files_of_16_are_scaled_by_their_own_range(bits, expected) -> None:
+    deep = np.full((8, 8), 4095, np.uint16)
+    made = decode_as(stored(Image.fromarray(deep)), Preparation(8, bits=bits))
+    assert (made.pixels == expected).all() and made.brightest == 4095
+    with pytest.raises(UserError, match="bits=8: expected 9 to 16"):
+        Preparation(8, bits=8)

@@ -311,3 +311,17 @@ def test_of_two_imports_at_once_the_second_says_that_it_was_not_kept(
     expected = noise(seed=9).transpose(0, 3, 1, 2)
     kept = {image.tobytes() for image in Imported("mine", 16).load().pixels}
     assert kept == {image.tobytes() for image in expected}
+
+
+def test_of_dark_pictures_of_16_bits_the_range_is_asked(bascule, tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    rng = np.random.default_rng(0)
+    for k in range(4):
+        pixels = rng.integers(0, 4096, (16, 16), dtype=np.uint16)
+        pixels[0, 0] = 4095
+        Image.fromarray(pixels).save(tmp_path / "deep" / f"{k}.png")
+    words = ("data", "import", str(tmp_path / "deep"), "--name", "deep", "--size", "16")
+    code, _, err = bascule(*words)
+    assert code == 2 and "is 4,095 of 65,535" in err and "--bits 12 if their numbers have 12 bits" in err
+    assert bascule(*words, "--bits", "12")[0] == 0
+    assert Imported("deep", 16).load().pixels.max() == 255

@@ -81,6 +81,14 @@ def add(verbs: Verbs) -> None:
         action="store_true",
         help="enlarge by whole numbers with the nearest pixel, so that no new colour is mixed",
     )
+    verb.add_argument(
+        "--bits",
+        type=int,
+        choices=range(9, 17),
+        metavar="B",
+        help="how many bits the numbers in files of 16 bits have, such as 12 of a camera "
+        "(default: 16, unless all of them are dark)",
+    )
     verb.set_defaults(do=_import)
 
     verb = parts.add_parser(
@@ -185,6 +193,7 @@ def _import(args: argparse.Namespace) -> int:
                 held_out=args.held_out,
                 fit=args.fit,
                 pixel_art=args.pixel_art,
+                bits=args.bits,
                 **given,
             )
     _tell(report)

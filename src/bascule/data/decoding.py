@@ -67,20 +67,25 @@ class Preparation:
     fit        one of the ``FITS``
     pixel_art  keep every colour: enlarged by a whole number with the nearest pixel and padded, or
                reduced to its nearest pixels; no new colour is mixed
+    bits       of the numbers in files of 16 bits, 9 to 16: cameras and scanners store 10, 12 or 14
     """
 
     size: int
     fit: Fit = "crop"
     pixel_art: bool = False
+    bits: int = 16
 
     def __post_init__(self) -> None:
         if self.fit not in FITS:
             raise UserError(f"fit={self.fit!r}: expected {', '.join(FITS)}")
+        if not 9 <= self.bits <= 16:
+            raise UserError(f"bits={self.bits}: expected 9 to 16")
 
     @property
     def said(self) -> str:
         """What differs from the default, for digests; "" if nothing does."""
-        return "" if self == Preparation(self.size) else f"{self.fit} {self.pixel_art}"
+        changed = self != Preparation(self.size)
+        return f"{self.fit} {self.pixel_art} {self.bits}" if changed else ""
 
     def __call__(self, picture: Image.Image) -> Image.Image:
         if self.fit == "crop":
@@ -100,15 +105,33 @@ class Preparation:
         return 1 - min(sides) / max(sides) if self.fit == "crop" else 0.0
 
 
-def decode_as(stored: bytes | np.ndarray, how: Preparation) -> tuple[np.ndarray, tuple[int, int]]:
-    """As :func:`decode`, by another preparation; also the picture's own width and height."""
+@dataclass(frozen=True)
+class Decoded:
+    """A prepared picture.
+
+    pixels     uint8 RGB (3, size, size)
+    sides      width and height in the file
+    brightest  the largest number of a picture of 16 bits; None for other pictures
+    """
+
+    pixels: np.ndarray
+    sides: tuple[int, int]
+    brightest: int | None
+
+
+def decode_as(stored: bytes | np.ndarray, how: Preparation) -> Decoded:
+    """As :func:`decode`, by another preparation; with what the file had."""
     sides: list[tuple[int, int]] = []
+    brightest: list[int] = []
 
-    def shaped(picture: Image.Image) -> Image.Image:
-        sides.append(picture.size)
-        return how(picture)
+    def seen(picture: Image.Image) -> Image.Image:
+        if _is_deep(picture):
+            brightest.append(int(np.asarray(picture).max()))
+        rgb = as_rgb(picture, how.bits)
+        sides.append(rgb.size)
+        return how(rgb)
 
-    return _pixels(stored, shaped), sides[0]
+    return Decoded(_pixels(stored, seen), sides[0], brightest[0] if brightest else None)
 
 
 def decode(stored: bytes | np.ndarray, size: int) -> np.ndarray:
@@ -118,7 +141,7 @@ def decode(stored: bytes | np.ndarray, size: int) -> np.ndarray:
     the reason as its message, if it is not a readable picture of a sensible size;
     :class:`NotAPicture` if the content is in no known format.
     """
-    return decode_as(stored, Preparation(size))[0]
+    return decode_as(stored, Preparation(size)).pixels
 
 
 def decode_whole(stored: bytes | np.ndarray, size: int) -> np.ndarray:
@@ -136,7 +159,7 @@ def decode_whole(stored: bytes | np.ndarray, size: int) -> np.ndarray:
         scale = size / min(width, height)
         return picture.resize((round(width * scale), round(height * scale)), _LANCZOS)
 
-    return _pixels(stored, shrunk)
+    return _pixels(stored, lambda picture: shrunk(as_rgb(picture)))
 
 
 def opened(stored: bytes | Path) -> Image.Image:
@@ -196,7 +219,7 @@ def _pixels(stored: bytes | np.ndarray, shaped: Callable[[Image.Image], Image.Im
                 )
             if width * height > MOST_PIXELS:
                 raise ValueError(f"{width} x {height} pixels; at most {MOST_PIXELS:,} read")
-            small = shaped(as_rgb(picture))
+            small = shaped(picture)
     except ValueError:
         raise
     except Image.DecompressionBombError:
@@ -212,11 +235,19 @@ def _picture(stored: bytes | np.ndarray) -> Image.Image:
     return Image.fromarray(stored[..., 0] if stored.shape[2:] == (1,) else stored)
 
 
-def as_rgb(picture: Image.Image) -> Image.Image:
-    """``picture`` upright, opaque, in mode RGB. Raises ValueError for floating-point pixels."""
+def _is_deep(picture: Image.Image) -> bool:
+    """Whether its pixels have 16 bits."""
+    return picture.mode == "I" or picture.mode.startswith("I;16")
+
+
+def as_rgb(picture: Image.Image, bits: int = 16) -> Image.Image:
+    """``picture`` upright, opaque, in mode RGB. Raises ValueError for floating-point pixels.
+
+    ``bits``: of the numbers in a picture of 16 bits.
+    """
     picture = ImageOps.exif_transpose(picture)
-    if picture.mode == "I" or picture.mode.startswith("I;16"):
-        grey = np.asarray(picture).astype(np.float64) / 257.0  # 65535 -> 255
+    if _is_deep(picture):
+        grey = np.asarray(picture).astype(np.float64) * (255 / (2**bits - 1))
         return Image.fromarray(np.rint(grey.clip(0, 255)).astype(np.uint8)).convert("RGB")
     if picture.mode == "F":
         raise ValueError("pixels are floating-point numbers of unknown range; save 8 or 16 bits")

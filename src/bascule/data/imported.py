@@ -21,7 +21,7 @@ from torch.utils.data import ConcatDataset
 from bascule.core.errors import UserError
 from bascule.data import cache
 from bascule.data.dataset import dataset_of, name_of
-from bascule.data.decoding import Fit, NotAPicture, Preparation, decode, decode_as
+from bascule.data.decoding import Decoded, Fit, NotAPicture, Preparation, decode, decode_as
 from bascule.data.images import ImageSet, Progress, digest_of, in_chunks, read_dataset
 from bascule.data.labels import joined, labels_in, merged, missing, of_folders
 from bascule.data.near_duplicates import groups_across
@@ -32,6 +32,7 @@ from bascule.data.sources import Found, open_source
 RESERVED = ("faces", "fractals")
 SIZES = range(8, 1025)
 READ_AT_ONCE = 256
+DIM = 2**14  # 16-bit images without a brighter pixel seem to have fewer bits
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ def import_images(
     held_out: Path | str | None = None,
     fit: Fit = "crop",
     pixel_art: bool = False,
+    bits: int | None = None,
 ) -> Report:
     """Prepare all images of a folder, ``.zip`` or ``.npz`` and keep them as the set ``name``.
 
@@ -118,12 +120,13 @@ def import_images(
     Files that are not pictures, neither by name nor by content, are skipped and counted by kind.
 
     Raises UserError if there are fewer than two images; if some cannot be read, are smaller than
-    8 x 8 or larger than 50 million pixels (``skip_corrupt`` skips these); if ``name`` is used for
+    8 x 8 or larger than 50 million pixels (``skip_corrupt`` skips these); if all pictures of 16
+    bits are dark and ``bits``, those of their numbers, is not given; if ``name`` is used for
     other content (``replace`` overwrites it); and as :func:`open_source`.
     """
     started = time.monotonic()
     entry = _checked_place(name, size)
-    path, how = Path(path).expanduser(), Preparation(size, fit, pixel_art)
+    path, how = Path(path).expanduser(), Preparation(size, fit, pixel_art, bits or 16)
     with cache.draft(entry, size, replace=replace) as draft:
         with open_source(path) as found:
             told_of, left = labels_in(path, found)
@@ -150,6 +153,8 @@ def import_images(
             mask = np.arange(draft.n) >= train
             parts.append(more)
             labels = joined(labels, merged([of_folders(more.names), *told_of], more.names))
+        if bits is None:
+            _check_bright(max((n for part in parts for n in part.brightest), default=DIM))
         source_digest = _digest_with(source_digest, how, labels)
         reused = not _is_new(name, entry, source_digest, replace)
         if not reused:
@@ -281,6 +286,7 @@ class _Prepared:
     digest    of the content
     names     of the images, in order
     cut       the share of each picture that was cut away, 0 to 1
+    brightest the largest number of each picture of 16 bits
     corrupt   (name, reason) of each corrupt picture
     left_out  (suffix, what they are, how many) of files that are not pictures
     """
@@ -288,6 +294,7 @@ class _Prepared:
     digest: str
     names: list[str]
     cut: list[float]
+    brightest: list[int]
     corrupt: list[tuple[str, str]]
     left_out: list[tuple[str, str, int]]
 
@@ -299,17 +306,18 @@ def _prepare(
     digest = hashlib.sha256()
     names: list[str] = []
     cut: list[float] = []
+    brightest: list[int] = []
     corrupt: list[tuple[str, str]] = []
     left_out: Counter[tuple[str, str]] = Counter()
 
-    def prepare(stored: bytes | np.ndarray) -> tuple[bytes, np.ndarray, float]:
-        pixels, sides = decode_as(stored, how)
+    def prepare(stored: bytes | np.ndarray) -> tuple[bytes, Decoded]:
+        decoded = decode_as(stored, how)
         # The digest of an array includes its shape, which its bytes do not contain.
         shape = b"" if isinstance(stored, bytes) else repr(stored.shape).encode()
         raw = stored if isinstance(stored, bytes) else np.ascontiguousarray(stored).data
-        return hashlib.sha256(shape + raw).digest(), pixels, how.cut_away(sides)
+        return hashlib.sha256(shape + raw).digest(), decoded
 
-    def read(picture: Found) -> tuple[bytes, np.ndarray, float] | ValueError:
+    def read(picture: Found) -> tuple[bytes, Decoded] | ValueError:
         try:
             return picture.prepared(prepare)
         except ValueError as error:
@@ -327,15 +335,18 @@ def _prepare(
                     corrupt.append((picture.name, str(result)))
                 else:
                     digest.update(result[0])
-                    good.append(result[1])
+                    decoded = result[1]
+                    good.append(decoded.pixels)
                     names.append(picture.name)
-                    cut.append(result[2])
+                    cut.append(how.cut_away(decoded.sides))
+                    if decoded.brightest is not None:
+                        brightest.append(decoded.brightest)
             if good:
                 draft.add(np.stack(good))
             if progress:
                 progress(start + len(part), len(found))
     counted = [(kind, what, n) for (kind, what), n in left_out.most_common()]
-    return _Prepared(digest.hexdigest(), names, cut, corrupt, counted)
+    return _Prepared(digest.hexdigest(), names, cut, brightest, corrupt, counted)
 
 
 def _check_corrupt(
@@ -351,6 +362,16 @@ def _check_corrupt(
     if good < 2:
         why = f" ({few})" if few else ""
         raise UserError(f"{good} usable images in {path}{why}: at least 2 are needed")
+
+
+def _check_bright(brightest: int) -> None:
+    """Raise UserError if all pictures of 16 bits are so dark that they seem to have fewer bits."""
+    if brightest < DIM:
+        likely = max(9, brightest.bit_length())
+        raise UserError(
+            f"the brightest pixel of all 16-bit images is {brightest:,} of 65,535: give "
+            f"--bits {likely} if their numbers have {likely} bits, or --bits 16 to keep them dark"
+        )
 
 
 def _is_new(name: str, entry: Path, source_digest: str, replace: bool) -> bool:
