@@ -322,6 +322,10 @@ def test_of_dark_pictures_of_16_bits_the_range_is_asked(bascule, tmp_path: Path)
         Image.fromarray(pixels).save(tmp_path / "deep" / f"{k}.png")
     words = ("data", "import", str(tmp_path / "deep"), "--name", "deep", "--size", "16")
     code, _, err = bascule(*words)
-    assert code == 2 and "is 4,095 of 65,535" in err and "--bits 12 if their numbers have 12 bits" in err
+    assert (
+        code == 2
+        and "is 4,095 of 65,535" in err
+        and "--bits 12 if their numbers have 12 bits" in err
+    )
     assert bascule(*words, "--bits", "12")[0] == 0
     assert Imported("deep", 16).load().pixels.max() == 255
