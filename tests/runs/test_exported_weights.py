@@ -12,6 +12,7 @@ from bascule.models import shipped
 from bascule.models.dcgan import DCGAN
 from bascule.runs.generate import generate
 from bascule.runs.store import Store
+from bascule.runs.weights import load_players
 
 TINY = ("data.n=40", "data.size=32", "model.size=32", "model.width=4", "batch=8", "epochs=1")
 
@@ -101,3 +102,20 @@ def test_a_run_is_looked_at_without_the_weights_that_it_started_from(
     wide = ["train", "dcgan64-tuned", "--from", "tiny", "--set", *TINY[:3], "model.width=8"]
     assert main(wide) == 2
     assert "not of model=DCGAN(width=8" in capsys.readouterr().err
+
+
+def test_g_is_loaded_as_a_plain_module_and_can_be_exported_by_pytorch(trained: Path) -> None:
+    assert main(["export", "tiny", "-o", "tiny.pt", "--half"]) == 0
+    G, D = load_players("tiny.pt")
+    saved = torch.load("tiny.pt", weights_only=True)
+    assert all(torch.equal(v.half(), saved["G"][k].half()) for k, v in G.state_dict().items())
+    z = torch.randn(3, 100, generator=generator(1))
+    with torch.no_grad():
+        x = G(z)
+        assert x.shape == (3, 3, 32, 32) and D(x).shape == (3,)
+        any_batch = {0: torch.export.Dim("batch")}
+        program = torch.export.export(G, (z[:2],), dynamic_shapes=(any_batch,))
+        assert torch.allclose(program.module()(z), x, atol=1e-6)
+    Path("other.pt").write_bytes(b"nothing")
+    with pytest.raises(UserError, match=r"other\.pt has no G and D"):
+        load_players("other.pt")

@@ -9,9 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from bascule.core import atomic
+from bascule.core.context import generator
 from bascule.core.errors import UserError
+from bascule.core.sums import check_sums
 from bascule.gan.game import Game
 from bascule.models.shipped import keep
+from bascule.runs import codec
 from bascule.runs.generate import load_trainer
 from bascule.runs.store import Run, slug
 
@@ -34,6 +37,28 @@ def export_weights(
 
     atomic.write(path, put)
     return epochs
+
+
+def load_players(path: Path | str) -> tuple[nn.Module, nn.Module]:
+    """(G, D) from a file of :func:`export_weights`, in eval mode: plain PyTorch modules.
+
+    G maps latents (B, z_dim) ~ N(0, I) to images (B, 3, H, W) in [-1, 1]; D maps images to logits.
+    Raises :class:`UserError` for another file, and for networks of the user's own, which are made
+    by their own class: its ``players`` and ``load_state_dict``.
+    """
+    try:
+        check_sums(Path(path))
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        model, states = saved["model"], (saved["G"], saved["D"])
+    except Exception as error:  # PyTorch raises many classes of errors on other files
+        raise UserError(
+            f"{path} has no G and D ({error}); expected a file of `bascule export RUN -o NAME.pt`"
+        ) from None
+    players: tuple[nn.Module, nn.Module] = codec.parse(model).players(generator("loaded"))
+    for player, state in zip(players, states, strict=True):
+        player.load_state_dict(state)
+        player.eval()
+    return players
 
 
 def start_from(run: Run, players: str = "GD") -> str:
