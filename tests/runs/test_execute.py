@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from functools import partial
@@ -341,3 +342,29 @@ def test_a_set_with_one_held_out_image_trains_without_diagnostics(tiny, make_run
     assert len(run.recipe.data.load().indices("held_out")) == 1
     assert execute(run, store) == "finished"
     assert run.diagnostics() == [] and len(run.rows()) == 1
+
+
+def test_a_run_is_trained_in_a_thread_too_and_stops_with_the_main_one(tiny, make_run, store, same):
+    whole, threaded = make_run(tiny, "whole"), make_run(tiny, "threaded")
+    execute(whole, store)
+    told = []
+
+    def train():
+        told.append(execute(threaded, store, (Interrupts(),)))
+
+    class Interrupts(Callback):
+        def on_epoch_end(self, record):
+            if record.row["epoch"] == 1:
+                signal.raise_signal(signal.SIGTERM)  # the main thread handles it
+
+    with executing.stop_signals() as stopped:
+        thread = threading.Thread(target=train)
+        thread.start()
+        while thread.is_alive():
+            thread.join(0.01)
+        assert stopped()
+    assert told == ["interrupted"] and len(threaded.rows()) < 4
+    thread = threading.Thread(target=lambda: told.append(execute(threaded, store)))
+    thread.start()
+    thread.join()
+    assert told[1] == "finished" and same(final(whole), final(threaded))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -311,7 +312,8 @@ def stop_signals(patient: bool = False) -> Iterator[Callable[[], bool]]:
     """Yields a function that tells whether SIGINT or SIGTERM has arrived.
 
     A second signal acts as usual. ``patient``: it is ignored too, because ``torchrun`` sends the
-    terminal's signal again.
+    terminal's signal again. In a thread beside the main one, where Python lets nobody handle
+    signals, it tells of those that the main thread asks for.
     """
     asked: list[int] = []
 
@@ -321,7 +323,9 @@ def stop_signals(patient: bool = False) -> Iterator[Callable[[], bool]]:
         if not patient:
             signal.signal(number, before[signal.Signals(number)])
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    ours = numbers if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.getsignal(number) for number in ours}
     _questions.append(asked)
     for number in before:
         signal.signal(number, note)
