@@ -11,7 +11,6 @@ from bascule.models.stylegan2 import StyleGAN2
 from bascule.runs.execute import execute
 from bascule.runs.generate import restored
 from bascule.runs.latent_space import LatentSpace
-from bascule.runs.store import Store
 
 NETS = {
     "z": DCGAN(width=4, z_dim=8, size=32),
@@ -20,11 +19,9 @@ NETS = {
 
 
 @pytest.fixture(params=NETS)
-def run(request, tiny, tmp_path):
-    recipe = tiny.replace(model=NETS[request.param], epochs=2)
-    images = recipe.data.load()
-    run = Store(tmp_path).create(recipe, "one", images.digest)
-    execute(run, images)
+def run(request, tiny, store, make_run):
+    run = make_run(tiny.replace(model=NETS[request.param], epochs=2), "one")
+    execute(run, store)
     return run
 
 
@@ -75,8 +72,6 @@ def test_a_walk_begins_at_its_stops_and_closes(run):
     assert len(frames) == 12 and torch.allclose(frames[::4], stops, atol=1e-5)
 
 
-def test_a_run_without_latents_is_refused(tiny_sdpc, tmp_path):
-    images = tiny_sdpc.data.load()
-    run = Store(tmp_path).create(tiny_sdpc, "codes", images.digest)
+def test_a_run_without_latents_is_refused(tiny_sdpc, make_run):
     with pytest.raises(UserError, match="has no G that draws fakes"):
-        LatentSpace.of(run)
+        LatentSpace.of(make_run(tiny_sdpc, "codes"))

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from bascule.core.errors import UserError
+from bascule.experiments.judgments import Pair, Sheet, keep, sheets_in
 from bascule.interventions import PerfectG
 from bascule.runs import pack as packing
 from bascule.runs.execute import execute
@@ -52,6 +53,22 @@ def test_equal_runs_make_equal_packs_without_pictures_unless_asked(finished, tmp
     assert (tmp_path / "a.tar.xz").read_bytes() == (tmp_path / "b.tar.xz").read_bytes()
     with tarfile.open(tmp_path / "a.tar.xz") as archive:
         assert not [name for name in archive.getnames() if "samples" in name]
+
+
+def test_answers_of_judges_go_with_their_runs_and_never_replace_more_answers(
+    finished, store, tmp_path
+):
+    few = Sheet(Pair.real(finished), "Ann Bé").answered(True, 1.0)
+    path = keep(store.root, few)
+    pack([finished], tmp_path / "few.tar.xz", beside=[path])
+    more = few.answered(False, 1.0)
+    keep(store.root, more)
+    pack([finished], tmp_path / "more.tar.xz", beside=[path])
+    other = Store(tmp_path / "other")
+    for name, expected in (("few", few), ("more", more), ("few", more)):
+        unpack(tmp_path / f"{name}.tar.xz", other)
+        assert sheets_in(other.root) == [expected]
+    assert [run.id for run in other.runs()] == [finished.id]
 
 
 def test_a_run_that_is_there_is_left_alone(finished, store, tmp_path):

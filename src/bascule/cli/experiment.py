@@ -247,13 +247,14 @@ def do_report(args: argparse.Namespace) -> int:
 
 
 def do_pack(args: argparse.Namespace) -> int:
+    from bascule.experiments.judgments import files_about
     from bascule.experiments.looks import looks_file
     from bascule.experiments.schedule import find_runs
     from bascule.runs.pack import pack
 
     runs: list[Run] = []
     shown: list[Run] = []
-    looks: list[Path] = []
+    beside: list[Path] = []
     for found in known_experiments(args):
         jobs = _planned(found, args)
         digests = digests_of(images_of(jobs))
@@ -261,7 +262,7 @@ def do_pack(args: argparse.Namespace) -> int:
         finished = {job.run: job.seed for job in jobs if job.state == "finished" and job.run}
         runs += finished
         history = looks_file(args.runs, found, digests)
-        looks += [history] if history.exists() else []
+        beside += [history] if history.exists() else []
         if found.pictures:
             shown += [run for run, seed in finished.items() if seed == min(finished.values())]
         print(f"{found.name}: {len(finished)} of {len(jobs)} runs are finished")
@@ -270,7 +271,8 @@ def do_pack(args: argparse.Namespace) -> int:
             f"no run of {args.experiment} is finished, so there is nothing to pack: run it first"
         )
     args.output.parent.mkdir(parents=True, exist_ok=True)
-    pack(runs, args.output, shown, looks)
+    beside += files_about(args.runs, runs)
+    pack(runs, args.output, shown, beside)
     print(f"pack: {args.output}, {args.output.stat().st_size / 1e6:.1f} MB")
     return 0
 

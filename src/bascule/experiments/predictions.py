@@ -9,7 +9,9 @@ is one of
 - a diagnostic, measured every few epochs (:mod:`bascule.diagnostics.callback`), such as ``mmd``;
 - a measurement of an evaluation, such as :data:`KID`, ``KID.at(layer=1, k_fb=4)``, or a user's
   metric by its class or its name. Without a window, the last evaluated epoch counts;
-- a value that a callback of the experiment adds to an epoch's record, by its name.
+- a value that a callback of the experiment adds to an epoch's record, by its name;
+- :data:`TAKEN_FOR_REAL`, the share of answers in which judges took a fake for the real picture
+  (:mod:`bascule.experiments.judgments`).
 
 A scalar may be given as a label or as a :class:`~bascule.metrics.measurement.Measurement`.
 """
@@ -45,6 +47,7 @@ ASKED = (
     *("mmd", "coverage", "vendi_ratio", "distance_ratio", "rank_ratio", "one_nn_fake", "C_T"),
     *("nearest_10", "nearest_50"),
 )
+TAKEN_FOR_REAL = "taken for real"  # by people who judged blindly
 SPACE = f"{DEFAULT},128px"  # the feature space of the default extractor
 KID = Measurement(METRICS["KID"].quantity(), SPACE)
 COVERAGE = Measurement(METRICS["coverage"].quantity(), SPACE)
@@ -128,6 +131,16 @@ def _error(curves: Curves, arm: str, seed: int, scalar: Scalar) -> float:
 def error_of(scalar: str) -> str:
     """The name under which curves hold the error of a measurement."""
     return f"{scalar} ±"
+
+
+def count_of(scalar: str) -> str:
+    """The name under which curves hold how many answers of judges a share is made of."""
+    return f"{scalar} #"
+
+
+def preferred_to(arm: str) -> str:
+    """The scalar of an arm: how often judges preferred its pictures to those of ``arm``."""
+    return f"preferred to {arm}"
 
 
 def _window(
@@ -366,6 +379,74 @@ class ShareOfRuns(_Plain):
 
     def _where(self) -> str:
         return region_told(self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Preferred(_Plain):
+    """Judges prefer the pictures of ``arm`` to those of ``than``, seen blindly, in more than half.
+
+    The number of a seed is the share of answers for ``arm`` when one picture of each arm stands
+    side by side, unlabelled (``bascule board``, :mod:`bascule.experiments.judgments`). It lies in
+    (``least``, ``most``). ``judgments``: the answers that a seed needs, fixed in advance so that
+    nobody stops at a good moment; a seed with fewer has no number.
+    """
+
+    arm: str
+    than: str
+    least: float = 0.5
+    most: float = 1.0
+    judgments: int = 20
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.least <= self.most <= 1 or self.judgments < 1:
+            raise UserError(
+                f"Preferred(least={self.least:g}, most={self.most:g}, "
+                f"judgments={self.judgments}): expected a part of 0 to 1, and at least 1 judgment"
+            )
+
+    def claim(self) -> str:
+        return f"judges prefer “{self.arm}” to “{self.than}” in {self._part()} of their answers"
+
+    def _part(self) -> str:
+        return f"{self.least:.0%} to {self.most:.0%}" if self.most < 1 else f"over {self.least:.0%}"
+
+    def measured(self) -> str:
+        return f"share of answers, at least {self.judgments} a seed"
+
+    def region(self) -> tuple[float, float]:
+        return self.least, self.most
+
+    def measure(self, curves: Curves, seed: int) -> float:
+        name = preferred_to(self.than)
+        enough = _mean(curves, self.arm, seed, count_of(name)) >= self.judgments
+        return _mean(curves, self.arm, seed, name) if enough else nan
+
+    def errors(self, curves: Curves, seed: int) -> tuple[float, float]:
+        return _error(curves, self.arm, seed, preferred_to(self.than)), 0.0
+
+    def limits(self) -> Limits:
+        return SHARE
+
+    def short(self) -> str:
+        return f"“{self.arm}” preferred to “{self.than}”"
+
+    def expected(self) -> str:
+        return region_told(self.least, self.most)
+
+    def found(self, shown: Interval) -> str:
+        number, interval = _told(shown)
+        return (
+            f"judges preferred “{self.arm}” to “{self.than}” in a share of {number}{interval} of "
+            "their answers"
+        )
+
+    def meaning(self, shown: Interval) -> str:
+        if not (isfinite(shown.low) and isfinite(shown.high)):
+            return ""
+        if shown.low > 0.5:
+            return f"people like the pictures of “{self.arm}” better"
+        return f"people like the pictures of “{self.than}” better" if shown.high < 0.5 else ""
 
 
 @dataclass(frozen=True)
@@ -833,6 +914,6 @@ def _check_scalar(
         if not scalar.known and scalar.quantity.name not in own:
             raise unknown(f"measure in {kind}", scalar.name, [*own, *measures])
         return
-    known = dict.fromkeys((*of_steps, *MORE_SCALARS, *ASKED))
+    known = dict.fromkeys((*of_steps, *MORE_SCALARS, *ASKED, TAKEN_FOR_REAL))
     if str(scalar) not in known and "/" not in str(scalar):
         raise unknown(f"scalar in {kind}", str(scalar), [*own, *known])

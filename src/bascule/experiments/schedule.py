@@ -21,6 +21,7 @@ from bascule import jobs as work
 from bascule.core.errors import unknown
 from bascule.experiments.experiment import Experiment, Measure
 from bascule.experiments.factors import evaluation_seed, with_seed
+from bascule.experiments.judgments import sheets_in, with_judgments
 from bascule.experiments.launchers import LocalLauncher, Process, SubmititLauncher
 from bascule.experiments.predictions import Curves, error_of
 from bascule.experiments.verdict import Verdict, verdict
@@ -214,6 +215,9 @@ def gather(
     curves = {
         arm: {seed: curve(run) for seed, run in by_seed.items()} for arm, by_seed in runs.items()
     }
+    roots = {run.folder.parent for by_seed in runs.values() for run in by_seed.values()}
+    sheets = [sheet for root in sorted(roots) for sheet in sheets_in(root)]
+    curves = with_judgments(curves, runs, sheets)
     failures = {f"{j.arm}, seed {j.seed}": j.message for j in jobs if j.state == "failed"}
     failures |= {f"{j.arm}, seed {j.seed}": j.unmeasured for j in jobs if j.unmeasured}
     answer = verdict(

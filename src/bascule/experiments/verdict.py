@@ -107,7 +107,7 @@ def numbers_at(
         sides = np.array([prediction.sides(curves, seed) for seed in complete], float)
         ours, theirs = sides.reshape(-1, 2).T
         return Numbers(ours, theirs, (least[0], least[1])), values
-    limits = prediction.limits() if not hasattr(prediction, "than") else (-inf, inf)
+    limits = prediction.limits() if not hasattr(prediction, "sides") else (-inf, inf)
     x = np.array(list(values.values()), float)
     return Numbers(x, None, (float(np.hypot(least[0], least[1])), 0.0), limits), values
 

@@ -121,6 +121,16 @@ ASKED = (  # measured by diagnostics, every few epochs
         for name in ("logit_std", "distance_ratio", "rank_ratio", "nearest_10", "nearest_50")
     ),
 )
+OF_PEOPLE = (  # answers of judges who do not know which picture is which
+    _game(
+        "taken for real",
+        SHARE,
+        "people take more fakes for real",
+        "people take fewer fakes for real",
+        "how often people took a fake for the real picture beside it: 1/2, they cannot tell",
+        "higher",
+    ),
+)
 OF_IMAGES = (
     Quantity("support at least", "higher", POSITIVE),
     Quantity("SWD", "lower", POSITIVE),
@@ -188,7 +198,7 @@ OF_CODES = (
 NUMBERS: dict[str, Quantity] = {
     quantity.name: quantity
     for quantity in (
-        *(*OF_GAME, *ASKED, *OF_IMAGES),
+        *(*OF_GAME, *ASKED, *OF_PEOPLE, *OF_IMAGES),
         *(*OF_ATTRIBUTES, *OF_TRANSLATION, *OF_CODES),
     )
 }

@@ -76,7 +76,7 @@ def _doubt(best: Finding, results: Results) -> str:
 def _chip(finding: Finding, target: str) -> Chip:
     text = finding.prediction.short()
     if finding.word != "not measured":
-        sign = "+" if finding.shown.mean > 0 and hasattr(finding.prediction, "than") else ""
+        sign = "+" if finding.shown.mean > 0 and hasattr(finding.prediction, "sides") else ""
         number = facts.interval(finding.shown) if isfinite(finding.shown.low) else ""
         text += f": {sign}{number or facts.number(finding.shown.mean)}"
     return Chip(text, finding.word, target)

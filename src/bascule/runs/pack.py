@@ -3,10 +3,11 @@
 A pack is a .tar.xz of run folders. Each has the recipe, the user code, the origin, the status, the
 scalars, the diagnostics and the evaluations, with numbers to 8 significant digits. On request it
 also has the first row of the last sample grid. The standard deviation and the minimum of an epoch's
-scalars are left out, because no note reads them. The history of looks at an experiment goes with
-its runs. An unpacked run counts as finished: experiments find it by its recipe and do not train it
-again, and notes and verdicts read it. It has no checkpoint, so it cannot draw new images, and a
-fork of it replays its past. Its code is not trusted (:mod:`bascule.core.trust`).
+scalars are left out, because no note reads them. The history of looks at an experiment and the
+answers of judges go with its runs. An unpacked run counts as finished: experiments find it by its
+recipe and do not train it again, and notes and verdicts read it. It has no checkpoint, so it cannot
+draw new images, and a fork of it replays its past. Its code is not trusted
+(:mod:`bascule.core.trust`).
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ ROUNDED = ("scalars.jsonl", "diagnostics.jsonl", METRICS)
 DIGITS = 8  # so that differences of nearly equal numbers still have four
 CODE = re.compile(r"code/[\w. -]+(/[\w. -]+)*\.py")
 LOOKS = "looks"  # the folder of histories of looks
-HISTORY = re.compile(rf"{LOOKS}/[0-9a-f]{{16}}\.json")
+JUDGMENTS = "judgments"  # the folder of answers of judges, a file for each judge and pair of runs
+BESIDE = (LOOKS, JUDGMENTS)  # folders beside the runs
+HISTORY = re.compile(rf"{LOOKS}/[0-9a-f]{{16}}\.json|{JUDGMENTS}/[0-9a-f]{{16}}-[\w-]+\.json")
 SAMPLE = re.compile(r"samples/epoch-\d{4,}\.png")
 MOST_BYTES = 100_000_000  # limit for one file in a pack
 MOST_TOTAL_BYTES = 1_000_000_000  # for all of them; the largest pack of the project has 10 million
@@ -39,11 +42,12 @@ MOST_FILES = 100_000
 
 
 def pack(
-    runs: Iterable[Run], path: Path, pictures: Iterable[Run] = (), looks: Iterable[Path] = ()
+    runs: Iterable[Run], path: Path, pictures: Iterable[Run] = (), beside: Iterable[Path] = ()
 ) -> None:
     """Write finished ``runs`` to the file ``path``; for ``pictures`` with a row of samples.
 
-    ``looks``: files of :mod:`bascule.experiments.looks`. Equal runs give identical files. Raises
+    ``beside``: files of :mod:`bascule.experiments.looks` and
+    :mod:`bascule.experiments.judgments`. Equal runs give identical files. Raises
     :class:`UserError` for a run that is not finished.
     """
     shown = {run.id for run in pictures}
@@ -57,8 +61,8 @@ def pack(
                     entry = tarfile.TarInfo(f"{run.id}/{name}")
                     entry.size = len(content)
                     archive.addfile(entry, io.BytesIO(content))
-            for file in sorted(looks):
-                entry = tarfile.TarInfo(f"{LOOKS}/{file.name}")
+            for file in sorted(beside):
+                entry = tarfile.TarInfo(f"{file.parent.name}/{file.name}")
                 entry.size = file.stat().st_size
                 archive.addfile(entry, io.BytesIO(file.read_bytes()))
 
@@ -117,11 +121,12 @@ def unpack(path: Path, store: Store) -> tuple[list[Run], list[Run]]:
             f"cannot read {path}: {error}; expected a file made by `bascule pack`"
         ) from None
     new, old = [], []
-    for inner, content in found.pop(LOOKS, {}).items():
-        file = store.root / LOOKS / inner
-        if not file.exists() or len(content) > file.stat().st_size:  # more looks
-            file.parent.mkdir(parents=True, exist_ok=True)
-            atomic.write(file, content)
+    for folder in BESIDE:
+        for inner, content in found.pop(folder, {}).items():
+            file = store.root / folder / inner
+            if not file.exists() or len(content) > file.stat().st_size:  # more looks or answers
+                file.parent.mkdir(parents=True, exist_ok=True)
+                atomic.write(file, content)
     for name, files in found.items():
         run = Run(store.root / name)
         if (run.folder / "recipe.json").exists():
@@ -160,6 +165,8 @@ def _checked(path: Path, archive: tarfile.TarFile) -> dict[str, dict[str, bytes]
             raise UserError(f"{path} is no pack of runs: {entry.name!r} is no file")
         found.setdefault(run, {})[inner] = content.read()
     for run, files in found.items():
-        if run != LOOKS and (missing := {"recipe.json", "run.json", "status.json"} - files.keys()):
+        if run not in BESIDE and (
+            missing := {"recipe.json", "run.json", "status.json"} - files.keys()
+        ):
             raise UserError(f"{path} is no pack of runs: {run} lacks {', '.join(sorted(missing))}")
     return found
