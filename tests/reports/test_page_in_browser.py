@@ -89,6 +89,16 @@ send("pointerdown", panels[2], 7, {pointerType: "touch"});
 send("pointerup", panels[2], 7, {pointerType: "touch"});
 told.tap = rows()[0][0];
 
+const table = find("main table"), heads = [...table.querySelectorAll(".sort")];
+const order = () => [...table.tBodies[0].rows].map((row) => row.cells[0].textContent);
+told.sorts = [order()];
+for (const clicked of [1, 1, 1]) {
+  heads[clicked].click();
+  told.sorts.push(order());
+}
+heads[2].click();
+told.sorts.push(order());
+
 const grid = find(".samples .enlarge:enabled");
 const dialog = find("dialog"), picture = dialog.querySelector("img");
 const last = [...document.querySelectorAll(".samples .enlarge")].at(-1);
@@ -210,6 +220,13 @@ def test_keys_and_taps_read_values_too(told):
     assert first.startswith("loss_D") and focus == 0
     assert int(second.split()[-1]) == int(first.split()[-1]) + 1
     assert told["tap"] == "D_x (probability), epoch 7"
+
+
+def test_tables_sort_by_a_column_up_down_and_back(told):
+    given = ["supported", "refuted", "inconclusive", "not measured"]
+    by_word = ["inconclusive", "not measured", "refuted", "supported"]
+    by_number = ["not measured", "refuted", "supported", "inconclusive"]  # no number: below
+    assert told["sorts"] == [given, by_word, by_word[::-1], given, by_number]
 
 
 def test_a_grid_is_enlarged_by_whole_pixels(told):

@@ -48,7 +48,11 @@ def some_page(curves=None, credit="by N. N.\nCC BY 4.0") -> Page:
     pixels = np.random.default_rng(1).integers(0, 255, (34, 134, 3), np.uint8)
     hero = Gallery("hero", [("plain", pixels)], gallery_figure({"plain": pixels}), "faces", "drawn")
     frames = [(e, data_uri(pixels, exact=e == 9)) for e in (1, 5, 9)]
-    table = Table(("prediction", "word"), [(word, word) for word in WORDS])
+    means = ("10 [1, 20]", "9.5", "", "−3")
+    table = Table(
+        ("prediction", "word", "mean"),
+        [(word, word, mean) for word, mean in zip(WORDS, means, strict=True)],
+    )
     grids = Samples([1, 5, 9], [Strip("plain", figures.COLOURS[0], frames)], [], credit)
     chips = [Chip(f"chip {k}", word, anchor("Predictions", k + 1)) for k, word in enumerate(WORDS)]
     answer = Answer(

@@ -45,8 +45,8 @@ def write_page(page: Page, folder: Path, stem: str) -> Path:
     return folder / f"{stem}.html"
 
 
-def html(page: Page) -> str:
-    """The page as one HTML file; all texts are escaped."""
+def html(page: Page, home: str = "") -> str:
+    """The page as one HTML file; all texts are escaped. ``home``: where its first word leads."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -64,7 +64,7 @@ def html(page: Page) -> str:
         "shown": shown,
     }
     template = environment.get_template("page.html.j2")
-    return template.render(page=page, drawn=_drawn, anchor=anchor, theme=figures.THEME)
+    return template.render(page=page, drawn=_drawn, anchor=anchor, theme=figures.THEME, home=home)
 
 
 def prose(words: str) -> Markup:

@@ -30,6 +30,37 @@ for (const block of all(document, ".samples")) {
   show();
 }
 
+// --- tables: a click on the head of a column sorts its rows ---
+
+// What a cell sorts by: its first number ("0.33 [0.29, 0.38]"), or its text.
+function sorted(rows, column, down) {
+  const texts = new Map(rows.map((row) => [row, row.cells[column]?.textContent.trim() ?? ""]));
+  const numbers = new Map(rows.map((row) => [row, parseFloat(texts.get(row).replace("−", "-"))]));
+  const known = rows.filter((row) => texts.get(row) !== "");
+  const numeric = known.length && known.every((row) => Number.isFinite(numbers.get(row)));
+  const order = numeric ? (a, b) => numbers.get(a) - numbers.get(b)
+    : (a, b) => texts.get(a).localeCompare(texts.get(b), undefined, { numeric: true });
+  known.sort((a, b) => (down ? order(b, a) : order(a, b)));
+  return [...known, ...rows.filter((row) => texts.get(row) === "")]; // empty cells stay below
+}
+
+for (const table of all(document, "main table")) {
+  const [body, heads] = [table.tBodies[0], all(table, "thead th")];
+  if (body.rows.length < 2) continue;
+  const given = [...body.rows];
+  heads.forEach((head, column) => {
+    const button = element("button", { type: "button", class: "sort" }, head.textContent);
+    head.replaceChildren(button);
+    button.addEventListener("click", () => { // up, down, and as it was
+      const was = head.ariaSort;
+      const now = was === "ascending" ? "descending" : was === "descending" ? null : "ascending";
+      for (const other of heads) other.ariaSort = null;
+      head.ariaSort = now;
+      body.append(...(now ? sorted(given, column, now === "descending") : given));
+    });
+  });
+}
+
 // --- a picture enlarged, by whole pixels ---
 
 const lightbox = document.querySelector(".lightbox");
