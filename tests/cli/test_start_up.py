@@ -30,6 +30,7 @@ sys.exit(code)
         ["list"],
         ["run", "--help"],
         ["compare", "--help"],
+        ["board", "--help"],
         ["tune", "--help"],
         ["train", "--help"],
         ["evaluate", "--help"],

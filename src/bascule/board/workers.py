@@ -23,7 +23,10 @@ class Workers:
         self._processes: dict[str, Process] = {}
 
     def start(self, run: Run) -> None:
-        """Train a run from its latest checkpoint to its last epoch, in a process of its own."""
+        """Train a run from its latest checkpoint to its last epoch, in a process of its own.
+
+        Raises :class:`UserError` if it is trained or finished, or needs code that is not trusted.
+        """
         from bascule import jobs
         from bascule.experiments.launchers import LocalLauncher
         from bascule.training.hardware import cores
@@ -33,6 +36,7 @@ class Workers:
             raise UserError(f"{run.id} is being trained already")
         if state == "finished":
             raise UserError(f"{run.id} is finished: fork it to go on")
+        run.code()  # refuses code that is not trusted
         folder = run.folder.resolve()
         job = folder / "train.json"
         jobs.write(jobs.TrainRun(str(self.store.root.resolve()), str(folder)), job)

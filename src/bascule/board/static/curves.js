@@ -32,6 +32,7 @@ export class Curves {
     this.now = now;
     const names = [...new Set(this.games.flatMap((game) => [...game.scalars.keys()]))];
     for (const name of names) this.chart(name);
+    this.place.classList.toggle("empty", names.length === 0);
     this.legend();
     this.at(now);
   }

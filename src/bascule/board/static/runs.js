@@ -2,9 +2,12 @@
 
 import {STATES, bytes, duration, el, find, listen, post, say, short, state} from "./board.js";
 
+const MOST_GAMES = 12; // on a page
+
 const rows = new Map(); // id -> the row as it was sent
 const shown = new Map(); // id -> its <tr>
 const chosen = new Set();
+let known = []; // experiments
 const wanted = {text: "", states: new Set(), tags: new Set()};
 const game = (ids) => `/game?${new URLSearchParams(ids.map((id) => ["run", id]))}`;
 
@@ -13,7 +16,8 @@ listen("/events/runs", (told) => {
   for (const id of told.gone ?? []) { rows.delete(id); chosen.delete(id); shown.get(id)?.remove(); shown.delete(id); }
   for (const row of told.runs ?? []) draw(row);
   if (told.runs || told.gone) { order(); choices(); filter(); }
-  if (told.experiments) experiments(told.experiments);
+  known = told.experiments ?? known;
+  if (told.experiments || told.runs) experiments(known);
   if (told.trash) trash(told.trash);
 });
 
@@ -138,7 +142,15 @@ function experiments(told) {
   find("#experiments").hidden = told.length === 0;
   find("#experiments ul").replaceChildren(...told.map((each) => el("li", {},
     each.word ? el("span", {class: `badge ${each.word.replace(" ", "-")}`}, each.word) : null,
-    el("span", {class: "name"}, each.name), el("span", {class: "soft"}, each.finding))));
+    el("span", {class: "name"}, each.name), gamesOf(each), el("span", {class: "soft"}, each.finding))));
+}
+
+/** A link to the games of an experiment: all arms on its first seed. */
+function gamesOf(experiment) {
+  const known = experiment.runs.map((id) => rows.get(id)).filter((row) => row && row.state !== "unreadable");
+  const first = Math.min(...known.map((row) => row.seed ?? 0));
+  const ids = known.filter((row) => (row.seed ?? 0) === first).map((row) => row.id).slice(0, MOST_GAMES);
+  return ids.length ? el("a", {href: game(ids), "aria-label": `games of ${experiment.name}`}, "games") : null;
 }
 
 function trash(ids) {
