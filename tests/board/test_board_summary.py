@@ -137,6 +137,17 @@ def test_what_is_no_run_is_left_out(summaries, store, fake, tmp_path):
     assert [row.id for row in summaries.all()] == ["a-run"]
 
 
+@pytest.mark.parametrize("name", summary.FILES)
+def test_a_link_out_of_the_runs_is_not_followed(summaries, fake, tmp_path, name):
+    run = fake()
+    outside = tmp_path / "outside"
+    outside.write_text('{"state": "secret", "title": "secret", "name": "secret"}')
+    (run.folder / name).unlink(missing_ok=True)
+    (run.folder / name).symlink_to(outside)
+    row = one(summaries)
+    assert row.state == "unreadable" and "not followed" in row.why and "secret" not in row.title
+
+
 def test_a_run_that_vanishes_is_gone(summaries, fake):
     run = fake()
     first = one(summaries)

@@ -39,6 +39,33 @@ def test_experiments_show_their_verdict(board, store, tmp_path):
     assert told["finding"]
 
 
+def test_a_note_is_read_again_only_when_it_changes_and_never_from_elsewhere(board, tmp_path):
+    note = board.root / "notes" / "a" / "b" / "note.md"
+    note.parent.mkdir(parents=True)
+    note.write_text("# one\n\n**found**\n\n**Verdict: SUPPORTED** (all)\n")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "note.md").write_text("# secret\n")
+    (board.root / "notes" / "link").symlink_to(tmp_path / "out")
+    (first,) = board.experiments.all()
+    assert (first.name, first.word, first.finding) == ("one", "supported", "found")
+    assert board.experiments.all()[0] is first
+    note.write_text("# two, longer\n")
+    (second,) = board.experiments.all()
+    assert (second.name, second.word, second.finding) == ("two, longer", "", "")
+    note.unlink()
+    assert board.experiments.all() == []
+
+
+def test_a_link_that_would_be_written_to_is_refused(board, client, fake, tmp_path):
+    run = fake(rows=fakes.fake_rows(0, False)[:3])
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    (run.folder / "errors.log").symlink_to(precious)
+    answer = client.post("/do/resume", json={"run": run.id})
+    assert answer.status_code == 400 and "not followed" in answer.json()["error"]
+    assert precious.read_text() == "precious"
+
+
 def test_buttons_change_titles_tags_and_the_trash(board, client, fake):
     run = fake()
     assert client.post("/do/rename", json={"run": run.id, "title": "<b>new</b>"}).json() == {}

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from bascule.board.experiments import Experiments
 from bascule.board.shelf import Shelf
 from bascule.board.summary import Summaries
 from bascule.board.workers import Workers
@@ -42,11 +43,13 @@ class Board:
     can_judge: bool = False  # whether what diagnoses is loaded, see :meth:`warm_up`
     shelf: Shelf = field(init=False)
     summaries: Summaries = field(init=False)
+    experiments: Experiments = field(init=False)
     workers: Workers = field(init=False)
 
     def __post_init__(self) -> None:
         self.shelf = Shelf(self.store)
         self.summaries = Summaries(self.store.root)
+        self.experiments = Experiments(self.store.root)
         self.workers = Workers(self.store)
 
     def warm_up(self) -> None:

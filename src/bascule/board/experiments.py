@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +25,32 @@ class Told:
     runs: tuple[str, ...]
 
 
-def told_experiments(root: Path) -> list[Told]:
-    """The experiments with a note in ``root/notes``, the newest note first."""
-    found = []
-    for path in (root / "notes").glob("**/note.md"):
-        if path.resolve().is_relative_to(root.resolve()) and (told := _read(path, root)):
-            found.append((os.stat(path).st_mtime, told))
-    return [told for _, told in sorted(found, key=lambda pair: pair[0], reverse=True)]
+class Experiments:
+    """The experiments with a note in ``root/notes``; a note is read again only when it changes."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._kept: dict[Path, tuple[tuple[int, int], Told | None]] = {}
+
+    def all(self) -> list[Told]:
+        """All experiments, the newest note first."""
+        found: dict[Path, tuple[tuple[int, int], Told | None]] = {}
+        for depth in ("*", "*/*"):
+            for path in (self.root / "notes").glob(f"{depth}/note.md"):
+                try:
+                    status = path.stat()
+                except OSError:  # deleted meanwhile
+                    continue
+                stamp = status.st_mtime_ns, status.st_size
+                kept = self._kept.get(path)
+                found[path] = kept if kept and kept[0] == stamp else (stamp, self._read(path))
+        self._kept = found
+        newest_first = sorted(found.values(), key=lambda pair: pair[0], reverse=True)
+        return [told for _, told in newest_first if told]
+
+    def _read(self, path: Path) -> Told | None:
+        inside = path.resolve().is_relative_to(self.root.resolve())
+        return _read(path, self.root) if inside else None
 
 
 def _read(path: Path, root: Path) -> Told | None:

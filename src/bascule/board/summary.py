@@ -154,6 +154,7 @@ def _stamp(folder: Path) -> Stamp:
 def _read(run: Run) -> Summary:
     plain: dict[str, Any] = {}
     try:
+        _check_links(run.folder)
         plain = read_json(run.folder / "recipe.json")
         row = _row(run, plain)
     except (UserError, OSError) as refusal:
@@ -161,6 +162,14 @@ def _read(run: Run) -> Summary:
     except (TypeError, ValueError, AttributeError, KeyError, RecursionError) as error:
         return _unreadable(run, f"{type(error).__name__}: {error}")
     return row
+
+
+def _check_links(folder: Path) -> None:
+    """Refuse links among the files of a row that lead out of the folder of runs."""
+    for name in FILES:
+        path = folder / name
+        if path.is_symlink() and not path.resolve().is_relative_to(folder.parent.resolve()):
+            raise UserError(f"{name} is a link to a place outside the runs, which is not followed")
 
 
 def _unreadable(run: Run, why: str) -> Summary:

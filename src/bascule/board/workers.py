@@ -31,6 +31,7 @@ class Workers:
         from bascule.experiments.launchers import LocalLauncher
         from bascule.training.hardware import cores
 
+        run.check()  # also refuses links out of the folder, which would be written to
         state = run.status["state"]
         if state == "running" or self.is_at_work(run.id):
             raise UserError(f"{run.id} is being trained already")
@@ -45,6 +46,7 @@ class Workers:
 
     def stop(self, run: Run) -> None:
         """Ask the process that trains a run, whoever started it, to save a checkpoint and end."""
+        run.check()
         if run.status["state"] != "running":
             raise UserError(f"{run.id} is not being trained")
         run.ask_to_stop()

@@ -119,6 +119,7 @@ def check(parent: Run, asked: Asked) -> None:
     """Raise :class:`UserError` for what would be refused later, without executing any code."""
     from bascule.runs import codec
 
+    parent.check()
     done, _ = parent.last_row()
     if not 1 <= asked.at_epoch <= done:
         raise UserError(f"at_epoch {asked.at_epoch}: this run has {done} complete epochs")

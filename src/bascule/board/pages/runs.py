@@ -12,7 +12,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bascule.board.board import Board, Tab, body
-from bascule.board.experiments import told_experiments
 from bascule.board.row import row_of
 from bascule.board.stream import Event, stream
 from bascule.core.errors import UserError
@@ -90,7 +89,7 @@ class News:
         gone = list(self.rows.keys() - rows.keys())
         rest = {
             "trash": board.shelf.names(),
-            "experiments": [asdict(told) for told in told_experiments(board.root)],
+            "experiments": [asdict(told) for told in board.experiments.all()],
         }
         told: dict[str, Any] = {n: value for n, value in rest.items() if self.rest.get(n) != value}
         told |= {"runs": changed} if changed or self.first else {}
