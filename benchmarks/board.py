@@ -7,8 +7,10 @@
 - *update*: bytes on the wire for one more epoch, at the start of a run and after all its epochs.
 - *memory*: resident memory of the board's process while it looks for news as often as an open list
   and an open game would in an hour (7,200 looks), while a run grows by an epoch with each look.
-- *training*: images/s of one run, in windows with a reader of the list and of its game, and without
-  one, in turns, so that both have the same load of the machine. The board runs all the time.
+- *training*: what one run takes for an image, in windows with a reader of the list and of its game,
+  and without one, in turns; the board runs all the time. On a machine with other work images/s vary
+  by a factor of two, so processor time is compared, too: that of the training for an image, and
+  that of the board, as a share of one core; that share bounds what training loses on a shared core.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -163,7 +165,7 @@ def memory(root: Path, looks: int) -> dict[str, Any]:
 
 
 def training(root: Path, windows: int, window_s: float) -> dict[str, Any]:
-    """The ratio of images/s with a reader to that without one, over pairs of windows."""
+    """Ratios of windows with a reader to those without one, over pairs of windows."""
     words = ["--runs", str(root), "train", "dcgan64", "--name", "beside", "--set", *RECIPE]
     words += ["epochs=100000", "sample_every_epochs=5", "threads=1", "device=cpu"]
     train = subprocess.Popen(
@@ -174,22 +176,29 @@ def training(root: Path, windows: int, window_s: float) -> dict[str, Any]:
     )
     try:
         run = _started(root)
-        with served(root) as (client, _, _):
-            speeds: dict[bool, list[float]] = {True: [], False: []}
+        with served(root) as (client, _, board):
+            time.sleep(15)  # it loads PyTorch after its first page
+            found: dict[bool, list[Window]] = {True: [], False: []}
             for k in range(2 * windows):
                 reading = k % 4 in (0, 3)  # a, b, b, a: a drift touches both alike
-                speeds[reading].append(_speed(run, client, window_s, reading))
+                window = _window(run, client, window_s, reading, train.pid, board)
+                found[reading].append(window)
     finally:
         train.send_signal(signal.SIGTERM)
         train.wait()
-    ratios = [a / b for a, b in zip(speeds[True], speeds[False], strict=True)]
-    spread = statistics.stdev(ratios) / len(ratios) ** 0.5
+    pairs = list(zip(found[True], found[False], strict=True))
     return {
-        "images_per_s": {"with": speeds[True], "without": speeds[False]},
-        "ratio": [round(ratio, 4) for ratio in ratios],
-        "mean_ratio": round(statistics.fmean(ratios), 4),
-        "standard_error": round(spread, 4),
+        "images_per_s_ratio": _mean([a.images_per_s / b.images_per_s for a, b in pairs]),
+        "cpu_of_an_image_ratio": _mean([a.cpu_of_an_image / b.cpu_of_an_image for a, b in pairs]),
+        "cores_of_the_board_with": _mean([a.board_cores for a, _ in pairs]),
+        "cores_of_the_board_without": _mean([b.board_cores for _, b in pairs]),
     }
+
+
+def _mean(values: list[float]) -> str:
+    """Mean and standard error."""
+    error = statistics.stdev(values) / len(values) ** 0.5
+    return f"{statistics.fmean(values):.4f} +- {error:.4f}"
 
 
 def _started(root: Path) -> Run:
@@ -200,8 +209,24 @@ def _started(root: Path) -> Run:
         time.sleep(0.5)
 
 
-def _speed(run: Run, client: httpx.Client, seconds: float, reading: bool) -> float:
-    """Images/s of the run in a window, from the epochs that ended in it."""
+class Window(NamedTuple):
+    """Images/s of the run by the clock, processor time of an image, and cores the board used."""
+
+    images_per_s: float
+    cpu_of_an_image: float
+    board_cores: float
+
+
+def _cpu(process: int) -> float:
+    """Seconds of processor time that a process has used."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _window(
+    run: Run, client: httpx.Client, seconds: float, reading: bool, train: int, board: int
+) -> Window:
+    """What is measured in a window, from the epochs that ended in it."""
     ended = threading.Event()
     readers = []
     if reading:
@@ -209,15 +234,24 @@ def _speed(run: Run, client: httpx.Client, seconds: float, reading: bool) -> flo
             home = (str(client.base_url), dict(client.cookies), path, ended)
             readers.append(threading.Thread(target=_read, args=home))
             readers[-1].start()
-    time.sleep(1.0)
-    first = run.last_row()[0]
+    first = _moment(run, train, board)
     time.sleep(seconds)
+    last = _moment(run, train, board)
     ended.set()
-    rows = run.rows()[first:]
     for reader in readers:
         reader.join()
-    images = sum(row["images_per_s"] * row["seconds"] for row in rows)
-    return images / sum(row["seconds"] for row in rows)
+    steps, at, of_train, of_board = (b - a for a, b in zip(first, last, strict=True))
+    images = steps * run.recipe.batch
+    return Window(images / at, of_train / images, of_board / at)
+
+
+def _moment(run: Run, train: int, board: int) -> tuple[float, float, float, float]:
+    """Steps, time, and processor time of both, when the run has just written its scalars."""
+    path = run.folder / "scalars.jsonl"
+    before = path.stat().st_mtime_ns
+    while path.stat().st_mtime_ns == before:
+        time.sleep(0.005)
+    return run.last_row()[1]["step"], time.monotonic(), _cpu(train), _cpu(board)
 
 
 def _read(home: str, cookies: dict[str, str], path: str, ended: threading.Event) -> None:

@@ -10,6 +10,7 @@ from bascule.board import summary
 from bascule.board.summary import Mark, Summaries
 from bascule.experiments.paired import arms_of
 from bascule.interventions import Compose, InstanceNoise, PerfectG
+from bascule.runs import codec
 
 
 @pytest.fixture
@@ -60,6 +61,14 @@ def test_marks_are_where_rules_begin_to_act(summaries, fake):
     expected = sorted(r.first_epoch() for r in run.recipe.interventions if r.first_epoch())
     assert [mark.epoch for mark in marks] == expected == [7, 12]
     assert marks[1] == Mark(12, marks[1].what) and "PerfectG(at_epoch=12" in marks[1].what
+
+
+def test_files_of_older_versions_have_marks_too(summaries, fake):
+    recipe = fakes.plain.replace(interventions=PerfectG(12))
+    run = fake(recipe=recipe)
+    (run.folder / "recipe.json").write_text(json.dumps(codec.encode(recipe, brief=True)))
+    assert run.recipe == recipe and "change" in json.loads((run.folder / "recipe.json").read_text())
+    assert [mark.epoch for mark in one(summaries).marks] == [12]
 
 
 def test_a_row_is_read_again_only_when_its_files_change(summaries, fake, monkeypatch):

@@ -230,7 +230,7 @@ def arm_of(plain: Mapping[str, Any], data_digest: str, branch: int) -> str:
 def _own_split(data: Any, seed: Any) -> Any:
     if not isinstance(data, dict):
         return data
-    if str(data.get("is", "")).endswith(":SeededSplit") and data.get("seed") == seed:
+    if _word(data) == "SeededSplit" and data.get("seed") == seed:
         return data.get("of")
     return {name: _own_split(value, seed) for name, value in data.items()}
 
@@ -238,7 +238,7 @@ def _own_split(data: Any, seed: Any) -> Any:
 def marks_of(plain: Mapping[str, Any]) -> tuple[Mark, ...]:
     """When the interventions of a recipe begin to act, if that is after the start."""
     found = []
-    for rule in plain.get("interventions") or ():
+    for rule in plain.get("interventions") or plain.get("change") or ():  # older files say change
         epoch = _first_epoch(rule)
         if epoch:
             found.append(Mark(epoch, _call(rule)))
@@ -261,6 +261,10 @@ def _call(value: Any) -> str:
         return f"[{', '.join(map(_call, value))}]"
     if not isinstance(value, dict):
         return repr(value)
-    name = re.split(r"[:.]", str(value.get("is", value.get("names", "?"))))[-1]
     fields = (f"{k}={_call(v)}" for k, v in value.items() if k not in ("is", "facts", "names"))
-    return f"{name}({', '.join(fields)})"
+    return f"{_word(value)}({', '.join(fields)})"
+
+
+def _word(value: Mapping[str, Any]) -> str:
+    """The bare name of the class of a plain value, which newer files write with its module."""
+    return re.split(r"[:.]", str(value.get("is", value.get("names", "?"))))[-1]

@@ -57,7 +57,9 @@ export class Curves {
     const length = Math.max(0, ...this.games.map((game) => game.epochs));
     const epochs = Array.from({length}, (_, k) => k + 1);
     const full = (values, from) => epochs.map((_, k) => (k < from ? null : values?.[k] ?? null));
+    const ids = new Set(this.games.map((game) => game.id));
     const edges = this.bands().flatMap((of) => [Math.max, Math.min].map((edge) => epochs.map((_, k) => {
+      if (of.every((game) => ids.has(game.row.parent)) && k < of[0].row.branch - 1) return null;
       const there = of.map((game) => game.scalars.get(name)?.[k]).filter((value) => value !== undefined && value !== null);
       return there.length > 1 ? edge(...there) : null;
     })));

@@ -28,6 +28,7 @@ export class Difference {
     if (asked === this.asked) return;
     this.asked = asked;
     const said = find("#difference-said");
+    find(".three").hidden = pictures.includes(null);
     if (pictures.includes(null)) { said.textContent = "One of them has no picture as early as this."; return; }
     const images = ["a", "b"].map((side) => find(`#picture-${side}`));
     images.forEach((image, k) => {
