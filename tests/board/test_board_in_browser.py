@@ -322,3 +322,32 @@ def test_axe_finds_nothing_serious(tab, served, two_arms, scheme):
     tab.wait_for_timeout(300)
     look("fork")
     assert found == []
+
+
+def test_only_nan_a_broken_row_and_a_run_that_vanishes_leave_the_page_standing(
+    tab, served, fake, store
+):
+    nan = fake("nan", rows=[{"epoch": 0, "loss_D": float("nan")}], title="only nan", samples=())
+    torn = fake("torn", title="torn")
+    url = served()
+    tab.goto(url)
+    tab.goto(f"{url.split('?')[0]}game?run=nan&run=torn")
+    panel(tab, nan).get_by_text("1/20 epochs").wait_for()
+    tab.locator(".curve", has_text="loss_D").wait_for()
+    with (torn.folder / "scalars.jsonl").open("a") as file:
+        file.write("oops\n")
+    panel(tab, torn).get_by_text("not a row of scalars").wait_for()
+    nan.folder.rename(store.root / ".away")
+    panel(tab, nan).get_by_text("This run is gone").wait_for()
+    tab.goto(url)
+    tab.get_by_text("1 runs").wait_for()
+
+
+def test_a_name_that_is_code_is_shown_as_text_on_the_game_page(tab, served, fake):
+    bad = '"><script>document.title = "broken"</script><img src=x onerror="alert(1)">'
+    run = fake(title=bad, rows=[{"epoch": 0, bad: 1.0, "loss_D": 0.5}])
+    url = served()
+    tab.goto(url)
+    tab.goto(f"{url.split('?')[0]}game?run={run.id}")
+    tab.locator(".curve", has_text="onerror").wait_for()
+    assert tab.locator("h1").inner_text() == bad and "broken" not in tab.title()[:6]

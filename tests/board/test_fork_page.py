@@ -143,7 +143,7 @@ def test_stop_and_resume_by_buttons(board, client, store, tiny, make_run, same):
 
 
 def test_a_worker_that_cannot_train_is_told_on_the_page(board, client, tiny, make_run):
-    from bascule.board.row import row_of
+    from bascule.board.row import seen
 
     run = make_run(tiny, "broken")
     run.checkpoint().write_bytes(b"torn")
@@ -152,5 +152,5 @@ def test_a_worker_that_cannot_train_is_told_on_the_page(board, client, tiny, mak
     while board.workers.is_at_work(run.id):
         assert time.monotonic() < until
         time.sleep(0.05)
-    row = row_of(board, board.summaries.all()[0])
-    assert "cannot read the checkpoint" in row["why"]
+    row = seen(board, board.summaries.all()[0])
+    assert "cannot read the checkpoint" in row.why

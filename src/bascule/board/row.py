@@ -11,11 +11,16 @@ if TYPE_CHECKING:
     from bascule.board.board import Board
 
 
-def row_of(board: Board, summary: Summary) -> dict[str, Any]:
-    """A row for a page, with what the board's own processes say."""
+def seen(board: Board, summary: Summary) -> Summary:
+    """``summary`` with what the board's own processes say; the same object if they say nothing."""
     if board.workers.is_at_work(summary.id):
         state = "running" if summary.state == "running" else "starting"
-        summary = replace(summary, state=state, why="")
-    elif complaint := board.workers.complaint(summary.id):
-        summary = replace(summary, why=complaint)
+        return replace(summary, state=state, why="")
+    if complaint := board.workers.complaint(summary.id):
+        return replace(summary, why=complaint)
+    return summary
+
+
+def row_of(summary: Summary) -> dict[str, Any]:
+    """A row as JSON."""
     return {**asdict(summary), "seconds_left": summary.seconds_left}

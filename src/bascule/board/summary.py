@@ -26,6 +26,7 @@ from bascule.runs.store import Run
 FILES = ("recipe.json", "run.json", "status.json", "scalars.jsonl", "board.json")
 ALIVE = ("new", "running")  # states that only a lock confirms
 MEASURE_S = 0.05  # for sizes on disk, at each look
+AGAIN_S = 10.0  # before the size of a run that grows is measured again
 
 Stamp = tuple[tuple[int, int, int] | None, ...]
 
@@ -78,51 +79,64 @@ class Summary:
         return max(self.epochs - self.done, 0) * self.epoch_s
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """A row, the files that it was read from, and when and of what its size was measured."""
+
+    stamp: Stamp
+    row: Summary
+    measured: Stamp = ()
+    measured_at: float = 0.0
+
+
 class Summaries:
-    """The rows of all runs in the folder ``root``, kept between looks."""
+    """The rows of all runs in the folder ``root``, kept between looks.
+
+    A row that has not changed is the same object as before.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._kept: dict[str, tuple[Stamp, Summary]] = {}
-        self._sizes: dict[str, tuple[Stamp, int, float]] = {}
+        self._kept: dict[str, _Kept] = {}
 
     def all(self) -> list[Summary]:
         """All runs, newest first; unreadable ones too."""
-        found = {name: self.one(name) for name in self._names()}
-        for name in self._kept.keys() - found.keys():
-            self._kept.pop(name, None)
-            self._sizes.pop(name, None)
-        rows = [row for row in found.values() if row]
+        names = self._names()
+        for gone in set(self._kept).difference(names):
+            self._kept.pop(gone, None)
+        rows = [row for name in names if (row := self.one(name))]
         return sorted(rows, key=lambda row: (row.created, row.id), reverse=True)
 
     def one(self, name: str) -> Summary | None:
         """The run in the folder ``name``; None if there is none any more."""
-        folder = self.root / name
-        stamp = _stamp(folder)
+        stamp = _stamp(os.path.join(self.root, name))
         if stamp[0] is None:
             return None
         kept = self._kept.get(name)
-        if kept and kept[0] == stamp and kept[1].state not in ALIVE:
-            row = kept[1]
-        else:
-            row = _read(Run(folder))
-            self._kept[name] = stamp, row
-        size = self._sizes.get(name)
-        return replace(row, bytes=size[1]) if size else row
+        if kept and kept.stamp == stamp and kept.row.state not in ALIVE:
+            return kept.row
+        row = _read(Run(self.root / name))
+        if kept:
+            row = replace(row, bytes=kept.row.bytes)
+            row = kept.row if row == kept.row else row
+        self._kept[name] = replace(kept, stamp=stamp, row=row) if kept else _Kept(stamp, row)
+        return row
 
     def measure(self) -> None:
         """Measure sizes on disk for ``MEASURE_S`` seconds, the oldest figures first."""
         until = time.monotonic() + MEASURE_S
         stale = [
-            (self._sizes[name][2] if name in self._sizes else 0.0, name)
-            for name, (stamp, _) in list(self._kept.items())
-            if name not in self._sizes or self._sizes[name][0] != stamp
+            (kept.measured_at, name)
+            for name, kept in list(self._kept.items())
+            if kept.measured != kept.stamp
         ]
         for measured_at, name in sorted(stale):
             now = time.monotonic()
-            if now > until or (measured_at and now - measured_at < 10):
+            if now > until or (measured_at and now - measured_at < AGAIN_S):
                 return
-            self._sizes[name] = self._kept[name][0], size_of(self.root / name), now
+            if kept := self._kept.get(name):
+                row = replace(kept.row, bytes=size_of(self.root / name))
+                self._kept[name] = _Kept(kept.stamp, row, kept.stamp, now)
 
     def _names(self) -> list[str]:
         try:
@@ -139,12 +153,12 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _stamp(folder: Path) -> Stamp:
+def _stamp(folder: str) -> Stamp:
     """What changes when one of the files of a run does."""
     found: list[tuple[int, int, int] | None] = []
     for name in FILES:
         try:
-            status = os.stat(folder / name)
+            status = os.stat(f"{folder}{os.sep}{name}")
             found.append((status.st_mtime_ns, status.st_size, status.st_ino))
         except OSError:
             found.append(None)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bascule.board.row import row_of
+from bascule.board.row import row_of, seen
 from bascule.board.stream import Event
+from bascule.board.summary import Summary
 from bascule.board.tail import START, Cursor, numbers, read_new
 from bascule.core.errors import UserError
 
@@ -73,7 +74,7 @@ class Watch:
     def __post_init__(self) -> None:
         told = dict(part.split("=", 1) for part in self.cursor.split("!") if "=" in part)
         self.places = {id: Place.parse(told.get(id, "")) for id in (*self.ids, *self.curves_only)}
-        self.rows: dict[str, dict[str, Any]] = {}
+        self.rows: dict[str, Summary] = {}
         self.complaints: dict[str, str] = {}
         self.judges: dict[str, Judge] = {}
         self.stamps: dict[str, int] = {}
@@ -100,9 +101,9 @@ class Watch:
             self.places[id] = Place()
             return {"gone": True} if self.rows.pop(id, None) or self.first else {}
         told: dict[str, Any] = {}
-        row = row_of(self.board, summary)
-        if self.rows.get(id) != row:
-            self.rows[id] = told["row"] = row
+        now = seen(self.board, summary)
+        if self.rows.get(id) != now:
+            self.rows[id], told["row"] = now, row_of(now)
         folder, place = self.board.root / id, self.places[id]
         told |= self._scalars(folder, place)
         if id not in self.curves_only:

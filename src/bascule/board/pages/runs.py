@@ -12,8 +12,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bascule.board.board import Board, Tab, body
-from bascule.board.row import row_of
+from bascule.board.row import row_of, seen
 from bascule.board.stream import Event, stream
+from bascule.board.summary import Summary
 from bascule.core.errors import UserError
 
 TAB = Tab("/", "Runs")
@@ -76,7 +77,7 @@ class News:
 
     def __init__(self, board: Board) -> None:
         self.board = board
-        self.rows: dict[str, dict[str, Any]] = {}
+        self.rows: dict[str, Summary] = {}
         self.rest: dict[str, Any] = {}
         self.first = True
 
@@ -84,8 +85,8 @@ class News:
         board = self.board
         if not self.first:
             board.summaries.measure()
-        rows = {s.id: row_of(board, s) for s in board.summaries.all()}
-        changed = [row for id, row in rows.items() if self.rows.get(id) != row]
+        rows = {each.id: seen(board, each) for each in board.summaries.all()}
+        changed = [row_of(row) for id, row in rows.items() if self.rows.get(id) != row]
         gone = list(self.rows.keys() - rows.keys())
         rest = {
             "trash": board.shelf.names(),
