@@ -340,7 +340,7 @@ def test_only_nan_a_broken_row_and_a_run_that_vanishes_leave_the_page_standing(
     nan.folder.rename(store.root / ".away")
     panel(tab, nan).get_by_text("This run is gone").wait_for()
     tab.goto(url)
-    tab.get_by_text("1 runs").wait_for()
+    tab.get_by_text("1 run,").wait_for()
 
 
 def test_a_name_that_is_code_is_shown_as_text_on_the_game_page(tab, served, fake):

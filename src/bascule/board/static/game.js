@@ -124,7 +124,7 @@ function panel(game) {
     parts.fork.hidden = row.done < 1;
   }
   parts.problem.textContent = game.problem || row?.why || "";
-  diagnosis(parts.light, game.diagnosis(time.now), game);
+  diagnosis(parts.lamp, parts.light, game.diagnosis(time.now), game);
   const picture = game.picture(time.now, find("#judged").checked);
   parts.picture.hidden = !picture;
   if (picture && parts.picture.getAttribute("src") !== picture.url) parts.picture.src = picture.url;
@@ -135,14 +135,15 @@ function panel(game) {
 function made(game) {
   const parts = {
     swatch: el("span", {"aria-hidden": "true"}), title: el("span"), state: el("p", {class: "soft"}),
-    problem: el("p", {class: "why"}), light: el("div", {class: "light"}),
+    problem: el("p", {class: "why"}), lamp: el("p", {class: "lamp"}), light: el("div", {class: "light"}),
     picture: el("img", {class: "grid", hidden: true, alt: ""}), caption: el("figcaption", {class: "soft"}),
     stop: el("button", {type: "button", onclick: () => stop(game)}, "Stop"),
     resume: el("button", {type: "button", onclick: () => post("/do/resume", {run: game.id})}, "Resume"),
     fork: el("button", {type: "button", onclick: () => offerFork(game, time.now)}, "Fork from here"),
   };
   find("#panels").append(el("article", {"data-run": game.id},
-    el("h2", {}, parts.swatch, parts.title), parts.state, parts.problem,
+    el("h2", {}, parts.swatch, parts.title),
+    el("div", {}, parts.state, parts.lamp, parts.problem),
     el("figure", {}, parts.picture, parts.caption), parts.light,
     el("p", {class: "buttons"}, parts.stop, parts.resume, parts.fork)));
   return parts;
@@ -152,14 +153,16 @@ async function stop(game) {
   if (await post("/do/stop", {run: game.id})) say(`“${game.title}” saves a checkpoint and stops.`);
 }
 
-function diagnosis(place, now, game) {
+/** The light beside the title, and its evidence below the picture. */
+function diagnosis(lamp, place, now, game) {
   const key = JSON.stringify([now, game.diagnoses.length]);
   if (place.dataset.key === key) return;
   place.dataset.key = key;
   const light = now?.light ?? "unknown";
   const none = game.diagnoses.length ? "No diagnosis as early as this." : "This game has no diagnostics yet, or its kind has none.";
-  place.replaceChildren(el("strong", {class: light}, LIGHTS[light]),
-    ...(now?.findings ?? []).map((each) => el("div", {},
+  lamp.className = `lamp ${light}`;
+  lamp.textContent = LIGHTS[light];
+  place.replaceChildren(...(now?.findings ?? []).map((each) => el("div", {},
       el("p", {}, el("b", {}, each.name), ` since epoch ${each.since}${each.calibrated ? "" : " (a rule that is not calibrated)"}: ${each.evidence}`),
       each.name === "healthy" ? null : el("p", {class: "soft"}, `To try, in a fork: ${each.advice}`))),
     now?.said || !now ? el("p", {class: "soft"}, now?.said || none) : "");

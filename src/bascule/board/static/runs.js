@@ -52,15 +52,15 @@ function progress(row) {
     ` ${row.done}/${row.epochs}`);
 }
 
+/** Buttons keep their places, so that a second click never meets another button. */
 function actions(row) {
-  const button = (label, what, does) =>
-    el("button", {type: "button", class: "quiet", "aria-label": `${what} ${row.title}`, title: what, onclick: does}, label);
-  if (row.state === "unreadable") return [button("Delete", "delete", () => remove(row))];
-  const found = [button("Edit", "title and tags of", () => edit(row))];
-  if (row.state === "running") found.push(button("Stop", "stop", () => post("/do/stop", {run: row.id})));
+  const button = (label, what, does, off = false) =>
+    el("button", {type: "button", class: "quiet", "aria-label": `${what} ${row.title}`, title: what, onclick: does, disabled: off}, label);
+  const alive = ["running", "starting"].includes(row.state), found = [];
+  if (alive) found.push(button("Stop", "stop", () => post("/do/stop", {run: row.id}), row.state === "starting"));
   if (["interrupted", "failed"].includes(row.state)) found.push(button("Resume", "resume", () => post("/do/resume", {run: row.id})));
-  if (!["running", "starting"].includes(row.state)) found.push(button("Delete", "delete", () => remove(row)));
-  return found;
+  if (row.state !== "unreadable") found.push(button("Edit", "title and tags of", () => edit(row)));
+  return [...found, button("Delete", "delete", () => remove(row), alive)];
 }
 
 async function remove(row) {
@@ -128,7 +128,7 @@ function filter() {
   }
   const used = [...rows.values()].reduce((sum, row) => sum + (row.bytes ?? 0), 0);
   find("#count").textContent = rows.size === 0 ? "No runs yet. `bascule train dcgan64-light` starts one; it appears here by itself."
-    : `${seen === rows.size ? rows.size : `${seen} of ${rows.size}`} runs${used ? `, ${bytes(used)} on disk` : ""}`;
+    : `${seen === rows.size ? rows.size : `${seen} of ${rows.size}`} run${rows.size === 1 ? "" : "s"}${used ? `, ${bytes(used)} on disk` : ""}`;
 }
 
 function choose(id, yes) {
