@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 MOST_BODY_BYTES = 2**20
+WARM_UP_AFTER_S = 2.0  # after the first page was told what there is
 
 
 class Tab(NamedTuple):
@@ -41,6 +43,7 @@ class Board:
     tabs: tuple[Tab, ...] = ()
     closing: bool = False  # streams end, so that the server can
     can_judge: bool = False  # whether what diagnoses is loaded, see :meth:`warm_up`
+    _warming: Timer | None = None
     shelf: Shelf = field(init=False)
     summaries: Summaries = field(init=False)
     experiments: Experiments = field(init=False)
@@ -51,6 +54,22 @@ class Board:
         self.summaries = Summaries(self.store.root)
         self.experiments = Experiments(self.store.root)
         self.workers = Workers(self.store)
+
+    def warm_up_soon(self) -> None:
+        """Warm up in a while, after the first page; called again, it does nothing."""
+        if self._warming is None and not self.can_judge:
+            self._warming = Timer(WARM_UP_AFTER_S, self.warm_up)
+            self._warming.start()
+
+    def close(self) -> list[str]:
+        """Stop the board's own trainings, and destroy what it deleted; ids of stopped runs."""
+        self.closing = True
+        if self._warming and self._warming.is_alive():
+            self._warming.cancel()
+            self._warming.join()  # Python cannot end in the middle of an import
+        stopped = self.workers.close()
+        self.shelf.purge(only_mine=True)
+        return stopped
 
     def warm_up(self) -> None:
         """Load PyTorch, which takes seconds and would hold up a stream that needs a diagnosis."""

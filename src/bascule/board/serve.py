@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -14,8 +13,6 @@ from bascule.board.app import application, new_token
 from bascule.board.board import Board
 from bascule.core.errors import UserError
 from bascule.runs.store import Store
-
-WARM_UP_AFTER_S = 2.0  # the first page comes first
 
 
 def serve(store: Store, host: str, port: int, opened: Callable[[str], None]) -> None:
@@ -41,10 +38,8 @@ def serve(store: Store, host: str, port: int, opened: Callable[[str], None]) -> 
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listening])
     finally:
-        board.closing = True
-        for name in board.workers.close():
+        for name in board.close():
             print(f"stopped at a checkpoint: go on with `bascule resume {name}`", file=sys.stderr)
-        board.shelf.purge(only_mine=True)
 
 
 class _Server(uvicorn.Server):
@@ -53,20 +48,15 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, board: Board, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self.board, self.ready = board, ready
-        self.warming = threading.Timer(WARM_UP_AFTER_S, board.warm_up)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self.ready()
-            self.warming.start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.board.closing = True
         await super().shutdown(sockets)
-        if self.warming.is_alive():  # Python cannot end in the middle of an import
-            self.warming.cancel()
-            self.warming.join()
 
 
 def _socket(host: str, port: int) -> socket.socket:

@@ -48,6 +48,7 @@ def stream(
             if event:
                 yield _written(event)
                 told_at = time.monotonic()
+                board.warm_up_soon()
             elif time.monotonic() - told_at > ALIVE_S:
                 yield ": nothing new\n\n"
                 told_at = time.monotonic()
