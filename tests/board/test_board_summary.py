@@ -34,7 +34,8 @@ def test_a_row_tells_what_the_run_tells(summaries, fake):
     assert row.seconds_left is None
 
 
-def test_time_left_is_that_of_the_epochs_left(summaries, fake):
+def test_time_left_is_that_of_the_epochs_left(summaries, fake, monkeypatch):
+    monkeypatch.setattr(summary, "LOCK_S", 0.0)
     run = fake(rows=[row | {"seconds": 3.0} for row in fakes.fake_rows(0, False)[:5]])
     run.set_status("running")
     with run.lock():

@@ -26,6 +26,7 @@ from bascule.runs.store import Run
 FILES = ("recipe.json", "run.json", "status.json", "scalars.jsonl", "board.json")
 ALIVE = ("new", "running")  # states that only a lock confirms
 MEASURE_S = 0.05  # for sizes on disk, at each look
+LOCK_S = 1.0  # between two tests of a lock, each of which takes 50 ms
 AGAIN_S = 10.0  # before the size of a run that grows is measured again
 
 Stamp = tuple[tuple[int, int, int] | None, ...]
@@ -81,10 +82,11 @@ class Summary:
 
 @dataclass(frozen=True)
 class _Kept:
-    """A row, the files that it was read from, and when and of what its size was measured."""
+    """A row, what it was read from and when, and from what and when its size was measured."""
 
     stamp: Stamp
     row: Summary
+    read_at: float
     measured: Stamp = ()
     measured_at: float = 0.0
 
@@ -113,13 +115,17 @@ class Summaries:
         if stamp[0] is None:
             return None
         kept = self._kept.get(name)
-        if kept and kept.stamp == stamp and kept.row.state not in ALIVE:
+        now = time.monotonic()
+        same = kept is not None and kept.stamp == stamp
+        if kept and same and (kept.row.state not in ALIVE or now - kept.read_at < LOCK_S):
             return kept.row
         row = _read(Run(self.root / name))
         if kept:
             row = replace(row, bytes=kept.row.bytes)
             row = kept.row if row == kept.row else row
-        self._kept[name] = replace(kept, stamp=stamp, row=row) if kept else _Kept(stamp, row)
+            self._kept[name] = replace(kept, stamp=stamp, row=row, read_at=now)
+        else:
+            self._kept[name] = _Kept(stamp, row, now)
         return row
 
     def measure(self) -> None:
@@ -136,7 +142,7 @@ class Summaries:
                 return
             if kept := self._kept.get(name):
                 row = replace(kept.row, bytes=size_of(self.root / name))
-                self._kept[name] = _Kept(kept.stamp, row, kept.stamp, now)
+                self._kept[name] = replace(kept, row=row, measured=kept.stamp, measured_at=now)
 
     def _names(self) -> list[str]:
         try:
