@@ -177,6 +177,7 @@ def training(root: Path, windows: int, window_s: float) -> dict[str, Any]:
     try:
         run = _started(root)
         with served(root) as (client, _, board):
+            next(events(client, "/events/runs"))
             time.sleep(15)  # it loads PyTorch after its first page
             found: dict[bool, list[Window]] = {True: [], False: []}
             for k in range(2 * windows):

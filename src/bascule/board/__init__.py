@@ -8,14 +8,17 @@ request first passes the guard (:mod:`bascule.board.guard`): token, host, origin
     guard.py    who may ask
     stream.py   server-sent events
     summary.py  a run in one row, read again only when its files change
+    row.py      that row with what the board's own processes say, and as JSON
     tail.py     the new lines of a growing file, from a byte cursor on
+    watch.py    what is new in some runs: scalars, pictures, diagnoses
+    experiments.py  what the notes in the runs folder say
     shelf.py    titles, tags and the trash
     workers.py  processes that the board starts: resume and fork
     pages/      one module a page
     templates/  one template a page; all extend layout.html.j2
     static/     board.css, one JavaScript module a page, and vendored libraries
 
-**To add a page**, write three files and add one name:
+**To add a page**, write three files and one name:
 
 1. ``pages/mine.py`` with ``TAB = Tab("/mine", "Mine")``, its entry in the navigation (or None), and
    ``routes(board) -> list[BaseRoute]``, its URLs. A handler returns
