@@ -26,7 +26,7 @@ from bascule.flow.recipe import FlowRecipe
 from bascule.gan.objectives import GANLoss
 from bascule.gan.penalties import R1, R2, GradientPenalty, Reconstruction
 from bascule.gan.recipe import GANRecipe
-from bascule.interventions import DiffAugment
+from bascule.interventions import DiffAugment, WarmStart
 from bascule.models.biggan import BigGAN, BigGANDeep
 from bascule.models.dcgan import DCGAN, DCGANW9
 from bascule.models.fastgan import FastGAN
@@ -133,6 +133,7 @@ dcgan64_tuned = dcgan64_hinge.replace(
     lr_G=9e-4,
     lr_decay=0.25,
 )
+dcgan64_warm = dcgan64_tuned.replace(interventions=WarmStart(4))
 dcgan64_pretrained = dcgan64_tuned.replace(
     model=DCGAN(width=16, norm_D="spectral"), start="faces64", lr_decay=0.0
 )
@@ -176,6 +177,7 @@ PRESETS: dict[str, GANRecipe] = {
     "dcgan64-tiny": dcgan64_tiny,
     "dcgan64-hinge": dcgan64_hinge,
     "dcgan64-tuned": dcgan64_tuned,
+    "dcgan64-warm": dcgan64_warm,
     "dcgan64-pretrained": dcgan64_pretrained,
     "dcgan-w9": dcgan_w9,
     "dcgan-w9-light": dcgan_w9_light,
@@ -318,6 +320,8 @@ ABOUT: dict[str, str] = {
     "dcgan64-hinge": "dcgan64-light with hinge loss, flips, DiffAugment and an averaged G.",
     "dcgan64-tuned": "DCGAN with the rates and the batch found by experiments/tune/light_dcgan.py; "
     "the rates fall in the last quarter (experiments/cool_down.py).",
+    "dcgan64-warm": "dcgan64-tuned after four epochs in which G learns to draw from principal "
+    "components (experiments/generators/warm_start.py). For minutes, it draws more kinds of faces.",
     "dcgan64-pretrained": "dcgan64-tuned with half its width, from weights that come with the "
     "package, trained on other faces. It draws faces from its first epoch on.",
     "dcgan-w9": "The variant of the internship notebook of 2019, with its rates.",
