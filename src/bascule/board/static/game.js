@@ -121,7 +121,7 @@ function panel(game) {
       row.state === "running" ? `, ${short(row.images_per_s, 3)} images/s, ${duration(row.seconds_left)} left` : "");
     parts.stop.hidden = row.state !== "running";
     parts.resume.hidden = !["interrupted", "failed"].includes(row.state);
-    parts.fork.hidden = row.done < 1;
+    parts.fork.hidden = parts.latents.hidden = row.done < 1;
   }
   parts.problem.textContent = game.problem || row?.why || "";
   diagnosis(parts.lamp, parts.light, game.diagnosis(time.now), game);
@@ -140,12 +140,13 @@ function made(game) {
     stop: el("button", {type: "button", onclick: () => stop(game)}, "Stop"),
     resume: el("button", {type: "button", onclick: () => post("/do/resume", {run: game.id})}, "Resume"),
     fork: el("button", {type: "button", onclick: () => offerFork(game, time.now)}, "Fork from here"),
+    latents: el("a", {href: `/latents?run=${encodeURIComponent(game.id)}`, hidden: true}, "Latents"),
   };
   find("#panels").append(el("article", {"data-run": game.id},
     el("h2", {}, parts.swatch, parts.title),
     el("div", {}, parts.state, parts.lamp, parts.problem),
     el("figure", {}, parts.picture, parts.caption), parts.light,
-    el("p", {class: "buttons"}, parts.stop, parts.resume, parts.fork)));
+    el("p", {class: "buttons"}, parts.stop, parts.resume, parts.fork, parts.latents)));
   return parts;
 }
 
