@@ -15,6 +15,7 @@ request first passes the guard (:mod:`bascule.board.guard`): token, host, origin
     shelf.py    titles, tags and the trash
     workers.py  processes that the board starts: resume and fork
     latents.py  loaded Gs, neighbours and attributes, for the latents page
+    judging.py  the next two pictures of a judge, and what the answers say so far
     pages/      one module a page
     templates/  one template a page; all extend layout.html.j2
     static/     board.css, one JavaScript module a page, a style sheet of its own where a page has

@@ -63,6 +63,9 @@ for (const id of told.runs) games.set(id, new Game(id, true));
 for (const id of told.seeds) games.set(id, new Game(id, false));
 const chosen = told.runs.map((id) => games.get(id));
 find("#panels").classList.toggle("few", chosen.length < 4);
+const judging = el("a", {href: `/judging?${new URLSearchParams(told.runs.map((id) => ["run", id]))}`, hidden: true},
+  chosen.length === 2 ? "Judge their pictures blindly" : "Judge its pictures among real ones, blindly");
+find("#panels").after(el("p", {}, judging));
 const time = {now: 0, last: 0, follow: true, playing: null};
 const panels = new Map();
 const curves = new Curves(find("#curves"), find("#key"), (epoch) => set(epoch));
@@ -100,6 +103,7 @@ function show() {
   find("#epoch").value = time.now;
   find("#epoch-said").value = `epoch ${time.now} of ${time.last}`;
   for (const game of chosen) panel(game);
+  judging.hidden = chosen.length > 2 || !chosen.every((game) => game.row?.state === "finished");
   curves.at(time.now);
   difference.show(time.now, find("#judged").checked);
 }
