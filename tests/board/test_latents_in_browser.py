@@ -78,5 +78,33 @@ def test_a_walk_through_the_latents_of_a_game(tab, served, tiny, store, make_run
 
     tab.get_by_role("button", name="Random").click()
     playwright.expect(drawn).not_to_have_attribute("data-place", re.compile("^7:"))
-    tab.get_by_label("G after").select_option("2")
-    tab.get_by_text("2 epochs; it draws from z").wait_for()
+    tab.get_by_label("Checkpoint").select_option("2")
+    tab.get_by_text("This G has trained 2 epochs and draws from z.").wait_for()
+
+
+def test_axe_finds_nothing_serious_where_pictures_are_drawn(tab, served, tiny, make_run, store):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    run = make_run(tiny, "drawn")
+    execute(run, store)
+    url = served()
+    tab.goto(url)
+
+    def look():
+        for scheme in ("light", "dark"):
+            tab.emulate_media(color_scheme=scheme)
+            told = axe.Axe().run(tab).response["violations"]
+            assert [v["id"] for v in told if v["impact"] in ("serious", "critical")] == []
+
+    tab.goto(f"{url.split('?')[0]}latents?run={run.id}")
+    tab.locator("#near img").nth(3).wait_for()
+    for _ in range(2):
+        tab.get_by_role("button", name="Pin", exact=True).click()
+    tab.get_by_role("button", name="Walk").click()
+    tab.locator("#film").wait_for()
+    look()
+    tab.goto(f"{url.split('?')[0]}judging?run={run.id}")
+    tab.get_by_label("Your name").fill("Ann")
+    tab.get_by_role("button", name="Begin").click()
+    tab.get_by_text("0 of 250 judged").wait_for()
+    tab.get_by_text("The result so far").click()
+    look()

@@ -54,6 +54,8 @@ who.addEventListener("submit", async (event) => {
   await show(told);
 });
 
+const several = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
+
 /** What all judges said, in a sentence. */
 async function result() {
   const told = await get(`/judging/result?${new URLSearchParams(ids.map((id) => ["run", id]))}`);
@@ -62,7 +64,7 @@ async function result() {
   if (!told.n) { said.textContent = "No answers yet."; return; }
   const [share, low, high] = told.share.map((part) => `${(100 * part).toFixed(0)} %`);
   const what = runs.length === 2 ? `“${runs[0].title}” was preferred to “${runs[1].title}”` : "A fake was taken for the real picture";
-  said.textContent = `${what} in ${share} of ${told.n} answers of ${told.judges} ${told.judges === 1 ? "judge" : "judges"} `
+  said.textContent = `${what} in ${share} of ${several(told.n, "answer")} of ${several(told.judges, "judge")} `
     + `(95 % interval ${low} to ${high}). ` + verdict(told.share);
 }
 

@@ -89,9 +89,9 @@ async function open() {
   find("#about").textContent = "Loading G …";
   const told = await get(url("about"));
   page.hidden = !told;
-  find("#about").textContent = told ? `${told.epoch} epochs; it draws from ${told.space}` : "It cannot draw.";
+  find("#about").textContent = told ? `This G has trained ${told.epoch} epochs and draws from ${told.space}.` : "There is nothing to draw with.";
   if (!told) return;
-  if (epoch.length === 1) epoch.append(...told.kept.map((kept) => el("option", {value: kept}, kept)));
+  if (epoch.length === 1) epoch.append(...told.kept.map((kept) => el("option", {value: kept}, `epoch ${kept}`)));
   find("#directions-what").textContent = WHAT[told.space].directions;
   find("#psi-what").textContent = WHAT[told.space].psi;
   find("#directions").replaceChildren(...told.shares.map((share, k) => el("label", {class: "slider"},
