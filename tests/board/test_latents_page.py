@@ -9,6 +9,7 @@ from PIL import Image
 
 from bascule.board.latents import MOST_STOPS, Gs, Place, sheet
 from bascule.core.errors import UserError
+from bascule.core.user_code import load_file
 from bascule.data.faces import Faces
 from bascule.runs.execute import execute
 from bascule.runs.latent_space import LatentSpace
@@ -139,6 +140,36 @@ def test_refusals_are_one_line(client, fake, make_run, tiny_sdpc, trained):
         answer = client.get(path)
         assert answer.status_code in (400, 404), path
         assert said in answer.json()["error"] and "\n" not in answer.json()["error"]
+
+
+RULE = """
+from dataclasses import dataclass
+from pathlib import Path
+from bascule.interventions import Intervention
+
+@dataclass(frozen=True)
+class Dim(Intervention):
+    factor: float = 0.5
+"""
+
+
+def test_code_that_came_with_a_run_is_not_executed(client, tiny, store, make_run, tmp_path):
+    rules = tmp_path / "rules.py"
+    rules.write_text(RULE)
+    run = make_run(tiny.replace(interventions=load_file(rules).Dim(), epochs=1), "own")
+    execute(run, store)
+    assert client.get(f"/latents/{run.id}/about").status_code == 200
+    marker = tmp_path / "sprung"
+    (run.code_folder / "rules.py").write_text(f"{RULE}\nPath({str(marker)!r}).touch()\n")
+    for epoch in ("", "1"):  # loaded already or not
+        client.get(f"/latents/{run.id}/about", params={"epoch": epoch})
+    answers = [
+        client.get(f"/latents/{run.id}/real/0.png"),
+        client.get("/judging/next", params={"run": run.id, "judge": "Ann"}),
+    ]
+    assert [a.status_code for a in answers] == [400, 400] and not marker.exists()
+    assert all("--trust" in answer.json()["error"] for answer in answers)
+    assert client.get("/latents", params={"run": run.id}).status_code == 200
 
 
 def test_the_page_names_its_run(client, fake):
