@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from asking import HOME, TOKEN
+from asking import CHROMIUM, HOME, TOKEN
 
 import fakes
 
@@ -77,3 +77,40 @@ def served(store, tmp_path):
         process.send_signal(signal.SIGINT)
         _, complaint = process.communicate(timeout=60)
         assert "Traceback" not in complaint and process.returncode == 0, complaint
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    playwright = pytest.importorskip("playwright.sync_api")
+    if not CHROMIUM:
+        pytest.skip("needs Chromium")
+    with playwright.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(chromium):
+    """A page that reaches the board alone, and on which nothing may fail."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    page, wrong = context.new_page(), []
+
+    def only_the_board(route):
+        url = route.request.url
+        if re.match(r"(http://(127\.0\.0\.1|localhost):\d+/|blob:|data:)", url):
+            route.continue_()
+        else:
+            wrong.append(f"asked for {url}")
+            route.abort()
+
+    context.route("**/*", only_the_board)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on(
+        "console",
+        lambda told: wrong.append(told.text) if told.type in ("error", "warning") else None,
+    )
+    page.wrong = wrong
+    yield page
+    context.close()
+    assert wrong == []

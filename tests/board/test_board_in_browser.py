@@ -22,40 +22,6 @@ playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def tab(chromium):
-    """A page that reaches the board alone, and on which nothing may fail."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    page, wrong = context.new_page(), []
-
-    def only_the_board(route):
-        url = route.request.url
-        if re.match(r"(http://(127\.0\.0\.1|localhost):\d+/|blob:|data:)", url):
-            route.continue_()
-        else:
-            wrong.append(f"asked for {url}")
-            route.abort()
-
-    context.route("**/*", only_the_board)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on(
-        "console",
-        lambda told: wrong.append(told.text) if told.type in ("error", "warning") else None,
-    )
-    page.wrong = wrong
-    yield page
-    context.close()
-    assert wrong == []
-
-
 @pytest.fixture
 def two_arms(store):
     """A run and its fork with PerfectG, both with diagnostics and pictures that differ."""

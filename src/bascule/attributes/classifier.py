@@ -83,15 +83,18 @@ def classifier(
     if not 8 <= size <= 1024:
         raise UserError(f"a classifier of faces of {size} px: expected a size from 8 to 1024")
     rules = budget or Budget()
-    place = _place(style, size, rules)
-    shipped = SHIPPED / place.name
     return kept(
         "attribute classifier",
-        shipped if shipped.exists() else place,
+        _place(style, size, rules),
         lambda: _trained(style, size, rules, progress),
         _plain,
         lambda told: _opened(told, style, size),
     )
+
+
+def is_ready(style: str, size: int) -> bool:
+    """Whether :func:`classifier` finds this one, without minutes of training."""
+    return _place(style, size, Budget()).exists()
 
 
 def style_of(images: ImageSet) -> str | None:
@@ -194,7 +197,9 @@ def _place(style: str, size: int, budget: Budget) -> Path:
         "packages": {p: version(p) for p in ("dicebear-core", "dicebear-styles", "resvg-py")},
     }
     digest = hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()[:12]
-    return root() / "attributes" / f"{style}-{size}px-{digest}.pt"
+    name = f"{style}-{size}px-{digest}.pt"
+    shipped = SHIPPED / name
+    return shipped if shipped.exists() else root() / "attributes" / name
 
 
 def _plain(made: AttributeClassifier) -> dict[str, Any]:

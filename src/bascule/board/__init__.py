@@ -14,9 +14,12 @@ request first passes the guard (:mod:`bascule.board.guard`): token, host, origin
     experiments.py  what the notes in the runs folder say
     shelf.py    titles, tags and the trash
     workers.py  processes that the board starts: resume and fork
+    latents.py  loaded Gs, neighbours and attributes, for the latents page
+    judging.py  the next two pictures of a judge, and what the answers say so far
     pages/      one module a page
     templates/  one template a page; all extend layout.html.j2
-    static/     board.css, one JavaScript module a page, and vendored libraries
+    static/     board.css, one JavaScript module a page, a style sheet of its own where a page has
+                much that no other one has, and vendored libraries
 
 **To add a page**, write three files and one name:
 
@@ -32,8 +35,9 @@ Rules for pages: a GET changes nothing; what changes something is a POST with a 
 (:func:`bascule.board.board.body`, ``post()`` in ``board.js``). A run is found by
 ``board.run(request.path_params["run"])`` and a file in it by ``board.file(run, "samples", name)``,
 which refuse every path out of the runs folder. To look at a run, use ``Run.recipe``, never
-``Run.playable``. Heavy modules (PyTorch) are imported in functions, and slow work runs in a thread:
-handlers are plain functions, which Starlette runs in threads. A :class:`UserError` becomes one line
-on the page. In JavaScript, data goes into ``textContent``, never into ``innerHTML``. The page's
-Content-Security-Policy allows no inline script, no inline style and nothing from elsewhere.
+``Run.playable``; only what draws executes the network of a run, as trust allows. Heavy modules
+(PyTorch) are imported in functions, and slow work runs in a thread: handlers are plain functions,
+which Starlette runs in threads. A :class:`UserError` becomes one line on the page. In JavaScript,
+data goes into ``textContent``, never into ``innerHTML``. The page's Content-Security-Policy allows
+no inline script, no inline style and nothing from elsewhere.
 """

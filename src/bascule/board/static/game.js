@@ -63,6 +63,9 @@ for (const id of told.runs) games.set(id, new Game(id, true));
 for (const id of told.seeds) games.set(id, new Game(id, false));
 const chosen = told.runs.map((id) => games.get(id));
 find("#panels").classList.toggle("few", chosen.length < 4);
+const judging = el("a", {href: `/judging?${new URLSearchParams(told.runs.map((id) => ["run", id]))}`, hidden: true},
+  chosen.length === 2 ? "Judge their pictures blindly" : "Judge its pictures among real ones, blindly");
+find("#panels").after(el("p", {}, judging));
 const time = {now: 0, last: 0, follow: true, playing: null};
 const panels = new Map();
 const curves = new Curves(find("#curves"), find("#key"), (epoch) => set(epoch));
@@ -100,6 +103,7 @@ function show() {
   find("#epoch").value = time.now;
   find("#epoch-said").value = `epoch ${time.now} of ${time.last}`;
   for (const game of chosen) panel(game);
+  judging.hidden = chosen.length > 2 || !chosen.every((game) => game.row?.state === "finished");
   curves.at(time.now);
   difference.show(time.now, find("#judged").checked);
 }
@@ -121,7 +125,7 @@ function panel(game) {
       row.state === "running" ? `, ${short(row.images_per_s, 3)} images/s, ${duration(row.seconds_left)} left` : "");
     parts.stop.hidden = row.state !== "running";
     parts.resume.hidden = !["interrupted", "failed"].includes(row.state);
-    parts.fork.hidden = row.done < 1;
+    parts.fork.hidden = parts.latents.hidden = row.done < 1;
   }
   parts.problem.textContent = game.problem || row?.why || "";
   diagnosis(parts.lamp, parts.light, game.diagnosis(time.now), game);
@@ -140,12 +144,13 @@ function made(game) {
     stop: el("button", {type: "button", onclick: () => stop(game)}, "Stop"),
     resume: el("button", {type: "button", onclick: () => post("/do/resume", {run: game.id})}, "Resume"),
     fork: el("button", {type: "button", onclick: () => offerFork(game, time.now)}, "Fork from here"),
+    latents: el("a", {href: `/latents?run=${encodeURIComponent(game.id)}`, hidden: true}, "Latents"),
   };
   find("#panels").append(el("article", {"data-run": game.id},
     el("h2", {}, parts.swatch, parts.title),
     el("div", {}, parts.state, parts.lamp, parts.problem),
     el("figure", {}, parts.picture, parts.caption), parts.light,
-    el("p", {class: "buttons"}, parts.stop, parts.resume, parts.fork)));
+    el("p", {class: "buttons"}, parts.stop, parts.resume, parts.fork, parts.latents)));
   return parts;
 }
 
