@@ -12,6 +12,7 @@ request first passes the guard (:mod:`bascule.board.guard`): token, host, origin
     tail.py     the new lines of a growing file, from a byte cursor on
     watch.py    what is new in some runs: scalars, pictures, diagnoses
     experiments.py  what the notes in the runs folder say
+    experiment_view.py  an experiment as its runs say now, from the pieces of its note
     shelf.py    titles, tags and the trash
     workers.py  processes that the board starts: resume and fork
     latents.py  loaded Gs, neighbours and attributes, for the latents page

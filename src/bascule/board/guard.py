@@ -67,7 +67,10 @@ class Guard:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
-                    headers[name] = value
+                    if name == "Content-Security-Policy":
+                        headers.setdefault(name, value)  # a page may have a policy of its own
+                    else:
+                        headers[name] = value
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 

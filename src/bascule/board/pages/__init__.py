@@ -1,5 +1,5 @@
 """The pages of the board, in the order of the navigation."""
 
-from bascule.board.pages import fork, game, judging, latents, runs
+from bascule.board.pages import experiments, fork, game, judging, latents, runs
 
-PAGES = (runs, game, fork, latents, judging)
+PAGES = (runs, experiments, game, fork, latents, judging)
