@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bascule.interventions import DiffAugment, PerfectG, ResetD, WarmStart
 from bascule.reports import gallery
 from bascule.reports.figures import png
 from bascule.training.grid import GAP
@@ -94,3 +95,11 @@ def test_reals_and_fakes_stand_beside_each_other(tmp_path):
     keep_shown(runs["plain"], 20)
     (row,) = gallery.judged(runs, 0).rows
     assert row[0] == "plain" and (row[1][0, 0] == REAL).all() and (row[1][0, -1] == FAKE).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "alters"),
+    [(PerfectG(3), True), (DiffAugment(), True), (ResetD(), False), (WarmStart(), False)],
+)
+def test_rules_that_change_no_picture_are_told_from_those_that_do(change, alters):
+    assert gallery._alters(change) == alters

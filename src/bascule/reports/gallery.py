@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from bascule.core.fields import Placeholder
 from bascule.data.decoding import opened
 from bascule.experiments.schedule import Results
 from bascule.gan.recipe import SHOWN_COLUMNS
+from bascule.interventions import Intervention
 from bascule.reports.figures import DPI, new_figure, style, wrapped
 from bascule.reports.page import Gallery
 from bascule.reports.samples import sampled_epochs, shown
@@ -50,7 +52,8 @@ def hero(results: Results, arms: Sequence[str] = ()) -> Gallery | None:
 
     ``arms``: the most important arms, in this order; the others follow. The arms that are shown
     keep the order of the experiment and share :data:`HERO_ROWS` rows of images. An arm with
-    interventions shows the last fakes given to D, if they were kept, and otherwise G's samples.
+    interventions on what D sees shows the last fakes given to D, if they were kept, and otherwise
+    G's samples.
     """
     if not (found := _first_that_drew(results)):
         return None
@@ -62,7 +65,8 @@ def hero(results: Results, arms: Sequence[str] = ()) -> Gallery | None:
     changed = {
         arm: fakes
         for arm in picked
-        if runs[arm].recipe.interventions and (fakes := judged_fakes(runs[arm], each)) is not None
+        if any(map(_alters, runs[arm].recipe.interventions))
+        and (fakes := judged_fakes(runs[arm], each)) is not None
     }
     rows: dict[str, np.ndarray] = {}
     for arm in picked:
@@ -76,6 +80,13 @@ def hero(results: Results, arms: Sequence[str] = ()) -> Gallery | None:
     caption = f"{what}, after {after} epochs, seed {seed}, uncurated."
     alt = f"Pictures of {', '.join(rows)}"
     return Gallery("hero", list(rows.items()), gallery_figure(rows), alt, caption)
+
+
+def _alters(change: Intervention) -> bool:
+    """Whether an intervention may change the pictures that D sees."""
+    hooks = ("discriminator_batch", "augment")
+    own = any(getattr(type(change), hook) is not getattr(Intervention, hook) for hook in hooks)
+    return own or isinstance(change, Placeholder)  # of a class that is not loaded
 
 
 def judged(runs: Mapping[str, Run], seed: int) -> Gallery | None:
