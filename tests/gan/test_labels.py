@@ -109,7 +109,7 @@ def test_what_cannot_be_told_is_refused(told, differences, message):
 
 
 def test_wrong_labels_are_refused_before_there_is_a_run(bascule, tmp_path):
-    words = ("labels=mouthVariant", "model.classes=3", "data=Faces(n=40,size=32)", "batch=8")
+    words = ("labels=mouthVariant", "model.classes=3", "data=Faces(n=40,size=32)", "precision=fp32")
     code, _, err = bascule("train", "sngan64-light", "--set", *words, "model.size=32")
     assert code == 2 and err.count("\n") == 1 and "set model.classes=" in err
     assert not (tmp_path / "runs").exists()
