@@ -131,7 +131,7 @@ def test_a_broken_table_is_refused_in_one_line(tmp_path, name, text, said):
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("dataset.json", '{"name": "mine"}'), ("metadata.csv", "id,kind\n1,x\n")]
+    ("name", "text"), [("dataset.json", '{"name": "mine"}'), ("metadata.csv", "id,kind\n1,x,y\n")]
 )
 def test_a_file_of_another_kind_is_left_out_as_before(tmp_path, name, text):
     top = pictures(tmp_path / "in", "a.png", "b.png")

@@ -68,7 +68,10 @@ def _stylegan(text: str) -> list[dict[str, Any]] | None:
 
 
 def _table(text: str) -> list[dict[str, Any]] | None:
-    rows = list(csv.DictReader(io.StringIO(text), strict=True))
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    if FILE_NAME not in (reader.fieldnames or ()):
+        return None  # another table
+    rows = list(reader)
     if any(None in row or None in row.values() for row in rows):
         raise ValueError("a row with more or fewer fields than the first one")
     return _with_names(rows)
