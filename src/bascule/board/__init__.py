@@ -33,7 +33,7 @@ request first passes the guard (:mod:`bascule.board.guard`): token, host, origin
 4. The module's name in ``PAGES`` of ``pages/__init__.py``.
 
 Rules for pages: a GET changes nothing; what changes something is a POST with a JSON body
-(:func:`bascule.board.board.body`, ``post()`` in ``board.js``). A run is found by
+(:func:`bascule.board.board.post`, ``post()`` in ``board.js``). A run is found by
 ``board.run(request.path_params["run"])`` and a file in it by ``board.file(run, "samples", name)``,
 which refuse every path out of the runs folder. To look at a run, use ``Run.recipe``, never
 ``Run.playable``; only what draws executes the network of a run, as trust allows. Heavy modules

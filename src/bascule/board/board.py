@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
 
 from bascule.board.experiments import Experiments
 from bascule.board.shelf import Shelf
 from bascule.board.summary import Summaries
 from bascule.board.workers import Workers
 from bascule.core.errors import UserError
+from bascule.reports.templating import environment
 from bascule.runs.store import Run, Store
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment
 
 MOST_BODY_BYTES = 2**20
 WARM_UP_AFTER_S = 2.0  # after the first page was told what there is
@@ -105,24 +108,25 @@ class Board:
         """A page from a template, with the navigation around it."""
         status = int(values.pop("status_code", 200))
         told = {"tabs": self.tabs, "path": request.url.path, "root": str(self.root), **values}
-        return HTMLResponse(self._template(template).render(told), status)
-
-    def _template(self, name: str) -> Template:
-        return self._environment.get_template(name)
+        return HTMLResponse(self._templates.get_template(template).render(told), status)
 
     @cached_property
-    def _environment(self) -> Environment:
+    def _templates(self) -> Environment:
         from bascule.reports.figures import THEME
 
-        made = Environment(
-            loader=PackageLoader("bascule.board"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        made = environment("bascule.board")
         made.globals["theme"] = THEME
         return made
+
+
+def post(path: str, do: Callable[[dict[str, Any]], dict[str, Any] | None]) -> Route:
+    """A POST to ``path``: ``do`` is called in a thread with its JSON, and answers with JSON."""
+
+    async def endpoint(request: Request) -> Response:
+        told = await body(request)
+        return JSONResponse(await run_in_threadpool(do, told) or {})
+
+    return Route(path, endpoint, methods=["POST"])
 
 
 async def body(request: Request) -> dict[str, Any]:
@@ -132,6 +136,11 @@ async def body(request: Request) -> dict[str, Any]:
         text += chunk
         if len(text) > MOST_BODY_BYTES:
             raise UserError(f"more than {MOST_BODY_BYTES:,} bytes were sent: expected less")
+    return json_object(text)
+
+
+def json_object(text: str | bytes) -> dict[str, Any]:
+    """The JSON object that a text is. Raises :class:`UserError` for anything else."""
     try:
         told = json.loads(text)
     except (ValueError, RecursionError):

@@ -17,7 +17,7 @@ from bascule.board.summary import Summary
 from bascule.core.errors import UserError
 from bascule.experiments.files import known_files, verb_and_question
 from bascule.runs.pack import JUDGMENTS
-from bascule.runs.store import Store
+from bascule.runs.store import Store, slug
 
 if TYPE_CHECKING:  # the list of experiments needs no PyTorch
     from bascule.experiments.experiment import Experiment
@@ -58,14 +58,19 @@ def loaded(name: str) -> Experiment:
 
     Raises :class:`UserError` if no known file has this name.
     """
-    files = known_files()
-    quick = name not in files and name.endswith(QUICK)
-    path = files.get(name.removesuffix(QUICK) if quick else name)
     from bascule.experiments.experiment import load
 
+    path, quick = _file_of(name)
     if path is None:
         raise UserError(f"there is no experiment {name!r} in experiments/: look at the list")
     return load(path, quick)
+
+
+def _file_of(name: str) -> tuple[Path | None, bool]:
+    """The known file of the experiment ``name``, and whether its quick version is meant."""
+    files = known_files()
+    quick = name not in files and name.endswith(QUICK)
+    return files.get(name.removesuffix(QUICK) if quick else name), quick
 
 
 def results_of(experiment: Experiment, store: Store) -> Results:
@@ -141,10 +146,9 @@ class Views:
     def _stamp(self, name: str) -> str:
         """Other files, other text: of the experiment's own file, its runs, and of judgments."""
         root = self.store.root
-        files = [known_files().get(name.removesuffix(QUICK), Path()), known_files().get(name)]
-        slug_of = name.replace("/", "-").replace("_", "-")
-        paths = [p for p in files if p and p.is_file()]
-        paths += [f / each for f in sorted(root.glob(f"*-{slug_of}-*")) for each in READ]
+        own, _ = _file_of(name)
+        paths = [own] if own else []
+        paths += [f / each for f in sorted(root.glob(f"*-{slug(name)}-*")) for each in READ]
         paths += sorted((root / JUDGMENTS).glob("*.json"))
         told = []
         for path in paths:

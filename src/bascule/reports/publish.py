@@ -16,6 +16,7 @@ from bascule.core import atomic
 from bascule.reports import figures, markdown
 from bascule.reports.page import Block, Data, Drawing, Gallery, Page, Samples, anchor
 from bascule.reports.samples import data_uri, size_of
+from bascule.reports.templating import environment
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -47,23 +48,15 @@ def write_page(page: Page, folder: Path, stem: str) -> Path:
 
 def html(page: Page, home: str = "") -> str:
     """The page as one HTML file; all texts are escaped. ``home``: where its first word leads."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("bascule.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    templates = environment("bascule.reports")
+    templates.filters |= {
         "prose": prose,
         "themed": figures.themed,
         "csv_uri": csv_uri,
         "webp": data_uri,
         "shown": shown,
     }
-    template = environment.get_template("page.html.j2")
+    template = templates.get_template("page.html.j2")
     return template.render(page=page, drawn=_drawn, anchor=anchor, theme=figures.THEME, home=home)
 
 

@@ -8,18 +8,16 @@ that was started by clicks equals that of the command, bit for bit.
 from __future__ import annotations
 
 import inspect
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from bascule.board.board import Board, body
+from bascule.board.board import Board, json_object, post
 from bascule.core.errors import UserError, unknown
 from bascule.runs.store import Run
 
@@ -72,7 +70,7 @@ def routes(board: Board) -> list[BaseRoute]:
         return JSONResponse({"rules": known_rules(), "begin": SHORT})
 
     def plan(request: Request) -> Response:
-        asked = Asked.parse(_json(request.query_params.get("asked", "")))
+        asked = Asked.parse(json_object(request.query_params.get("asked", "")))
         run = board.run(asked.run)
         try:
             check(run, asked)
@@ -89,13 +87,10 @@ def routes(board: Board) -> list[BaseRoute]:
             board.workers.start(made)
         return {"run": made.id}
 
-    async def do_fork(request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(start, await body(request)))
-
     return [
         Route("/fork/rules", rules),
         Route("/fork/plan", plan),
-        Route("/do/fork", do_fork, methods=["POST"]),
+        post("/do/fork", start),
     ]
 
 
@@ -180,13 +175,3 @@ def _needed(known: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, An
     from bascule.runs import codec
 
     return {n: codec.parse(fields.get(n, "")) for n, each in known.items() if each.default is None}
-
-
-def _json(text: str) -> dict[str, Any]:
-    try:
-        told = json.loads(text)
-    except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
-        raise UserError("expected a JSON object")
-    return told

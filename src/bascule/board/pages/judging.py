@@ -7,12 +7,11 @@ from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from bascule.board.board import Board, body
+from bascule.board.board import Board, post
 from bascule.board.judging import Pictures, pair_of, shown, so_far
 from bascule.core.errors import UserError
 
@@ -51,8 +50,10 @@ def routes(board: Board) -> list[BaseRoute]:
         pair, _ = pair_of([board.run(name) for name in request.query_params.getlist("run")])
         return JSONResponse(so_far(board.root, pair))
 
-    def change(made: Callable[[Sheet, dict[str, Any]], Sheet]) -> Any:
-        """A POST that keeps a changed sheet and answers with the next pictures."""
+    def change(
+        made: Callable[[Sheet, dict[str, Any]], Sheet],
+    ) -> Callable[[dict[str, Any]], dict[str, Any]]:
+        """What keeps a changed sheet and answers with the next pictures."""
 
         def do(told: dict[str, Any]) -> dict[str, Any]:
             from bascule.experiments.judgments import keep
@@ -68,17 +69,14 @@ def routes(board: Board) -> list[BaseRoute]:
                 keep(board.root, sheet)
             return shown(pictures, sheet, runs)
 
-        async def endpoint(request: Request) -> Response:
-            return JSONResponse(await run_in_threadpool(do, await body(request)))
-
-        return endpoint
+        return do
 
     return [
         Route("/judging", page),
         Route("/judging/next", following),
         Route("/judging/result", result),
-        Route("/do/judge", change(_answered), methods=["POST"]),
-        Route("/do/unjudge", change(_undone), methods=["POST"]),
+        post("/do/judge", change(_answered)),
+        post("/do/unjudge", change(_undone)),
     ]
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from bascule.board.board import Board, Tab, body
+from bascule.board.board import Board, Tab, post
 from bascule.board.row import row_of, seen
 from bascule.board.stream import Event, stream
 from bascule.board.summary import Summary
@@ -29,13 +27,6 @@ def routes(board: Board) -> list[BaseRoute]:
 
     def events(request: Request) -> Response:
         return stream(board, News(board).look, EVERY_S)
-
-    def change(do: Callable[[dict[str, Any]], dict[str, Any] | None]) -> Any:
-        async def endpoint(request: Request) -> Response:
-            told = await body(request)
-            return JSONResponse(await run_in_threadpool(do, told) or {})
-
-        return endpoint
 
     def rename(told: dict[str, Any]) -> None:
         board.shelf.label(board.run(_text(told, "run")), title=_text(told, "title"))
@@ -62,7 +53,7 @@ def routes(board: Board) -> list[BaseRoute]:
     return [
         Route("/", page),
         Route("/events/runs", events),
-        *(Route(f"/do/{do.__name__}", change(do), methods=["POST"]) for do in changes),
+        *(post(f"/do/{do.__name__}", do) for do in changes),
     ]
 
 
