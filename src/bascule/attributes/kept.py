@@ -10,7 +10,7 @@ import torch
 
 from bascule.core import atomic
 from bascule.core.errors import UserError
-from bascule.core.sums import check_sums
+from bascule.core.sums import load_checked
 
 T = TypeVar("T")
 
@@ -34,8 +34,7 @@ def kept(
     """
     if place.exists():
         try:
-            check_sums(place)
-            return opened(torch.load(place, weights_only=True))
+            return opened(load_checked(place))
         except Exception as error:  # pickle, zipfile and PyTorch raise many classes of errors
             raise UserError(
                 f"damaged {what} {place} ({type(error).__name__}): delete the file, then it is "

@@ -4,6 +4,18 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
+
+
+def load_checked(path: Path) -> Any:
+    """The tensors and plain values in a file of PyTorch's, on the CPU, if its sums are right.
+
+    Raises ValueError as :func:`check_sums`, and whatever PyTorch raises on a damaged file.
+    """
+    import torch  # many users of this file only list runs
+
+    check_sums(path)
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def check_sums(path: Path) -> None:

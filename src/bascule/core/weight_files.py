@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from bascule.core.errors import UserError
-from bascule.core.sums import check_sums
+from bascule.core.sums import load_checked
 
 
 def find(
@@ -59,8 +59,7 @@ def read(path: Path) -> dict[str, Tensor]:
             from safetensors.torch import load_file
 
             return load_file(path)
-        check_sums(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = load_checked(path)
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise _unreadable(path, str(error).partition("\n")[0]) from None
     except Exception as error:  # safetensors has an error class of its own

@@ -25,7 +25,7 @@ from torch import nn
 
 from bascule.core import atomic
 from bascule.core.errors import UserError, unknown
-from bascule.core.sums import check_sums
+from bascule.core.sums import load_checked
 from bascule.core.trust import state_folder
 
 FOLDER = files("bascule.models") / "weights"
@@ -59,13 +59,18 @@ def keep(called: str, saved: dict[str, Any]) -> str:
     return name
 
 
+def _is_elsewhere(name: str) -> bool:
+    """Whether they are weights of a run that this machine does not have."""
+    return bool(OF_A_RUN.fullmatch(name)) and not kept(name).exists()
+
+
 def check_start(name: str, model: Any) -> None:
     """Raise :class:`UserError` if the weights do not exist, or belong to another ``model``.
 
     Weights of a run that are not on this machine are asked for when the networks are built, so that
     their runs can be looked at without them.
     """
-    if OF_A_RUN.fullmatch(name) and not kept(name).exists():
+    if _is_elsewhere(name):
         return
     theirs = told(name)["model"]
     if theirs != repr(model):
@@ -83,7 +88,7 @@ def told(name: str) -> dict[str, str]:
 
 def saw(name: str) -> tuple[str, ...]:
     """The feature networks through which the game of these weights was trained."""
-    if OF_A_RUN.fullmatch(name) and not kept(name).exists():
+    if _is_elsewhere(name):
         return ()  # the run says it, too: Run.saw
     return tuple(filter(None, told(name).get("saw", "").split(", ")))
 
@@ -92,8 +97,7 @@ def read(name: str) -> dict[str, Any]:
     """The content of the file of ``name``. Raises :class:`UserError` for an unknown name."""
     if OF_A_RUN.fullmatch(name):
         try:
-            check_sums(kept(name))
-            own: dict[str, Any] = torch.load(kept(name), map_location="cpu", weights_only=True)
+            own: dict[str, Any] = load_checked(kept(name))
             return own
         except FileNotFoundError:
             raise UserError(
@@ -105,7 +109,7 @@ def read(name: str) -> dict[str, Any]:
     if name not in names():
         raise unknown("start", name, names())
     with as_file(FOLDER / f"{name}.pt") as path:
-        found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        found: dict[str, Any] = load_checked(path)
         return found
 
 

@@ -40,7 +40,7 @@ import bascule
 from bascule.core import atomic
 from bascule.core.errors import InUse, UserError, unknown
 from bascule.core.reading import parsed, read_bytes, read_json
-from bascule.core.sums import check_sums
+from bascule.core.sums import load_checked
 
 if TYPE_CHECKING:  # runs can be listed without loading PyTorch
     from bascule.core.user_code import Code
@@ -315,12 +315,9 @@ class Run:
 
         Raises :class:`UserError` if it cannot be read, or differs from its check sums.
         """
-        import torch
-
         path = self.checkpoint(epoch)
         try:
-            check_sums(path)
-            saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            saved: dict[str, Any] = load_checked(path)
             return saved
         except Exception as error:
             raise UserError(

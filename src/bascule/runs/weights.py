@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from bascule.core import atomic
 from bascule.core.context import generator
 from bascule.core.errors import UserError
-from bascule.core.sums import check_sums
+from bascule.core.sums import load_checked
 from bascule.gan.game import Game
 from bascule.models.shipped import keep
 from bascule.runs import codec
@@ -47,8 +47,7 @@ def load_players(path: Path | str) -> tuple[nn.Module, nn.Module]:
     by their own class: its ``players`` and ``load_state_dict``.
     """
     try:
-        check_sums(Path(path))
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+        saved = load_checked(Path(path))
         model, states = saved["model"], (saved["G"], saved["D"])
     except Exception as error:  # PyTorch raises many classes of errors on other files
         raise UserError(
