@@ -9,13 +9,10 @@ import argparse
 import dataclasses
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bascule.cli.verbs import Verbs
 from bascule.experiments.files import first_sentence, known_files, verb_and_question
-
-if TYPE_CHECKING:
-    pass
 
 
 def add(verbs: Verbs) -> None:

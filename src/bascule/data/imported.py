@@ -23,7 +23,7 @@ from bascule.data import cache
 from bascule.data.dataset import dataset_of, name_of
 from bascule.data.decoding import Decoded, Fit, NotAPicture, Preparation, decode, decode_as
 from bascule.data.images import ImageSet, Progress, digest_of, in_chunks, read_dataset
-from bascule.data.labels import joined, labels_in, merged, missing, of_folders
+from bascule.data.labels import Labels, Told, joined, labels_in, merged, missing, of_folders
 from bascule.data.near_duplicates import groups_across
 from bascule.data.places import imported_sets, place
 from bascule.data.source import DataSource
@@ -128,12 +128,9 @@ def import_images(
     entry = _checked_place(name, size)
     path, how = Path(path).expanduser(), Preparation(size, fit, pixel_art, bits or 16)
     with cache.draft(entry, size, replace=replace) as draft:
-        with open_source(path) as found:
-            told_of, left = labels_in(path, found)
-            first = _prepare(left, draft, how, progress)
+        first = _prepare(path, draft, how, progress)
         parts, corrupt, left_out = [first], first.corrupt, first.left_out
-        labels = merged([of_folders(first.names), *told_of], first.names)
-        source_digest = first.digest
+        labels, source_digest = first.labels, first.digest
         images = draft.n + len(corrupt)
         if not images:
             raise UserError(f"no images in {path}: {told(left_out) or 'it is empty'}")
@@ -143,16 +140,14 @@ def import_images(
         mask = None
         if held_out is not None:
             train, held_out = draft.n, Path(held_out).expanduser()
-            with open_source(held_out) as found:
-                told_of, left = labels_in(held_out, found)
-                more = _prepare(left, draft, how, progress)
+            more = _prepare(held_out, draft, how, progress)
             source_digest = hashlib.sha256((source_digest + more.digest).encode()).hexdigest()
             _check_corrupt(held_out, draft.n - train, more.corrupt, skip_corrupt)
             images += draft.n - train + len(more.corrupt)
             corrupt, left_out = corrupt + more.corrupt, left_out + more.left_out
             mask = np.arange(draft.n) >= train
             parts.append(more)
-            labels = joined(labels, merged([of_folders(more.names), *told_of], more.names))
+            labels = joined(labels, more.labels)
         if bits is None:
             _check_bright(max((n for part in parts for n in part.brightest), default=DIM))
         source_digest = _digest_with(source_digest, how, labels)
@@ -283,16 +278,16 @@ def _digest_with(digest: str, how: Preparation, labels: Mapping[str, np.ndarray]
 class _Prepared:
     """What was decoded of a source.
 
-    digest    of the content
-    names     of the images, in order
-    cut       the share of each picture that was cut away, 0 to 1
-    brightest the largest number of each picture of 16 bits
-    corrupt   (name, reason) of each corrupt picture
-    left_out  (suffix, what they are, how many) of files that are not pictures
+    digest     of the content
+    labels     of the images
+    cut        the share of each picture that was cut away, 0 to 1
+    brightest  the largest number of each picture of 16 bits
+    corrupt    (name, reason) of each corrupt picture
+    left_out   (suffix, what they are, how many) of files that are not pictures
     """
 
     digest: str
-    names: list[str]
+    labels: Labels
     cut: list[float]
     brightest: list[int]
     corrupt: list[tuple[str, str]]
@@ -300,9 +295,21 @@ class _Prepared:
 
 
 def _prepare(
-    found: Sequence[Found], draft: cache.Draft, how: Preparation, progress: Progress | None
+    path: Path, draft: cache.Draft, how: Preparation, progress: Progress | None
 ) -> _Prepared:
-    """Decode ``found`` into ``draft``."""
+    """Decode the pictures of the source at ``path`` into ``draft``, and read its labels."""
+    with open_source(path) as found:
+        tables, pictures = labels_in(path, found)
+        return _decoded(pictures, tables, draft, how, progress)
+
+
+def _decoded(
+    found: Sequence[Found],
+    tables: Sequence[Told],
+    draft: cache.Draft,
+    how: Preparation,
+    progress: Progress | None,
+) -> _Prepared:
     digest = hashlib.sha256()
     names: list[str] = []
     cut: list[float] = []
@@ -346,7 +353,8 @@ def _prepare(
             if progress:
                 progress(start + len(part), len(found))
     counted = [(kind, what, n) for (kind, what), n in left_out.most_common()]
-    return _Prepared(digest.hexdigest(), names, cut, brightest, corrupt, counted)
+    labels = merged([of_folders(names), *tables], names)
+    return _Prepared(digest.hexdigest(), labels, cut, brightest, corrupt, counted)
 
 
 def _check_corrupt(

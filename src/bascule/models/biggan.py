@@ -257,9 +257,7 @@ def _channels_D(model: BigGAN | BigGANDeep) -> tuple[list[int], int]:
     w = model.width
     if model.size == 32:
         return [4 * w] * 4, 2
-    if model.size == 128:
-        return resnet_channels_D(w, 128), 5
-    return [w * 2**i for i in range(5)], 4
+    return resnet_channels_D(w, model.size), 5 if model.size == 128 else 4
 
 
 def _embedded(model: BigGAN | BigGANDeep) -> int:

@@ -210,16 +210,20 @@ def changed(value: V, settings: Mapping[str, str], extra: Iterable[type] = ()) -
             inner.setdefault(head, {})[rest] = text
         else:
             new[head] = checked(type(value), head, parse(text, extra))
-    follows = is_recipe(value) and "model" not in new and "size" not in inner.get("model", {})
-    for head in sorted(inner, key=lambda name: name != "data"):  # the model may follow the data
+
+    def set_inside(head: str, rests: dict[str, str]) -> None:
         part = new.get(head, getattr(value, head))
         if not dataclasses.is_dataclass(part):
-            raise UserError(f"{head} has no field {next(iter(inner[head]))!r}: it is {part!r}")
-        if head == "model" and follows and "data" in new:
-            part = cast(Any, value).model_for(new["data"])
-        new[head] = changed(part, inner[head], extra)
-    if follows and "data" in new and "model" not in new:
+            raise UserError(f"{head} has no field {next(iter(rests))!r}: it is {part!r}")
+        new[head] = changed(part, rests, extra)
+
+    if "data" in inner:
+        set_inside("data", inner.pop("data"))
+    follows = is_recipe(value) and "model" not in new and "size" not in inner.get("model", {})
+    if follows and "data" in new:
         new["model"] = cast(Any, value).model_for(new["data"])
+    for head, rests in inner.items():
+        set_inside(head, rests)
     replaced: V = dataclasses.replace(cast(Any, value), **new)
     return replaced
 
