@@ -55,3 +55,9 @@ def test_refuses_another_net_and_an_unknown_name(small: str) -> None:
         PLAIN.replace(start=small, model=DCGAN(width=8, size=32, norm_D="spectral"))
     with pytest.raises(UserError, match=r"unknown start 'smal': did you mean small\?"):
         PLAIN.replace(start="smal")
+
+
+@pytest.mark.parametrize("name", ["../other-0123456789ab", "/tmp/other-0123456789ab"])
+def test_a_recipe_names_no_file_outside_the_folder_of_weights(name: str) -> None:
+    with pytest.raises(UserError, match="unknown start"):
+        PLAIN.replace(start=name)

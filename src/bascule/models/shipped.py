@@ -29,7 +29,7 @@ from bascule.core.sums import load_checked
 from bascule.core.trust import state_folder
 
 FOLDER = files("bascule.models") / "weights"
-OF_A_RUN = re.compile(r".+-[0-9a-f]{12}")
+OF_A_RUN = re.compile(r"[\w-]+-[0-9a-f]{12}")  # no path: a recipe may be from elsewhere
 
 
 def names() -> list[str]:
