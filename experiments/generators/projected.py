@@ -28,6 +28,7 @@ pixels = GANRecipe(
     ema_half_life=1000.0,
     threads=1,
     device="cpu",
+    precision="fp32",
     sample_every_epochs=10,
     keep_every_epochs=50,
 )
@@ -55,16 +56,18 @@ def question(arms: dict[str, GANRecipe], fakes: int, quick: Experiment | None = 
             Higher(ELSEWHERE, "projected", than="pixels"),
         ],
         primary=more,
+        seeds=(0, 1, 2),
         measure=Measure(fakes),
         quick=quick,
         remarks=(
-            "Half an hour of one core for either arm: in pilots (notes/projected.md) the D of "
-            "pixels took 150 images a second and the projected D 50, so that it has a third of the "
-            "epochs. Rates against the D of pixels are those of dcgan64-tiny; those against the "
-            "projected D are the ones with which G drew heads in pilots of minutes. Neither was "
-            "searched for with care. KID on EfficientNet-Lite0 would judge the projected D by "
-            "the network through which it is trained; it is not measured, and ranks are compared "
-            "on random convolutions."
+            "Equal time on one core, a quarter to half an hour for either arm: in pilots "
+            "(notes/projected.md) the D of pixels took 150 images a second and the projected D 50, "
+            "on a second processor 298 and 94, so that it has a third of the epochs. Rates "
+            "against the D of pixels are those of dcgan64-tiny; those against the projected D are "
+            "the ones with which G drew heads in pilots of minutes. Neither was searched for with "
+            "care. KID on EfficientNet-Lite0 would judge the projected D by the network through "
+            "which it is trained; it is not measured, and ranks are compared on random "
+            "convolutions."
         ),
     )
 
