@@ -34,7 +34,7 @@ LAYERS = {  # the longest name that fits counts, so a slice may have parts in se
     **dict.fromkeys(["sdpc.reports", "translation.report", "translation.page"], 13),
     **dict.fromkeys(["theory.report", "theory.figure", "tuning.report", "ladder.report"], 13),
     "ladder.over_sets": 13,
-    **dict.fromkeys(["cli", "__main__"], 14),
+    **dict.fromkeys(["api", "cli", "__main__"], 14),
     **dict.fromkeys(
         [f"{p}.cli" for p in ("sdpc", "translation", "theory", "tuning", "ladder", "board")], 14
     ),

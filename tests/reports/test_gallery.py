@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bascule.data.grid import GAP
 from bascule.interventions import DiffAugment, PerfectG, ResetD, WarmStart
 from bascule.reports import gallery
 from bascule.reports.figures import png
-from bascule.training.grid import GAP
 from fakes import fake_results
 
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
+from bascule.data.grid import GAP, grid
 from bascule.presets import cyclegan_light
 from bascule.reports.gallery import gallery, last_rows
 from bascule.reports.note import write_experiment_note
 from bascule.reports.summary import write_summary
-from bascule.training.grid import GAP, grid
 from fakes import ARMS, CREDIT, fake_results, judged
 
 

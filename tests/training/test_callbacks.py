@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 from skimage import color
 
+from bascule.data.grid import GAP, grid
 from bascule.gan.recipe import GANRecipe, GANTrainer
 from bascule.interventions import PerfectG
 from bascule.training.callbacks import SampleGrids, TensorBoard, tensorboard_is_installed
-from bascule.training.grid import GAP, grid
 from bascule.training.loop import Record, train
 from bascule.training.state import begin
 from bascule.training.trainer import fixed_z

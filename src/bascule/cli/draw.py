@@ -149,10 +149,10 @@ def do_walk(args: argparse.Namespace) -> int:
     import torch
 
     from bascule.core.context import generator
+    from bascule.data.grid import grid
     from bascule.latents.paths import Kind, walk
     from bascule.latents.styles import with_styles
     from bascule.reports.film import check_film, write_film
-    from bascule.training.grid import grid
 
     run, path = _run_and_path(args)
     check_film(path)
@@ -183,9 +183,9 @@ def do_truncated(args: argparse.Namespace) -> int:
     import torch
 
     from bascule.core.context import generator
+    from bascule.data.grid import grid
     from bascule.latents.styles import with_styles
     from bascule.latents.truncation import truncated
-    from bascule.training.grid import grid
 
     run, path = _run_and_path(args)
     trainer, z_dim = _trainer(run, args.epoch)
@@ -217,11 +217,11 @@ def do_invert(args: argparse.Namespace) -> int:
     from bascule.core.context import generator
     from bascule.data.batches import as_float, as_uint8
     from bascule.data.color import from_space, to_space
+    from bascule.data.grid import grid
     from bascule.data.pictures import read_pictures
     from bascule.latents.inversion import Draw, invert
     from bascule.latents.styles import Whitened, with_styles
     from bascule.runs.generate import restored
-    from bascule.training.grid import grid
 
     run, path = _run_and_path(args)
     _expect("--steps", args.steps, args.steps >= 1, "a whole number >= 1")

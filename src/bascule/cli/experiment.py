@@ -6,7 +6,8 @@ import argparse
 import hashlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from bascule.experiments.launchers import LocalLauncher, SubmititLauncher
     from bascule.experiments.registration import Registration
     from bascule.experiments.schedule import Job, Results
+
+    Watching = Callable[
+        [Sequence[Job], Mapping[object, int]], AbstractContextManager[Callable[[list[Job]], None]]
+    ]
 
 DESKTOPS = (
     "DISPLAY",
@@ -429,7 +434,8 @@ def judged(
 def _folder_of(known: Sequence[Experiment], args: argparse.Namespace) -> tuple[str, Path]:
     """The name of a folder of experiments ("" for a single one), and the folder of their notes."""
     top = Path(args.experiment).name if len(known) > 1 else ""
-    name = _note_name(top or known[0].name, known[0], args)
+    seeds = list(args.seeds or known[0].seeds)
+    name = note_name(top or known[0].name, known[0].seeds, args.set, seeds, args.arm)
     return top, args.note or args.runs / "notes" / name
 
 
@@ -445,15 +451,23 @@ def _registration_of(found: Experiment, top: str, place: Path, args: argparse.Na
     return place if (place / FILE).exists() else plain
 
 
-def _note_name(name: str, first: Experiment, args: argparse.Namespace) -> str:
-    """The name of a note's folder. Other settings, seeds or arms give another folder."""
-    seeds = list(args.seeds or first.seeds)
-    told = [*args.set]
-    told += [] if seeds == list(first.seeds) else ["seeds", *map(str, seeds)]
-    told += ["arm", *args.arm] if args.arm else []
+def note_name(
+    name: str,
+    usual: Sequence[int],
+    settings: Sequence[str],
+    seeds: Sequence[int],
+    arms: Sequence[str],
+) -> str:
+    """The name of a note's folder. Other settings, seeds or arms give another folder.
+
+    ``usual``: the seeds of the experiment itself. ``arms``: the only ones; empty: all.
+    """
+    told = [*settings]
+    told += [] if list(seeds) == list(usual) else ["seeds", *map(str, seeds)]
+    told += ["arm", *arms] if arms else []
     if not told:
         return slug(name)
-    digest = hashlib.sha256(repr((args.set, seeds, args.arm)).encode()).hexdigest()[:6]
+    digest = hashlib.sha256(repr(([*settings], [*seeds], [*arms])).encode()).hexdigest()[:6]
     return f"{slug(name)}-{slug(' '.join(told))[:50]}-{digest}"
 
 
@@ -496,12 +510,14 @@ def train_all(
     sets: dict[object, ImageSet],
     store: Store,
     launcher: LocalLauncher | SubmititLauncher | None = None,
+    bars: Watching | None = None,
 ) -> bool:
     """Print what cannot be measured, then train and measure what is missing.
 
-    Returns False when interrupted.
+    ``bars``: what shows how far the jobs are, if not the terminal's. Returns False when
+    interrupted.
     """
-    from bascule.cli.progress import JobBars, bars
+    from bascule.cli.progress import job_bars
     from bascule.experiments.measurable import announcements
     from bascule.experiments.schedule import run_all
 
@@ -509,8 +525,8 @@ def train_all(
         print(line, file=sys.stderr)
     if found.measure and found.measure.attributes:
         _learn_attributes(sets)
-    with bars() as progress:
-        watch = JobBars(progress, jobs, {d: len(s.indices("train")) for d, s in sets.items()})
+    trained_on = {data: len(images.indices("train")) for data, images in sets.items()}
+    with (bars or job_bars)(jobs, trained_on) as watch:
         return run_all(jobs, found, store, digests_of(sets), watch, launcher) == "finished"
 
 

@@ -31,6 +31,7 @@ from bascule.training.pace import Pace
 
 if TYPE_CHECKING:
     from bascule.experiments.schedule import Job
+    from bascule.runs.store import Run
     from bascule.training.recipe import Recipe
 
 FIRST_S, EVERY_S = 5.0, 60.0  # seconds to the first plain line, and between lines
@@ -245,6 +246,22 @@ def bars() -> Iterator[Progress]:
         disable=not console.is_terminal,
     ) as progress:
         yield progress
+
+
+@contextmanager
+def run_bar(run: Run, steps: int) -> Iterator[Bar]:
+    """The bar of one run, of ``steps`` steps an epoch; a callback."""
+    recipe = run.recipe
+    with bars() as progress:
+        task = progress.add_task(run.name, total=recipe.epochs, speed="", completed=len(run.rows()))
+        yield Bar(recipe, steps, progress, task)
+
+
+@contextmanager
+def job_bars(jobs: Sequence[Job], images: Mapping[object, int]) -> Iterator[JobBars]:
+    """The bars of an experiment. ``images``: the number of training images of each image set."""
+    with bars() as progress:
+        yield JobBars(progress, jobs, images)
 
 
 class Name(ProgressColumn):

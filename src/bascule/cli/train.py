@@ -396,7 +396,7 @@ def _lead(
     callbacks: Sequence[Callback],
     tensorboard: bool,
 ) -> int:
-    from bascule.cli.progress import Bar, bars
+    from bascule.cli.progress import run_bar
     from bascule.experiments.measurable import announcement
     from bascule.reports.run_note import write_run_note
     from bascule.runs.execute import execute
@@ -406,9 +406,8 @@ def _lead(
         print(said, file=sys.stderr)
     steps = len(images.indices("train")) // recipe.batch
     print(f"run: {run.folder}", file=sys.stderr)
-    with bars() as progress:
-        task = progress.add_task(run.name, total=recipe.epochs, speed="", completed=len(run.rows()))
-        watchers = (*callbacks, Bar(recipe, steps, progress, task))
+    with run_bar(run, steps) as bar:
+        watchers = (*callbacks, bar)
         state = execute(run, store, watchers, images, group=group, tensorboard=tensorboard)
     relatives = [store.find(run.fork.parent)] if run.fork else []
     page = write_run_note(run, images.credit, relatives)

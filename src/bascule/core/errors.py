@@ -29,6 +29,10 @@ class UserError(Exception):
     The command line prints it without a traceback and exits with code 2.
     """
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the line alone."""
+        return [f"bascule: {self}"]
+
 
 class InUse(UserError):
     """Another process is working on the same run, file or folder."""

@@ -11,12 +11,15 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from bascule.core import html
 from bascule.core.errors import UserError, unknown
 from bascule.data.batches import as_float
+from bascule.data.grid import grid
 from bascule.data.near_duplicates import held_out_split, near_duplicate_groups
 
 Split = Literal["train", "held_out", "all"]
 Progress = Callable[[int, int], None]  # (images done, images in all)
+SHOWN = 16  # images that a set shows of itself in a notebook
 DOMAIN = "domain"  # the label in a set of two domains that names the domain, "a" or "b"
 
 
@@ -72,6 +75,19 @@ class ImageSet:
         if split not in ("train", "held_out"):
             raise unknown("split", split, ("train", "held_out", "all"))
         return np.flatnonzero(self.held_out == (split == "held_out"))
+
+    def _repr_html_(self) -> str:
+        """Some of its training images, for a notebook; first what it is, and its credit last."""
+        of = self.indices("train")[:SHOWN]
+        told = f"{self.name}: {len(self):,} images of {self.size} px"
+        split = f"{int(self.held_out.sum()):,} of them held out"
+        labels = f"labels: {', '.join(self.labels)}" if self.labels else ""
+        shown = grid(torch.from_numpy(np.array(self.pixels[of])), 8)
+        return (
+            html.heading(f"{told}, {split}")
+            + html.picture(shown, f"the first {len(of)} training images of {self.name}")
+            + html.lines(labels, *self.credit.splitlines())
+        )
 
     def as_dataset(self, split: Split = "train") -> Dataset[torch.Tensor]:
         """The images of ``split`` as a PyTorch dataset of float32 (3, H, W) in [-1, 1]."""

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from math import isfinite, nan
 from typing import Any
 
+from bascule.core import html
 from bascule.core.errors import UserError
 from bascule.features.judges import why_not
 from bascule.metrics.measurement import Measurement, parse
@@ -172,6 +173,17 @@ class Evaluation:
     def __getitem__(self, label: str) -> Value:
         return {value.label: value for value in self.values}[label]
 
+    def _repr_html_(self) -> str:
+        """Every number beside its floor, for a notebook."""
+        when = "" if self.epoch is None else f" after {self.epoch} epochs"
+        title = f"{self.subject}{when}: {self.fakes:,} pictures against {self.data}"
+        columns = ("measure", "value", "floor", "better", "n")
+        return (
+            html.heading(title)
+            + html.table(columns, map(_cells, self.values))
+            + html.lines(*self.remarks())
+        )
+
     def plain(self) -> dict[str, Any]:
         """The evaluation as plain JSON values; NaN and infinity become null."""
         told = asdict(self)
@@ -199,6 +211,14 @@ class Evaluation:
             return Evaluation(**(told | read), seed=int(plain.get("seed", 0)), price=price)
         except (KeyError, TypeError) as error:
             raise ValueError(f"not an evaluation: {error}") from None
+
+
+def _cells(value: Value) -> tuple[str, ...]:
+    """A row of the table that a notebook shows."""
+    numbers = value.measured
+    pairs = ((numbers.value, numbers.se), (numbers.floor, numbers.floor_se))
+    told = [f"{x:.3g} ± {se:.2g}" if isfinite(se) else f"{x:.3g}" for x, se in pairs]
+    return (value.label, *told, value.better, f"{numbers.n:,}")
 
 
 def by_reason(left_out: Mapping[str, str]) -> list[tuple[str, str]]:

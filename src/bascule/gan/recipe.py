@@ -23,6 +23,7 @@ from bascule.data.augment import Augmentation
 from bascule.data.batches import as_uint8
 from bascule.data.color import from_space
 from bascule.data.faces import Faces
+from bascule.data.grid import beside, grid
 from bascule.data.images import ImageSet
 from bascule.data.source import DataSource
 from bascule.gan.game import Game
@@ -36,7 +37,6 @@ from bascule.models.layers import Labelled
 from bascule.models.model import Model
 from bascule.models.san import SAN
 from bascule.models.shipped import check_start, load_into
-from bascule.training.grid import beside, grid
 from bascule.training.recipe import Recipe, ends
 from bascule.training.trainer import Batch, Trainer, evaluating, prepare
 

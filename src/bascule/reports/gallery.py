@@ -10,6 +10,7 @@ import torch
 
 from bascule.core.fields import Placeholder
 from bascule.data.decoding import opened
+from bascule.data.grid import GAP, grid
 from bascule.experiments.schedule import Results
 from bascule.gan.recipe import SHOWN_COLUMNS
 from bascule.interventions import Intervention
@@ -17,7 +18,6 @@ from bascule.reports.figures import DPI, new_figure, style, wrapped
 from bascule.reports.page import Gallery
 from bascule.reports.samples import sampled_epochs, shown
 from bascule.runs.store import Run
-from bascule.training.grid import GAP, grid
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,9 +11,9 @@ from PIL import Image
 
 from bascule.core.context import generator
 from bascule.data.batches import as_float, as_uint8
+from bascule.data.grid import grid
 from bascule.metrics.ssim import ssim
 from bascule.sdpc.coder import Coder, Progress, pass_of
-from bascule.training.grid import grid
 
 
 @dataclass(frozen=True)

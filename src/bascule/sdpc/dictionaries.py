@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from bascule.data.grid import grid
 from bascule.sdpc.model import Network
-from bascule.training.grid import grid
 
 SIDE = 32  # smallest width of an atom in pixels
 COLUMNS = 16

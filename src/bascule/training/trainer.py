@@ -21,7 +21,7 @@ from bascule.core.optimizers import load_optimizer
 from bascule.data.augment import Augmentation
 from bascule.data.batches import as_float
 from bascule.data.color import to_space
-from bascule.training.grid import grid
+from bascule.data.grid import grid
 
 R = TypeVar("R")
 Working = Callable[[str, int, int], None]

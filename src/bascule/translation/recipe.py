@@ -16,8 +16,8 @@ from bascule.core.optimizers import autocast
 from bascule.core.schedules import Rate, value_at
 from bascule.data.augment import Augmentation
 from bascule.data.batches import as_uint8
+from bascule.data.grid import grid
 from bascule.data.images import DOMAIN, ImageSet
-from bascule.training.grid import grid
 from bascule.training.recipe import Recipe
 from bascule.training.trainer import Batch, Trainer, prepare
 from bascule.translation.step import Translators

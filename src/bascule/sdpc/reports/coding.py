@@ -13,6 +13,7 @@ from torch import Tensor
 
 from bascule.core import atomic
 from bascule.data.batches import as_uint8
+from bascule.data.grid import grid
 from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.experiment import Measure, MeasureCoding
 from bascule.experiments.scalars import limits
@@ -31,7 +32,6 @@ from bascule.sdpc.coder import Coder
 from bascule.sdpc.dictionaries import dictionaries
 from bascule.sdpc.measure import way
 from bascule.sdpc.model import Codes, Inference, energies, infer
-from bascule.training.grid import grid
 from bascule.training.recipe import Recipe
 
 if TYPE_CHECKING:
