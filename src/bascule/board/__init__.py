@@ -18,7 +18,9 @@ request first passes the guard (:mod:`bascule.board.guard`): token, host, origin
     latents.py  loaded Gs, neighbours and attributes, for the latents page
     judging.py  the next two pictures of a judge, and what the answers say so far
     pages/      one module a page
-    templates/  one template a page; all extend layout.html.j2
+    templates/  one template a page; all extend layout.html.j2, or site.html.j2 in a static site
+    assets.py   where the static files are, and the colours of figures as a style sheet
+    export/     a static site of chosen runs, and the guided stories
     static/     board.css, one JavaScript module a page, a style sheet of its own where a page has
                 much that no other one has, and vendored libraries
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,13 +14,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from bascule.board.assets import STATIC, theme_css
 from bascule.board.board import Board
 from bascule.board.guard import Guard
 from bascule.board.pages import PAGES
 from bascule.core.errors import UserError, of_system
-from bascule.reports.figures import THEME
-
-STATIC = Path(__file__).with_name("static")
 
 
 def new_token() -> str:
@@ -69,7 +66,4 @@ def _told(board: Board, request: Request, message: str, status: int) -> Response
 
 
 def _theme(request: Request) -> Response:
-    """The colours of figures as CSS properties, for light and for dark pages."""
-    light, dark = ("".join(f"--{name}:{pair[k]};" for name, pair in THEME.items()) for k in (0, 1))
-    css = f":root{{{light}}}\n@media (prefers-color-scheme: dark){{:root{{{dark}}}}}\n"
-    return Response(css, media_type="text/css")
+    return Response(theme_css(), media_type="text/css")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # the list of experiments needs no PyTorch
     from bascule.experiments.schedule import Job, Results
     from bascule.reports.page import Page
 
-FIRST = ("Not finished", "Forest plot", "Curves", "Predictions", "Measured")  # then the others
+FIRST = ("Forest plot", "Not finished", "Curves", "Predictions", "Measured")  # then the others
 READ = ("status.json", "scalars.jsonl", "diagnostics.jsonl", "metrics.json")
 QUICK = "-quick"
 

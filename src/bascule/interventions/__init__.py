@@ -1,6 +1,7 @@
 """Interventions: each changes one rule of the training, through hooks of the step."""
 
 from bascule.interventions.augmentation import AdaptiveAugment, DiffAugment
+from bascule.interventions.freeze import Freeze
 from bascule.interventions.gradients import NormaliseGradients
 from bascule.interventions.hooks import Compose, Intervention, Player
 from bascule.interventions.label_corruption import (
@@ -18,7 +19,7 @@ INTERVENTIONS: tuple[type[Intervention], ...] = (
     *(PerfectG, NoiseOnReals, InstanceNoise),
     *(RealsAmongFakes, FakesAmongReals, PseudoAugmentation, NegativeAugmentation, FakeHistory),
     *(DiffAugment, AdaptiveAugment),
-    *(ResetD, NormaliseGradients, WarmStart, Compose),
+    *(Freeze, ResetD, NormaliseGradients, WarmStart, Compose),
 )
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "DiffAugment",
     "FakeHistory",
     "FakesAmongReals",
+    "Freeze",
     "InstanceNoise",
     "Intervention",
     "NegativeAugmentation",

@@ -12,6 +12,9 @@ export function el(name, attributes = {}, ...children) {
   return made;
 }
 
+/** What a page of an exported site carries, in which nothing can be asked; null on a board. */
+export const site = globalThis.bascule ?? null;
+
 export const find = (selector, root = document) => root.querySelector(selector);
 
 /** Show a line at the bottom for a while; `action` is [label, function], such as an undo. */

@@ -1,11 +1,11 @@
 // One or several games: everything moves with one epoch, `time.now`.
 //
 // The server sends what is new in each run; `games` keeps it. `show()` draws the chosen moment.
+// A page of an exported site has no server: all of its news is in `site`.
 
-import {el, find, listen, post, say, short, duration, state} from "./board.js";
+import {el, find, listen, post, say, short, site, duration, state} from "./board.js";
 import {Curves} from "./curves.js";
 import {Difference} from "./difference.js";
-import {offerFork} from "./fork.js";
 
 const told = JSON.parse(find("#game").dataset.told);
 const LIGHTS = {healthy: "● healthy", watch: "▲ watch", trouble: "■ trouble", unknown: "○ no diagnosis"};
@@ -50,8 +50,8 @@ class Game {
     const made = judged ? this.shown : this.samples;
     const before = made.filter((each) => each <= epoch);
     if (!before.length) return null;
-    const at = before.at(-1);
-    return {at, url: `/run/${encodeURIComponent(this.id)}/${judged ? "shown" : "epoch"}/${at}.png`};
+    const at = before.at(-1), folder = site ? site.pictures[this.id] : `/run/${encodeURIComponent(this.id)}`;
+    return {at, url: `${folder}/${judged ? "shown" : "epoch"}/${at}.png`};
   }
 
   diagnosis(epoch) { return this.diagnoses.filter((each) => each.epoch <= epoch).at(-1); }
@@ -63,16 +63,15 @@ for (const id of told.runs) games.set(id, new Game(id, true));
 for (const id of told.seeds) games.set(id, new Game(id, false));
 const chosen = told.runs.map((id) => games.get(id));
 find("#panels").classList.toggle("few", chosen.length < 4);
-const judging = el("a", {href: `/judging?${new URLSearchParams(told.runs.map((id) => ["run", id]))}`, hidden: true},
+const judging = site ? null : el("a", {href: `/judging?${new URLSearchParams(told.runs.map((id) => ["run", id]))}`, hidden: true},
   chosen.length === 2 ? "Judge their pictures blindly" : "Judge its pictures among real ones, blindly");
-find("#panels").after(el("p", {}, judging));
+if (judging) find("#panels").after(el("p", {}, judging));
 const time = {now: 0, last: 0, follow: true, playing: null};
 const panels = new Map();
 const curves = new Curves(find("#curves"), find("#key"), (epoch) => set(epoch));
 const difference = new Difference(chosen);
 
-const query = new URLSearchParams([...told.runs.map((id) => ["run", id]), ...told.seeds.map((id) => ["seed", id])]);
-listen((cursor) => `/events/game?${query}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`, (news) => {
+function take(news) {
   let changed = false;
   for (const [id, each] of Object.entries(news.runs ?? {})) changed = games.get(id).take(each) || changed;
   const ends = chosen.map((game) => Math.max(game.epochs, game.samples.at(-1) ?? 0));
@@ -82,7 +81,7 @@ listen((cursor) => `/events/game?${query}${cursor ? `&cursor=${encodeURIComponen
   styles();
   if (changed) curves.draw([...games.values()], time.now);
   show();
-});
+}
 
 /** An arm has a colour, a seed within it a dash. */
 function styles() {
@@ -103,7 +102,7 @@ function show() {
   find("#epoch").value = time.now;
   find("#epoch-said").value = `epoch ${time.now} of ${time.last}`;
   for (const game of chosen) panel(game);
-  judging.hidden = chosen.length > 2 || !chosen.every((game) => game.row?.state === "finished");
+  if (judging) judging.hidden = chosen.length > 2 || !chosen.every((game) => game.row?.state === "finished");
   curves.at(time.now);
   difference.show(time.now, find("#judged").checked);
 }
@@ -123,9 +122,10 @@ function panel(game) {
     parts.swatch.setAttribute("class", `swatch ${game.colour.slice(2)}`);
     parts.state.replaceChildren(state(row.state), ` ${row.done}/${row.epochs} epochs`,
       row.state === "running" ? `, ${short(row.images_per_s, 3)} images/s, ${duration(row.seconds_left)} left` : "");
-    parts.stop.hidden = row.state !== "running";
-    parts.resume.hidden = !["interrupted", "failed"].includes(row.state);
-    parts.fork.hidden = parts.latents.hidden = row.done < 1;
+    parts.stop.hidden = site || row.state !== "running";
+    parts.resume.hidden = site || !["interrupted", "failed"].includes(row.state);
+    parts.fork.hidden = site || row.done < 1;
+    parts.latents.hidden = site ? !site.latents[game.id] : row.done < 1;
   }
   parts.problem.textContent = game.problem || row?.why || "";
   diagnosis(parts.lamp, parts.light, game.diagnosis(time.now), game);
@@ -143,8 +143,8 @@ function made(game) {
     picture: el("img", {class: "grid", hidden: true, alt: ""}), caption: el("figcaption", {class: "soft"}),
     stop: el("button", {type: "button", onclick: () => stop(game)}, "Stop"),
     resume: el("button", {type: "button", onclick: () => post("/do/resume", {run: game.id})}, "Resume"),
-    fork: el("button", {type: "button", onclick: () => offerFork(game, time.now)}, "Fork from here"),
-    latents: el("a", {href: `/latents?run=${encodeURIComponent(game.id)}`, hidden: true}, "Latents"),
+    fork: el("button", {type: "button", onclick: () => fork(game)}, "Fork from here"),
+    latents: el("a", {href: site ? site.latents[game.id] : `/latents?run=${encodeURIComponent(game.id)}`, hidden: true}, "Latents"),
   };
   find("#panels").append(el("article", {"data-run": game.id},
     el("h2", {}, parts.swatch, parts.title),
@@ -152,6 +152,10 @@ function made(game) {
     el("figure", {}, parts.picture, parts.caption), parts.light,
     el("p", {class: "buttons"}, parts.stop, parts.resume, parts.fork, parts.latents)));
   return parts;
+}
+
+async function fork(game) {
+  (await import("./fork.js")).offerFork(game, time.now);
 }
 
 async function stop(game) {
@@ -229,3 +233,7 @@ beside.addEventListener("submit", (event) => {
   event.preventDefault();
   location.href = `/game?${new URLSearchParams([...told.runs, beside.run.value].map((id) => ["run", id]))}`;
 });
+
+const query = new URLSearchParams([...told.runs.map((id) => ["run", id]), ...told.seeds.map((id) => ["seed", id])]);
+if (site) take(site);
+else listen((cursor) => `/events/game?${query}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`, take);
