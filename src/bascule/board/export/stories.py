@@ -18,7 +18,7 @@ from bascule.gan.recipe import GANRecipe
 from bascule.interventions import Freeze, PerfectG
 from bascule.models.dcgan import DCGAN
 
-FROZEN_FROM, PERFECT_FROM = 12, 20
+FROZEN_FROM = PERFECT_FROM = 20
 
 NETS = DCGAN(width=16, size=32, norm_D="spectral")
 
@@ -189,7 +189,8 @@ def collapse(plain: Told, frozen: Told) -> list[Step]:
             end,
             "In a normal game D goes on to learn. What happens to the one face that fools it?",
             "D learns that this face is fake, and another one becomes the best answer. So a "
-            "collapsed G often moves on from face to face.",
+            "collapsed G often moves on from face to face. By the way: a diagnosis may name the "
+            "cause, here a D that no longer tells fakes from reals, and not what you see.",
         ),
     ]
 
