@@ -127,6 +127,7 @@ def test_the_difference_is_that_of_the_pixels(tab, served, two_arms):
     url = served()
     tab.goto(url)
     tab.goto(f"{url.split('?')[0]}game?run={parent.id}&run={child.id}")
+    tab.get_by_text("epoch 20 of 20").wait_for()
     said = tab.locator("#difference-said")
     for epoch in (12, 20):
         slide(tab, epoch)

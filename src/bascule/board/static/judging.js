@@ -53,6 +53,7 @@ who.addEventListener("submit", async (event) => {
   find("#question").hidden = false;
   await show(told);
 });
+who.hidden = false;  // not before: without this script the browser would send the form itself
 
 const several = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
 
