@@ -3,14 +3,17 @@
 # make notebook   the notebook's questions, hours; stop it at will, the same command goes on
 # make weights    the weights that the demo starts from and the reader of faces, an hour; the
 #                 package has them already
+# make docs   the documentation site, into docs/_build; links and warnings are errors
 # A virtual environment of its own is made in $(VENV); nothing else on the machine changes.
+
+# Without an NVIDIA GPU, TORCH=https://download.pytorch.org/whl/cpu saves gigabytes on Linux.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 READERS = src/bascule/attributes/weights
 
-.PHONY: demo test notebook weights clean
+.PHONY: demo test notebook weights docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/bascule run perfect-g --quick --open
@@ -33,8 +36,13 @@ test: $(VENV)/installed-dev
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
+docs: $(VENV)/installed-dev
+	$(BIN)/sphinx-build -W --keep-going -q -c docs . docs/_build
+	@echo docs/_build/index.html
+
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
+	$(if $(TORCH),$(BIN)/pip install --quiet --constraint constraints.txt --index-url $(TORCH) torch)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 

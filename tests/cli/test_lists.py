@@ -117,3 +117,31 @@ def test_those_that_ship_are_listed_beside_them(bascule):
 
 def test_where_there_are_no_experiments_that_is_said(bascule, nothing_ships):
     assert "no folder experiments/ here" in lines(bascule, "experiments")[0]
+
+
+def test_an_experiment_is_copied_to_begin_from(bascule, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = bascule("experiments", "copy", "notebook/lying")
+    assert (code, err) == (0, "") and "bascule run lying.py" in out
+    from bascule.experiments.experiment import load
+
+    assert load(Path("lying.py")).question
+    bascule("experiments", "copy", "tune/notebook-scans", "-o", "mine.py")
+    assert "tuning = " in Path("mine.py").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["perfect-g"], "perfect_g.py exists already: give another file with -o"),
+        (["perfect-g", "-o", "mine.txt"], "-o mine.txt: expected a file name.py"),
+        (["perfekt-g"], "did you mean perfect-g?"),
+        (["perfect-g", "-o", "no/where.py"], "no such file or folder"),
+    ],
+)
+def test_a_copy_never_replaces_a_file(bascule, tmp_path, monkeypatch, words, told):
+    monkeypatch.chdir(tmp_path)
+    Path("perfect_g.py").write_text("mine")
+    code, _, err = bascule("experiments", "copy", *words)
+    assert code == 2 and told in err and len(err.splitlines()) == 1
+    assert Path("perfect_g.py").read_text() == "mine"

@@ -45,3 +45,14 @@ def test_fields_are_told_by_type_default_range_docstring_and_choices():
 def test_a_line_has_type_default_and_range():
     share, rest, *_ = map(str, described(Rule))
     assert share == "float, required; a share >= 0" and rest == "float = 0.5"
+
+
+def test_a_base_class_tells_of_the_fields_of_all_its_kinds():
+    class Kind(Rule):
+        """A kind of rule.
+
+        rest  what is left
+        """
+
+    about = {f.name: f.about for f in described(Kind)}
+    assert about["share"] == "how much of it" and about["rest"] == "what is left"

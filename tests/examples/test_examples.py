@@ -276,16 +276,6 @@ def test_a_plugin_brings_a_preset_and_a_rule_by_their_names(installed):
     assert run_named("rested").recipe.interventions[0].every == 3
 
 
-def test_the_sample_of_the_readme_trains(folder):
-    told = (ROOT / "README.md").read_text("utf-8")
-    (code,) = re.findall(r"```python\n# my_nets.py\n(.*?)```", told, re.DOTALL)
-    Path("readme").mkdir()
-    Path("readme/my_nets.py").write_text(code, "utf-8")
-    own = ("model=readme/my_nets.py:Linear(size=32)", "epochs=1", SMALL[0])
-    bascule("train", "dcgan64-tiny", "--name", "sample", *TINY, *own)
-    assert run_named("sample").status["state"] == "finished"
-
-
 @pytest.mark.parametrize("file", FILES)
 def test_an_example_says_what_it_shows_and_how_it_is_run(file):
     text = (EXAMPLES / file).read_text("utf-8")

@@ -9,10 +9,15 @@ import argparse
 import dataclasses
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+from bascule.cli import completion
+from bascule.cli.arguments import add_output
 from bascule.cli.verbs import Verbs
-from bascule.experiments.files import first_sentence, known_files, verb_and_question
+from bascule.core import atomic
+from bascule.core.errors import UserError
+from bascule.experiments.files import find_file, first_sentence, known_files, verb_and_question
 
 
 def add(verbs: Verbs) -> None:
@@ -26,9 +31,27 @@ def add(verbs: Verbs) -> None:
     experiments = verbs.add_parser(
         "experiments",
         help="list the experiments that `run` and `tune` take",
-        examples=["bascule experiments"],
+        description="List the experiments that `run` and `tune` take, or copy one to begin your "
+        "own from.",
+        examples=["bascule experiments", "bascule experiments copy perfect-g"],
     )
     experiments.set_defaults(do=do_experiments)
+    parts = experiments.add_subparsers(dest="experiments_verb", metavar="VERB")
+    copy = parts.add_parser(
+        "copy",
+        help="copy the file of an experiment here, to begin your own from",
+        examples=[
+            "bascule experiments copy perfect-g",
+            "bascule experiments copy notebook/lying -o my_question.py",
+        ],
+    )
+    copy.add_argument(
+        "name",
+        help="an experiment that `bascule experiments` lists",
+        completer=completion.experiments,
+    )
+    add_output(copy, "FILE", "file to write (default: of the same name, in this folder)")
+    copy.set_defaults(do=do_copy)
     interventions = verbs.add_parser(
         "interventions",
         help="list the interventions, with their fields and ranges",
@@ -86,6 +109,21 @@ def do_experiments(args: argparse.Namespace) -> int:
         verb, question = verb_and_question(path)
         if verb:
             _tell(f"{verb:4} {name:{wide}}", question)
+    return 0
+
+
+def do_copy(args: argparse.Namespace) -> int:
+    source = find_file(args.name)
+    verb, _ = verb_and_question(source)
+    if not verb:
+        raise UserError(f"{args.name}: this file holds no experiment, so `bascule run` takes none")
+    target = args.output or Path(source.name)
+    if target.suffix != ".py":
+        raise UserError(f"-o {target}: expected a file name.py")
+    if target.exists():
+        raise UserError(f"{target} exists already: give another file with -o")
+    atomic.write(target, source.read_text("utf-8"))
+    print(f"{target}: edit it, then `bascule {verb} {target}`")
     return 0
 
 

@@ -20,7 +20,7 @@ class Described:
     type      as Python would write it: ``float | Uniform``, ``'G' | 'D'``
     default   as it would be written; None if the field is needed
     allowed   what the class expects of it; "" if it takes any value of its type
-    about     what the docstring says; "" if it does not list the field
+    about     what the docstring of the class, or of a base class, says; "" if none lists the field
     choices   the texts among which to choose; empty for other fields
     """
 
@@ -39,7 +39,9 @@ class Described:
 
 def described(kind: type) -> list[Described]:
     """The fields in the constructor of a dataclass."""
-    about = _listed(kind.__doc__ or "")
+    about: dict[str, str] = {}
+    for each in reversed(kind.__mro__):  # a base class tells of the fields of all its kinds
+        about |= _listed(each.__doc__ or "")
     found = []
     for f in _fields(kind):
         hint = hints(kind)[f.name]

@@ -54,20 +54,24 @@ class GANRecipe(Recipe):
     augment        transforms of the real images, in this order
     space          the colour space in which G and D work
     concat         D sees reals and fakes in one forward pass
-    change         the interventions, in this order
+    interventions  changed rules of training, in this order
     top_k          G learns only from its best fakes; None: from all
     objective      the losses of D and G
     penalties      added to D's loss, each kind at most once
     critic_steps   steps of D for one step of G, >= 1
     ema_half_life  half-life, in images, of the moving average of G's weights; this average then
                    draws all samples; None: no average
-    cool_down      the last share of the epochs, 0 to 1, in which both learning rates fall
+    lr_decay       the last share of the epochs, 0 to 1, in which both learning rates fall
                    linearly to 0
     labels         a categorical label of the image set, which both networks see; None: none
     sparsity       weight, >= 0, of G's mean absolute activation, summed over layers
     start          weights to start from (:mod:`bascule.models.shipped`), shipped or kept by
                    `train --from RUN`; None: random weights from the seed
     generator_penalties   added to G's loss, each kind at most once
+    precision      of the networks' arithmetic
+    channels_last  the memory layout of images, faster on most processors
+    fused_adam     all weights in one kernel of Adam
+    compile        by torch.compile
 
     The fields from ``precision`` on change the result in the last bits or more, so they belong to
     the recipe. Two runs of equal recipes are bit-identical if ``threads`` is not None. A run
