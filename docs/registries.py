@@ -19,7 +19,7 @@ from typing import Any
 
 import bascule
 from bascule.cli import GROUPS, parser
-from bascule.cli.lists import facts
+from bascule.cli.one_line import facts
 from bascule.cli.verbs import Parser, verbs_of
 from bascule.core.described import Described, described
 

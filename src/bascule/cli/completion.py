@@ -191,21 +191,21 @@ def _known() -> dict[str, Any]:
 
 def _loaded() -> dict[str, Any]:
     """As :func:`_known`, by loading it."""
-    from bascule.cli import lists
+    from bascule.cli.one_line import call_of, facts, summary
     from bascule.features.extractors import EXTRACTORS
     from bascule.interventions.known import known_interventions
     from bascule.presets import SDPC_PRESETS, ranked, trained
     from bascule.runs import codec
 
     def told(recipe: Any) -> dict[str, Any]:
-        return {"about": lists.facts(recipe), "fields": [*_paths_in(codec.encode(recipe))]}
+        return {"about": facts(recipe), "fields": [*_paths_in(codec.encode(recipe))]}
 
     return {
         "presets": {name: told(recipe) for name, recipe in trained().items()},
         "ranked": [*ranked()],
         "sdpc": {name: told(recipe) for name, recipe in SDPC_PRESETS.items()},
         "interventions": {
-            lists.call_of(kind): {"about": lists.summary(kind)} for kind in known_interventions()
+            call_of(kind): {"about": summary(kind)} for kind in known_interventions()
         },
         "extractors": [*EXTRACTORS],
     }

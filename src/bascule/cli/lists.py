@@ -6,18 +6,16 @@ Everything is read from the code, of plug-ins too. Experiments are read as text,
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from bascule.cli import completion
 from bascule.cli.arguments import add_output
 from bascule.cli.verbs import Verbs
 from bascule.core import atomic
 from bascule.core.errors import UserError
-from bascule.experiments.files import find_file, first_sentence, known_files, verb_and_question
+from bascule.experiments.files import find_file, known_files, verb_and_question
 
 
 def add(verbs: Verbs) -> None:
@@ -67,6 +65,7 @@ def add(verbs: Verbs) -> None:
 
 
 def do_presets(args: argparse.Namespace) -> int:
+    from bascule.cli.one_line import facts
     from bascule.presets import ABOUT, SDPC_PRESETS, trained
 
     recipes = trained() | SDPC_PRESETS
@@ -76,28 +75,6 @@ def do_presets(args: argparse.Namespace) -> int:
         about = f". {ABOUT[name]}" if name in ABOUT else ""  # a plug-in's preset has none
         _tell(f"{verb:8} {name:{wide}}", facts(recipe) + about)
     return 0
-
-
-def facts(recipe: Any) -> str:
-    """``64 px, DCGAN(width=32), GAN, hinge, batch 32, 100 epochs``."""
-    size, model = getattr(recipe.data, "size", None), getattr(recipe, "model", None)
-    objective = getattr(recipe, "objective", None)
-    told = [
-        f"{size} px" if size else "",
-        _net(model) if model else "",
-        type(recipe).__name__.removesuffix("Recipe"),
-        getattr(objective, "kind", objective),
-        f"batch {recipe.batch}",
-        f"{recipe.epochs} epochs",
-    ]
-    return ", ".join(str(part) for part in told if part)
-
-
-def _net(model: Any) -> str:
-    """``DCGAN(width=16)``: the model with what differs from its defaults."""
-    fields = [f for f in dataclasses.fields(model) if f.init and f.name != "layers"]
-    told = [f"{f.name}={v!r}" for f in fields if (v := getattr(model, f.name)) != f.default]
-    return f"{type(model).__name__}({', '.join(told)})".removesuffix("()")
 
 
 def do_experiments(args: argparse.Namespace) -> int:
@@ -144,6 +121,7 @@ def do_predictions(args: argparse.Namespace) -> int:
 
 def _tell_classes(kinds: Iterable[type]) -> int:
     """Each class with its first sentence, and its fields below it."""
+    from bascule.cli.one_line import summary
     from bascule.core.described import described
 
     for kind in kinds:
@@ -153,19 +131,6 @@ def _tell_classes(kinds: Iterable[type]) -> int:
         for f in fields:
             _tell(f"    {f.name:{wide}}", str(f), indent=8)
     return 0
-
-
-def summary(kind: type) -> str:
-    """The first sentence of a class."""
-    return first_sentence(kind.__doc__ or "")
-
-
-def call_of(kind: type) -> str:
-    """How a call of a class begins: ``PerfectG(at_epoch=``, or ``DiffAugment`` without values."""
-    from bascule.core.described import described
-
-    needed = [f.name for f in described(kind) if f.default is None]
-    return f"{kind.__name__}({needed[0]}=" if needed else kind.__name__
 
 
 def _tell(name: str, what: str, indent: int = 4) -> None:

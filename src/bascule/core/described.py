@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 from dataclasses import dataclass
 from types import UnionType
@@ -54,11 +55,11 @@ def _listed(doc: str) -> dict[str, str]:
     """The entries of a docstring's list of fields: ``name  description``, or ``a, b  both``."""
     found: dict[str, str] = {}
     names: list[str] = []
-    for line in doc.splitlines():
-        if start := re.match(r" {4}(\w+(?:, \w+)*) {2,}(\S.*)", line):
+    for line in inspect.cleandoc(doc).splitlines():
+        if start := re.match(r"(\w+(?:, \w+)*) {2,}(\S.*)", line):
             names = start[1].split(", ")
             found |= dict.fromkeys(names, start[2])
-        elif names and re.match(r" {6,}\S", line):
+        elif names and re.match(r" {2,}\S", line):
             found |= {name: f"{found[name]} {line.strip()}" for name in names}
         elif line.strip():
             names = []
