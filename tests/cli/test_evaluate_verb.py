@@ -143,9 +143,9 @@ def test_bad_input_gets_one_line_and_2(bascule):
     cases = [
         (("evaluate", "nothing"), "unknown run"),
         (("evaluate", "empty", "--data", DATA), "holds no pictures"),
-        (("evaluate", "grey", "--data", DATA), "a.png is grey"),
-        (("evaluate", "rgba", "--data", DATA), "a.png is RGBA"),
-        (("evaluate", "mixed", "--data", DATA), "b.png is 16 x 16 pixels and a.png is 32 x 32"),
+        (("evaluate", "grey", "--data", DATA), "expected uint8 (N, 3, 32, 32)"),
+        (("evaluate", "rgba", "--data", DATA), "fakes are uint8 (1, 4, 32, 32)"),
+        (("evaluate", "mixed", "--data", DATA), "b.png is 16 px, and a.png is 32 px"),
         (
             ("evaluate", "few", "--data", DATA, *QUICK),
             "nothing can be measured of few: FD, KID, Vendi,",

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from bascule.core.errors import UserError
+from bascule.core.shapes import Shape
 from bascule.data.decoding import Preparation, decode, decode_as
 
 
@@ -166,3 +167,41 @@ def test_numbers_of_fewer_bits_in_files_of_16_are_scaled_by_their_own_range(bits
     assert (made.pixels == expected).all() and made.brightest == 4095
     with pytest.raises(UserError, match="bits=8: expected 9 to 16"):
         Preparation(8, bits=8)
+
+
+def test_a_set_of_other_proportions_crops_pads_or_stretches():
+    """A picture of 24 x 8 px: its left third is blue, the rest has the colour 200, 0, 0."""
+    wide = np.zeros((8, 24, 3), np.uint8)
+    wide[:, :8, 2] = 255
+    wide[:, 8:, 0] = 200
+    tall = Shape(3, 16, 8)
+    cropped = decode_as(wide, Preparation(tall)).pixels
+    assert cropped.shape == (3, 16, 8) and (cropped[0] == 200).all()  # 4 columns, from 10 to 14
+    assert Preparation(tall).kept((24, 8)) == (10, 0, 14, 8)
+    assert Preparation(tall).cut_away((24, 8)) == pytest.approx(1 - 4 / 24)
+    padded = decode_as(wide, Preparation(Shape(3, 48, 24), "pad", pixel_art=True)).pixels
+    assert (padded[:, 20:28] == wide.transpose(2, 0, 1)).all()
+    stretched = decode_as(wide, Preparation(Shape(3, 8, 24), "stretch")).pixels
+    assert (stretched == wide.transpose(2, 0, 1)).all()
+    assert decode_as(wide, Preparation(Shape(3, 8, 24))).pixels.shape == (3, 8, 24)
+
+
+def test_grey_sets_have_the_luma_of_colours():
+    picture = Image.new("RGB", (8, 8), (10, 200, 90))
+    made = decode_as(stored(picture), Preparation(Shape(1, 8, 8))).pixels
+    assert made.shape == (1, 8, 8)
+    assert (made == round(0.299 * 10 + 0.587 * 200 + 0.114 * 90)).all()
+
+
+def test_rgba_sets_keep_alpha_and_what_nobody_sees_is_white():
+    sprite = np.zeros((8, 8, 4), np.uint8)
+    sprite[2:6, 2:6] = (10, 20, 30, 255)
+    sprite[0, 0] = (99, 98, 97, 0)  # invisible
+    made = decode_as(sprite, Preparation(Shape(4, 16, 16), pixel_art=True)).pixels
+    assert made.shape == (4, 16, 16)
+    assert set(map(tuple, made.reshape(4, -1).T.tolist())) == {
+        (10, 20, 30, 255),
+        (255, 255, 255, 0),
+    }
+    opaque = decode_as(stored(Image.new("RGB", (8, 8), "red")), Preparation(Shape(4, 8, 8))).pixels
+    assert (opaque[3] == 255).all()

@@ -66,7 +66,7 @@ def test_digest_is_sha256_of_bytes_then_shape_whatever_the_chunks() -> None:
 
 
 @pytest.mark.parametrize(
-    "pixels", [noise().astype(float), noise()[:, :1], noise()[0]], ids=["float", "grey", "one"]
+    "pixels", [noise().astype(float), noise()[:, :2], noise()[0]], ids=["float", "channels", "one"]
 )
 def test_other_arrays_are_no_image_set(pixels: np.ndarray) -> None:
     with pytest.raises(UserError, match="expected uint8"):

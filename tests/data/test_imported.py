@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from bascule.core.errors import UserError
+from bascule.core.shapes import square
 from bascule.data import cache, imported
 from bascule.data.imported import Imported, import_dataset, import_images, imported_sets, told
 
@@ -64,7 +65,7 @@ def test_a_folder_becomes_a_set_with_its_twins_on_one_side(folder: Path) -> None
     assert (report.found, report.imported, report.corrupt, report.reused) == (12, 12, [], False)
     assert report.held_out == images.held_out.sum() == 1
     assert heard[-1] == (12, 12) and report.seconds > 0
-    assert imported_sets() == {"mine": [16]}
+    assert imported_sets() == {"mine": [square(16)]}
 
 
 def test_folder_archive_and_array_give_the_same_set(folder: Path, tmp_path: Path) -> None:
@@ -93,7 +94,7 @@ def test_the_same_content_again_is_reused_and_other_content_needs_replace(
     refused(root, folder, "used for other content .12 images.*--replace")
     assert not import_images(folder, "mine", size=16, replace=True).reused
     assert len(Imported("mine", 16).load()) == 11
-    assert imported_sets() == {"mine": [16]}  # size 8 was of the old content
+    assert imported_sets() == {"mine": [square(16)]}  # size 8 was of the old content
 
 
 def test_corrupt_images_are_listed_and_refused_unless_skipped(folder: Path, root: Path) -> None:
@@ -210,7 +211,7 @@ def test_what_is_not_imported_says_what_is_and_how(folder: Path) -> None:
     with pytest.raises(UserError, match=r"imported: none yet.*bascule data import"):
         Imported("mine").load()
     import_images(folder, "mine", size=16)
-    with pytest.raises(UserError, match=r"at size 16, not 64.*--size 64"):
+    with pytest.raises(UserError, match=r"at 16 px, not at 64 px.*--size 64"):
         Imported("mine").load()
     with pytest.raises(UserError, match="no image set 'yours'; imported: mine"):
         Imported("yours").load()

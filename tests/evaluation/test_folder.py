@@ -24,12 +24,19 @@ def test_pixels_come_back_exactly_in_the_order_of_names(tmp_path):
     assert np.array_equal(found, np.stack([first, second]).transpose(0, 3, 1, 2))
 
 
+@pytest.mark.parametrize("shape", [(16, 16), (16, 16, 4), (16, 12, 3)])
+def test_grey_rgba_and_oblong_pictures_come_back_exactly(tmp_path, shape):
+    pixels = save(tmp_path / "f", "a.png", shape)
+    expected = np.atleast_3d(pixels).transpose(2, 0, 1)[None]
+    assert np.array_equal(pictures_in(tmp_path / "f"), expected)
+
+
 BAD = {
-    "grey": ({"shape": (16, 16)}, "grey"),
-    "transparent": ({"shape": (16, 16, 4)}, "RGBA"),
+    "grey": ({"shape": (16, 16)}, "16 px, grey, and a.png is 16 px"),
+    "transparent": ({"shape": (16, 16, 4)}, "16 px, rgba, and a.png is 16 px"),
     "palette": ({"mode": "P"}, "palette"),
-    "not square": ({"shape": (16, 12, 3)}, "12 x 16 pixels, not square"),
-    "another size": ({"shape": (32, 32, 3)}, "32 x 32 pixels and a.png is 16 x 16"),
+    "oblong": ({"shape": (16, 12, 3)}, "12 x 16 px, and a.png is 16 px"),
+    "another size": ({"shape": (32, 32, 3)}, "32 px, and a.png is 16 px"),
 }
 
 

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from bascule.core.errors import UserError
-from bascule.features.extractor import PUBLISHED, in_batches, label
+from bascule.features.extractor import PUBLISHED, as_rgb, in_batches, label
+from bascule.features.random_conv import RandomConv
 
 
 class Mean:
@@ -41,10 +43,10 @@ def test_a_read_only_memory_map_is_fine(tmp_path):
     [
         (pictures().astype(np.float32) / 127.5 - 1, "as_uint8"),
         (pictures()[0], "shape"),
-        (pictures()[:, :1], "shape"),
+        (pictures()[:, :2], "shape"),
         (pictures()[:0], "shape"),
-        (pictures()[..., :4], "shape"),
-        (np.zeros((2, 4, 8, 8), np.uint8), "shape"),
+        (pictures()[..., :0], "shape"),
+        (np.zeros((2, 5, 8, 8), np.uint8), "shape"),
     ],
 )
 def test_other_images_are_refused_in_one_line(wrong, word):
@@ -66,3 +68,30 @@ def test_only_the_published_network_has_the_published_names():
     assert label("FD", published) == label("FID", published) == "FID"
     assert label("KID", published) == "KID"
     assert label("coverage", published) == "coverage[inception-v3,299px]"
+
+
+def test_grey_is_repeated_and_rgba_is_blended_with_white():
+    grey = pictures()[:, :1]
+    assert np.array_equal(as_rgb(torch.from_numpy(grey)).numpy(), np.repeat(grey, 3, 1))
+    rgba = np.random.default_rng(1).integers(0, 256, (5, 4, 8, 6), dtype=np.uint8)
+    found = as_rgb(torch.from_numpy(rgba)).numpy()
+    for pixels, blended in zip(rgba, found, strict=True):
+        picture = Image.fromarray(pixels.transpose(1, 2, 0))
+        white = Image.new("RGBA", picture.size, "white")
+        expected = np.asarray(Image.alpha_composite(white, picture).convert("RGB"), int)
+        assert np.abs(expected - blended.transpose(1, 2, 0)).max() <= 1  # Pillow rounds twice
+
+
+def test_pictures_that_are_not_square_become_the_square_of_the_network():
+    wide = np.random.default_rng(2).integers(0, 256, (3, 3, 64, 192), dtype=np.uint8)
+    stretched = np.stack(
+        [
+            np.asarray(
+                Image.fromarray(one.transpose(1, 2, 0)).resize((64, 64), Image.Resampling.BICUBIC)
+            ).transpose(2, 0, 1)
+            for one in wide
+        ]
+    )
+    extractor = RandomConv()
+    near = np.abs(extractor(wide) - extractor(stretched)).mean()
+    assert near < 0.02 * np.abs(extractor(wide)).mean()  # but for rounding to 8 bits

@@ -202,7 +202,7 @@ def test_deep_blocks_of_d_add_channels_on_the_way_round():
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: BigGAN(size=256), "BigGAN.size=256.*32 or 64 or 128"),
+        (lambda: BigGAN(size=512), "BigGAN.size=512.*32 or 64 or 128"),
         (lambda: BigGAN(z_dim=101), "z_dim=101.*multiple of 5, .* chunks at size 64"),
         (lambda: BigGAN(z_dim=90, size=32), "z_dim=90.*multiple of 4, .* chunks at size 32"),
         (lambda: BigGAN(width=0), "BigGAN.width=0"),

@@ -304,7 +304,7 @@ def test_stop_and_resume_equals_no_stop(make_run, store, same):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: FastGAN(size=32), r"FastGAN\(size=32\): expected 64, 128 or 256"),
+        (lambda: FastGAN(size=32), r"FastGAN\(size=32\): expected 64 or 128 or 256"),
         (lambda: FastGAN(width=0), r"FastGAN\(width=0\)"),
         (lambda: FastGAN(width_D=3, size=128), r"width_D=3\): expected a multiple of 2"),
         (lambda: Reconstruction(-1.0), "weight=-1"),

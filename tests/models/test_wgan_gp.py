@@ -76,7 +76,7 @@ def test_d_does_not_flatten_the_wrong_size_into_more_numbers():
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: WGANGP(size=256), "WGANGP.size=256.*32 or 64 or 128"),
+        (lambda: WGANGP(size=512), "WGANGP.size=512.*32 or 64 or 128"),
         (lambda: WGANGP(width=0), "WGANGP.width=0"),
         (lambda: WGANGP(z_dim=0), "z_dim=0"),
         (lambda: WGANGP(width="16"), "width='16'"),

@@ -303,7 +303,7 @@ def test_settings_are_read_as_python_would_and_act_all_at_once(settings, expecte
         ("model.width", "2.5", "width=2.5 in DCGAN: "),
         ("model.width", "0", "DCGAN(width=0): expected a whole number >= 1"),
         ("data.style", "anime", "unknown style of faces 'anime'"),
-        ("data.size", "48", "DCGAN(size=48): expected 32, 64 or 128"),
+        ("data.size", "48", "DCGAN(size=48): expected 16 or 32 or 64"),
         ("epoch", "3", "unknown field of GANRecipe 'epoch': did you mean epochs?"),
         ("width", "3", "unknown field 'width': did you mean model.width?"),
         ("n", "3", "unknown field 'n': did you mean data.n?"),
@@ -408,6 +408,11 @@ def test_nothing_is_ever_run(tmp_path, text):
 )
 def test_what_cannot_be_read_is_named(text, said):
     assert said in refusal(parse, text)
+
+
+def test_values_without_names_fill_the_fields_in_the_order_of_the_constructor():
+    model = parse("R3GAN((8, 8, 8, 8), z_dim=8, group=8)")
+    assert model == R3GAN((8, 8, 8, 8), z_dim=8, group=8)
 
 
 def test_a_bare_word_within_a_call_stands_for_itself():

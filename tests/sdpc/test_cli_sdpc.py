@@ -88,7 +88,7 @@ def test_from_faces_to_denoised_pictures(bascule):
     "words, told",
     [
         (["fit", "gone"], "no image set 'gone'"),
-        (["fit", ".", *TINY], "is a folder: import it once with `bascule data import"),
+        (["fit", ".", *TINY], "is a folder; import it once with `bascule data import"),
         (["fit", FACES, "--preset", "spdc"], "unknown preset 'spdc': did you mean sdpc"),
         (["fit", FACES, "--set", "lr=1"], "unknown field of SDPCRecipe 'lr'"),
         (["fit", FACES, *TINY, "settle.k_fb=-1"], "k_fb"),

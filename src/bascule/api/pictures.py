@@ -12,6 +12,7 @@ from PIL import Image
 
 from bascule.core import atomic, html
 from bascule.data.grid import grid
+from bascule.data.pictures import as_picture
 
 MOST_SHOWN = 64  # in a notebook
 COLUMNS = 8
@@ -21,7 +22,7 @@ COLUMNS = 8
 class Pictures:
     """Drawn pictures.
 
-    pixels  uint8 RGB (n, 3, H, W) in [0, 255]
+    pixels  uint8 (n, C, H, W) in [0, 255]; C is 3 (RGB), 1 (grey) or 4 (RGBA)
     told    what they are
     credit  licence and credit lines of the images that the network learned from
     """
@@ -35,7 +36,7 @@ class Pictures:
 
     def __getitem__(self, k: int) -> Image.Image:
         """One picture, as a PIL image."""
-        return Image.fromarray(self.pixels[k].transpose(1, 2, 0))
+        return as_picture(self.pixels[k])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.pixels, dtype=dtype)

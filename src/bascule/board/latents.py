@@ -190,11 +190,11 @@ def attributes(images: ImageSet, picture: np.ndarray) -> dict[str, Any]:
 
 
 def png(picture: np.ndarray) -> bytes:
-    """PNG of a picture, uint8 (3, H, W)."""
-    from PIL import Image
+    """PNG of a picture, uint8 (C, H, W)."""
+    from bascule.data.pictures import as_picture
 
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture.transpose(1, 2, 0))).save(buffer, "PNG")
+    as_picture(picture).save(buffer, "PNG")
     return buffer.getvalue()
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from bascule.cli import completion
 from bascule.cli.arguments import add_output
-from bascule.cli.numbers import whole
+from bascule.cli.numbers import sides, whole
 from bascule.cli.verbs import Parser, Verbs
 from bascule.core.errors import UserError
+from bascule.core.shapes import MODES, Shape
 from bascule.data.places import imported_sets, place
 from bascule.data.styles import OPTIONS
 
@@ -51,8 +52,8 @@ def add(verbs: Verbs) -> None:
         "import",
         help="prepare the images of a folder, a .zip, an .npz or a PyTorch dataset",
         examples=[
-            "bascule data import path/to/folder --name my-faces",
             "bascule data import faces.zip --name my-faces --size 32 --skip-corrupt",
+            "bascule data import sprites --name sprites --size 16x32 --mode rgba",
             "bascule data import my.py:train --held-out my.py:test --name mine --size 32",
         ],
     )
@@ -73,13 +74,27 @@ def add(verbs: Verbs) -> None:
         "--fit",
         choices=["crop", "pad", "stretch"],
         default="crop",
-        help="how a picture that is not square becomes one: its centre, all of it on a square of "
-        "the colour of its corners, or all of it with other proportions (default: crop)",
+        help="how a picture of other proportions gets those of the set: its centre, all of it on a "
+        "ground of the colour of its corners, or all of it, stretched (default: crop)",
     )
     verb.add_argument(
         "--pixel-art",
         action="store_true",
         help="enlarge by whole numbers with the nearest pixel, so that no new colour is mixed",
+    )
+    verb.add_argument(
+        "--mode",
+        choices=[*MODES],
+        default="rgb",
+        help="what each pixel has: three colours, one grey value, or colours and alpha "
+        "(default: rgb; transparent pixels are then blended with white)",
+    )
+    verb.add_argument(
+        "--preview",
+        type=Path,
+        metavar="FILE",
+        help="write a PNG that shows what is cut from some pictures and what becomes of them, and "
+        "import nothing",
     )
     verb.add_argument(
         "--bits",
@@ -146,9 +161,8 @@ def _add_set(verb: Parser) -> None:
     verb.add_argument(
         "--size",
         type=whole(1_000_000),
-        default=64,
         metavar="PX",
-        help="pixels a side (default: 64)",
+        help="pixels a side (default: 64, or the only one of an imported set)",
     )
     verb.add_argument(
         "--n",
@@ -165,10 +179,10 @@ def _add_set(verb: Parser) -> None:
 def _add_import_options(verb: Parser) -> None:
     verb.add_argument(
         "--size",
-        type=whole(1_000_000),
-        default=64,
+        type=sides,
+        default=(64, 64),
         metavar="PX",
-        help="pixels a side (default: 64)",
+        help="pixels a side, or width x height, such as 64x192 (default: 64)",
     )
     verb.add_argument("--skip-corrupt", action="store_true", help="skip images that cannot be read")
     verb.add_argument(
@@ -180,7 +194,9 @@ def _import(args: argparse.Namespace) -> int:
     from bascule.cli.progress import counter
     from bascule.data.imported import import_images
 
-    given = {"size": args.size, "replace": args.replace}
+    given = {"size": Shape(MODES[args.mode], *args.size), "replace": args.replace}
+    if args.preview:
+        return _preview(args)
     if ".py:" in args.path or ".py:" in (args.held_out or ""):
         report = _import_dataset(args, given)
     else:
@@ -227,7 +243,7 @@ def _fetch(args: argparse.Namespace) -> int:
         report = fetch_simpsons(
             args.accept_licence,
             name=args.name,
-            size=args.size,
+            size=Shape(3, *args.size),
             skip_corrupt=args.skip_corrupt,
             replace=args.replace,
             progress=progress,
@@ -239,7 +255,7 @@ def _fetch(args: argparse.Namespace) -> int:
 def _tell(report: Report) -> None:
     verb = "already imported, nothing to do" if report.reused else "imported"
     print(
-        f"{report.name} at {report.size} px: {report.imported:,} images {verb}, "
+        f"{report.name} at {report.shape}: {report.imported:,} images {verb}, "
         f"{report.held_out:,} of them held out ({report.seconds:.1f} s)"
     )
     if report.corrupt:
@@ -251,8 +267,9 @@ def _tell(report: Report) -> None:
     _tell_left_out(report.left_out)
     if report.cut[0]:
         print(
-            f"{report.cut[0]:,} images are not square: only their centre is kept, and half of them "
-            f"lose {report.cut[1]:.0%} or more; --fit pad or --fit stretch keeps all"
+            f"{report.cut[0]:,} images {_proportions(report.shape)}: only their centre is kept, "
+            f"and half of them lose {report.cut[1]:.0%} or more; --fit pad or --fit stretch keeps "
+            "all, and --preview FILE shows what is cut"
         )
     for label, values in report.labels.items():
         lack = report.unlabelled.get(label)
@@ -261,6 +278,26 @@ def _tell(report: Report) -> None:
             + (f"; {lack:,} without" if lack else "")
         )
     print(_twin_line(report.near_duplicates, report.across))
+
+
+def _proportions(shape: Shape) -> str:
+    return "have other proportions" if shape.sides else "are not square"
+
+
+def _preview(args: argparse.Namespace) -> int:
+    from bascule.core import atomic
+    from bascule.data.decoding import Preparation
+    from bascule.data.preview import preview
+
+    if ".py:" in args.path:
+        raise UserError(f"--preview of {args.path}: expected files; a dataset has prepared images")
+    shape = Shape(MODES[args.mode], *args.size)
+    how = Preparation(shape, args.fit, args.pixel_art, args.bits or 16)
+    picture, shown, of = preview(Path(args.path).expanduser(), how)
+    atomic.write_png(args.preview, picture)
+    print(f"{shown} of {of} files: {args.preview}")
+    print("left: the picture, with what is cut away dark; right: what is kept; nothing is imported")
+    return 0
 
 
 def _tell_left_out(left_out: Sequence[tuple[str, str, int]]) -> None:
@@ -283,8 +320,8 @@ def _twin_line(groups: list[list[int]], across: int) -> str:
 def _list(args: argparse.Namespace) -> int:
     print(f"faces     built in; styles: {', '.join(OPTIONS)}")
     print("fractals  built in")
-    for name, sizes in imported_sets().items():
-        print(f"{name}  imported at {', '.join(map(str, sizes))} px")
+    for name, shapes in imported_sets().items():
+        print(f"{name}  imported at {'; '.join(map(str, shapes))}")
     return 0
 
 
@@ -297,18 +334,23 @@ def _show(args: argparse.Namespace) -> int:
         images = _load(args, progress)
     output = _drawn(images.pixels, images, args, args.name)
     print(
-        f"{images.name}: {len(images):,} images of {images.size} x {images.size} px, "
+        f"{images.name}: {len(images):,} images of {_told(images.shape)}, "
         f"{int(images.held_out.sum()):,} held out"
     )
     groups = twins(near_duplicate_groups(images.pixels))
     print(_twin_line(groups, groups_across(groups, images.held_out)))
     if args.name in imported_sets():
-        _tell_left_out(about(place(args.name, args.size)).get("left_out", ()))
+        _tell_left_out(about(place(args.name, images.shape)).get("left_out", ()))
     _tell_labels(images.labels)
     print(f"credit: {images.credit or 'not recorded'}")
     print(f"digest: {images.digest}")
     print(f"grid: {output}")
     return 0
+
+
+def _told(shape: Shape) -> str:
+    sides = f"{shape.width} x {shape.height} px"
+    return sides if shape.channels == 3 else f"{sides}, {shape.mode}"
 
 
 def _twins(args: argparse.Namespace) -> int:
@@ -347,13 +389,17 @@ def _twins(args: argparse.Namespace) -> int:
 def _load(args: argparse.Namespace, progress: Progress) -> ImageSet:
     from bascule.data.faces import Faces
     from bascule.data.fractals import Fractals
-    from bascule.data.imported import Imported
+    from bascule.data.imported import Imported, set_named
 
+    size = 64 if args.size is None else args.size
     if args.name == "faces":
-        return Faces(n=args.n, size=args.size, style=args.style).load(progress)
+        return Faces(n=args.n, size=size, style=args.style).load(progress)
     if args.name == "fractals":
-        return Fractals(n=args.n, size=args.size).load(progress)
-    return Imported(args.name, args.size).load(progress)
+        return Fractals(n=args.n, size=size).load(progress)
+    found = set_named(args.name, size)
+    if args.size not in (None, found.size):
+        found = Imported(args.name, size)  # it says what there is
+    return found.load(progress)
 
 
 def _tell_labels(labels: dict[str, np.ndarray]) -> None:
@@ -390,16 +436,18 @@ def _drawn(pixels: np.ndarray, images: ImageSet, args: argparse.Namespace, name:
 def _write_grid(pixels: np.ndarray, images: ImageSet, output: Path) -> None:
     """The first images, eight a row on white, as a PNG that carries the credit line."""
     import numpy as np
-    from PIL import Image
     from PIL.PngImagePlugin import PngInfo
+
+    from bascule.data.pictures import as_picture
 
     shown = pixels[: GRID * GRID]
     rows = -(-len(shown) // GRID)
-    grid = np.full((rows * GRID, 3, images.size, images.size), 255, np.uint8)
+    channels, high, wide = images.shape
+    grid = np.full((rows * GRID, channels, high, wide), 255, np.uint8)
     grid[: len(shown)] = shown
-    tiled = grid.reshape(rows, GRID, 3, images.size, images.size).transpose(0, 3, 1, 4, 2)
+    tiled = grid.reshape(rows, GRID, channels, high, wide).transpose(2, 0, 3, 1, 4)
     text = PngInfo()
     if images.credit:
         text.add_itxt("Copyright", images.credit)
-    picture = Image.fromarray(tiled.reshape(rows * images.size, GRID * images.size, 3))
+    picture = as_picture(tiled.reshape(channels, rows * high, GRID * wide))
     picture.save(output, format="PNG", pnginfo=text)

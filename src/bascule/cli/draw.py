@@ -215,6 +215,7 @@ def do_invert(args: argparse.Namespace) -> int:
 
     from bascule.cli.progress import counter
     from bascule.core.context import generator
+    from bascule.core.shapes import shape_of
     from bascule.data.batches import as_float, as_uint8
     from bascule.data.color import from_space, to_space
     from bascule.data.grid import grid
@@ -228,7 +229,7 @@ def do_invert(args: argparse.Namespace) -> int:
     recipe, state = restored(run, args.epoch)
     if recipe.gan_objective is None or recipe.z_dim is None or state.trainer.generator is None:
         raise UserError(f"{run.id} is a run of {type(recipe).__name__}: expected a run of a GAN")
-    names, pictures = read_pictures(args.images, recipe.data.size)
+    names, pictures = read_pictures(args.images, shape_of(recipe.data))
     given = torch.from_numpy(pictures)
     G = state.trainer.generator.eval().requires_grad_(False)
     target = to_space(as_float(given), recipe.space).to(state.trainer.device)

@@ -44,7 +44,7 @@ def add(verbs: Verbs) -> None:
     )
     evaluate.add_argument(
         "target",
-        help="a run's id, a part of it, or a folder of RGB pictures",
+        help="a run's id, a part of it, or a folder of pictures",
         completer=completion.runs_and_folders,
     )
     evaluate.add_argument(
@@ -241,7 +241,7 @@ def _folder(args: argparse.Namespace, path: Path) -> int:
     output = args.output or args.runs / "evaluations" / called
     with counter("reading the pictures") as tell:
         fakes = pictures_in(path, tell)[: args.n]
-    images = load_images(named_data(args.data, fakes.shape[-1]))
+    images = load_images(named_data(args.data, min(fakes.shape[-2:])))
     told = measure_fakes(fakes, images, whole.name, None, not args.no_attributes, means)
     _tell(output, *told)
     return 0

@@ -46,9 +46,8 @@ def add(verbs: Verbs) -> None:
 
 
 def do_generate(args: argparse.Namespace) -> int:
-    from PIL import Image
-
     from bascule.cli.progress import counter
+    from bascule.data.pictures import as_picture
     from bascule.runs.generate import drawn_in_parts, drawn_labels, restored
 
     if args.n < 1:
@@ -64,9 +63,9 @@ def do_generate(args: argparse.Namespace) -> int:
     width, done = max(5, len(str(args.n - 1))), 0
     with counter("drawing") as tell:
         for pictures in drawn_in_parts(state.trainer, args.n, args.seed):
-            for picture in pictures.transpose(0, 2, 3, 1):
+            for picture in pictures:
                 path = folder / f"{done:0{width}d}.png"
-                atomic.write_png(path, Image.fromarray(picture), sync=False)
+                atomic.write_png(path, as_picture(picture), sync=False)
                 done += 1
             tell(done, args.n)
     if label := getattr(recipe, "labels", None):

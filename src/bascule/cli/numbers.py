@@ -36,6 +36,18 @@ def real(most: float) -> Callable[[str], float]:
     return number
 
 
+def sides(text: str) -> tuple[int, int]:
+    """A type for argparse: ``64`` as (64, 64), and ``192x64``, width x height, as (64, 192)."""
+    width, cross, height = text.lower().partition("x")
+    number = whole(1_000_000)
+    try:
+        return number(height if cross else width), number(width)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"{_short(text)}: expected pixels, such as 64, or width x height, such as 192x64"
+        ) from None
+
+
 a_seed = whole(2**63 - 1)
 an_epoch = whole(10_000_000)
 

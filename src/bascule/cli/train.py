@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bascule.cli import completion
 from bascule.cli.arguments import add_run
@@ -19,6 +19,7 @@ from bascule.runs.store import Run, Store
 
 if TYPE_CHECKING:
     from bascule.core.distributed import ProcessGroup
+    from bascule.core.shapes import Shape
     from bascule.data.images import ImageSet
     from bascule.data.source import Data, DataSource, PairSource
     from bascule.training.loop import Callback
@@ -198,12 +199,13 @@ def do_train(args: argparse.Namespace) -> int:
     from bascule.training.hardware import resolve_auto
 
     recipe, extra = preset_and_classes(args.preset)
-    size, words = getattr(recipe.model, "size", None), settings(args.set)
+    given, words = recipe.model, settings(args.set)
     if args.data:
         named = named_sets if recipe.image_sets == 2 else named_data
         recipe = recipe.replace(data=named(args.data, recipe.data.size))
     recipe = resolve_auto(codec.changed(recipe, words, extra))
-    if getattr(recipe.model, "size", None) != size and not words.keys() & {"model", "model.size"}:
+    shape = ("model", "model.size", "model.channels", "model.sides")
+    if _shape(recipe.model) != _shape(given) and not words.keys() & {*shape}:
         print(f"the model follows the images: {recipe.model}", file=sys.stderr)
     recipe.check_processes(processes())
     store = Store(args.runs)
@@ -219,6 +221,12 @@ def do_train(args: argparse.Namespace) -> int:
         return store.create(recipe, name, images.digest, processes=processes())
 
     return train_run(create, recipe, store, args)
+
+
+def _shape(model: Any) -> Shape | None:
+    from bascule.core.shapes import shape_of
+
+    return shape_of(model) if hasattr(model, "size") else None
 
 
 def preset(name: str) -> Recipe:
@@ -281,7 +289,8 @@ def named_data(name: str, size: int) -> DataSource:
     from bascule.data.dataset import FromDataset
     from bascule.data.faces import Faces
     from bascule.data.fractals import Fractals
-    from bascule.data.imported import Imported
+    from bascule.data.imported import set_named
+    from bascule.data.places import imported_sets
     from bascule.data.source import DataSource
     from bascule.runs import codec
 
@@ -297,8 +306,13 @@ def named_data(name: str, size: int) -> DataSource:
             data = codec.build(data, {"size": size} if "size" in hints(data) else {})
         elif not isinstance(data, DataSource):
             data = FromDataset(data, size)
+    elif Path(name).is_dir() and name not in imported_sets():
+        raise UserError(
+            f"--data {name}: this is a folder; import it once with `bascule data import {name} "
+            "--name my-set`, then give --data my-set"
+        )
     else:
-        data = Imported(name, size)
+        data = set_named(name, size)
     if not isinstance(data, DataSource):
         raise UserError(
             f"--data {name}: expected faces, fractals, Faces(n=500), a set's name, or "

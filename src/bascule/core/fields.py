@@ -63,13 +63,24 @@ def renamed(cls: type) -> dict[str, str]:
     return {key_of(f): f.name for f in dataclasses.fields(cls) if key_of(f) != f.name}
 
 
-def added_field(default: Any, key: str | None = None) -> Any:
+def added_field(default: Any, key: str | None = None, quiet: bool = False) -> Any:
     """A field that was added to recipes later: at ``default`` it is left out of the digest.
 
     So older runs keep their names. Never change such a default. ``key``: see :func:`renamed_field`.
+    ``quiet``: it is left out of the text of a value, too (:func:`brief`).
     """
-    metadata = {"added": True} | ({"key": key} if key else {})
+    metadata = {"added": True, "quiet": quiet} | ({"key": key} if key else {})
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def brief(value: Any) -> str:
+    """The ``repr`` of a dataclass without its ``quiet`` fields, those that have their default."""
+    shown = (
+        f"{f.name}={getattr(value, f.name)!r}"
+        for f in sorted(dataclasses.fields(value), key=lambda f: bool(f.metadata.get("quiet")))
+        if f.repr and not (f.metadata.get("quiet") and getattr(value, f.name) == f.default)
+    )
+    return f"{type(value).__qualname__}({', '.join(shown)})"
 
 
 def hints(cls: type) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The cache of prepared image sets: folders that are complete or absent.
 
-An entry has ``images.npy`` (uint8 (N, 3, H, W)), ``labels.npz``, ``held_out.npy`` and
+An entry has ``images.npy`` (uint8 (N, C, H, W)), ``labels.npz``, ``held_out.npy`` and
 ``about.json``. It is written in a hidden folder beside its final place, synced, and renamed. So an
 interrupted or concurrent build never leaves an incomplete entry. Generated sets are named by a
 hash of the rules that made them; imported sets by name and size.
@@ -25,6 +25,7 @@ import numpy as np
 from bascule.core import atomic
 from bascule.core.errors import UserError
 from bascule.core.reading import read_json
+from bascule.core.shapes import Shape, square
 from bascule.data.images import ImageSet, digest_of, in_chunks
 from bascule.data.near_duplicates import HELD_OUT, held_out_split, near_duplicate_groups, twins
 from bascule.data.places import root
@@ -53,11 +54,12 @@ def about(entry: Path) -> dict[str, Any]:
         facts = read_json(entry / "about.json", most=2**30)  # it lists near duplicates
         facts["name"], facts["credit"], facts["digest"]
         n, size = int(facts["n"]), int(facts["size"])
+        shape = Shape(*map(int, facts.get("shape", square(size))))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(entry, f"about.json: {error}") from None
     if facts.get("format") != FORMAT:
         raise _damaged(entry, f"format {facts.get('format')}, but this version reads {FORMAT}")
-    return {**facts, "n": n, "size": size}
+    return {**facts, "n": n, "size": size, "shape": shape}
 
 
 def open_entry(entry: Path) -> ImageSet:
@@ -74,7 +76,7 @@ def open_entry(entry: Path) -> ImageSet:
             labels = {name: kept[name] for name in kept.files}
     except Exception as error:  # NumPy and zipfile raise many classes of errors on damaged files
         raise _damaged(entry, str(error)) from None
-    if pixels.shape != (facts["n"], 3, facts["size"], facts["size"]):
+    if pixels.shape != (facts["n"], *facts["shape"]):
         raise _damaged(entry, f"images.npy has shape {pixels.shape}")
     if digest_of(in_chunks(pixels), pixels.shape) != facts["digest"]:
         raise _damaged(entry, "images.npy differs from its digest")
@@ -91,22 +93,22 @@ def _damaged(entry: Path, why: str) -> UserError:
 class Draft:
     """An entry that is being written in a temporary folder, in any number of pieces."""
 
-    def __init__(self, folder: Path, size: int) -> None:
-        self.folder, self.size, self.n = folder, size, 0
+    def __init__(self, folder: Path, shape: Shape) -> None:
+        self.folder, self.shape, self.n = folder, shape, 0
         self.facts: dict[str, Any] = {}
         self._images = open(folder / "images.npy", "wb")  # noqa: SIM115 (closed by finish or drop)
         self._write_header()
 
     def _write_header(self) -> None:
-        shape = (self.n, 3, self.size, self.size)
+        shape = (self.n, *self.shape)
         about_array = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self._images, about_array)
         # The length is constant, so that the header can be written again when N is known.
         assert self._images.tell() == HEADER_BYTES
 
     def add(self, pixels: np.ndarray) -> None:
-        """Append images, uint8 (B, 3, size, size)."""
-        assert pixels.dtype == np.uint8 and pixels.shape[1:] == (3, self.size, self.size)
+        """Append images, uint8 (B, C, H, W)."""
+        assert pixels.dtype == np.uint8 and pixels.shape[1:] == self.shape
         self._images.write(np.ascontiguousarray(pixels).data)
         self.n += len(pixels)
 
@@ -136,7 +138,8 @@ class Draft:
             "credit": credit,
             "digest": digest_of(in_chunks(pixels), pixels.shape),
             "n": self.n,
-            "size": self.size,
+            "size": self.shape.size,
+            **({} if self.shape == square(self.shape.size) else {"shape": self.shape}),
             "near_duplicates": twins(groups),
             **facts,
         }
@@ -165,8 +168,10 @@ def _sync_and_close(file: Any) -> None:
 
 
 @contextmanager
-def draft(entry: Path, size: int, replace: bool = False) -> Iterator[Draft]:
+def draft(entry: Path, size: int | Shape, replace: bool = False) -> Iterator[Draft]:
     """A draft that becomes ``entry`` when it is finished, and is deleted otherwise.
+
+    ``size``: the side of RGB squares, or another shape of the images.
 
     It is deleted if the block raises, or ends without :meth:`Draft.finish`. If another process has
     made the entry meanwhile, that one stays and the draft is deleted, unless ``replace``. Raises
@@ -179,7 +184,7 @@ def draft(entry: Path, size: int, replace: bool = False) -> Iterator[Draft]:
         _sweep(entry.parent)
         folder = entry.parent / f".{entry.name}-{uuid.uuid4().hex[:12]}"
         folder.mkdir()
-        sketch = Draft(folder, size)
+        sketch = Draft(folder, square(size) if isinstance(size, int) else size)
         yield sketch
         if sketch.facts:  # finished
             _place(folder, entry, replace)

@@ -1,9 +1,10 @@
 """Decoding: how one stored picture becomes the pixels of an image set.
 
 EXIF orientation is applied. 16-bit grey is scaled to 8 bits. Transparent pixels are blended with
-white. Grey is copied to the three channels. A picture becomes a square by one of the ``FITS``, and
-is resized with Pillow's LANCZOS, which is antialiased, or by the nearest pixel. Of an animation,
-only the first frame is used.
+white, unless the set is RGBA; there, wholly transparent pixels become white. Grey is copied to the
+three channels, unless the set is grey; there, colours become their luma (ITU-R 601). A picture gets
+the proportions of the set by one of the ``FITS``, and is resized with Pillow's LANCZOS, which is
+antialiased, or by the nearest pixel. Of an animation, only the first frame is used.
 
 The package opens all pictures here. The format is recognised by content, never by the name of the
 file. Only the ``FORMATS`` below are decoded. Pillow supports more, but some of these start other
@@ -25,6 +26,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from bascule.core.errors import UserError
+from bascule.core.shapes import MOST_OBLONG, Shape, square
 
 FORMATS = (
     *("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM", "JPEG2000"),
@@ -42,14 +44,13 @@ FOREIGN = {  # the first bytes of other kinds of files, to name them in error li
 }
 Fit = Literal["crop", "pad", "stretch"]
 FITS: dict[Fit, str] = {
-    "crop": "the largest centred square",
-    "pad": "all of it, on a square of the colour of its corners",
+    "crop": "the largest centred part of the proportions of the set",
+    "pad": "all of it, on a ground of the colour of its corners",
     "stretch": "all of it, with other proportions",
 }
 HEAD_BYTES = 32
 SMALLEST_SIDE = 8
 MOST_PIXELS = 50_000_000
-MOST_OBLONG = 4
 _LANCZOS, _NEAREST = Image.Resampling.LANCZOS, Image.Resampling.NEAREST
 
 # Pillow warns about files that are refused here with a reason, or are read without problems.
@@ -62,15 +63,16 @@ class NotAPicture(ValueError):
 
 @dataclass(frozen=True)
 class Preparation:
-    """How a picture becomes a square of ``size`` px.
+    """How a picture gets the shape of a set.
 
+    size       the side of RGB squares, or a :class:`bascule.core.shapes.Shape`
     fit        one of the ``FITS``
     pixel_art  keep every colour: enlarged by a whole number with the nearest pixel and padded, or
                reduced to its nearest pixels; no new colour is mixed
     bits       of the numbers in files of 16 bits, 9 to 16: cameras and scanners store 10, 12 or 14
     """
 
-    size: int
+    size: int | Shape
     fit: Fit = "crop"
     pixel_art: bool = False
     bits: int = 16
@@ -82,34 +84,53 @@ class Preparation:
             raise UserError(f"bits={self.bits}: expected 9 to 16")
 
     @property
+    def shape(self) -> Shape:
+        return square(self.size) if isinstance(self.size, int) else self.size
+
+    @property
     def said(self) -> str:
-        """What differs from the default, for digests; "" if nothing does."""
+        """What differs from the default, except the shape, for digests; "" if nothing does."""
         changed = self != Preparation(self.size)
         return f"{self.fit} {self.pixel_art} {self.bits}" if changed else ""
 
     def __call__(self, picture: Image.Image) -> Image.Image:
+        sides = (self.shape.width, self.shape.height)
         if self.fit == "crop":
-            picture = _centred_square(picture)
+            picture = picture.crop(self.kept(picture.size))
         elif self.fit == "pad":
-            picture = _padded(picture, max(picture.size))
+            picture = _padded(picture, self._ground(picture.size))
         if not self.pixel_art:
-            return picture.resize((self.size, self.size), _LANCZOS)
-        if self.fit != "stretch" and picture.width <= self.size:
-            times = self.size // picture.width
-            sides = (picture.width * times, picture.height * times)
-            return _padded(picture.resize(sides, _NEAREST), self.size)
-        return picture.resize((self.size, self.size), _NEAREST)
+            return _settled(picture.resize(sides, _LANCZOS))
+        times = min(sides[0] // picture.width, sides[1] // picture.height)
+        if self.fit != "stretch" and times:
+            larger = (picture.width * times, picture.height * times)
+            return _settled(_padded(picture.resize(larger, _NEAREST), sides))
+        return _settled(picture.resize(sides, _NEAREST))
+
+    def kept(self, sides: tuple[int, int]) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom of the part of a picture with these sides that is kept."""
+        (width, height), (_, high, wide) = sides, self.shape
+        if self.fit == "crop":
+            width, height = min(width, height * wide // high), min(height, width * high // wide)
+        left, top = (sides[0] - width) // 2, (sides[1] - height) // 2
+        return left, top, left + width, top + height
+
+    def _ground(self, sides: tuple[int, int]) -> tuple[int, int]:
+        """The sides of the smallest ground of the right proportions that holds all of a picture."""
+        (width, height), (_, high, wide) = sides, self.shape
+        return max(width, -(-height * wide // high)), max(height, -(-width * high // wide))
 
     def cut_away(self, sides: tuple[int, int]) -> float:
-        """The share of a picture with these sides that is not in the square, 0 to 1."""
-        return 1 - min(sides) / max(sides) if self.fit == "crop" else 0.0
+        """The share of a picture with these sides that is not kept, 0 to 1."""
+        left, top, right, bottom = self.kept(sides)
+        return 1 - (right - left) * (bottom - top) / (sides[0] * sides[1])
 
 
 @dataclass(frozen=True)
 class Decoded:
     """A prepared picture.
 
-    pixels     uint8 RGB (3, size, size)
+    pixels     uint8 (C, H, W), of the shape of the set
     sides      width and height in the file
     brightest  the largest number of a picture of 16 bits; None for other pictures
     """
@@ -127,15 +148,17 @@ def decode_as(stored: bytes | np.ndarray, how: Preparation) -> Decoded:
     def seen(picture: Image.Image) -> Image.Image:
         if _is_deep(picture):
             brightest.append(int(np.asarray(picture).max()))
-        rgb = as_rgb(picture, how.bits)
-        sides.append(rgb.size)
-        return how(rgb)
+        whole = as_mode(picture, how.shape.channels, how.bits)
+        sides.append(whole.size)
+        return how(whole)
 
     return Decoded(_pixels(stored, seen), sides[0], brightest[0] if brightest else None)
 
 
-def decode(stored: bytes | np.ndarray, size: int) -> np.ndarray:
-    """Decode ``stored`` (the bytes of a file, or uint8 (H, W[, 1 | 3 | 4])): uint8 (3, size, size).
+def decode(stored: bytes | np.ndarray, size: int | Shape) -> np.ndarray:
+    """Decode ``stored`` (the bytes of a file, or uint8 (H, W[, 1 | 3 | 4])): uint8 (C, H, W).
+
+    ``size``: the side of an RGB square, or another shape.
 
     Width and height in the header are checked before any pixel is decoded. Raises ValueError, with
     the reason as its message, if it is not a readable picture of a sensible size;
@@ -226,7 +249,7 @@ def _pixels(stored: bytes | np.ndarray, shaped: Callable[[Image.Image], Image.Im
         raise ValueError(f"too many pixels; at most {MOST_PIXELS:,} read") from None
     except Exception as error:  # decoders raise errors of any class on broken files
         raise ValueError(str(error) or type(error).__name__) from None
-    return np.asarray(small).transpose(2, 0, 1)
+    return as_pixels(small)
 
 
 def _picture(stored: bytes | np.ndarray) -> Image.Image:
@@ -238,6 +261,20 @@ def _picture(stored: bytes | np.ndarray) -> Image.Image:
 def _is_deep(picture: Image.Image) -> bool:
     """Whether its pixels have 16 bits."""
     return picture.mode == "I" or picture.mode.startswith("I;16")
+
+
+def as_pixels(picture: Image.Image) -> np.ndarray:
+    """A picture in mode L, RGB or RGBA as uint8 (C, H, W), for C = 1, 3 or 4."""
+    pixels = np.asarray(picture)
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def as_mode(picture: Image.Image, channels: int, bits: int = 16) -> Image.Image:
+    """``picture`` upright, in mode L (1 channel), RGB (3) or RGBA (4); as :func:`as_rgb`."""
+    if channels == 4 and picture.has_transparency_data:
+        return ImageOps.exif_transpose(picture).convert("RGBA")
+    opaque = as_rgb(picture, bits)
+    return opaque.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])
 
 
 def as_rgb(picture: Image.Image, bits: int = 16) -> Image.Image:
@@ -257,16 +294,19 @@ def as_rgb(picture: Image.Image, bits: int = 16) -> Image.Image:
     return picture.convert("RGB")
 
 
-def _centred_square(picture: Image.Image) -> Image.Image:
-    side = min(picture.size)
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    return picture.crop((left, top, left + side, top + side))
+def _settled(picture: Image.Image) -> Image.Image:
+    """``picture``; in mode RGBA, wholly transparent pixels are white, whatever was stored there."""
+    if picture.mode != "RGBA":
+        return picture
+    pixels = np.array(picture)
+    pixels[pixels[..., 3] == 0, :3] = 255
+    return Image.fromarray(pixels)
 
 
-def _padded(picture: Image.Image, side: int) -> Image.Image:
-    """``picture`` in the middle of a square of the commonest colour of its corners."""
+def _padded(picture: Image.Image, sides: tuple[int, int]) -> Image.Image:
+    """``picture`` in the middle of a ground of the commonest colour of its corners."""
     right, bottom = picture.width - 1, picture.height - 1
     corners = Counter(picture.getpixel((x, y)) for x in (0, right) for y in (0, bottom))
-    square = Image.new("RGB", (side, side), corners.most_common(1)[0][0])
-    square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
-    return square
+    ground = Image.new(picture.mode, sides, corners.most_common(1)[0][0])
+    ground.paste(picture, ((sides[0] - picture.width) // 2, (sides[1] - picture.height) // 2))
+    return ground

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bascule.core.errors import UserError
+from bascule.core.shapes import Shape
 from bascule.data.images import Progress
 from bascule.data.imported import Report, import_images
 
@@ -22,7 +23,7 @@ CREDIT = (
 def fetch_simpsons(
     accept_licence: bool,
     name: str = "simpsons",
-    size: int = 64,
+    size: int | Shape = 64,
     skip_corrupt: bool = False,
     replace: bool = False,
     progress: Progress | None = None,

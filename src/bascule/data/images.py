@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from bascule.core import html
 from bascule.core.errors import UserError, unknown
+from bascule.core.shapes import MODES, Shape
 from bascule.data.batches import as_float
 from bascule.data.grid import grid
 from bascule.data.near_duplicates import held_out_split, near_duplicate_groups
@@ -25,10 +26,11 @@ DOMAIN = "domain"  # the label in a set of two domains that names the domain, "a
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """N colour images of one square size, in memory or memory-mapped; never written to.
+    """N images of one shape, in memory or memory-mapped; never written to.
 
     name      shown to users
-    pixels    uint8 RGB (N, 3, H, W) in [0, 255], C-contiguous, usually a read-only memory map
+    pixels    uint8 (N, C, H, W) in [0, 255], C-contiguous, usually a read-only memory map; C is 3
+              (RGB), 1 (grey) or 4 (RGBA)
     held_out  bool (N,), the images that training never sees; no training image is a near duplicate
               of one, unless the split was given with the set
     labels    exact labels by name, each (N,), text or float; empty if nothing is known
@@ -48,9 +50,9 @@ class ImageSet:
 
     def __post_init__(self) -> None:
         shape, n = self.pixels.shape, len(self.pixels)
-        if self.pixels.dtype != np.uint8 or len(shape) != 4 or shape[1] != 3:
+        if self.pixels.dtype != np.uint8 or len(shape) != 4 or shape[1] not in MODES.values():
             raise UserError(
-                f"images of {self.name!r}: expected uint8 (N, 3, H, W), "
+                f"images of {self.name!r}: expected uint8 (N, 3 | 1 | 4, H, W), "
                 f"got {self.pixels.dtype} {shape}"
             )
         wrong = [name for name, values in self.labels.items() if values.shape != (n,)]
@@ -65,8 +67,13 @@ class ImageSet:
 
     @property
     def size(self) -> int:
-        """Side of the images in pixels."""
-        return int(self.pixels.shape[-1])
+        """The shorter side of the images in pixels."""
+        return self.shape.size
+
+    @property
+    def shape(self) -> Shape:
+        """Channels, height and width of an image."""
+        return Shape(*map(int, self.pixels.shape[1:]))
 
     def indices(self, split: Split = "train") -> np.ndarray:
         """Indices (int64, ascending) of the images of ``split``: "train", "held_out" or "all"."""
@@ -90,7 +97,7 @@ class ImageSet:
         )
 
     def as_dataset(self, split: Split = "train") -> Dataset[torch.Tensor]:
-        """The images of ``split`` as a PyTorch dataset of float32 (3, H, W) in [-1, 1]."""
+        """The images of ``split`` as a PyTorch dataset of float32 (C, H, W) in [-1, 1]."""
         return _Pictures(self.pixels, self.indices(split))
 
 
@@ -107,7 +114,7 @@ class _Pictures(Dataset[torch.Tensor]):
 
 
 def digest_of(chunks: Iterable[np.ndarray], shape: tuple[int, ...]) -> str:
-    """sha256 (hex) of an array (N, 3, H, W), given as C-ordered uint8 ``chunks``, and its shape."""
+    """sha256 (hex) of an array (N, C, H, W), given as C-ordered uint8 ``chunks``, and its shape."""
     sha = hashlib.sha256()
     for chunk in chunks:
         sha.update(np.ascontiguousarray(chunk).data)

@@ -19,6 +19,8 @@ import numpy as np
 from torch.utils.data import ConcatDataset
 
 from bascule.core.errors import UserError
+from bascule.core.fields import added_field, brief, check_fields
+from bascule.core.shapes import Shape, shape_with, square
 from bascule.data import cache
 from bascule.data.dataset import dataset_of, name_of
 from bascule.data.decoding import Decoded, Fit, NotAPicture, Preparation, decode, decode_as
@@ -37,32 +39,75 @@ DIM = 2**14  # 16-bit images without a brighter pixel seem to have fewer bits
 
 @dataclass(frozen=True)
 class Imported(DataSource):
-    """The image set that was imported as ``name``, with images of ``size`` pixels a side."""
+    """The image set that was imported as ``name``, with images of ``size`` pixels a side.
+
+    channels  3: RGB, 1: grey, 4: RGBA
+    sides     height and width, of which the shorter one is ``size``; None: both are
+    """
 
     name: str
     size: int = 64
+    channels: int = added_field(3, quiet=True)
+    sides: tuple[int, int] | None = added_field(None, quiet=True)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        _ = self.shape  # refuses fields that contradict each other
+
+    @property
+    def shape(self) -> Shape:
+        return shape_with(self.size, self.sides, self.channels, "Imported")
+
+    __repr__ = brief
 
     def load(self, progress: Progress | None = None) -> ImageSet:
         """The set from the cache; ``progress`` is never called, because nothing is computed.
 
         Raises UserError if there is no such set or size, or if the entry is damaged.
         """
-        entry = place(self.name, self.size)
+        entry = place(self.name, self.shape)
         cache.restore(entry)
         if entry.exists():
             return cache.open_entry(entry)
         sets = imported_sets()
-        how = f"bascule data import FOLDER --name {self.name} --size {self.size}"
+        how = f"bascule data import FOLDER --name {self.name} {option(self.shape)}"
         if self.name in sets:
-            sizes = ", ".join(map(str, sets[self.name]))
+            shapes = "; ".join(map(str, sets[self.name]))
             raise UserError(
-                f"image set {self.name!r} was imported at size {sizes}, not {self.size}; "
+                f"image set {self.name!r} was imported at {shapes}, not at {self.shape}; "
                 f"use one of these or run: {how}"
             )
         raise UserError(
             f"no image set {self.name!r}; imported: {', '.join(sets) or 'none yet'}. "
             f"To import one: {how}"
         )
+
+
+def option(shape: Shape) -> str:
+    """The options of ``bascule data import`` that ask for ``shape``."""
+    size = f"--size {shape.width}x{shape.height}" if shape.sides else f"--size {shape.size}"
+    return size if shape.channels == 3 else f"{size} --mode {shape.mode}"
+
+
+def set_named(name: str, size: int) -> Imported:
+    """The set ``name`` as it was imported with the shorter side ``size``; in RGB, if it was so.
+
+    If it was imported in a single shape, that one, whatever its size. Raises UserError if several
+    shapes are equally near.
+    """
+    shapes = imported_sets().get(name, [])
+    of_size = [shape for shape in shapes if shape.size == size]
+    if not shapes or square(size) in shapes or (not of_size and len(shapes) > 1):
+        return Imported(name, size)
+    found = of_size or shapes
+    if len(found) > 1:
+        calls = ", ".join(f"'{_of_shape(name, shape)}'" for shape in found)
+        raise UserError(f"image set {name!r} was imported in several shapes: name one of {calls}")
+    return _of_shape(name, found[0])
+
+
+def _of_shape(name: str, shape: Shape) -> Imported:
+    return Imported(name, shape.size, shape.channels, shape.sides)
 
 
 @dataclass(frozen=True)
@@ -83,7 +128,7 @@ class Report:
     """
 
     name: str
-    size: int
+    shape: Shape
     found: int
     imported: int
     held_out: int
@@ -101,7 +146,7 @@ class Report:
 def import_images(
     path: Path | str,
     name: str,
-    size: int = 64,
+    size: int | Shape = 64,
     skip_corrupt: bool = False,
     replace: bool = False,
     credit: str = "",
@@ -113,7 +158,8 @@ def import_images(
 ) -> Report:
     """Prepare all images of a folder, ``.zip`` or ``.npz`` and keep them as the set ``name``.
 
-    Formats and preparation: :mod:`bascule.data.decoding`; labels: :mod:`bascule.data.labels`. If
+    ``size``: the side of RGB squares, or another shape of the set. Formats and preparation:
+    :mod:`bascule.data.decoding`; labels: :mod:`bascule.data.labels`. If
     the same content was imported before in the same way, that set is reused. Near duplicates are
     grouped, and about a tenth of the images is held out, in whole groups. If ``held_out``, another
     such source, is given, exactly its images are held out, with no regard to near duplicates.
@@ -228,13 +274,15 @@ def import_dataset(
     return _report(entry, time.monotonic() - started, reused)
 
 
-def _checked_place(name: str, size: int) -> Path:
+def _checked_place(name: str, size: int | Shape) -> Path:
     """The folder of the set ``name`` at ``size``. Raises UserError if a set cannot be so."""
     entry = place(name, size)
+    shape = square(size) if isinstance(size, int) else size
     if name.lower() in RESERVED:
         raise UserError(f"{name!r} is the name of a built-in set: choose another name")
-    if size not in SIZES:
-        raise UserError(f"size {size}: expected {SIZES[0]} to {SIZES[-1]} pixels")
+    if shape.size not in SIZES:
+        raise UserError(f"size {shape.size}: expected {SIZES[0]} to {SIZES[-1]} pixels")
+    shape_with(shape.size, shape.sides, shape.channels, "Imported")
     return entry
 
 
@@ -248,7 +296,7 @@ def _report(entry: Path, seconds: float, reused: bool) -> Report:
     kept, groups = cache.open_entry(entry), cache.about(entry)["near_duplicates"]
     return Report(
         name=kept.name,
-        size=kept.size,
+        shape=kept.shape,
         found=len(kept),
         imported=len(kept),
         held_out=int(kept.held_out.sum()),
@@ -384,12 +432,12 @@ def _check_bright(brightest: int) -> None:
 
 def _is_new(name: str, entry: Path, source_digest: str, replace: bool) -> bool:
     """Whether to write ``entry``. Raises UserError if the name is used for other content."""
-    for size in imported_sets().get(name, []):
-        other = cache.about(place(name, size))
+    for shape in imported_sets().get(name, []):
+        other = cache.about(place(name, shape))
         if other.get("source_digest") != source_digest and not replace:
             raise UserError(
-                f"the name {name!r} is used for other content ({other['n']} images at size "
-                f"{size}, from {other.get('source')!r}): choose another name, or use --replace"
+                f"the name {name!r} is used for other content ({other['n']} images at {shape}, "
+                f"from {other.get('source')!r}): choose another name, or use --replace"
             )
     return not entry.exists() or cache.about(entry).get("source_digest") != source_digest
 
@@ -405,6 +453,6 @@ def _check_kept(name: str, entry: Path, source_digest: str) -> None:
 
 def _forget_others(name: str, source_digest: str) -> None:
     """Delete the other sizes of ``name`` that were made from the replaced content."""
-    for size in imported_sets().get(name, []):
-        if cache.about(place(name, size)).get("source_digest") != source_digest:
-            shutil.rmtree(place(name, size))
+    for shape in imported_sets().get(name, []):
+        if cache.about(place(name, shape)).get("source_digest") != source_digest:
+            shutil.rmtree(place(name, shape))

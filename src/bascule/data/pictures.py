@@ -1,18 +1,25 @@
-"""Reads a few pictures that a user names: one file, or a folder."""
+"""Pictures as arrays: those of a file or a folder that a user names; and arrays as pictures."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from bascule.core.errors import UserError
+from bascule.core.shapes import Shape
 from bascule.data.decoding import NotAPicture, decode
 from bascule.data.sources import open_source
 
 
-def read_pictures(path: Path, size: int) -> tuple[list[str], np.ndarray]:
-    """Names and pixels, uint8 RGB (N, 3, size, size), prepared like images of a set.
+def as_picture(pixels: np.ndarray) -> Image.Image:
+    """uint8 (C, H, W) in mode L, RGB or RGBA, for C = 1, 3 or 4."""
+    return Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
+
+
+def read_pictures(path: Path, size: int | Shape) -> tuple[list[str], np.ndarray]:
+    """Names and pixels, uint8 (N, C, H, W), prepared like images of a set of the shape ``size``.
 
     Files that are not pictures, neither by name nor by content, are skipped. Raises
     :class:`UserError` if there is no picture, or if one cannot be read.

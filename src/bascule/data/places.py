@@ -9,6 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from bascule.core.errors import UserError
+from bascule.core.shapes import Shape, read_key, square
 
 
 def root() -> Path:
@@ -21,19 +22,25 @@ def root() -> Path:
     return platformdirs.user_cache_path("bascule", appauthor=False, opinion=False)
 
 
-def place(name: str, size: int) -> Path:
-    """The folder of an imported set. Raises UserError for a name with other characters."""
+def place(name: str, size: int | Shape) -> Path:
+    """The folder of an imported set; ``size``: of RGB squares, or another shape.
+
+    Raises UserError for a name with other characters.
+    """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
         raise UserError(
             f"image set name {name!r}: expected letters, digits, '-' and '_', e.g. my-faces"
         )
-    return root() / "imported" / name / str(size)
+    return root() / "imported" / name / (square(size) if isinstance(size, int) else size).key
 
 
-def imported_sets() -> dict[str, list[int]]:
-    """The imported sets and the sizes of each, both sorted."""
-    sets: dict[str, list[int]] = {}
+def imported_sets() -> dict[str, list[Shape]]:
+    """The imported sets and the shapes of each, RGB squares first, by size."""
+    sets: dict[str, list[Shape]] = {}
     for file in sorted((root() / "imported").glob("*/*/about.json")):
-        if file.parent.name.isdecimal():
-            sets.setdefault(file.parent.parent.name, []).append(int(file.parent.name))
-    return {name: sorted(sizes) for name, sizes in sets.items()}
+        if (shape := read_key(file.parent.name)) is not None:
+            sets.setdefault(file.parent.parent.name, []).append(shape)
+    return {
+        name: sorted(shapes, key=lambda s: (s != square(s.size), s))
+        for name, shapes in sets.items()
+    }

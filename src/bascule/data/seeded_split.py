@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bascule.core.fields import check_fields
+from bascule.core.shapes import Shape, shape_of
 from bascule.data.images import ImageSet, Progress
 from bascule.data.near_duplicates import held_out_split, near_duplicate_groups
 from bascule.data.source import DataSource
@@ -33,6 +34,10 @@ class SeededSplit(DataSource):
     @property
     def size(self) -> int:
         return self.of.size
+
+    @property
+    def shape(self) -> Shape:
+        return shape_of(self.of)
 
     def load(self, progress: Progress | None = None) -> ImageSet:
         """The images; the set ``of`` is made first if needed."""

@@ -13,6 +13,9 @@ class DataSource(Open):
 
     size  the side of the images in pixels, a field or a property
 
+    A source of other images than RGB squares has a ``shape``, too: channels, height and width; and
+    ``size`` is the shorter side.
+
     A class with ``size`` and ``load`` is a source even if it does not inherit from this one.
     """
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from bascule.core.errors import UserError
 from bascule.core.fields import check_fields
+from bascule.core.shapes import Shape, shape_of
 from bascule.data.images import ImageSet, Progress, digest_of, in_chunks
 from bascule.data.near_duplicates import held_out_split, near_duplicate_groups
 from bascule.data.source import DataSource
@@ -40,6 +41,10 @@ class ValidationSplit(DataSource):
     @property
     def size(self) -> int:
         return self.of.size
+
+    @property
+    def shape(self) -> Shape:
+        return shape_of(self.of)
 
     def load(self, progress: Progress | None = None) -> ImageSet:
         """The images, in memory; the set ``of`` is made first if needed."""

@@ -51,11 +51,11 @@ Counter = Callable[[str], AbstractContextManager[Progress]]
 
 def check_fakes(fakes: np.ndarray, images: ImageSet) -> None:
     """Raise :class:`UserError` for fakes that cannot be compared with ``images``."""
-    expected = (3, images.size, images.size)
-    if fakes.dtype != np.uint8 or fakes.ndim != 4 or fakes.shape[1:] != expected:
+    if fakes.dtype != np.uint8 or fakes.ndim != 4 or fakes.shape[1:] != images.shape:
+        expected = ", ".join(map(str, images.shape))
         raise UserError(
-            f"fakes are {fakes.dtype} {fakes.shape}: expected uint8 (N, 3, {images.size}, "
-            f"{images.size}), quantised like the images of {images.name!r}"
+            f"fakes are {fakes.dtype} {fakes.shape}: expected uint8 (N, {expected}), prepared like "
+            f"the images of {images.name!r}, which are {images.shape}"
         )
 
 

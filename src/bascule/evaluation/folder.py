@@ -7,18 +7,21 @@ from pathlib import Path
 import numpy as np
 
 from bascule.core.errors import UserError
-from bascule.data.decoding import NotAPicture, opened
+from bascule.core.shapes import Shape
+from bascule.data.decoding import NotAPicture, as_pixels, opened
 from bascule.data.images import Progress
 from bascule.data.sources import open_source
 
 
 def pictures_in(path: Path, progress: Progress | None = None) -> np.ndarray:
-    """The images of a folder or .zip, ordered by name: uint8 RGB (N, 3, H, H).
+    """The images of a folder or .zip, ordered by name: uint8 (N, C, H, W).
+
+    C is 3 (RGB), 1 (grey) or 4 (RGBA).
 
     Nothing is resized, cropped or converted, because this would change the metrics more than a
     better G would. Files that are not pictures, neither by name nor by content, are skipped. Raises
-    :class:`UserError` for a folder without pictures, pictures of different sizes, and pictures that
-    are not square or not 8-bit RGB.
+    :class:`UserError` for a folder without pictures, pictures of different shapes, and pictures in
+    other modes, such as palettes.
     """
     pictures: list[np.ndarray] = []
     first = ""
@@ -32,7 +35,7 @@ def pictures_in(path: Path, progress: Progress | None = None) -> np.ndarray:
                 continue
             except ValueError as error:
                 raise UserError(
-                    f"{path}: {picture.name} is {error}; expected square RGB pictures of one size, "
+                    f"{path}: {picture.name} is {error}; expected pictures of one size and kind, "
                     "prepared like those of the data set"
                 ) from None
             first = first or picture.name
@@ -40,7 +43,7 @@ def pictures_in(path: Path, progress: Progress | None = None) -> np.ndarray:
             if progress:
                 progress(done, len(found))
     if not pictures:
-        raise UserError(f"{path} holds no pictures: expected square RGB pictures, e.g. PNG")
+        raise UserError(f"{path} holds no pictures: expected PNG or other lossless pictures")
     return np.stack(pictures)
 
 
@@ -49,13 +52,10 @@ def _exact(stored: bytes | np.ndarray) -> np.ndarray:
         raise ValueError("an array")
     try:
         with opened(stored) as picture:
-            mode, (width, height) = picture.mode, picture.size
-            if mode != "RGB":
-                kinds = {"L": "grey", "RGBA": "RGBA (it has transparency)", "P": "a palette image"}
-                raise ValueError(kinds.get(mode, f"of mode {mode}"))
-            if width != height:
-                raise ValueError(f"{width} x {height} pixels, not square")
-            return np.asarray(picture).transpose(2, 0, 1)
+            if picture.mode not in ("L", "RGB", "RGBA"):
+                kinds = {"P": "a palette image"}
+                raise ValueError(kinds.get(picture.mode, f"of mode {picture.mode}"))
+            return as_pixels(picture)
     except ValueError:
         raise
     except Exception as error:  # decoders raise errors of any class on broken files
@@ -64,5 +64,5 @@ def _exact(stored: bytes | np.ndarray) -> np.ndarray:
 
 def _expect_same(first: np.ndarray, picture: np.ndarray, name: str) -> None:
     if picture.shape != first.shape:
-        ours, theirs = (f"{p.shape[2]} x {p.shape[1]} pixels" for p in (picture, first))
-        raise ValueError(f"{ours} and {name} is {theirs}")
+        ours, theirs = (Shape(*map(int, p.shape)) for p in (picture, first))
+        raise ValueError(f"{ours}, and {name} is {theirs}")

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from bascule.core.context import address
+from bascule.data.pictures import as_picture
 from bascule.metrics.neighbours import nearest
 
 ROWS = 12
@@ -42,24 +43,24 @@ def neighbour_grid(
         _block([[fakes[k], *train[indices[k]]] for k in closest], GAP),
         *([_block([[fakes[i], fakes[j]] for i, j in twins[:ROWS]], 2)] if len(twins) else []),
     ]
-    height = max(len(block) for block in blocks)
-    width = sum(block.shape[1] for block in blocks) + 2 * BETWEEN
-    sheet = np.full((height, width, 3), 255, np.uint8)
+    height = max(block.shape[1] for block in blocks)
+    width = sum(block.shape[2] for block in blocks) + 2 * BETWEEN
+    sheet = np.full((fakes.shape[1], height, width), 255, np.uint8)
     left = 0
     for block in blocks:
-        sheet[: len(block), left : left + block.shape[1]] = block
-        left += block.shape[1] + BETWEEN
-    return Image.fromarray(sheet)
+        sheet[:, : block.shape[1], left : left + block.shape[2]] = block
+        left += block.shape[2] + BETWEEN
+    return as_picture(sheet)
 
 
 def _block(rows: Sequence[Sequence[np.ndarray]], gap: int) -> np.ndarray:
-    """Rows of images (3, H, W), two white pixels apart, and ``gap`` after the first of each row."""
-    size = rows[0][0].shape[-1]
-    step = size + 2
-    width = step * len(rows[0]) - 4 + gap
-    sheet = np.full((len(rows) * step - 2, width, 3), 255, np.uint8)
+    """Rows of images (C, H, W), two white pixels apart, and ``gap`` after the first of each row."""
+    channels, high, wide = rows[0][0].shape
+    down, right = high + 2, wide + 2
+    width = right * len(rows[0]) - 4 + gap
+    sheet = np.full((channels, len(rows) * down - 2, width), 255, np.uint8)
     for row, pictures in enumerate(rows):
         for column, picture in enumerate(pictures):
-            left = column * step + (gap - 2 if column else 0)
-            sheet[row * step : row * step + size, left : left + size] = picture.transpose(1, 2, 0)
+            left = column * right + (gap - 2 if column else 0)
+            sheet[:, row * down : row * down + high, left : left + wide] = picture
     return sheet

@@ -22,8 +22,9 @@ TIMES = 1000  # papers print the distance x 1000
 
 
 def has_patches(images: ImageSet) -> bool:
-    """Whether a pyramid can be built for images of this size: 16, 32, 64, ... px."""
-    return images.size >= COARSEST and images.size & (images.size - 1) == 0
+    """Whether a pyramid can be built for images of this shape: squares of 16, 32, 64, ... px."""
+    size = images.size
+    return size >= COARSEST and size & (size - 1) == 0 and images.shape.sides is None
 
 
 def patch_distances(fakes: np.ndarray, images: ImageSet, seed: int = 0) -> dict[str, Measured]:

@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from bascule.core.errors import UserError
 from bascule.data.images import ImageSet, Progress
 from bascule.data.near_duplicates import joined, near_duplicate_groups, twins
-from bascule.features.extractor import Extractor
+from bascule.features.extractor import Extractor, as_rgb
 
 LEAST = 50  # different images; with fewer, their distances say little
 COMPONENTS = 256  # at most half as many as images
@@ -78,18 +78,19 @@ def feature_twins(
 
 
 def views(pixels: np.ndarray) -> list[np.ndarray]:
-    """Altered copies of images, uint8 (N, 3, H, H): mirrored, grey, and two middles."""
+    """Altered copies of images, as uint8 (N, 3, H, W): mirrored, grey, and two middles."""
+    pixels = as_rgb(torch.from_numpy(np.array(pixels))).numpy()
     grey = np.tensordot(pixels, GREY, ([1], [0])).round().astype(np.uint8)
     mirrored = np.ascontiguousarray(pixels[..., ::-1])
     return [mirrored, np.repeat(grey[:, None], 3, 1), *(middle(pixels, of) for of in MIDDLES)]
 
 
 def middle(pixels: np.ndarray, share: float) -> np.ndarray:
-    """The middle of images, ``share`` of their side, at their own size: uint8 (N, 3, H, H)."""
-    side = pixels.shape[-1]
-    edge = round(side * (1 - share) / 2)
-    cut = np.array(pixels[..., edge : side - edge, edge : side - edge])
-    whole = F.interpolate(torch.from_numpy(cut).float(), (side, side), mode="bicubic")
+    """The middle of images, ``share`` of their sides, at their own size: uint8 (N, 3, H, W)."""
+    high, wide = pixels.shape[-2:]
+    top, left = (round(side * (1 - share) / 2) for side in (high, wide))
+    cut = np.array(pixels[..., top : high - top, left : wide - left])
+    whole = F.interpolate(torch.from_numpy(cut).float(), (high, wide), mode="bicubic")
     return whole.clamp(0, 255).round().to(torch.uint8).numpy()
 
 

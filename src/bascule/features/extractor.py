@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from bascule.core.errors import UserError
+from bascule.core.shapes import MODES
 from bascule.data.images import Progress
 
 PUBLISHED = "inception-v3,299px"
@@ -21,7 +22,10 @@ PUBLISHED_NAMES = {"FD": "FID", "FID": "FID", "KID": "KID"}
 
 
 class Extractor(Protocol):
-    """uint8 RGB images (N, 3, H, H) -> float32 features (N, d), one row per image.
+    """uint8 images (N, C, H, W) -> float32 features (N, d), one row per image.
+
+    Networks see RGB squares. So grey is repeated, RGBA is blended with white, and pictures that are
+    not square are resized to the square of the network, which changes their proportions.
 
     name    shown in brackets after a statistic: network, side in pixels, seed
     spec    the full identity: name, version of this code, hash of the weights, resize rule.
@@ -52,7 +56,7 @@ class FeatureExtractor:
     spec   what else its numbers depend on, such as the version of its weights. Its source code
            is included anyway. If these change, features are computed again.
 
-    It is called with uint8 RGB images (N, 3, H, H), a few at a time. It must return finite numbers
+    It is called with uint8 RGB images (N, 3, H, W), a few at a time. It must return finite numbers
     (N, d), one row per image. A row must not depend on the other images of the call.
     """
 
@@ -114,17 +118,31 @@ def label(statistic: str, extractor: Extractor) -> str:
 
 
 def check_images(images: np.ndarray) -> None:
-    """Raise UserError unless ``images`` is uint8 (N, 3, H, H) with N >= 1."""
+    """Raise UserError unless ``images`` is uint8 (N, C, H, W), C = 1, 3 or 4, with N >= 1."""
     shape = images.shape
     if images.dtype != np.uint8:
         raise UserError(
             f"images to extract features from are {images.dtype}; expected uint8: convert them "
             "with data.batches.as_uint8, like the reals"
         )
-    if len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3] or 0 in shape:
+    if len(shape) != 4 or shape[1] not in MODES.values() or 0 in shape:
         raise UserError(
-            f"images to extract features from have shape {shape}; expected (N, 3, H, H), N >= 1"
+            f"images to extract features from have shape {shape}; expected (N, 3, H, W), N >= 1; "
+            "or 1 (grey) or 4 (RGBA) channels"
         )
+
+
+def as_rgb(images: Tensor) -> Tensor:
+    """uint8 (B, C, H, W) -> RGB (B, 3, H, W): grey is repeated, and RGBA is blended with white.
+
+    The blend is rounded to whole numbers, so that it is that of pictures imported as RGB.
+    """
+    if images.shape[1] == 3:
+        return images
+    if images.shape[1] == 1:
+        return images.expand(-1, 3, -1, -1)
+    alpha = images[:, 3:].float() / 255
+    return (255 + (images[:, :3].float() - 255) * alpha).round().to(torch.uint8)
 
 
 def in_batches(
@@ -134,17 +152,18 @@ def in_batches(
     batch: int,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """Checked features (N, d), float32, of ``images`` (N, 3, H, H), ``batch`` images at a time.
+    """Checked features (N, d), float32, of ``images`` (N, C, H, W), ``batch`` images at a time.
 
-    ``of_batch`` maps uint8 (B, 3, H, H) to (B, d), without gradients. Raises UserError if
-    ``images`` have another form, or if a feature is not finite, as with damaged weights.
+    ``of_batch`` maps uint8 RGB (B, 3, H, W) to (B, d), without gradients; it gets what
+    :func:`as_rgb` makes of the images. Raises UserError if ``images`` have another form, or if a
+    feature is not finite, as with damaged weights.
     """
     check_images(images)
     parts = []
     with torch.inference_mode():
         for start in range(0, len(images), batch):
             # np.array copies, because a tensor must not share a read-only memory map.
-            part = torch.from_numpy(np.array(images[start : start + batch]))
+            part = as_rgb(torch.from_numpy(np.array(images[start : start + batch])))
             parts.append(of_batch(part).float().numpy())
             if progress:
                 progress(min(start + batch, len(images)), len(images))

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from bascule.core.context import address
 from bascule.core.errors import UserError
 from bascule.data.batches import as_float
-from bascule.features.extractor import check_images
+from bascule.features.extractor import as_rgb, check_images
 
 PATCH = 7
 COARSEST = 16  # px
@@ -26,16 +26,18 @@ Descriptors = dict[int, np.ndarray]
 
 
 def descriptors(images: np.ndarray, seed: int, patches: int = 128) -> Descriptors:
-    """Patches by level: {side: float32 (N * patches, 147)}, for uint8 RGB images (N, 3, H, H).
+    """Patches by level: {side: float32 (N * patches, 147)}, for uint8 images (N, C, H, H).
 
     Levels are H, H / 2, ... 16; H must be 16 times a power of two. Rows are in the order of the
     images; a row is a flattened patch (3, 7, 7). For a given seed, image i has the same positions
     in every set. Each level needs 75 kB per image at 128 patches: 376 MB for 5,000 images.
     """
     check_images(images)
-    side = images.shape[-1]
-    if side < COARSEST or side & (side - 1):
-        raise UserError(f"a pyramid of images of {side} px: expected 16, 32, 64, 128 ... px")
+    high, side = images.shape[-2:]
+    if side < COARSEST or side & (side - 1) or high != side:
+        raise UserError(
+            f"a pyramid of images of {side} x {high} px: expected squares of 16, 32, 64, 128 ... px"
+        )
     levels = [side >> step for step in range((side // COARSEST).bit_length())]
     found = {
         level: np.empty((len(images), patches, 3, PATCH, PATCH), np.float32) for level in levels
@@ -43,7 +45,7 @@ def descriptors(images: np.ndarray, seed: int, patches: int = 128) -> Descriptor
     corners = {level: _corners(len(images), patches, level, seed) for level in levels}
     for start in range(0, len(images), BATCH):
         part = slice(start, start + BATCH)
-        x = as_float(torch.from_numpy(np.array(images[part])))
+        x = as_float(as_rgb(torch.from_numpy(np.array(images[part]))))
         for level, band in zip(levels, pyramid(x, len(levels)), strict=True):
             found[level][part] = _cut(band.numpy(), corners[level][part])
     return {level: x.reshape(-1, 3 * PATCH * PATCH) for level, x in found.items()}

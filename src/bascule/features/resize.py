@@ -11,13 +11,14 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, for RGB
 
 
 def resized(images: Tensor, side: int) -> Tensor:
-    """uint8 (B, 3, H, H) -> float32 (B, 3, side, side) in [0, 1].
+    """uint8 (B, 3, H, W) -> float32 (B, 3, side, side) in [0, 1].
 
     Bicubic with antialiasing, as in Pillow, but from floats to floats: overshoots are clipped, and
-    nothing is rounded. Images that already have this side are not changed.
+    nothing is rounded. Images that already have this side are not changed; others that are not
+    square change their proportions.
     """
     unit = images.float() / 255
-    if images.shape[-1] == side:
+    if images.shape[-2:] == (side, side):
         return unit
     return F.interpolate(unit, (side, side), mode="bicubic", antialias=True).clamp(0, 1)
 

@@ -66,7 +66,12 @@ def _uniform(
 
 
 def colour(x: Tensor, context: StepContext) -> Tensor:
-    """Change brightness, saturation and contrast of each image; values may leave [-1, 1]."""
+    """Change brightness, saturation and contrast of each image; values may leave [-1, 1].
+
+    The alpha of RGBA stays as it is.
+    """
+    if x.shape[1] == 4:
+        return torch.cat([colour(x[:, :3], context), x[:, 3:]], 1)
     n = len(x)
     x = x + _uniform(context, "brightness", n, -0.5, 0.5, x.device)
     x = _stretched(x, x.mean(1, keepdim=True), _uniform(context, "saturation", n, 0, 2, x.device))
@@ -174,7 +179,9 @@ def augmented(x: Tensor, p: float, context: StepContext) -> Tensor:
     def per_image(values: Tensor) -> Tensor:
         return values.to(x.device)[:, None, None, None]
 
+    x, alpha = x[:, :3], x[:, 3:]
     x = x + per_image(drawn("brightness", 0.2))
     # The centre of ADA's contrast is mid-grey, that of its saturation each pixel's grey.
     x = x * per_image(torch.exp2(drawn("contrast", 0.5)))
-    return _stretched(x, x.mean(1, keepdim=True), per_image(torch.exp2(drawn("saturation", 1.0))))
+    x = _stretched(x, x.mean(1, keepdim=True), per_image(torch.exp2(drawn("saturation", 1.0))))
+    return torch.cat([x, alpha], 1) if alpha.shape[1] else x

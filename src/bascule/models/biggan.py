@@ -25,14 +25,15 @@ from bascule.models.layers import (
     spectrally_normed,
     up_blocks,
 )
-from bascule.models.model import Model
+from bascule.models.model import Shaped
 from bascule.models.resampling import doubled
 
+_SIZES = (32, 64, 128, 256)
 _EPS = 1e-6  # of spectral normalisation in both variants
 
 
 @dataclass(frozen=True)
-class BigGAN(Model):
+class BigGAN(Shaped):
     """The networks of Brock, Donahue and Simonyan, 2019 (arXiv 1809.11096, appendix B, figure 15).
 
     z is cut into equal chunks, one for the 4x4 grid and one for each block. The gains and biases of
@@ -42,14 +43,15 @@ class BigGAN(Model):
 
     width    "ch" of the paper, 64 to 128 there
     z_dim    dimension of the latents, a multiple of the number of chunks
-    size     32, 64 or 128 px
+    size     32, 64, 128 or 256 px
     classes  number of labels; 0: unconditional
     shared   dimension of the label embedding; not used without ``classes``
 
     Size 128 is the paper's: G has 16, 16, 8, 4, 2 and 1 * ``width`` channels; D has 1, 2, 4, 8, 16
     and 16 * ``width``, and its last block keeps the 4x4 grid. Both have self-attention at half the
-    image's side. Size 64: one block less in each, with attention at 32x32; G ends with 2 *
-    ``width`` channels. Size 32: 4 * ``width`` channels everywhere and no attention,
+    image's side. Size 256 is the paper's too: one block more, of 8 * ``width``, in each, and
+    attention at a quarter of the side. Size 64: one block less in each, with attention at 32x32; G
+    ends with 2 * ``width`` channels. Size 32: 4 * ``width`` channels everywhere and no attention,
     as in the authors' program for CIFAR-10.
 
     All convolutions and linear layers have spectral normalisation, also the linear maps to gains
@@ -72,9 +74,11 @@ class BigGAN(Model):
 
     def resized(self, size: int) -> BigGAN:
         """This model for another size, with chunks of z as large as they are."""
-        check_size("BigGAN", size, 32, 64, 128)
+        check_size("BigGAN", size, *_SIZES)
         chunk = self.z_dim // len(_channels_G(self.width, self.size))
-        return replace(self, size=size, z_dim=chunk * len(_channels_G(self.width, size)))
+        return replace(
+            self, size=size, sides=None, z_dim=chunk * len(_channels_G(self.width, size))
+        )
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """(G, D) on the device of ``rng``; all weights are drawn from ``rng``."""
@@ -87,21 +91,23 @@ class BigGAN(Model):
         chunk = self.z_dim // len(channels)
         blocks = up_blocks(channels, norm_of_vectors(chunk + _embedded(self)))
         if self.size > 32:
-            blocks.insert(-1, SelfAttention(channels[-2]))
-        return HierarchicalG(chunk, channels, blocks, self.classes, self.shared)
+            last = 2 if self.size == 256 else 1  # blocks after it
+            blocks.insert(-last, SelfAttention(channels[-1 - last]))
+        return HierarchicalG(self, chunk, channels, blocks)
 
     def _discriminator(self) -> ResNetD:
         channels, downs = _channels_D(self)
-        blocks: list[nn.Module] = [DownBlock(3, channels[0], first=True)]
+        blocks: list[nn.Module] = [DownBlock(self.channels, channels[0], first=True)]
         for place, (before, after) in enumerate(pairwise(channels), start=2):
             blocks.append(DownBlock(before, after, down=place <= downs))
         if self.size > 32:
-            blocks.insert(1, SelfAttention(channels[0]))
+            place = 2 if self.size == 256 else 1
+            blocks.insert(place, SelfAttention(channels[place - 1]))
         return ResNetD(blocks, channels[-1], self.classes)
 
 
 @dataclass(frozen=True)
-class BigGANDeep(Model):
+class BigGANDeep(Shaped):
     """BigGAN-deep of the same paper (figure 16, tables 7 to 9): two blocks at each resolution.
 
     Blocks are bottlenecks with a quarter of their channels inside. Where G's channels decrease, the
@@ -109,7 +115,8 @@ class BigGANDeep(Model):
     convolution. Every norm and the 4x4 grid get the whole z and the label's embedding.
 
     Fields, conditions, normalisation and initial weights are those of :class:`BigGAN`; attention is
-    at half the image's side. Size 128 is the paper's; size 64 has one resolution less.
+    at half the image's side, or a quarter of 256 px. Sizes 128 and 256 are the paper's; size 64 has
+    one resolution less.
     Size 32 is not in the paper: 4 * ``width`` channels everywhere, no attention, and D halves the
     side twice.
     """
@@ -138,16 +145,18 @@ class BigGANDeep(Model):
         for before, after in pairwise(channels):
             blocks += [DeepG(before, before, norm), DeepG(before, after, norm, up=True)]
         if self.size > 32:
-            blocks.insert(-2, SelfAttention(channels[-2]))
-        return WholeG(told, channels, blocks, self.classes, self.shared)
+            last = 2 if self.size == 256 else 1  # pairs of blocks after it
+            blocks.insert(-2 * last, SelfAttention(channels[-1 - last]))
+        return WholeG(self, told, channels, blocks)
 
     def _discriminator(self) -> ResNetD:
         channels, downs = _channels_D(self)
-        blocks: list[nn.Module] = [nn.Conv2d(3, channels[0], 3, padding=1)]
+        blocks: list[nn.Module] = [nn.Conv2d(self.channels, channels[0], 3, padding=1)]
         for place, (before, after) in enumerate(pairwise(channels), start=1):
             blocks += [DeepD(before, after, down=place <= downs), DeepD(after, after)]
         if self.size > 32:
-            blocks.insert(3, SelfAttention(channels[1]))
+            place = 2 if self.size == 256 else 1
+            blocks.insert(1 + 2 * place, SelfAttention(channels[place]))
         return ResNetD(blocks, channels[-1], self.classes)
 
 
@@ -155,10 +164,14 @@ class LabelledG(ResNetG):
     """A residual G with one label embedding for all its blocks; none if there are no labels."""
 
     def __init__(
-        self, features: int, channels: list[int], blocks: list[nn.Module], classes: int, shared: int
+        self,
+        model: BigGAN | BigGANDeep,
+        features: int,
+        channels: list[int],
+        blocks: list[nn.Module],
     ) -> None:
-        super().__init__(features, channels, blocks)
-        self.shared = nn.Embedding(classes, shared) if classes else None
+        super().__init__(features, channels, blocks, model.first_grid, model.channels)
+        self.shared = nn.Embedding(model.classes, model.shared) if model.classes else None
 
     def told(self, z: Tensor, y: Tensor | None) -> Tensor:
         """z, or a chunk of it, concatenated with the label's embedding."""
@@ -249,6 +262,8 @@ def _channels_G(w: int, size: int) -> list[int]:
     """Channels of every grid of G, from 4x4 to the image."""
     if size == 32:
         return [4 * w] * 4
+    if size == 256:
+        return [w * n for n in (16, 16, 8, 8, 4, 2, 1)]
     return [16 * w, 16 * w, 8 * w, 4 * w, 2 * w, *([w] if size == 128 else [])]
 
 
@@ -257,6 +272,8 @@ def _channels_D(model: BigGAN | BigGANDeep) -> tuple[list[int], int]:
     w = model.width
     if model.size == 32:
         return [4 * w] * 4, 2
+    if model.size == 256:
+        return [w * n for n in (1, 2, 4, 8, 8, 16, 16)], 6
     return resnet_channels_D(w, model.size), 5 if model.size == 128 else 4
 
 
@@ -269,4 +286,4 @@ def _check(model: BigGAN | BigGANDeep) -> None:
     owner = type(model).__name__
     check_counts(owner, width=model.width, z_dim=model.z_dim, shared=model.shared)
     check_classes(owner, model.classes)
-    check_size(owner, model.size, 32, 64, 128)
+    model.check_shape(*_SIZES)

@@ -28,13 +28,13 @@ from bascule.models.layers import (
     drawn,
     spectrally_normed,
 )
-from bascule.models.model import Model
+from bascule.models.model import Model, Shaped
 
 _NORMS: dict[str, Norm | None] = {"batch": nn.BatchNorm2d, "spectral": None, "rms": BatchRMS}
 
 
 @dataclass(frozen=True)
-class DCGAN(Model):
+class DCGAN(Shaped):
     """The networks of Radford, Metz and Chintala, 2015 (arXiv 1511.06434).
 
     G: a transposed 4x4 convolution from z to a 4x4 grid, then transposed convolutions that double
@@ -46,8 +46,8 @@ class DCGAN(Model):
     width     channels of the layer next to the image; each halving of the side doubles them, down
               to the 4x4 grid (8 * width channels there for size 64)
     z_dim     dimension of the latents
-    size      64 as published; 32 and 128 have one layer less or more, which the paper does not
-              describe
+    size      64 as published; 16, 32, 128 and 256 have layers less or more, which the paper does
+              not describe
     norm_D    "spectral" departs from the paper: D has no BatchNorm, and each of its convolutions
               has a bias and a weight divided by its largest singular value (Miyato et al. 2018,
               with one power iteration per forward pass). Then D judges each image on its own, and
@@ -66,8 +66,7 @@ class DCGAN(Model):
     def __post_init__(self) -> None:
         check_fields(self)
         check_counts("DCGAN", width=self.width, z_dim=self.z_dim)
-        if self.size not in (32, 64, 128):
-            raise UserError(f"DCGAN(size={self.size!r}): expected 32, 64 or 128: resize the images")
+        self.check_shape(16, 32, 64, 128, 256)
         if not self.norm_eps > 0:
             raise UserError(f"DCGAN(norm_eps={self.norm_eps}): expected a number > 0")
 
@@ -75,8 +74,9 @@ class DCGAN(Model):
         """(G, D) on the device of ``rng``; all weights are drawn from ``rng``."""
         channels = dcgan_channels(self.width, self.size)
         with torch.device("meta"):  # allocates nothing, and leaves the global generator alone
-            G = Generator(dcgan_up(self.z_dim, channels[::-1]))
-            D = Discriminator(dcgan_down(channels, 1, _NORMS[self.norm_D]))
+            G = Generator(dcgan_up(self.z_dim, channels[::-1], self.channels, self.first_grid))
+            norm = _NORMS[self.norm_D]
+            D = Discriminator(dcgan_down(channels, 1, norm, self.channels, self.first_grid))
         for net in (G, D):
             drawn(net, dcgan_std, 0.02, rng)
             for layer in net.modules():

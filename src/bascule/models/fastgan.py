@@ -23,7 +23,7 @@ from bascule.models.layers import (
     drawn,
     spectrally_normed,
 )
-from bascule.models.model import Model
+from bascule.models.model import Shaped
 
 # Channels of G on each grid, in units of ``width``.
 _SHARES = {4: 16, 8: 8, 16: 4, 32: 2, 64: 2, 128: 1, 256: 1 / 2}
@@ -32,7 +32,7 @@ _LAST = 8  # the side of D's last grids
 
 
 @dataclass(frozen=True)
-class FastGAN(Model):
+class FastGAN(Shaped):
     """The networks of Liu, Zhu, Song and Elgammal, 2021 (arXiv 2101.04775), for small images.
 
     G: a transposed 4x4 convolution from z to a 4x4 grid, then blocks that double the side. A block
@@ -76,9 +76,11 @@ class FastGAN(Model):
     def __post_init__(self) -> None:
         check_fields(self)
         check_counts("FastGAN", width=self.width, width_D=self.width_D, z_dim=self.z_dim)
-        if self.size not in (64, 128, 256):
+        self.check_shape(64, 128, 256)
+        if self.sides:
             raise UserError(
-                f"FastGAN(size={self.size!r}): expected 64, 128 or 256: resize the images"
+                f"FastGAN(sides={self.sides}): it draws squares; crop the images, or take another "
+                "model, such as a DCGAN"
             )
         for name, width, least in (
             ("width", self.width, self.size // 128),
@@ -124,7 +126,7 @@ class Generator(nn.Module):
                 if to in channels
             }
         )
-        self.to_image = nn.Sequential(_conv(channels[model.size], 3, 3), nn.Tanh())
+        self.to_image = nn.Sequential(_conv(channels[model.size], model.channels, 3), nn.Tanh())
 
     def forward(self, z: Tensor) -> Tensor:
         grids: list[Tensor] = [self.stem(z)]
@@ -146,7 +148,7 @@ class Discriminator(nn.Module):
         # Grids of the large D by their sides; the small D has half of these channels.
         self.sides = [_LAST * 2**i for i in range(int(math.log2(model.size / _LAST)), -1, -1)]
         channels = {side: 8 * _LAST * w // side for side in self.sides}
-        self.stem = nn.Sequential(_conv(3, channels[model.size], 3), _leaky())
+        self.stem = nn.Sequential(_conv(model.channels, channels[model.size], 3), _leaky())
         self.downs = nn.ModuleDict(
             {str(side): Down(channels[2 * side], channels[side]) for side in self.sides[1:]}
         )
@@ -162,13 +164,14 @@ class Discriminator(nn.Module):
         inside = {side: channels[side] // 2 for side in self.sides[2:]}
         self.small = nn.Sequential(
             nn.AvgPool2d(2),
-            nn.Conv2d(3, inside[half // 2], 4, stride=2, padding=1, bias=False),
+            nn.Conv2d(model.channels, inside[half // 2], 4, stride=2, padding=1, bias=False),
             _leaky(),
             *(Down(inside[2 * side], inside[side]) for side in self.sides[3:]),
         )
         self.head_small = _to5(inside[_LAST])
         self.decoders = nn.ModuleList(
-            _decoder(before, w, half) for before in (last, inside[_LAST], channels[2 * _LAST])
+            _decoder(before, w, half, model.channels)
+            for before in (last, inside[_LAST], channels[2 * _LAST])
         )
 
     def features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -187,7 +190,7 @@ class Discriminator(nn.Module):
         return torch.cat(logits, 1)
 
     def rebuilt(self, x: Tensor, quarter: int) -> Tensor:
-        """The three decoders' images of x (B, 3, H, W): (B, 3, 3, H/2, W/2) in [-1, 1].
+        """The three decoders' images of x (B, C, H, W): (B, 3, C, H/2, W/2) in [-1, 1].
 
         From the 8x8 grids of the large and of the small D; and from a ``quarter`` of the 16x16
         grid, 0 to 3 in reading order.
@@ -246,19 +249,19 @@ class Down(nn.Module):
 
 def _up(before: int, after: int, noisy_side: int | None = None) -> nn.Sequential:
     """A block of G: twice the side; a second convolution, and noise, only with ``noisy_side``."""
-    noise = [] if noisy_side is None else [Noise(noisy_side)]
+    noise = [] if noisy_side is None else [Noise(noisy_side, noisy_side)]
     layers = [nn.Upsample(scale_factor=2), _conv(before, 2 * after, 3), *noise, *_gated(after)]
     if noisy_side is not None:
-        layers += [_conv(after, 2 * after, 3), Noise(noisy_side), *_gated(after)]
+        layers += [_conv(after, 2 * after, 3), Noise(noisy_side, noisy_side), *_gated(after)]
     return nn.Sequential(*layers)
 
 
-def _decoder(before: int, width: int, side: int) -> nn.Sequential:
-    """(B, before, 8, 8) -> (B, 3, side, side) in [-1, 1]."""
+def _decoder(before: int, width: int, side: int, colours: int) -> nn.Sequential:
+    """(B, before, 8, 8) -> (B, colours, side, side) in [-1, 1]."""
     shares = {8: before, 16: 2 * width, 32: width, 64: width, 128: max(1, width // 2)}
     sides = [_LAST * 2**i for i in range(int(math.log2(side / _LAST)) + 1)]
     ups = [_up(shares[s // 2], shares[s]) for s in sides[1:]]
-    return nn.Sequential(*ups, _conv(shares[side], 3, 3), nn.Tanh())
+    return nn.Sequential(*ups, _conv(shares[side], colours, 3), nn.Tanh())
 
 
 def _quarter(x: Tensor, which: int) -> Tensor:

@@ -194,11 +194,11 @@ class Noise(nn.Module):
     the same image.
     """
 
-    def __init__(self, side: int) -> None:
+    def __init__(self, height: int, width: int) -> None:
         super().__init__()
         self.strength = nn.Parameter(torch.zeros(()))
         self.fixed: Tensor
-        self.register_buffer("fixed", torch.zeros(1, 1, side, side))
+        self.register_buffer("fixed", torch.zeros(1, 1, height, width))
 
     def forward(self, x: Tensor) -> Tensor:
         n = self.fixed
@@ -224,20 +224,29 @@ def resnet_channels_D(width: int, size: int) -> list[int]:
 
 
 class ResNetG(nn.Module):
-    """z: (B, z_dim) [, labels y: (B,)] -> x: (B, 3, H, W) in [-1, 1].
+    """z: (B, z_dim) [, labels y: (B,)] -> x: (B, ``colours``, H, W) in [-1, 1].
 
-    A linear layer to a 4x4 grid, residual ``blocks`` from ``channels[0]`` to ``channels[-1]``,
-    possibly with attention between them, then BatchNorm, ReLU, a 3x3 convolution and tanh.
+    A linear layer to the first ``grid`` (height, width), residual ``blocks`` from ``channels[0]``
+    to ``channels[-1]``, possibly with attention between them, then BatchNorm, ReLU, a 3x3
+    convolution and tanh.
     """
 
-    def __init__(self, z_dim: int, channels: list[int], blocks: list[nn.Module]) -> None:
+    def __init__(
+        self,
+        z_dim: int,
+        channels: list[int],
+        blocks: list[nn.Module],
+        grid: tuple[int, int] = (4, 4),
+        colours: int = 3,
+    ) -> None:
         super().__init__()
-        self.stem = nn.Linear(z_dim, channels[0] * 4 * 4)
+        self.grid = grid
+        self.stem = nn.Linear(z_dim, channels[0] * grid[0] * grid[1])
         self.blocks = nn.ModuleList(blocks)
         self.to_image = nn.Sequential(
             nn.BatchNorm2d(channels[-1]),
             nn.ReLU(inplace=True),
-            nn.Conv2d(channels[-1], 3, 3, padding=1),
+            nn.Conv2d(channels[-1], colours, 3, padding=1),
             nn.Tanh(),
         )
 
@@ -247,7 +256,7 @@ class ResNetG(nn.Module):
     def image(self, z: Tensor, given: Iterable[Tensor | None]) -> Tensor:
         """The image for z (B, z_dim); ``given`` has one condition for each residual block."""
         conditions = iter(given)
-        x: Tensor = self.stem(z).unflatten(1, (-1, 4, 4))
+        x: Tensor = self.stem(z).unflatten(1, (-1, *self.grid))
         for block in self.blocks:
             attends = isinstance(block, SelfAttention)
             x = block(x) if attends else block(x, next(conditions))
@@ -339,16 +348,18 @@ def dcgan_channels(width: int, size: int) -> list[int]:
     return [width * 2**i for i in range(int(math.log2(size)) - 2)]
 
 
-def dcgan_up(z_dim: int, channels: list[int]) -> list[nn.Module]:
-    """The layers of DCGAN's G; ``channels`` go from the 4x4 grid to the image.
+def dcgan_up(
+    z_dim: int, channels: list[int], colours: int = 3, grid: tuple[int, int] = (4, 4)
+) -> list[nn.Module]:
+    """The layers of DCGAN's G; ``channels`` go from the first ``grid`` (height, width) onwards.
 
     Convolutions have no bias, because BatchNorm follows.
     """
     layers: list[nn.Module] = [
         nn.Unflatten(1, (z_dim, 1, 1)),
-        nn.ConvTranspose2d(z_dim, channels[0], 4, bias=False),
+        nn.ConvTranspose2d(z_dim, channels[0], grid, bias=False),
     ]
-    for before, after in zip(channels, [*channels[1:], 3], strict=True):
+    for before, after in zip(channels, [*channels[1:], colours], strict=True):
         layers += [
             nn.BatchNorm2d(before),
             nn.ReLU(inplace=True),
@@ -358,15 +369,20 @@ def dcgan_up(z_dim: int, channels: list[int]) -> list[nn.Module]:
 
 
 def dcgan_down(
-    channels: list[int], outputs: int, norm: Norm | None = nn.BatchNorm2d
+    channels: list[int],
+    outputs: int,
+    norm: Norm | None = nn.BatchNorm2d,
+    colours: int = 3,
+    grid: tuple[int, int] = (4, 4),
 ) -> list[nn.Module]:
     """The layers of DCGAN's D, from an image to (B, outputs, 1, 1).
 
-    ``channels`` go from the image to the 4x4 grid. Convolutions have biases only without BatchNorm.
+    ``channels`` go from the image to the last ``grid`` (height, width). Convolutions have biases
+    only without BatchNorm.
     """
     bias = norm is not nn.BatchNorm2d
     layers: list[nn.Module] = [
-        nn.Conv2d(3, channels[0], 4, stride=2, padding=1, bias=bias),
+        nn.Conv2d(colours, channels[0], 4, stride=2, padding=1, bias=bias),
         nn.LeakyReLU(SLOPE, inplace=True),
     ]
     for before, after in pairwise(channels):
@@ -374,7 +390,7 @@ def dcgan_down(
         if norm:
             layers.append(norm(after))
         layers.append(nn.LeakyReLU(SLOPE, inplace=True))
-    return [*layers, nn.Conv2d(channels[-1], outputs, 4, bias=bias)]
+    return [*layers, nn.Conv2d(channels[-1], outputs, grid, bias=bias)]
 
 
 def dcgan_std(weight: Tensor) -> float:

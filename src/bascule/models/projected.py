@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from bascule.core.errors import UserError
 from bascule.core.fields import check_fields
+from bascule.core.shapes import shape_of, square
 from bascule.models import efficientnet
 from bascule.models.layers import SLOPE, check_counts, filled, spectrally_normed
 from bascule.models.model import Model, resized
@@ -70,6 +71,11 @@ class Projected(Model):
             raise UserError(
                 f"Projected(input_px={self.input_px}): expected a multiple of 32, at least "
                 f"{max(64, self.g.size)}, for images of {self.g.size} px"
+            )
+        if shape_of(self.g) != square(self.g.size):
+            raise UserError(
+                f"Projected(g={self.g}): its D sees RGB squares, and these images are "
+                f"{shape_of(self.g)}; take another model"
             )
         if getattr(self.g, "classes", 0):
             raise UserError(

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from bascule.core.errors import UserError
 from bascule.core.fields import check_fields
 from bascule.models.layers import check_classes, check_counts, check_size, drawn
-from bascule.models.model import Model
+from bascule.models.model import Shaped
 from bascule.models.resampling import Down, Up
 
 _SLOPE = 0.2  # of every LeakyReLU
@@ -25,7 +25,7 @@ _EXPANSION = 2  # channels within a block over channels outside it
 
 
 @dataclass(frozen=True)
-class R3GAN(Model):
+class R3GAN(Shaped):
     """The networks of Huang, Gokaslan, Kuleshov and Tompkin, 2025 (arXiv 2501.05441, config E).
 
     G: a learned 4x4 grid, whose channels are scaled by a linear map of z; then ``blocks`` residual
@@ -77,6 +77,7 @@ class R3GAN(Model):
             inner = _EXPANSION * width
             if inner % self.group:
                 raise UserError(f"R3GAN(group={self.group!r}): expected a divisor of {inner}")
+        self.check_shape(self.size)
 
     @property
     def size(self) -> int:
@@ -90,7 +91,7 @@ class R3GAN(Model):
         widths = self.widths[: int(math.log2(size)) - 1]
         while 4 * 2 ** (len(widths) - 1) < size:
             widths = (*widths, max(1, widths[-1] // 2))
-        return replace(self, widths=widths)
+        return replace(self, widths=widths, sides=None)
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """(G, D) on the device of ``rng``; all weights are drawn from ``rng``."""
@@ -112,12 +113,12 @@ class Generator(nn.Module):
         super().__init__()
         first, last = model.widths[0], model.widths[-1]
         self.embedding = nn.Embedding(model.classes, model.z_dim) if model.classes else None
-        self.grid = nn.Parameter(torch.empty(1, first, 4, 4))
+        self.grid = nn.Parameter(torch.empty(1, first, *model.first_grid))
         self.scale = nn.Linear(model.z_dim * (2 if model.classes else 1), first, bias=False)
         layers = _blocks(first, model)
         for before, after in pairwise(model.widths):
             layers += [*_matched(before, after), Up(), *_blocks(after, model)]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(last, 3, 1, bias=False))
+        self.layers = nn.Sequential(*layers, nn.Conv2d(last, model.channels, 1, bias=False))
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         if self.embedding is not None:
@@ -133,13 +134,16 @@ class Discriminator(nn.Module):
         super().__init__()
         first, last = model.widths[-1], model.widths[0]
         self.embedding = nn.Embedding(model.classes, model.z_dim) if model.classes else None
-        layers: list[nn.Module] = [nn.Conv2d(3, first, 1, bias=False), *_blocks(first, model)]
+        layers: list[nn.Module] = [
+            nn.Conv2d(model.channels, first, 1, bias=False),
+            *_blocks(first, model),
+        ]
         for before, after in pairwise(model.widths[::-1]):
             layers += [Down(), *_matched(before, after), *_blocks(after, model)]
         features = model.z_dim if model.classes else 1
         self.layers = nn.Sequential(
             *layers,
-            nn.Conv2d(last, last, 4, groups=last, bias=False),
+            nn.Conv2d(last, last, model.first_grid, groups=last, bias=False),
             nn.Flatten(),
             nn.Linear(last, features, bias=False),
         )

@@ -16,7 +16,6 @@ from bascule.models.layers import (
     SelfAttention,
     check_classes,
     check_counts,
-    check_size,
     glorot,
     norm_of_labels,
     resnet_channels_D,
@@ -24,11 +23,11 @@ from bascule.models.layers import (
     spectrally_normed,
     up_blocks,
 )
-from bascule.models.model import Model
+from bascule.models.model import Shaped
 
 
 @dataclass(frozen=True)
-class SAGAN(Model):
+class SAGAN(Shaped):
     """The networks of Zhang, Goodfellow, Metaxas and Odena, 2019 (arXiv 1805.08318).
 
     The residual networks of SNGAN, with spectral normalisation in both (section 4.1) and with
@@ -60,7 +59,7 @@ class SAGAN(Model):
         check_fields(self)
         check_counts("SAGAN", width=self.width, z_dim=self.z_dim)
         check_classes("SAGAN", self.classes)
-        check_size("SAGAN", self.size, 32, 64, 128)
+        self.check_shape(32, 64, 128)
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """(G, D) on the device of ``rng``; all weights are drawn from ``rng``."""
@@ -75,13 +74,13 @@ class SAGAN(Model):
         blocks = up_blocks(channels, norm_of_labels(self.classes))
         place = 2 if self.size == 32 else 3  # after the blocks that lead to the grid of attention
         blocks.insert(place, SelfAttention(channels[place]))
-        return ResNetG(self.z_dim, channels, blocks)
+        return ResNetG(self.z_dim, channels, blocks, self.first_grid, self.channels)
 
     def _discriminator(self) -> ResNetD:
         w = self.width
         channels = [2 * w] * 4 if self.size == 32 else resnet_channels_D(w, self.size)
         downs = 2 if self.size == 32 else 5
-        blocks: list[nn.Module] = [DownBlock(3, channels[0], first=True)]
+        blocks: list[nn.Module] = [DownBlock(self.channels, channels[0], first=True)]
         for place, (before, after) in enumerate(pairwise(channels), start=2):
             blocks.append(DownBlock(before, after, down=place <= downs))
         place = 2 if self.size == 128 else 1

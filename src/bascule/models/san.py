@@ -12,7 +12,8 @@ from torch.nn.utils import parametrize
 
 from bascule.core.errors import UserError
 from bascule.core.fields import check_fields
-from bascule.models.model import Model, resized
+from bascule.core.shapes import Shape, shape_of
+from bascule.models.model import Model, fitted, resized
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,15 @@ class SAN(Model):
     def z_dim(self) -> int:
         return self.of.z_dim
 
+    @property
+    def shape(self) -> Shape:
+        return shape_of(self.of)
+
     def resized(self, size: int) -> SAN:
         return replace(self, of=resized(self.of, size))
+
+    def fitted(self, shape: Shape) -> SAN:
+        return replace(self, of=fitted(self.of, shape))
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """(G, D) of ``of``; raises :class:`UserError` if its D has no last layer as needed."""

@@ -16,7 +16,6 @@ from bascule.models.layers import (
     ResNetG,
     check_classes,
     check_counts,
-    check_size,
     glorot,
     norm_of_labels,
     resnet_channels_D,
@@ -24,11 +23,11 @@ from bascule.models.layers import (
     spectrally_normed,
     up_blocks,
 )
-from bascule.models.model import Model
+from bascule.models.model import Shaped
 
 
 @dataclass(frozen=True)
-class SNGAN(Model):
+class SNGAN(Shaped):
     """The residual networks of Miyato, Kataoka, Koyama and Yoshida, 2018 (arXiv 1802.05957).
 
     Size 32 (appendix B): G has 4 * ``width`` channels in three blocks from a 4x4 grid. D has
@@ -59,7 +58,7 @@ class SNGAN(Model):
         check_fields(self)
         check_counts("SNGAN", width=self.width, z_dim=self.z_dim)
         check_classes("SNGAN", self.classes)
-        check_size("SNGAN", self.size, 32, 64, 128)
+        self.check_shape(32, 64, 128)
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """(G, D) on the device of ``rng``; all weights are drawn from ``rng``."""
@@ -67,29 +66,29 @@ class SNGAN(Model):
         channels = resnet_channels_G(w, self.size)
         with torch.device("meta"):
             blocks = up_blocks(channels, norm_of_labels(self.classes))
-            G = ResNetG(self.z_dim, channels, blocks)
-            D = _d32(2 * w, self.classes) if self.size == 32 else _d(w, self.size, self.classes)
+            G = ResNetG(self.z_dim, channels, blocks, self.first_grid, self.channels)
+            D = _d32(self, 2 * w) if self.size == 32 else _d(self)
         glorot(G, rng, gain=math.sqrt(2))
         glorot(D, rng, gain=math.sqrt(2))
         return G, spectrally_normed(D, rng, embeddings=True)
 
 
-def _d32(channels: int, classes: int) -> ResNetD:
+def _d32(model: SNGAN, channels: int) -> ResNetD:
     blocks = [
-        DownBlock(3, channels, first=True),
+        DownBlock(model.channels, channels, first=True),
         DownBlock(channels, channels),
         DownBlock(channels, channels, down=False),
         DownBlock(channels, channels, down=False),
     ]
-    return ResNetD([*blocks], channels, classes)
+    return ResNetD([*blocks], channels, model.classes)
 
 
-def _d(width: int, size: int, classes: int) -> ResNetD:
+def _d(model: SNGAN) -> ResNetD:
     """The second convolution of a block changes the channels, as in the authors' program."""
-    channels = resnet_channels_D(width, size)
-    blocks = [DownBlock(3, width, first=True)]
+    channels = resnet_channels_D(model.width, model.size)
+    blocks = [DownBlock(model.channels, model.width, first=True)]
     blocks += [
         DownBlock(before, after, hidden=before, down=after > before)
         for before, after in pairwise(channels)
     ]
-    return ResNetD([*blocks], channels[-1], classes)
+    return ResNetD([*blocks], channels[-1], model.classes)

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bascule.core.fields import check_fields
-from bascule.models.layers import SLOPE, Noise, check_counts, check_size, drawn
-from bascule.models.model import Model
+from bascule.models.layers import SLOPE, Noise, check_counts, drawn
+from bascule.models.model import Shaped
 from bascule.models.resampling import Down, Up, smoothed
 
 _MAPPING_RATE = 0.01  # learning rate of the mapping over that of other layers
@@ -26,7 +26,7 @@ _GROUP = 4  # images that minibatch statistics compare
 
 
 @dataclass(frozen=True)
-class StyleGAN2(Model):
+class StyleGAN2(Shaped):
     """The networks of Karras et al., 2020 (arXiv 1912.04958), small enough for small image sets.
 
     G: ``mapping`` linear layers from z to w; a learned 4x4 grid; then two 3x3 convolutions on each
@@ -40,7 +40,7 @@ class StyleGAN2(Model):
     mapping  linear layers from z to w; 8 in the paper, 2 in Karras et al. 2020 for small sets (ADA)
     z_dim    dimension of the latents; 512 in the paper
     w_dim    dimension of w; 512 in the paper
-    size     32, 64, 128 or 256 px
+    size     16, 32, 64, 128 or 256 px
 
     Weights ~ N(0, 1) are scaled by 1 / sqrt(fan_in) in every forward pass. Those of the mapping
     learn at a hundredth of the rate. G keeps the mean of w over training, for truncation
@@ -64,15 +64,15 @@ class StyleGAN2(Model):
 
     def __post_init__(self) -> None:
         check_fields(self)
-        check_size("StyleGAN2", self.size, 32, 64, 128, 256)
+        self.check_shape(16, 32, 64, 128, 256)
         check_counts(
             "StyleGAN2", most=self.most, mapping=self.mapping, z_dim=self.z_dim, w_dim=self.w_dim
         )
         check_counts("StyleGAN2", **{f"base // {self.size}": self.base // self.size})
 
     @property
-    def channels(self) -> dict[int, int]:
-        """The channels of every grid by its side, from 4 to ``size``."""
+    def grids(self) -> dict[int, int]:
+        """The channels of every grid by its shorter side, from 4 to ``size``."""
         sides = [4 * 2**i for i in range(int(math.log2(self.size)) - 1)]
         return {side: min(self.base // side, self.most) for side in sides}
 
@@ -103,15 +103,16 @@ class Generator(nn.Module):
         )
         # Its output is not used; its running mean is the mean of w.
         self.statistics = nn.BatchNorm1d(model.w_dim, momentum=_W_MOMENTUM, affine=False)
-        channels = model.channels
-        self.grid = nn.Parameter(torch.empty(1, channels[4], 4, 4))
+        channels = model.grids
+        self.grid = nn.Parameter(torch.empty(1, channels[4], *model.first_grid))
         self.layers, self.to_image = nn.ModuleList(), nn.ModuleList()
         before = None
         for side, width in channels.items():
+            grid = (model.shape.height * side // model.size, model.shape.width * side // model.size)
             if before is not None:
-                self.layers.append(Styled(before, width, model.w_dim, side, up=True))
-            self.layers.append(Styled(width, width, model.w_dim, side))
-            self.to_image.append(Styled(width, 3, model.w_dim, None))
+                self.layers.append(Styled(before, width, model.w_dim, grid, up=True))
+            self.layers.append(Styled(width, width, model.w_dim, grid))
+            self.to_image.append(Styled(width, model.channels, model.w_dim, None))
             before = width
         self.up = Up()
 
@@ -151,17 +152,23 @@ class Generator(nn.Module):
 class Styled(nn.Module):
     """x (B, before, H, W), w (B, w_dim) -> (B, after, H, W), or twice the side with ``up``.
 
-    A 3x3 convolution with demodulation, noise, a bias and LeakyReLU. With ``side=None``: a 1x1
-    convolution to RGB, without demodulation, noise and LeakyReLU.
+    A 3x3 convolution with demodulation, noise, a bias and LeakyReLU; ``grid``: height and width of
+    its result. Without ``grid``: a 1x1 convolution to an image, without demodulation, noise and
+    LeakyReLU.
     """
 
     def __init__(
-        self, before: int, after: int, w_dim: int, side: int | None, up: bool = False
+        self,
+        before: int,
+        after: int,
+        w_dim: int,
+        grid: tuple[int, int] | None,
+        up: bool = False,
     ) -> None:
         super().__init__()
         self.style = Linear(w_dim, before)
-        self.conv = Modulated(before, after, side is not None, up)
-        self.noise = None if side is None else Noise(side)
+        self.conv = Modulated(before, after, grid is not None, up)
+        self.noise = None if grid is None else Noise(*grid)
         self.bias = nn.Parameter(torch.empty(after))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
@@ -206,12 +213,12 @@ class Discriminator(nn.Module):
 
     def __init__(self, model: StyleGAN2) -> None:
         super().__init__()
-        widths = list(model.channels.values())[::-1]
-        self.from_image = Conv2d(3, widths[0], 1)
+        widths = list(model.grids.values())[::-1]
+        self.from_image = Conv2d(model.channels, widths[0], 1)
         self.blocks = nn.Sequential(*(Block(*both) for both in pairwise(widths)))
         last = widths[-1]
         self.conv = Conv2d(last + 1, last, 3)
-        self.linear = Linear(last * 4 * 4, last)
+        self.linear = Linear(last * math.prod(model.first_grid), last)
         self.logit = Linear(last, 1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -16,15 +16,14 @@ from bascule.models.layers import (
     DownBlock,
     ResNetG,
     check_counts,
-    check_size,
     glorot,
     up_blocks,
 )
-from bascule.models.model import Model
+from bascule.models.model import Shaped
 
 
 @dataclass(frozen=True)
-class WGANGP(Model):
+class WGANGP(Shaped):
     """The networks of Gulrajani, Ahmed, Arjovsky, Dumoulin and Courville, 2017 (arXiv 1704.00028).
 
     The critic has no BatchNorm: with it, the gradient for one image would depend on the whole batch
@@ -40,7 +39,7 @@ class WGANGP(Model):
 
     width  64 as published
     z_dim  dimension of the latents
-    size   32, 64 or 128 px
+    size   32, 64, 128 or 256 px
 
     Initial weights are Glorot's, times sqrt(2) in the 3x3 convolutions of residual blocks. Unlike
     in the authors' program, convolutions before a norm have biases; the norm cancels them.
@@ -53,21 +52,22 @@ class WGANGP(Model):
     def __post_init__(self) -> None:
         check_fields(self)
         check_counts("WGANGP", width=self.width, z_dim=self.z_dim)
-        check_size("WGANGP", self.size, 32, 64, 128)
+        self.check_shape(32, 64, 128, 256)
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """(G, D) on the device of ``rng``; all weights are drawn from ``rng``."""
         w = self.width
         channels = [2 * w] * 4 if self.size == 32 else _channels(w, self.size)[::-1]
         with torch.device("meta"):
-            G = ResNetG(self.z_dim, channels, up_blocks(channels, nn.BatchNorm2d))
-            D = Discriminator(_d32(2 * w) if self.size == 32 else _d(_channels(w, self.size)))
+            blocks = up_blocks(channels, nn.BatchNorm2d)
+            G = ResNetG(self.z_dim, channels, blocks, self.first_grid, self.channels)
+            D = Discriminator(_d32(self, 2 * w) if self.size == 32 else _d(self))
         return glorot(G, rng, gain=math.sqrt(2)), glorot(D, rng, gain=math.sqrt(2))
 
 
-def _d32(channels: int) -> list[nn.Module]:
+def _d32(model: WGANGP, channels: int) -> list[nn.Module]:
     return [
-        DownBlock(3, channels, first=True),
+        DownBlock(model.channels, channels, first=True),
         DownBlock(channels, channels),
         DownBlock(channels, channels, down=False),
         DownBlock(channels, channels, down=False),
@@ -80,15 +80,16 @@ def _d32(channels: int) -> list[nn.Module]:
 
 def _channels(width: int, size: int) -> list[int]:
     """Channels of every grid, from the image to 4x4."""
-    return [width * min(8, 2**i) for i in range(6 if size == 128 else 5)]
+    return [width * min(8, 2**i) for i in range(int(math.log2(size)) - 1)]
 
 
-def _d(channels: list[int]) -> list[nn.Module]:
+def _d(model: WGANGP) -> list[nn.Module]:
     """The second convolution of a block changes the channels, as in the authors' program."""
+    channels, (height, width) = _channels(model.width, model.size), model.first_grid
     layer_norm = partial(nn.GroupNorm, 1)  # one group: LayerNorm over channels and grid
     blocks = [
         DownBlock(before, after, hidden=before, norm=layer_norm)
         for before, after in pairwise(channels)
     ]
-    head = [nn.Flatten(), nn.Linear(channels[-1] * 4 * 4, 1)]
-    return [nn.Conv2d(3, channels[0], 3, padding=1), *blocks, *head]
+    head = [nn.Flatten(), nn.Linear(channels[-1] * height * width, 1)]
+    return [nn.Conv2d(model.channels, channels[0], 3, padding=1), *blocks, *head]

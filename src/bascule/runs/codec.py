@@ -327,7 +327,7 @@ def _value(node: ast.expr, text: str, known: _Known) -> Any:
             raise unknown("name", name, {*class_names.ALIASES, *known.extra})
         if not class_names.is_value_class(cls):
             raise _not_frozen_class(name_of(cls))
-        given = [f.name for f in _fields(cls)][: len(node.args)]
+        given = [f.name for f in _fields(cls) if not f.kw_only][: len(node.args)]
         if len(node.args) > len(given):
             raise UserError(f"{ast.unparse(node)}: {name} takes at most {len(given)} values")
         values = {n: _value(a, text, known) for n, a in zip(given, node.args, strict=True)}

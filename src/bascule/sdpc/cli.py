@@ -126,11 +126,6 @@ def do_fit(args: argparse.Namespace) -> int:
 
     if args.preset not in SDPC_PRESETS:
         raise unknown("preset", args.preset, SDPC_PRESETS)
-    if Path(args.data).is_dir():
-        raise UserError(
-            f"{args.data} is a folder: import it once with `bascule data import {args.data} "
-            "--name my-faces`, then `bascule sdpc fit my-faces`"
-        )
     recipe = SDPC_PRESETS[args.preset]
     data = named_data(args.data, recipe.data.size)
     recipe = recipe.replace(data=data, model=replace(recipe.model, size=data.size))

@@ -11,11 +11,12 @@ from torch import Tensor
 from bascule.core.errors import UserError, unknown
 from bascule.core.fields import check_fields
 from bascule.core.schedules import Anneal, Cosine, Rate
+from bascule.core.shapes import shape_of
 from bascule.data.images import ImageSet
 from bascule.data.source import Data
 from bascule.gan.objectives import Objective
 from bascule.interventions import Intervention
-from bascule.models.model import resized
+from bascule.models.model import fitted
 from bascule.training.trainer import Trainer
 
 MOST_EPOCHS = 10_000_000
@@ -165,7 +166,7 @@ class Recipe:
     def replace(self, **differences: Any) -> Self:
         """The same recipe with some fields replaced. Unknown names raise :class:`UserError`.
 
-        With images of another size and no other model, the model follows (:meth:`model_for`).
+        With images of another shape and no other model, the model follows (:meth:`model_for`).
         """
         known = [f.name for f in fields(self)]
         for name in differences:
@@ -176,14 +177,14 @@ class Recipe:
         return replace(self, **differences)
 
     def model_for(self, data: Any) -> Any:
-        """The model for the images of ``data``: resized if they have another size.
+        """The model for the images of ``data``: another one if they have another shape.
 
-        Raises :class:`UserError` if the model does not come in that size.
+        Raises :class:`UserError` if the model does not come in that shape.
         """
-        size, drawn = getattr(data, "size", None), getattr(self.model, "size", None)
-        if size is None or drawn is None or size == drawn:
+        if any(getattr(part, "size", None) is None for part in (data, self.model)):
             return self.model
-        return resized(self.model, size)
+        shape = shape_of(data)
+        return self.model if shape_of(self.model) == shape else fitted(self.model, shape)
 
     def __getattr__(self, name: str) -> Any:
         more = ": it is called replace() now" if name == "but" else ""
@@ -208,12 +209,21 @@ class Recipe:
         self._expect(name, 0 < first < 1 and 0 <= last < 1, "a number between 0 and 1")
 
     def _check_size(self, does: str) -> None:
-        """Check that images and model have the same size; ``does``: the verb for the error line."""
-        if self.data.size != self.model.size:
-            raise UserError(
-                f"the images are {self.data.size} px and the model {does} {self.model.size} px: "
+        """Check that images and model have one shape and, unless it is RGB, no other space.
+
+        ``does``: the verb of the model, for the error line.
+        """
+        given, drawn = shape_of(self.data), shape_of(self.model)
+        if given != drawn:
+            how = (
                 "set data.size and model.size to the same number"
+                if given.size != drawn.size
+                else f"import them at {drawn}, or take a model with the same channels and sides"
             )
+            raise UserError(f"the images are {given} and the model {does} {drawn}: {how}")
+        self._expect(
+            "space", given.channels == 3 or self.space == "rgb", f"rgb for images of {given}"
+        )
 
 
 def is_recipe(value: Any) -> TypeGuard[Recipe]:

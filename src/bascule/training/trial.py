@@ -20,6 +20,7 @@ import torch
 from bascule.core import atomic
 from bascule.core.context import address
 from bascule.core.reading import read_json
+from bascule.core.shapes import shape_of
 from bascule.core.trust import state_folder
 from bascule.training.recipe import Recipe
 from bascule.training.state import begin
@@ -111,9 +112,9 @@ def _seconds(trainer: Trainer[Any], batch: Batch) -> float:
 
 def _batch(recipe: Recipe) -> Batch:
     """A step's input of random images; of two sets by turns, if the recipe trains on two."""
-    size, rng = recipe.data.size, torch.Generator().manual_seed(address("trial"))
+    rng = torch.Generator().manual_seed(address("trial"))
     n = recipe.batch * recipe.image_sets
-    images = torch.randint(0, 256, (n, 3, size, size), dtype=torch.uint8, generator=rng)
+    images = torch.randint(0, 256, (n, *shape_of(recipe.data)), dtype=torch.uint8, generator=rng)
     images = images.to(torch.device(recipe.device))
     labels = torch.arange(n) % recipe.image_sets
     return Batch(images, torch.arange(recipe.batch), 0, STEP, labels=labels)
