@@ -20,7 +20,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bascule.core.context import generator
 from bascule.data.batches import as_float
@@ -29,6 +29,7 @@ from bascule.diagnostics.callback import Diagnostics
 from bascule.diagnostics.rules import NAMES, diagnose
 from bascule.gan.game import Game
 from bascule.gan.recipe import GANRecipe
+from bascule.lessons.networks import Brightness, FewModes, Shows
 from bascule.models.dcgan import DCGAN
 from bascule.presets import dcgan64_light
 from bascule.training.hardware import cores, resolve_auto
@@ -70,48 +71,6 @@ class Pictures:
         others = torch.from_numpy(faces.pixels[faces.indices("train")])
         others = others[torch.randperm(len(others), generator=generator("faces of", seed))]
         return cls(others[:TRAINED_ON], held_out, others[TRAINED_ON:])
-
-
-class Shows(nn.Module):
-    """A G that outputs given images, plus noise of standard deviation ``sigma`` and a brightness.
-
-    The first number of z selects the image, the others the noise. Its only weight is ``theta``, the
-    brightness.
-    """
-
-    def __init__(self, pictures: Tensor, sigma: float = 0.0, theta: float = 0.0) -> None:
-        super().__init__()
-        self.pictures, self.sigma = as_float(pictures), sigma
-        self.theta = nn.Parameter(torch.tensor(theta))
-
-    def forward(self, z: Tensor) -> Tensor:
-        place = torch.special.ndtr(z[:, 0].double()) * len(self.pictures)
-        x = self.pictures[place.long().clamp_max(len(self.pictures) - 1)]
-        seeds = (z[:, 1] * 1e6).long().tolist() if self.sigma else []
-        noise = [torch.randn(x[0].shape, generator=generator("noise of", s)) for s in seeds]
-        return x + (self.sigma * torch.stack(noise) if noise else 0) + self.theta
-
-
-class FewModes(nn.Module):
-    """A G with few modes: z is replaced by the nearest of a few z, plus a hundredth of the rest."""
-
-    def __init__(self, G: nn.Module, z: Tensor) -> None:
-        super().__init__()
-        self.G, self.z = G, z
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.G(self.z[torch.cdist(z, self.z).argmin(1)] + 0.01 * z)
-
-
-class Brightness(nn.Module):
-    """D(x) = psi * (mean of x - grey). A Dirac-GAN if G only shifts brightness."""
-
-    def __init__(self, grey: float) -> None:
-        super().__init__()
-        self.psi, self.grey = nn.Parameter(torch.tensor(0.0)), grey
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.psi * (x.mean((1, 2, 3)) - self.grey)
 
 
 def plays(

@@ -14,6 +14,7 @@ LAYERS = {  # the longest name that fits counts, so a slice may have parts in se
     **dict.fromkeys(["flow.model", "flow.sampler"], 2),
     **dict.fromkeys(["aae.model", "sdpc.model", "sdpc.preprocess", "sdpc.hybrid.model"], 2),
     **dict.fromkeys(["translation.domains", "translation.pairs", "translation.networks"], 2),
+    "lessons.networks": 2,
     **dict.fromkeys([f"translation.{p}.model" for p in ("cyclegan", "cut", "pix2pix")], 2),
     **dict.fromkeys(["interventions", "latents", "metrics", "features", "gan.penalties"], 3),
     "flow.step": 4,
@@ -29,6 +30,7 @@ LAYERS = {  # the longest name that fits counts, so a slice may have parts in se
     **dict.fromkeys(["sdpc.load", "translation.translate", "translation.onnx"], 10),
     **dict.fromkeys(["experiments", "jobs"], 11),
     **dict.fromkeys(["presets", "tuning.search", "ladder.experiment", "worker"], 12),
+    "lessons": 12,
     "ladder.aggregate": 12,
     **dict.fromkeys(["notebook", "reports", "board"], 13),
     **dict.fromkeys(["sdpc.reports", "translation.report", "translation.page"], 13),
@@ -36,17 +38,22 @@ LAYERS = {  # the longest name that fits counts, so a slice may have parts in se
     "ladder.over_sets": 13,
     **dict.fromkeys(["api", "cli", "__main__"], 14),
     **dict.fromkeys(
-        [f"{p}.cli" for p in ("sdpc", "translation", "theory", "tuning", "ladder", "board")], 14
+        [
+            f"{p}.cli"
+            for p in ("sdpc", "translation", "theory", "tuning", "ladder", "lessons", "board")
+        ],
+        14,
     ),
 }
 LOW = range(4)  # layers whose parts every slice may use
-SLICES = ("gan", "aae", "flow", "sdpc", "translation", "theory", "tuning", "ladder")
+SLICES = ("gan", "aae", "flow", "sdpc", "translation", "theory", "tuning", "ladder", "lessons")
 # What a slice may use of another one, beside the parts in the layers of LOW.
 MAY_USE = {
     "aae": ("gan",),  # its players are trained by the steps of the adversarial game
     "theory": ("gan",),  # it plays the program's own game
     "sdpc.hybrid": ("gan",),  # a GAN on top of dictionaries
     "tuning": ("gan",),  # of GANs alone
+    "lessons": ("gan",),  # likewise
 }
 SHARED_BY_MODELS = ("layers", "model", "resampling", "efficientnet")
 FREE = {0, 11, 13, 14}  # the core, experiments and their jobs, pages, and verbs know each other

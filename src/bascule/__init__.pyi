@@ -3,6 +3,7 @@ __version__: str
 
 from bascule.api.experiments import Outcome as Outcome
 from bascule.api.experiments import run as run
+from bascule.api.lessons import show as show
 from bascule.api.pictures import Pictures as Pictures
 from bascule.api.runs import TrainedRun as TrainedRun
 from bascule.api.runs import all_runs as all_runs
@@ -73,6 +74,7 @@ from bascule.interventions import PseudoAugmentation as PseudoAugmentation
 from bascule.interventions import RealsAmongFakes as RealsAmongFakes
 from bascule.interventions import ResetD as ResetD
 from bascule.interventions import WarmStart as WarmStart
+from bascule.lessons.shown import Shown as Shown
 from bascule.metrics.metric import Metric as Metric
 from bascule.training.loop import Callback as Callback
 from bascule.training.recipe import Recipe as Recipe

@@ -21,6 +21,7 @@ GROUPS = {
         *("plan", "register", "run", "report", "experiments", "predictions", "pack", "unpack"),
     ),
     "training a single run": ("train", "resume", "fork", "presets", "interventions"),
+    "learning": ("show",),
     "looking at runs": ("board", "list", "check", "compare", "rm"),
     "measuring": ("evaluate", "ladder", "tune", "theory"),
     "drawing and exporting": ("generate", "draw", "translate", "sdpc", "export"),
@@ -51,6 +52,7 @@ def parser() -> Parser:
         train,
     )
     from bascule.ladder import cli as ladder
+    from bascule.lessons import cli as lessons
     from bascule.sdpc import cli as sdpc
     from bascule.theory import cli as theory
     from bascule.translation import cli as translation
@@ -76,7 +78,19 @@ def parser() -> Parser:
         help="folder of all runs (default: $BASCULE_RUNS, or ./runs)",
     )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB", prog="bascule")
-    for part in (experiment, plan, train, inspect, remove, board, evaluate, ladder, tuning, theory):
+    for part in (
+        experiment,
+        plan,
+        train,
+        inspect,
+        remove,
+        board,
+        evaluate,
+        ladder,
+        tuning,
+        theory,
+        lessons,
+    ):
         part.add(verbs)
     for part in (generate, draw, translation, sdpc, data, lists, completion):
         part.add(verbs)

@@ -162,6 +162,10 @@ class Copying(Metric):
     at_least = IN_CELL
     cut = "halves"
     place = 140
+    explained = (
+        "whether fakes are nearer to training pictures than new real pictures are: 0, alike; "
+        "below −3, copies"
+    )
 
     def judge(self, sample: Sample) -> float:
         reference = sample.reference

@@ -118,7 +118,13 @@ ASKED = (  # measured by diagnostics, every few epochs
     ),
     *(
         _game(name, POSITIVE)
-        for name in ("logit_std", "distance_ratio", "rank_ratio", "nearest_10", "nearest_50")
+        for name in ("logit_std", "distance_ratio", "rank_ratio", "nearest_10")
+    ),
+    _game(
+        "nearest_50",
+        POSITIVE,
+        explained="how far fakes are from training pictures, over how far new real pictures are: "
+        "1, as far; 0, they are copies",
     ),
 )
 OF_PEOPLE = (  # answers of judges who do not know which picture is which

@@ -7,37 +7,20 @@ sentence never says more than what happened in the games that are shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from bascule.core.errors import UserError
-from bascule.data.faces import Faces
 from bascule.experiments.experiment import Experiment
 from bascule.experiments.predictions import Higher, Lower
-from bascule.gan.recipe import GANRecipe
 from bascule.interventions import Freeze, PerfectG
-from bascule.models.dcgan import DCGAN
+from bascule.lessons.lesson import healthy, strong
 
 FROZEN_FROM = PERFECT_FROM = 20
 
-NETS = DCGAN(width=16, size=32, norm_D="spectral")
-
-healthy = GANRecipe(
-    data=Faces(n=2000, size=32),
-    model=NETS,
-    epochs=40,
-    batch=32,
-    lr_D=1e-3,
-    lr_G=1e-3,
-    threads=1,
-    device="cpu",
-    precision="fp32",
-    sample_every_epochs=2,
-    keep_every_epochs=40,
-)
 ARMS = {
     "healthy": healthy,
-    "D too strong": healthy.replace(model=replace(NETS, norm_D="batch"), lr_D=2e-3, lr_G=5e-5),
+    "D too strong": strong,
     "mode collapse": healthy.replace(interventions=Freeze("D", FROZEN_FROM)),
     "G almost perfect": healthy.replace(interventions=PerfectG(PERFECT_FROM)),
 }
