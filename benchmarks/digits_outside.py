@@ -9,7 +9,7 @@ compared with the first half of scikit-learn's digits:
     FD, KID                torch-fidelity
     precision ... coverage prdc (k = 5 neighbours)
 
-With ``labels.csv`` also GAN-train and GAN-test (Shmelkov et al. 2018), with the classifier of
+With ``metadata.csv`` also GAN-train and GAN-test (Shmelkov et al. 2018), with the classifier of
 scikit-learn's example, ``SVC(gamma=0.001)``: trained on fakes and asked about the second half of
 the digits; trained on the first half and asked about fakes. ``--metrics`` prints bascule's numbers
 beside them. Needs the extra ``oracle``, and scikit-learn.
@@ -52,8 +52,8 @@ def main() -> None:
         print(f"| {name} | {value:.6g} | {told} |")
     half_of_reals, others = (train, digits[:half]), (test, digits[half:])
     print(f"| accuracy, reals on held-out reals | {accuracy(*half_of_reals, *others):.3f} | |")
-    if (given.fakes / "labels.csv").exists():
-        with open(given.fakes / "labels.csv", newline="") as file:
+    if (given.fakes / "metadata.csv").exists():
+        with open(given.fakes / "metadata.csv", newline="") as file:
             asked = np.array([int(row["digit"]) for row in csv.DictReader(file)])
         print(f"| GAN-train | {accuracy(fakes, asked, *others):.3f} | |")
         print(f"| GAN-test | {accuracy(*half_of_reals, fakes, asked):.3f} | |")

@@ -77,9 +77,9 @@ def test_exported_pictures_have_the_same_numbers_outside(digits, outside, tmp_pa
     images = digits.Digits().load()
     rng = np.random.default_rng(0)
     pixels = images.pixels[:898] + rng.integers(0, 15, (898, 1, 8, 8), dtype=np.uint8)
-    with open(tmp_path / "labels.csv", "w", newline="") as file:
+    with open(tmp_path / "metadata.csv", "w", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(["file", "digit"])
+        rows.writerow(["file_name", "digit"])
         for k, picture in enumerate(pixels):
             Image.fromarray(picture.transpose(1, 2, 0)).save(tmp_path / f"{k:05d}.png")
             rows.writerow([f"{k:05d}.png", images.labels["digit"][k]])
@@ -114,10 +114,10 @@ def test_a_run_of_a_worker_is_exported_with_labels_and_measured_outside(
     jobs.write(TrainRun(str(store.root), str(run.folder)), job)
     assert worker.main([str(job)]) == 0
     code, out, err = bascule("generate", "labelled", "-n", "898", "-o", "fakes")
-    assert code == 0 and "labels: fakes/labels.csv" in out, err
-    with open("fakes/labels.csv", newline="") as file:
+    assert code == 0 and "898 pictures: fakes" in out, err
+    with open("fakes/metadata.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["file"] for row in rows] == [f"{k:05d}.png" for k in range(898)]
+    assert [row["file_name"] for row in rows] == [f"{k:05d}.png" for k in range(898)]
 
     # Drawn for these labels: the same latents with them give the same pictures.
     _, state = restored(run)

@@ -145,21 +145,41 @@ class TrainedRun:
         )
 
     def generate(
-        self, n: int = 16, seed: int = 0, epoch: int | None = None, standing: int = 0
+        self,
+        n: int = 16,
+        seed: int = 0,
+        epoch: int | None = None,
+        standing: int = 0,
+        label: str | None = None,
+        truncation: float | None = None,
     ) -> Pictures:
         """``n`` pictures that its G draws; the same ``seed`` always gives the same pictures.
 
         ``epoch``: a kept checkpoint (default: the newest). ``standing``: first average the
-        statistics of G's batch normalisation over so many batches of 250 latents. Raises
-        :class:`UserError` if it has no G that draws from latents.
+        statistics of G's batch normalisation over so many batches of 250 latents. ``label``: draw
+        this value of the label that G was told alone. ``truncation``: draw from the middle of the
+        latents; every number of z has |z| < truncation, or w of a StyleGAN2 is moved to its mean,
+        mean + truncation (w - mean). Raises :class:`UserError` if it has no G that draws from
+        latents, and for an unknown label.
         """
-        from bascule.runs.generate import generate
+        from bascule.runs.generate import class_of, generate, label_values
 
         if n < 1:
             raise UserError(f"n={n}: expected at least 1 picture")
-        drawn = generate(self.run, n, epoch, seed, standing=standing)
+        images = _trained_on(self.run)
+        told_class = None
+        if label is not None:
+            told_class = class_of(label, self.run, label_values(self.run.recipe, images))
+        drawn = generate(
+            *(self.run, n, epoch, seed),
+            standing=standing,
+            label=told_class,
+            truncation=truncation,
+        )
         told = f"{n} pictures of {self.name} after {drawn.epoch} epochs, seed {seed}"
-        return Pictures(drawn.pictures, told, _credit(self.run))
+        told += f", label {label}" if label is not None else ""
+        told += f", truncation {truncation:g}" if truncation is not None else ""
+        return Pictures(drawn.pictures, told, images.credit if images else "")
 
     def evaluate(
         self,
@@ -222,7 +242,8 @@ class TrainedRun:
             with Image.open(self.run.sample(epoch)) as shown:
                 parts.append(html.picture(shown, f"{self.name} after {epoch} epochs"))
             parts.append(html.lines(f"After {epoch} epochs: {self.recipe.sample_caption}."))
-            parts.append(html.lines(_credit(self.run)))
+            images = _trained_on(self.run)
+            parts.append(html.lines(images.credit if images else ""))
         return "".join(parts)
 
 
@@ -298,11 +319,11 @@ def _train(
     return TrainedRun(run)
 
 
-def _credit(run: Run) -> str:
-    """The credit of the images that a run was trained on; empty if they are not here."""
+def _trained_on(run: Run) -> ImageSet | None:
+    """The images that a run was trained on; None if they are not here."""
     from bascule.cli.train import load_images
 
     try:
-        return load_images(run.playable.data).credit
+        return load_images(run.playable.data)
     except UserError:
-        return ""
+        return None

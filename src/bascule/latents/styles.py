@@ -25,9 +25,14 @@ class Styles(Protocol):
     def truncated(self, z: Tensor, psi: float) -> Tensor: ...
 
 
+def has_styles(G: object) -> bool:
+    """Whether ``G`` has a space W."""
+    return all(hasattr(G, name) for name in ("w_of", "from_w", "truncated"))
+
+
 def with_styles(G: nn.Module, owner: str) -> Styles:
     """``G`` if it has a space W. Otherwise raises :class:`UserError`, which names ``owner``."""
-    if not all(hasattr(G, name) for name in ("w_of", "from_w", "truncated")):
+    if not has_styles(G):
         raise UserError(
             f"the G of {owner} draws from z directly and has no W: leave out --psi and --space w, "
             "or train a StyleGAN2, such as stylegan2-64"

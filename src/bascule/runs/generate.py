@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,13 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from bascule.core.context import StepContext, generator
-from bascule.core.errors import UserError
+from bascule.core.errors import UserError, unknown
 from bascule.core.optimizers import autocast
-from bascule.data.images import Progress
+from bascule.data.images import ImageSet, Progress
 from bascule.gan.objectives import per_image
 from bascule.gan.recipe import GANTrainer
 from bascule.gan.step import norms
 from bascule.latents.standing_statistics import use_standing_statistics
+from bascule.latents.styles import has_styles
+from bascule.latents.truncation import check_threshold, nearer
 from bascule.models.layers import Labelled
 from bascule.runs.store import Run
 from bascule.training.hardware import check_device, resolve_auto
@@ -27,6 +29,7 @@ from bascule.training.state import State, begin
 from bascule.training.trainer import Trainer, prepare
 
 AT_ONCE = 250
+Draw = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ def generate(
     seed: int = 0,
     progress: Progress | None = None,
     standing: int = 0,
+    label: int | None = None,
+    truncation: float | None = None,
 ) -> Fakes:
     """``n`` fakes of a run's G.
 
@@ -57,7 +62,8 @@ def generate(
     ``seed`` and the number of the block. So a larger sample starts with the smaller one, and all
     runs with the same z_dim use the same latents. ``standing``: the number of batches of latents
     over which G's BatchNorm recomputes its statistics first; 0: it uses the running statistics of
-    training. Raises :class:`UserError` if there is no such checkpoint.
+    training. ``label`` and ``truncation``: see :func:`drawer`. Raises :class:`UserError` if there
+    is no such checkpoint.
     """
     recipe, state = restored(run, epoch)
     if standing:
@@ -69,26 +75,79 @@ def generate(
         with autocast(trainer.device, recipe.precision):
             use_standing_statistics(G, (part.to(trainer.device) for part in z))
     began = time.perf_counter()
-    pictures = drawn_fakes(state.trainer, n, seed, progress)
+    draw = drawer(state.trainer, label, truncation)
+    pictures = drawn_fakes(state.trainer, n, seed, progress, draw)
     return Fakes(pictures, state.epoch, 1000 * (time.perf_counter() - began) / n)
 
 
 def drawn_fakes(
-    trainer: Trainer[Any], n: int, seed: int = 0, progress: Progress | None = None
+    trainer: Trainer[Any],
+    n: int,
+    seed: int = 0,
+    progress: Progress | None = None,
+    draw: Draw | None = None,
 ) -> np.ndarray:
     """Like :func:`generate`, for a trainer that is already loaded."""
     pictures = []
-    for part in drawn_in_parts(trainer, n, seed):
-        pictures.append(part)
+    for start in range(0, n, AT_ONCE):
+        z = latents(trainer, n, seed, start)
+        pictures.append((draw or trainer.sample)(z).numpy())
         if progress:
-            progress(min(len(pictures) * AT_ONCE, n), n)
+            progress(start + len(z), n)
     return np.concatenate(pictures)
 
 
-def drawn_in_parts(trainer: Trainer[Any], n: int, seed: int = 0) -> Iterator[np.ndarray]:
-    """The same images, 250 at a time, for callers that do not need all in memory."""
-    for z in _latents(trainer, n, seed):
-        yield trainer.sample(z).numpy()
+def drawer(
+    trainer: Trainer[Any], label: int | None = None, truncation: float | None = None
+) -> Draw:
+    """A function from latents (N, z_dim) to pictures, uint8 (N, C, H, W), on the CPU.
+
+    label       draw pictures of this class alone; their order is that of sorted labels
+    truncation  draw from the middle of the latents: of a G with styles, w is moved to its mean,
+                mean + truncation (w - mean); of another one, every number of z has |z| < truncation
+
+    For a label, G must be conditional. Raises :class:`UserError` for |z| < 0 or less.
+    """
+    G: Any = trainer.generator
+    told = isinstance(G, Labelled)
+    if label is None and truncation is None:
+        return trainer.sample
+    gan = cast(GANTrainer[Any], trainer)  # only such a G has labels or styles
+    if truncation is not None and has_styles(G):
+        return lambda z: gan.sample_by(lambda G, z: G.from_w(G.truncated(z, truncation)), z)
+    if truncation is not None:
+        check_threshold(truncation)
+
+    def draw(z: Tensor) -> Tensor:
+        z, asks = (z[:, :-1], z[:, -1:]) if told else (z, z[:, :0])
+        if truncation is not None:
+            z = nearer(z, truncation)
+        if label is None:
+            return trainer.sample(torch.cat([z, asks], 1))
+        y = torch.full((len(z),), label, device=trainer.device)
+        return gan.sample_by(lambda G, z: G.G(z, y), z)
+
+    return draw
+
+
+def label_values(recipe: Recipe, images: ImageSet | None) -> list[str]:
+    """The values of the label that G is told, by class; empty if it is told none.
+
+    Without ``images``, those that it was trained on, classes have numbers for names.
+    """
+    label = getattr(recipe, "labels", None)
+    if label is None or images is None:
+        return [str(k) for k in range(getattr(recipe, "classes", 0))]
+    return sorted(set(images.labels[label].tolist()))
+
+
+def class_of(value: str, run: Run, values: list[str]) -> int:
+    """The class with this value, one of ``values``. Raises :class:`UserError` if there is none."""
+    if not values:
+        raise UserError(f"label {value}: the G of {run.id} is told no labels; leave it out")
+    if value not in values:
+        raise unknown(f"value of {getattr(run.recipe, 'labels', 'the label')}", value, values)
+    return values.index(value)
 
 
 def drawn_labels(trainer: Trainer[Any], n: int, seed: int = 0) -> np.ndarray:
@@ -97,15 +156,14 @@ def drawn_labels(trainer: Trainer[Any], n: int, seed: int = 0) -> np.ndarray:
     The G of the trainer must be conditional (:class:`bascule.models.layers.Labelled`).
     """
     G = cast(Labelled, trainer.generator)
-    parts = [G.labels(z.to(trainer.device)).cpu().numpy() for z in _latents(trainer, n, seed)]
-    return np.concatenate(parts)
+    every = (latents(trainer, n, seed, start) for start in range(0, n, AT_ONCE))
+    return np.concatenate([G.labels(z.to(trainer.device)).cpu().numpy() for z in every])
 
 
-def _latents(trainer: Trainer[Any], n: int, seed: int) -> Iterator[Tensor]:
-    for start in range(0, n, AT_ONCE):
-        rng = generator("evaluation z", seed, start)
-        z = torch.randn(AT_ONCE, trainer.recipe.z_dim or 0, generator=rng)
-        yield z[: n - start]
+def latents(trainer: Trainer[Any], n: int, seed: int, start: int) -> Tensor:
+    """The latents (B, z_dim) of the fakes from ``start``, a multiple of 250; at most 250."""
+    rng = generator("evaluation z", seed, start)
+    return torch.randn(AT_ONCE, trainer.recipe.z_dim or 0, generator=rng)[: n - start]
 
 
 def restored(run: Run, epoch: int | None = None) -> tuple[Recipe, State]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from bascule.core.context import generator
 from bascule.latents.directions import Directions, of_pictures, of_points
 from bascule.latents.paths import walk
+from bascule.latents.styles import has_styles
 from bascule.models.layers import Labelled
 from bascule.runs.generate import AT_ONCE, restored
 from bascule.runs.store import Run
@@ -42,7 +43,7 @@ class LatentSpace:
         that draws from latents, no such checkpoint, or code that the user does not trust.
         """
         recipe, state = restored(run, epoch)
-        space: Literal["w", "z"] = "w" if hasattr(state.trainer.generator, "from_w") else "z"
+        space: Literal["w", "z"] = "w" if has_styles(state.trainer.generator) else "z"
         return cls(state.trainer, state.epoch, space, recipe.z_dim or 0)
 
     def random(self, seed: int) -> Tensor:
