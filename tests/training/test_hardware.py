@@ -49,7 +49,12 @@ def test_more_devices_than_there_are_are_refused(with_cuda, monkeypatch):
         resolve_auto(GANRecipe(device="auto"))
 
 
-@pytest.mark.parametrize("device", ["gpu", "mps", "cuda:x", "", "cpu cuda", "os.system"])
+def test_apple_s_gpus_are_refused_with_the_reason():
+    with pytest.raises(UserError, match="64 bits, which they lack; use device=cpu"):
+        resolve_auto(GANRecipe(device="mps"))
+
+
+@pytest.mark.parametrize("device", ["gpu", "xpu", "cuda:x", "", "cpu cuda", "os.system"])
 def test_an_unknown_device_is_refused_in_one_line(device):
     with pytest.raises(UserError, match="expected auto, cpu, cuda or cuda:0") as refusal:
         resolve_auto(GANRecipe(device=device))

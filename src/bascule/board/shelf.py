@@ -14,11 +14,11 @@ from collections.abc import Sequence
 
 from bascule.board.summary import Summary, labels
 from bascule.core import atomic
+from bascule.core.disk import size_of
 from bascule.core.errors import UserError
-from bascule.runs.disk import size_of
+from bascule.runs.leftovers import TRASH
 from bascule.runs.store import Run, Store
 
-TRASH = ".trash"
 LONGEST = 200  # characters of a title or a tag
 MOST_TAGS = 20
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from bascule.board.tail import last_line, numbers
+from bascule.core.disk import size_of
 from bascule.core.errors import UserError
 from bascule.core.reading import read_json
-from bascule.runs.disk import size_of
 from bascule.runs.store import Run
 
 FILES = ("recipe.json", "run.json", "status.json", "scalars.jsonl", "board.json")

@@ -22,7 +22,7 @@ GROUPS = {
     ),
     "training a single run": ("train", "resume", "fork", "presets", "interventions"),
     "learning": ("show",),
-    "looking at runs": ("board", "list", "check", "compare", "rm"),
+    "looking at runs": ("board", "list", "check", "compare", "rename", "rm", "gc"),
     "measuring": ("evaluate", "ladder", "tune", "theory"),
     "drawing and exporting": ("generate", "draw", "translate", "sdpc", "export"),
     "image sets": ("data",),

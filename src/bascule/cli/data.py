@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bascule.cli import completion
+from bascule.cli import completion, stored_sets
 from bascule.cli.arguments import add_output
 from bascule.cli.numbers import sides, whole
 from bascule.cli.verbs import Parser, Verbs
@@ -40,7 +40,7 @@ def add(verbs: Verbs) -> None:
     """Add the verb ``data``; each part sets ``do``, a function (args) -> exit code."""
     data = verbs.add_parser(
         "data",
-        help="import, list, show and fetch image sets",
+        help="import, list, show, fetch, rename and delete image sets",
         examples=[
             "bascule data list",
             "bascule data import path/to/folder --name my-faces",
@@ -152,6 +152,7 @@ def add(verbs: Verbs) -> None:
     verb.add_argument("--name", default="simpsons", help="name of the set (default: simpsons)")
     _add_import_options(verb)
     verb.set_defaults(do=_fetch)
+    stored_sets.add(parts)
 
 
 def _add_set(verb: Parser) -> None:

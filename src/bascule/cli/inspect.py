@@ -108,7 +108,8 @@ def _rows(runs: Sequence[Run], unreadable: Iterable[str], short: bool) -> list[d
 def _facts(run: Run, runs: Sequence[Run], short: bool) -> dict[str, str]:
     """The row of a run. ``short``: with its key and its name instead of its id."""
     done, last = run.last_row()
-    called = {"run": short_id(run, runs), "name": run.name} if short else {"run": run.id}
+    whole = run.id if slug(run.name) in run.id else f"{run.id} ({run.name})"
+    called = {"run": short_id(run, runs), "name": run.name} if short else {"run": whole}
     branch = run.fork
     parent = next((r for r in runs if branch and r.id == branch.parent), None)
     fork_of = f"{short_id(parent, runs)} at {branch.epoch}" if short and parent and branch else ""

@@ -1,4 +1,4 @@
-"""The verb that deletes runs: rm."""
+"""The verbs that tidy up: rm, rename, gc."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bascule.cli import completion
+from bascule.cli.arguments import add_run
 from bascule.cli.verbs import Verbs
+from bascule.core.disk import size_of
 from bascule.core.errors import UserError
-from bascule.runs.disk import size_of
 from bascule.runs.store import Run, Store
 
 
@@ -29,6 +31,28 @@ def add(verbs: Verbs) -> None:
     verb.add_argument("--yes", action="store_true", help="do not ask first")
     verb.set_defaults(do=do_remove)
 
+    verb = verbs.add_parser(
+        "rename",
+        help="give a run another name",
+        description="Give a run another name, by which verbs find it. Its id stays as it is, "
+        "because notes and forks refer to it.",
+        examples=["bascule rename dcgan64-tiny portraits"],
+    )
+    add_run(verb)
+    verb.add_argument("name", help="the new name")
+    verb.set_defaults(do=do_rename)
+
+    verb = verbs.add_parser(
+        "gc",
+        help="free the space of what can go: leftovers, and what is made again when needed",
+        description="Free the space of what can go: built-in image sets and features, which are "
+        "made again when they are needed, runs in the trash of the board, and what processes that "
+        "were killed have left. It says first what it would delete.",
+        examples=["bascule gc", "bascule gc --yes"],
+    )
+    verb.add_argument("--yes", action="store_true", help="do not ask first")
+    verb.set_defaults(do=do_gc)
+
 
 def do_remove(args: argparse.Namespace) -> int:
     store = Store(args.runs)
@@ -38,17 +62,60 @@ def do_remove(args: argparse.Namespace) -> int:
             raise UserError(f"{run.id} is being trained: stop it first")
     _check_forks(store, runs)
     told = [f"{run.id} ({size_of(run.folder) / 1e6:.1f} MB)" for run in runs]
-    if not args.yes:
-        if not sys.stdin.isatty():
-            raise UserError(f"rm {', '.join(told)}: nobody can be asked here; give --yes to delete")
-        print("\n".join(told), file=sys.stderr)
-        print(f"delete {_count(runs)}? [y/N] ", end="", file=sys.stderr, flush=True)
-        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            print("nothing is deleted", file=sys.stderr)
-            return 2
+    if not agreed("rm", told, f"delete {_count(runs)}?", args.yes):
+        return 2
     for run, line in zip(runs, told, strict=True):
         _remove(run)
         print(f"deleted {line}")
+    return 0
+
+
+def agreed(verb: str, told: Sequence[str], question: str, yes: bool) -> bool:
+    """Whether the user agrees to delete what ``told`` lists; ``yes``: they did already.
+
+    Raises UserError if nobody can be asked.
+    """
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise UserError(f"{verb} {', '.join(told)}: nobody can be asked here; give --yes to delete")
+    print("\n".join(told), file=sys.stderr)
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() in ("y", "yes"):
+        return True
+    print("nothing is deleted", file=sys.stderr)
+    return False
+
+
+def do_rename(args: argparse.Namespace) -> int:
+    run = Store(args.runs).find(args.run)
+    if (run.folder / "train.json").exists():
+        raise UserError(f"{run.id} is a run of an experiment, which finds it by its name")
+    old = run.name
+    with run.lock():
+        run.rename(args.name)
+    print(f"{run.id}: {old} is now called {args.name}")
+    return 0
+
+
+def do_gc(args: argparse.Namespace) -> int:
+    from bascule.data.stored import delete, disposable
+    from bascule.runs.leftovers import leftovers
+
+    found = [(why, path, size_of(path)) for why, path in (*disposable(), *leftovers(args.runs))]
+    if not found:
+        print("nothing can go")
+        return 0
+    told = []
+    for reason in dict.fromkeys(why for why, _, _ in found):
+        sizes = [size for why, _, size in found if why == reason]
+        told.append(f"{reason}: {len(sizes)} ({sum(sizes) / 1e6:.1f} MB)")
+    if not agreed("gc", told, "delete these?", args.yes):
+        return 2
+    for _, path, _ in found:
+        with suppress(FileNotFoundError):  # its owner was first
+            delete(path)
+    print("\n".join(f"deleted {line}" for line in told))
     return 0
 
 

@@ -59,13 +59,13 @@ def sweep(folder: Path) -> None:
         number = left.name.split(".")[-2]
         try:
             age = time.time() - left.stat().st_mtime
-            if number.isdecimal() and age > (MINUTE if _is_gone(int(number)) else DAY):
+            if number.isdecimal() and age > (MINUTE if is_gone(int(number)) else DAY):
                 left.unlink()
         except OSError:  # another process was first, or we may not
             continue
 
 
-def _is_gone(process: int) -> bool:
+def is_gone(process: int) -> bool:
     if os.name == "nt":  # there, os.kill ends a process, whatever the signal
         return False
     try:

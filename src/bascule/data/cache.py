@@ -32,6 +32,7 @@ from bascule.data.places import root
 
 FORMAT = 1
 HEADER_BYTES = 128
+MOST_ABOUT_BYTES = 2**30  # of about.json, which lists near duplicates
 MOST_MADE = 1_000_000  # images of a built-in set; 12 GB at 64 px
 STALE_AFTER_SECONDS = 24 * 3600
 REPLACED = ".replaced-"  # before the name of an entry while another takes its place
@@ -51,7 +52,7 @@ def made(name: str, rules: Mapping[str, Any]) -> Path:
 def about(entry: Path) -> dict[str, Any]:
     """The content of ``about.json`` of ``entry``. Raises UserError if it is missing or damaged."""
     try:
-        facts = read_json(entry / "about.json", most=2**30)  # it lists near duplicates
+        facts = read_json(entry / "about.json", most=MOST_ABOUT_BYTES)
         facts["name"], facts["credit"], facts["digest"]
         n, size = int(facts["n"]), int(facts["size"])
         shape = Shape(*map(int, facts.get("shape", square(size))))

@@ -27,11 +27,10 @@ from bascule.data.decoding import Decoded, Fit, NotAPicture, Preparation, decode
 from bascule.data.images import ImageSet, Progress, digest_of, in_chunks, read_dataset
 from bascule.data.labels import Labels, Told, joined, labels_in, merged, missing, of_folders
 from bascule.data.near_duplicates import groups_across
-from bascule.data.places import imported_sets, place
+from bascule.data.places import check_free, imported_sets, place
 from bascule.data.source import DataSource
 from bascule.data.sources import Found, open_source
 
-RESERVED = ("faces", "fractals")
 SIZES = range(8, 1025)
 READ_AT_ONCE = 256
 DIM = 2**14  # 16-bit images without a brighter pixel seem to have fewer bits
@@ -278,8 +277,7 @@ def _checked_place(name: str, size: int | Shape) -> Path:
     """The folder of the set ``name`` at ``size``. Raises UserError if a set cannot be so."""
     entry = place(name, size)
     shape = square(size) if isinstance(size, int) else size
-    if name.lower() in RESERVED:
-        raise UserError(f"{name!r} is the name of a built-in set: choose another name")
+    check_free(name)
     if shape.size not in SIZES:
         raise UserError(f"size {shape.size}: expected {SIZES[0]} to {SIZES[-1]} pixels")
     shape_with(shape.size, shape.sides, shape.channels, "Imported")

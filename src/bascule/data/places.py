@@ -11,6 +11,8 @@ import platformdirs
 from bascule.core.errors import UserError
 from bascule.core.shapes import Shape, read_key, square
 
+BUILT_IN = ("faces", "fractals")
+
 
 def root() -> Path:
     """The cache folder: ``$BASCULE_DATA``, or ``bascule`` in the platform's cache folder.
@@ -32,6 +34,12 @@ def place(name: str, size: int | Shape) -> Path:
             f"image set name {name!r}: expected letters, digits, '-' and '_', e.g. my-faces"
         )
     return root() / "imported" / name / (square(size) if isinstance(size, int) else size).key
+
+
+def check_free(name: str) -> None:
+    """Raise UserError for the name of a built-in set."""
+    if name.lower() in BUILT_IN:
+        raise UserError(f"{name!r} is the name of a built-in set: choose another name")
 
 
 def imported_sets() -> dict[str, list[Shape]]:

@@ -85,6 +85,13 @@ class Run:
         name: str = self.about["name"]
         return name
 
+    def rename(self, name: str) -> None:
+        """Give it another name; its id stays. Raises UserError for a name that says nothing."""
+        if not name.strip() or not name.isprintable():
+            raise UserError(f"{name!r}: expected a name that can be read, such as portraits")
+        about = json.dumps({**self.about, "name": name}, indent=1, ensure_ascii=False)
+        atomic.write(self.folder / "run.json", about)
+
     @property
     def epochs(self) -> int:
         """The number of epochs of its recipe, read without building the recipe."""

@@ -40,6 +40,11 @@ def resolve_auto(recipe: R, here: bool = True) -> R:
         kind = torch.device(device).type
     except RuntimeError:
         raise UserError(f"device={device!r}: expected auto, cpu, cuda or cuda:0") from None
+    if kind == "mps":
+        raise UserError(
+            f"device={device!r}: Apple's GPUs are not supported, because runs compute with numbers "
+            "of 64 bits, which they lack; use device=cpu"
+        )
     if kind not in ("cpu", "cuda"):
         raise UserError(f"device={device!r}: expected auto, cpu, cuda or cuda:0")
     if here:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of the files in a folder. A file with several hard links counts once."""
+    """Bytes of a file, or of the files in a folder, of which hard links count once."""
+    if not folder.is_dir():
+        return folder.lstat().st_size
     files: dict[tuple[int, int], int] = {}
     for inside, _, names in os.walk(folder):
         for name in names:
