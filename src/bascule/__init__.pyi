@@ -10,6 +10,7 @@ from bascule.api.runs import all_runs as all_runs
 from bascule.api.runs import images as images
 from bascule.api.runs import load as load
 from bascule.api.runs import recipe as recipe
+from bascule.api.runs import store as store
 from bascule.api.runs import train as train
 from bascule.core.errors import UserError as UserError
 from bascule.core.schedules import Anneal as Anneal

@@ -283,7 +283,6 @@ def test_a_dataset_without_a_test_set_is_split_and_resized_as_files_are(tmp_path
         ("faces", 16, pairs(9, 0), "built-in"),
         ("mine", 4, pairs(9, 0), "expected 8 to 1024"),
         ("mine", 16, lambda: 3, "expected an object with __len__"),
-        ("mine", 16, pairs(8, 0) + pairs(1, 0, 20), "resize them to one square"),
     ],
 )
 def test_datasets_that_are_no_set_are_refused(root, name, size, of, said) -> None:

@@ -12,8 +12,10 @@ from bascule.api.pictures import Pictures
 from bascule.api.progress import run_bar
 from bascule.core import html
 from bascule.core.errors import UserError
+from bascule.core.shapes import Shape, square
 from bascule.data.images import ImageSet
-from bascule.data.source import Data
+from bascule.data.imported import Imported
+from bascule.data.source import Data, DataSource, PairSource
 from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.experiment import Measures
 from bascule.features.extractor import Extractor
@@ -42,12 +44,16 @@ def recipe(name: str, **changes: Any) -> Recipe:
     return preset(name).replace(**changes)
 
 
-def source(data: str | Data, like: Recipe) -> Data:
-    """The image set that ``data`` names, in the size and kind that the recipe ``like`` takes."""
+def source(data: Any, like: Recipe) -> Data:
+    """The image set that ``data`` names, in the size and kind that the recipe ``like`` takes.
+
+    A dataset of PyTorch or Hugging Face is stored first (:func:`store`).
+    """
     from bascule.cli.train import named_data, named_sets
 
     if not isinstance(data, str):
-        return data
+        own = not isinstance(data, DataSource | PairSource) and hasattr(data, "__getitem__")
+        return store(data, size=like.data.size) if own else data
     return (named_sets if like.image_sets == 2 else named_data)(data, like.data.size)
 
 
@@ -289,6 +295,26 @@ def load(run: str, runs: Place | None = None) -> TrainedRun:
 def all_runs(runs: Place | None = None) -> list[TrainedRun]:
     """All readable runs of a folder, oldest first."""
     return [TrainedRun(run) for run in store_at(runs).runs()]
+
+
+def store(
+    dataset: Any, name: str | None = None, size: int | tuple[int, int, int] = 64, credit: str = ""
+) -> Imported:
+    """Keep a dataset of PyTorch or Hugging Face as an image set, and return it for recipes.
+
+    name    its name, to which a digest of the content is added; so equal content is stored once, a
+            recipe says what it was trained on, and runs resume (default: that of the class)
+    size    the side in pixels, or channels (1, 3 or 4), height and width
+    credit  licence and credit lines, for every picture that is made of it
+
+    Items are pictures, tuples (picture, label), or rows with a column ``image``; see
+    :mod:`bascule.data.items`. Raises :class:`UserError` for other items.
+    """
+    from bascule.data.dataset import name_of
+    from bascule.data.imported import store_dataset
+
+    shape = square(size) if isinstance(size, int) else Shape(*size)
+    return store_dataset(dataset, name or name_of(dataset), shape, credit)
 
 
 def images(data: str | Data, size: int = 64) -> ImageSet:

@@ -231,7 +231,15 @@ def _import_dataset(args: argparse.Namespace, given: dict[str, Any]) -> Report:
             )
     of, held_out = load_named(args.path), args.held_out and load_named(args.held_out)
     with counter("preparing images") as progress:
-        return import_dataset(of, args.name, held_out=held_out, progress=progress, **given)
+        return import_dataset(
+            of,
+            args.name,
+            held_out=held_out,
+            progress=progress,
+            fit=args.fit,
+            pixel_art=args.pixel_art,
+            **given,
+        )
 
 
 def _fetch(args: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from bascule.core.errors import UserError, unknown
 from bascule.core.shapes import MODES, Shape
 from bascule.data.batches import as_float
 from bascule.data.grid import grid
+from bascule.data.items import read_items
 from bascule.data.near_duplicates import held_out_split, near_duplicate_groups
 
 Split = Literal["train", "held_out", "all"]
@@ -133,107 +134,17 @@ def credits_of(credits: Iterable[str]) -> str:
 
 
 def from_dataset(name: str, dataset: Any, credit: str = "") -> ImageSet:
-    """An image set from any map-style PyTorch dataset of images, or of (image, label) tuples.
+    """An image set from any map-style dataset of PyTorch or Hugging Face.
 
-    An image is a PIL picture, a uint8 tensor in [0, 255] or a float tensor, of shape
-    (1 | 3, H, W) or (H, W). An array may also be (H, W, 1 | 3). Grey is copied to the three
-    channels. All images must be square and have the same size.
-
-    The range of floats is decided for the whole set: [-1, 1] if any value is negative, otherwise
-    [0, 1]. Labels become the label ``"label"``: floats stay floats, everything else becomes text.
-    Raises UserError for fewer than 2 images, other shapes, and values outside the range.
+    Items are as in :mod:`bascule.data.items`; all images must be square and have the same size.
+    Raises UserError as :func:`bascule.data.items.read_items`.
     """
-    pixels, labels = read_dataset(name, dataset)
+    read = read_items(name, dataset)
     return ImageSet(
         name=name,
-        pixels=pixels,
-        held_out=held_out_split(near_duplicate_groups(pixels)),
-        labels=labels,
-        digest=digest_of(in_chunks(pixels), pixels.shape),
+        pixels=read.pixels,
+        held_out=held_out_split(near_duplicate_groups(read.pixels)),
+        labels=read.labels,
+        digest=digest_of(in_chunks(read.pixels), read.pixels.shape),
         credit=credit,
     )
-
-
-def read_dataset(
-    name: str, dataset: Any, progress: Progress | None = None
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """The pixels, uint8 (N, 3, H, H), and the labels of a dataset; as :func:`from_dataset`."""
-    n = len(dataset)
-    if n < 2:
-        raise UserError(f"dataset {name!r} has {n} images: expected at least 2")
-    pictures: list[np.ndarray] = []
-    labels: list[Any] = []
-    for position in range(n):
-        item = dataset[position]
-        if isinstance(item, tuple | list):
-            item, *rest = item
-            labels += rest[:1]
-        pictures.append(_picture(name, position, item))
-        if pictures[-1].shape != pictures[0].shape or pictures[-1].dtype != pictures[0].dtype:
-            raise UserError(
-                f"dataset {name!r}: image {position} is {_told(pictures[-1])} but image 0 is "
-                f"{_told(pictures[0])}; resize them to one square first"
-            )
-        if progress:
-            progress(position + 1, n)
-    if labels and len(labels) != n:
-        raise UserError(
-            f"dataset {name!r}: {len(labels)} of {n} items have a label; expected all or none"
-        )
-    pixels = _as_uint8(name, np.stack(pictures))
-    return pixels, {"label": _label_array(labels)} if labels else {}
-
-
-def _picture(name: str, position: int, item: Any) -> np.ndarray:
-    """One item as (3, H, W), uint8 or float32."""
-    if isinstance(item, np.ndarray):
-        channels_last = item.ndim == 3 and item.shape[-1] in (1, 3) and item.shape[0] not in (1, 3)
-        item = torch.from_numpy(np.moveaxis(item, -1, 0).copy() if channels_last else item.copy())
-    if not isinstance(item, torch.Tensor):
-        from bascule.data.decoding import as_rgb
-
-        try:
-            item = torch.from_numpy(np.array(as_rgb(item))).permute(2, 0, 1)
-        except AttributeError:
-            raise UserError(
-                f"dataset {name!r}: item {position} is a {type(item).__name__}; expected a "
-                "tensor, a PIL picture, or a tuple (image, label)"
-            ) from None
-        except ValueError as error:
-            raise UserError(f"dataset {name!r}: the picture of item {position}: {error}") from None
-    if item.dim() == 2:
-        item = item[None]
-    if item.dim() != 3 or item.shape[0] not in (1, 3) or item.shape[1] != item.shape[2]:
-        raise UserError(
-            f"dataset {name!r}: image {position} has shape {tuple(item.shape)}; expected a square "
-            "(3, H, H), (1, H, H) or (H, H)"
-        )
-    if item.dtype != torch.uint8 and not item.is_floating_point():
-        raise UserError(f"dataset {name!r}: image {position} is {item.dtype}; use uint8 or float")
-    item = item if item.dtype == torch.uint8 else item.float()
-    pixels: np.ndarray = item.detach().cpu().expand(3, -1, -1).numpy()
-    return pixels
-
-
-def _as_uint8(name: str, pictures: np.ndarray) -> np.ndarray:
-    if pictures.dtype == np.uint8:
-        return pictures
-    low, high = float(pictures.min()), float(pictures.max())
-    if not (low >= -1.0 and high <= 1.0):  # written so that NaN is refused too
-        raise UserError(
-            f"dataset {name!r}: float values span [{low:g}, {high:g}]; expected [0, 1] or [-1, 1] "
-            "(uint8 tensors may use [0, 255])"
-        )
-    unit = (pictures + 1.0) / 2.0 if low < 0.0 else pictures
-    return np.rint(unit * 255.0).astype(np.uint8)
-
-
-def _label_array(labels: list[Any]) -> np.ndarray:
-    values = [value.item() if hasattr(value, "item") else value for value in labels]
-    if all(isinstance(value, float) for value in values):
-        return np.array(values, dtype=np.float64)
-    return np.array([str(value) for value in values])
-
-
-def _told(picture: np.ndarray) -> str:
-    return f"{picture.dtype} {picture.shape}"

@@ -23,8 +23,9 @@ from bascule.core.fields import added_field, brief, check_fields
 from bascule.core.shapes import Shape, shape_with, square
 from bascule.data import cache
 from bascule.data.dataset import dataset_of, name_of
-from bascule.data.decoding import Decoded, Fit, NotAPicture, Preparation, decode, decode_as
-from bascule.data.images import ImageSet, Progress, digest_of, in_chunks, read_dataset
+from bascule.data.decoding import Decoded, Fit, NotAPicture, Preparation, decode_as
+from bascule.data.images import ImageSet, Progress
+from bascule.data.items import Items, read_items
 from bascule.data.labels import Labels, Told, joined, labels_in, merged, missing, of_folders
 from bascule.data.near_duplicates import groups_across
 from bascule.data.places import check_free, imported_sets, place
@@ -230,47 +231,74 @@ def import_images(
 def import_dataset(
     of: Any,
     name: str,
-    size: int = 64,
+    size: int | Shape = 64,
     held_out: Any = None,
     replace: bool = False,
     credit: str = "",
     progress: Progress | None = None,
+    fit: Fit = "crop",
+    pixel_art: bool = False,
 ) -> Report:
-    """Keep the images of a PyTorch dataset, with its labels, as the set ``name``.
+    """Prepare the images of a dataset of PyTorch or Hugging Face, kept as the set ``name``.
 
-    ``of``, ``held_out``: as in :class:`bascule.data.dataset.FromDataset`. All images must be square
-    and have the same size; they are resized to ``size`` like pictures in files. Exactly the images
-    of ``held_out`` are held out, such as those of an official test set, with no regard to near
+    ``of``, ``held_out``: as in :class:`bascule.data.dataset.FromDataset`; items are as in
+    :mod:`bascule.data.items`, and prepared like pictures in files. Exactly the images of
+    ``held_out`` are held out, such as those of an official test set, with no regard to near
     duplicates; without it, about a tenth of the images. Raises UserError as
-    :func:`import_images` and :func:`bascule.data.images.from_dataset`.
+    :func:`import_images` and :func:`bascule.data.items.read_items`.
     """
     started = time.monotonic()
     entry = _checked_place(name, size)
     source = dataset_of(of)
     parts = [source] if held_out is None else [source, dataset_of(held_out)]
-    pixels, labels = read_dataset(name_of(of), ConcatDataset(parts), progress)
-    source_digest = digest_of(in_chunks(pixels), pixels.shape)
-    if labels:
-        source_digest = hashlib.sha256(
-            f"{source_digest} {labels['label'].tolist()}".encode()
-        ).hexdigest()
-    with cache.draft(entry, size, replace=replace) as draft:
-        for part in in_chunks(pixels, READ_AT_ONCE):
-            draft.add(part if part.shape[-1] == size else _resized(part, size))
-        reused = not _is_new(name, entry, source_digest, replace)
-        if not reused:
+    joined = parts[0] if len(parts) == 1 else ConcatDataset(parts)
+    items = read_items(name_of(of), joined, Preparation(size, fit, pixel_art), progress)
+    trained_on = None if held_out is None else len(source)
+    reused = _keep(entry, name, items, of, replace, credit, trained_on)
+    return _report(entry, time.monotonic() - started, reused)
+
+
+def store_dataset(
+    of: Any, name: str, size: int | Shape, credit: str = "", progress: Progress | None = None
+) -> Imported:
+    """As :func:`import_dataset`, under a name that ends in a digest of the content.
+
+    So equal content is stored once, and a recipe with this set names its content.
+    """
+    shape = square(size) if isinstance(size, int) else size
+    items = read_items(name_of(of), dataset_of(of), Preparation(shape), progress)
+    called = f"{name}-{items.digest[:8]}"
+    _keep(_checked_place(called, shape), called, items, of, False, credit, None)
+    return _of_shape(called, shape)
+
+
+def _keep(
+    entry: Path,
+    name: str,
+    items: Items,
+    of: Any,
+    replace: bool,
+    credit: str,
+    trained_on: int | None,
+) -> bool:
+    """Write the set; whether it was there. ``trained_on``: how many come before held-out ones."""
+    reused = not _is_new(name, entry, items.digest, replace)
+    if not reused:
+        shape = Shape(*map(int, items.pixels.shape[1:]))
+        with cache.draft(entry, shape, replace=replace) as draft:
+            draft.add(items.pixels)
             draft.finish(
                 name=name,
                 credit=credit,
-                labels=labels,
-                held_out=None if held_out is None else np.arange(draft.n) >= len(source),
+                labels=items.labels,
+                held_out=None if trained_on is None else np.arange(draft.n) >= trained_on,
                 source=name_of(of),
-                source_digest=source_digest,
+                source_digest=items.digest,
             )
-    _check_kept(name, entry, source_digest)
+    _check_kept(name, entry, items.digest)
     if replace:
-        _forget_others(name, source_digest)
-    return _report(entry, time.monotonic() - started, reused)
+        _forget_others(name, items.digest)
+    return reused
 
 
 def _checked_place(name: str, size: int | Shape) -> Path:
@@ -282,11 +310,6 @@ def _checked_place(name: str, size: int | Shape) -> Path:
         raise UserError(f"size {shape.size}: expected {SIZES[0]} to {SIZES[-1]} pixels")
     shape_with(shape.size, shape.sides, shape.channels, "Imported")
     return entry
-
-
-def _resized(pixels: np.ndarray, size: int) -> np.ndarray:
-    """uint8 (N, 3, H, H) -> (N, 3, size, size), by the rule for pictures in files."""
-    return np.stack([decode(picture.transpose(1, 2, 0), size) for picture in pixels])
 
 
 def _report(entry: Path, seconds: float, reused: bool) -> Report:
