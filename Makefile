@@ -47,7 +47,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,board,oracle,pretrained,tune,slurm,onnx]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,board,oracle,pretrained,tune,slurm,publish]"
 	touch $@
 
 clean:

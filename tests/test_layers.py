@@ -27,12 +27,13 @@ LAYERS = {  # the longest name that fits counts, so a slice may have parts in se
     **dict.fromkeys(["evaluation", "diagnostics"], 7),
     "translation.evaluation": 8,
     "runs": 9,
-    **dict.fromkeys(["sdpc.load", "translation.translate", "translation.onnx"], 10),
+    **dict.fromkeys(["sdpc.load", "translation.translate"], 10),
+    **dict.fromkeys(["export.networks", "export.formats"], 11),
     **dict.fromkeys(["experiments", "jobs"], 11),
     **dict.fromkeys(["presets", "tuning.search", "ladder.experiment", "worker"], 12),
     "lessons": 12,
     "ladder.aggregate": 12,
-    **dict.fromkeys(["notebook", "reports", "board"], 13),
+    **dict.fromkeys(["notebook", "reports", "board", "export"], 13),
     **dict.fromkeys(["sdpc.reports", "translation.report", "translation.page"], 13),
     **dict.fromkeys(["theory.report", "theory.figure", "tuning.report", "ladder.report"], 13),
     "ladder.over_sets": 13,
@@ -40,7 +41,16 @@ LAYERS = {  # the longest name that fits counts, so a slice may have parts in se
     **dict.fromkeys(
         [
             f"{p}.cli"
-            for p in ("sdpc", "translation", "theory", "tuning", "ladder", "lessons", "board")
+            for p in (
+                "sdpc",
+                "translation",
+                "theory",
+                "tuning",
+                "ladder",
+                "lessons",
+                "board",
+                "export",
+            )
         ],
         14,
     ),

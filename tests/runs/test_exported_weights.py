@@ -57,7 +57,7 @@ def test_a_game_goes_on_from_the_file(trained: Path, monkeypatch: pytest.MonkeyP
 
 def test_refuses_what_is_no_game(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "tiny", "-o", "tiny.txt"]) == 2
-    assert "expected a file name.onnx or name.pt" in capsys.readouterr().err
+    assert "expected a file name.onnx, name.pt2 or name.pt" in capsys.readouterr().err
     assert main(["export", "tiny", "-o", "tiny.pt", "--back"]) == 2
     assert main(["export", "tiny", "-o", "tiny.onnx", "--half"]) == 2
     assert main(["export", "tiny", "-o", "tiny.pt", "--epoch", "9"]) == 2

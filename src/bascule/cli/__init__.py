@@ -24,13 +24,13 @@ GROUPS = {
     "learning": ("show",),
     "looking at runs": ("board", "list", "check", "compare", "rename", "rm", "gc"),
     "measuring": ("evaluate", "ladder", "tune", "theory"),
-    "drawing and exporting": ("generate", "draw", "translate", "sdpc", "export"),
+    "drawing and exporting": ("generate", "draw", "translate", "sdpc", "export", "publish"),
     "image sets": ("data",),
     "the shell": ("completion",),
 }
 TRUSTING = (  # verbs that may execute code of a run or a recipe
     *("plan", "run", "tune", "train", "resume", "fork", "ladder", "board"),
-    *("evaluate", "generate", "draw", "translate", "export", "sdpc"),
+    *("evaluate", "generate", "draw", "translate", "export", "publish", "sdpc"),
 )
 SHARED = ("train", "resume", "fork")  # verbs that torchrun may start
 
@@ -51,6 +51,7 @@ def parser() -> Parser:
         remove,
         train,
     )
+    from bascule.export import cli as export
     from bascule.ladder import cli as ladder
     from bascule.lessons import cli as lessons
     from bascule.sdpc import cli as sdpc
@@ -78,21 +79,9 @@ def parser() -> Parser:
         help="folder of all runs (default: $BASCULE_RUNS, or ./runs)",
     )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB", prog="bascule")
-    for part in (
-        experiment,
-        plan,
-        train,
-        inspect,
-        remove,
-        board,
-        evaluate,
-        ladder,
-        tuning,
-        theory,
-        lessons,
-    ):
+    for part in (experiment, plan, train, inspect, remove, board, evaluate, ladder, tuning, theory):
         part.add(verbs)
-    for part in (generate, draw, translation, sdpc, data, lists, completion):
+    for part in (generate, draw, translation, export, sdpc, data, lists, lessons, completion):
         part.add(verbs)
     for name in TRUSTING:
         add_trust(verbs.choices[name])

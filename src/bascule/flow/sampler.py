@@ -23,7 +23,7 @@ def integrate(
     """
     x, step = noise, 1 / steps
     for k in range(steps, 0, -1):
-        now, later = (x.new_full((len(x),), at / steps) for at in (k, k - 1))
+        now, later = (x.new_full((x.shape[0],), at / steps) for at in (k, k - 1))
         v = velocity(x, now)
         if solver == "heun":
             v = (v + velocity(x - step * v, later)) / 2
@@ -45,5 +45,7 @@ class Sampler(nn.Module):
             v: Tensor = self.net(x, t)
             return v.float()
 
-        parts = [integrate(velocity, n, self.steps, self.solver) for n in noise.split(AT_ONCE)]
+        whole = torch.compiler.is_compiling()  # an exported network takes any number of images
+        each = [noise] if whole else noise.split(AT_ONCE)
+        parts = [integrate(velocity, n, self.steps, self.solver) for n in each]
         return torch.cat(parts).clamp(-1, 1)

@@ -129,7 +129,7 @@ class Generator(nn.Module):
 
     def from_w(self, w: Tensor) -> Tensor:
         """The images (B, 3, H, W) of w (B, w_dim)."""
-        x = self.layers[0](self.grid.expand(len(w), -1, -1, -1), w)
+        x = self.layers[0](self.grid.expand(w.shape[0], -1, -1, -1), w)
         image: Tensor = self.to_image[0](x, w)
         for up, layer, to_image in zip(
             self.layers[1::2], self.layers[2::2], self.to_image[1:], strict=True

@@ -40,24 +40,39 @@ def export_weights(
 
 
 def load_players(path: Path | str) -> tuple[nn.Module, nn.Module]:
-    """(G, D) from a file of :func:`export_weights`, in eval mode: plain PyTorch modules.
+    """(G, D) from a file of :func:`export_weights`, or from a folder of `bascule publish`.
+
+    Both are plain PyTorch modules in eval mode.
 
     G maps latents (B, z_dim) ~ N(0, I) to images (B, 3, H, W) in [-1, 1]; D maps images to logits.
     Raises :class:`UserError` for another file, and for networks of the user's own, which are made
     by their own class: its ``players`` and ``load_state_dict``.
     """
     try:
-        saved = load_checked(Path(path))
+        saved = _published(Path(path)) if Path(path).is_dir() else load_checked(Path(path))
         model, states = saved["model"], (saved["G"], saved["D"])
     except Exception as error:  # PyTorch raises many classes of errors on other files
         raise UserError(
-            f"{path} has no G and D ({error}); expected a file of `bascule export RUN -o NAME.pt`"
+            f"{path} has no G and D ({error}); expected a file of `bascule export RUN -o NAME.pt` "
+            "or a folder of `bascule publish`"
         ) from None
     players: tuple[nn.Module, nn.Module] = codec.parse(model).players(generator("loaded"))
     for player, state in zip(players, states, strict=True):
         player.load_state_dict(state)
         player.eval()
     return players
+
+
+def _published(folder: Path) -> dict[str, Any]:
+    """The content of a folder of `bascule publish`, as that of a file."""
+    from safetensors import safe_open
+
+    found: dict[str, Any] = {}
+    for key, name in (("G", "generator"), ("D", "discriminator")):
+        with safe_open(folder / f"{name}.safetensors", "pt") as file:
+            found["model"] = file.metadata()["model"]
+            found[key] = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+    return found
 
 
 def start_from(run: Run, players: str = "GD") -> str:
@@ -79,8 +94,8 @@ def _saved(run: Run, epoch: int | None, half: bool, credit: str) -> tuple[int, d
             f"{run.id} is a {type(recipe).__name__}: expected a run that trains a G and a D"
         )
     return state.epoch, {
-        "G": _plain(game.drawing(), half),
-        "D": _plain(game.D, half),
+        "G": plain_state(game.drawing(), half),
+        "D": plain_state(game.D, half),
         "model": repr(run.recipe.model),
         "made": f"{state.epoch} epochs of {run.recipe!r}",
         "credit": credit,
@@ -88,8 +103,8 @@ def _saved(run: Run, epoch: int | None, half: bool, credit: str) -> tuple[int, d
     }
 
 
-def _plain(player: nn.Module, half: bool) -> dict[str, Tensor]:
-    """Its state dict, contiguous and on the CPU."""
+def plain_state(player: nn.Module, half: bool = False) -> dict[str, Tensor]:
+    """Its state dict, contiguous and on the CPU. ``half``: floats in half precision."""
     found = {name: value.detach().cpu().contiguous() for name, value in player.state_dict().items()}
     if not half:
         return found

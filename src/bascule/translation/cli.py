@@ -41,21 +41,6 @@ def add(verbs: Verbs) -> None:
     )
     translate.set_defaults(do=do_translate)
 
-    export = verbs.add_parser(
-        "export",
-        help="write a translator as an ONNX file, or G and D for PyTorch",
-        examples=[
-            "bascule export cyclegan-light -o cartoon.onnx",
-            "bascule export dcgan64-light -o faces.pt --half",
-        ],
-    )
-    _of_run(export)
-    add_output(
-        export, "FILE", "file to write: a translator as .onnx, or G and D as .pt", required=True
-    )
-    export.add_argument("--half", action="store_true", help="of a .pt file: half precision")
-    export.set_defaults(do=do_export)
-
 
 def _of_run(verb: Parser) -> None:
     add_run(verb)
@@ -85,41 +70,6 @@ def do_translate(args: argparse.Namespace) -> int:
     print(f"{len(done)} pictures: {args.output}")
     print(f"page: {page}")
     return 2 if unread else 0
-
-
-def do_export(args: argparse.Namespace) -> int:
-    if args.output.suffix not in (".onnx", ".pt") or not args.output.parent.is_dir():
-        raise UserError(
-            f"-o {args.output}: expected a file name.onnx or name.pt in an existing folder"
-        )
-    run = Store(args.runs).find(args.run)
-    return _onnx(run, args) if args.output.suffix == ".onnx" else _weights(run, args)
-
-
-def _weights(run: Run, args: argparse.Namespace) -> int:
-    from bascule.runs.weights import export_weights
-
-    if args.back:
-        raise UserError(
-            f"--back with {args.output.name}: expected it only with an .onnx file of a translator"
-        )
-    credit = run.playable.data.load(None).credit
-    epochs = export_weights(run, args.output, args.epoch, args.half, credit)
-    print(f"{args.output}: G and D of {run.id} after {epochs} epochs")
-    return 0
-
-
-def _onnx(run: Run, args: argparse.Namespace) -> int:
-    from bascule.cli.progress import counter
-    from bascule.translation.onnx import export_onnx
-
-    if args.half:
-        raise UserError(f"--half with {args.output.name}: expected it only with a .pt file")
-    there, _, epoch = _ways(run, args)
-    with counter("exporting"):
-        worst = export_onnx(there, args.output, run.id, epoch)
-    print(f"{args.output} (differs from PyTorch by at most {worst:.1g}, for pixels in [0, 1])")
-    return 0
 
 
 def _ways(run: Run, args: argparse.Namespace) -> tuple[Translator, Translator | None, int]:
