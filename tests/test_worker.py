@@ -1,6 +1,7 @@
 """A worker as launchers start it: progress, exit codes, complaints, and how it stops."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from bascule import jobs, worker
 from bascule.core.user_code import load_file
 from bascule.data.faces import Faces
-from bascule.experiments import Measure
+from bascule.experiments import Measure, launchers
 from bascule.jobs import MeasureRun, TrainRun
 from bascule.runs.codec import encode
 from bascule.runs.evaluations import evaluations
@@ -145,6 +146,23 @@ def test_callbacks_of_the_users_watch_what_it_trains(make_run, store, tiny, mine
     assert worker.main([str(written(store, broken, TrainRun, (), (f"{mine}:Steps",)))]) == 2
     told = "bascule: the callback Steps failed: ZeroDivisionError: division by zero"
     assert capsys.readouterr().err.splitlines()[-1] == told
+
+
+def test_it_does_not_begin_if_who_started_it_is_gone(make_run, store, tiny):
+    """The parent's number is handed over: asked for later, it would be that of another process."""
+    run = make_run(tiny)
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    assert worker.main([str(written(store, run)), str(gone.pid)]) == 130
+    assert run.status["state"] == "interrupted" and not run.rows()
+    assert worker.main([str(written(store, run)), str(os.getppid())]) == 0
+
+
+def test_launchers_hand_their_number_over(tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(subprocess, "Popen", lambda words, **more: started.append(words))
+    launchers.LocalLauncher().start(tmp_path / "a.json", tmp_path / "errors.log", 1)
+    assert started[0][-2:] == [str(tmp_path / "a.json"), str(os.getpid())]
 
 
 @pytest.mark.parametrize("arguments", [[], ["a.json", "b.json"], ["gone.json"]])

@@ -1,9 +1,9 @@
-"""``python -m bascule.worker JOB.json``: run one job in this process.
+"""``python -m bascule.worker JOB.json [PARENT]``: run one job in this process.
 
 Launchers start it on this machine or on a cluster. During training it prints a JSON line a few
 times per second: ``{"epoch": ..., "images_per_s": ..., "scalars": {...}}``. A user error is one
 line on standard error. Exit codes: 0 done, 2 user error, 130 interrupted. It stops when its parent
-process has ended.
+process has ended, whose number launchers give as PARENT.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bascule import jobs
 from bascule.core.errors import UserError
 from bascule.core.exits import INTERRUPTED, exit_code
+from bascule.core.processes import parent_watch
 from bascule.jobs import Job, MeasureRun, PlayTrials, TrainRun
 from bascule.runs.store import Store
 
@@ -33,24 +34,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _done(arguments: Sequence[str]) -> int:
-    if len(arguments) != 1:
-        raise UserError(f"{len(arguments)} arguments: expected `python -m bascule.worker JOB.json`")
-    return do(jobs.read(Path(arguments[0])))
+    if len(arguments) not in (1, 2) or not all(word.isdecimal() for word in arguments[1:]):
+        raise UserError(
+            f"{' '.join(arguments) or 'nothing'}: expected `python -m bascule.worker JOB.json`, "
+            "and the number of the process that starts it, if there is one to end with"
+        )
+    parent = int(arguments[1]) if arguments[1:] else os.getppid()
+    return do(jobs.read(Path(arguments[0])), parent_watch(parent))
 
 
-def do(job: Job) -> int:
-    """Run a job; returns the exit code. Each kind of job imports only what it needs."""
+def do(job: Job, orphaned: Callable[[], bool]) -> int:
+    """Run a job; returns the exit code. Each kind of job imports only what it needs.
+
+    ``orphaned``: whether the process that started this one has ended.
+    """
+    if orphaned():
+        return INTERRUPTED
     if isinstance(job, TrainRun):
-        return _train(job)
-    return _measure(job) if isinstance(job, MeasureRun) else _play_trials(job)
+        return _train(job, orphaned)
+    if isinstance(job, MeasureRun):
+        return _measure(job, orphaned)
+    return _play_trials(job, orphaned)
 
 
-def _train(job: TrainRun) -> int:
+def _train(job: TrainRun, orphaned: Callable[[], bool]) -> int:
     from bascule.runs.execute import execute
     from bascule.training.hardware import leave_compiler_unloaded
     from bascule.training.pace import Lines
 
-    parent = os.getppid()
     store = Store(Path(job.runs))
     run = store.find(job.run)
     if not getattr(run.recipe, "compile", False):  # some kinds of recipe have no such field
@@ -62,7 +73,7 @@ def _train(job: TrainRun) -> int:
         store,
         (*_callbacks(job), lines),
         images,
-        lambda: os.getppid() != parent,
+        orphaned,
         job.branches,
         tensorboard=job.tensorboard,
     )
@@ -78,12 +89,12 @@ def _callbacks(job: TrainRun) -> list[Callback]:
     return [callback_named(words) for words in job.callbacks]
 
 
-def _measure(job: MeasureRun) -> int:
+def _measure(job: MeasureRun, orphaned: Callable[[], bool]) -> int:
     from bascule.experiments.experiment import Measure
     from bascule.experiments.measuring import Means, measure_run
     from bascule.runs.evaluations import keep_with_picture
 
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_when, args=(orphaned,), daemon=True).start()
     run = Store(Path(job.runs)).find(job.run)
     measure = job.measure
     if isinstance(measure, Measure):
@@ -94,19 +105,18 @@ def _measure(job: MeasureRun) -> int:
     return 0
 
 
-def _end_with(parent: int) -> None:
+def _end_when(orphaned: Callable[[], bool]) -> None:
     """End this process when its parent has ended; finished measurements are kept."""
-    while os.getppid() == parent:
+    while not orphaned():
         time.sleep(1)
     os._exit(INTERRUPTED)
 
 
-def _play_trials(job: PlayTrials) -> int:
+def _play_trials(job: PlayTrials, orphaned: Callable[[], bool]) -> int:
     from bascule.features.extractors import extractor
     from bascule.runs.execute import stop_signals
     from bascule.tuning.search import load, study_of, work
 
-    parent = os.getppid()
     tuning = load(Path(job.file), job.quick).with_settings(dict(job.settings), job.name)
     study = study_of(tuning, job.storage)
     images = tuning.trial({}).data.load()
@@ -114,7 +124,7 @@ def _play_trials(job: PlayTrials) -> int:
     with stop_signals() as stopped:
 
         def stop() -> bool:
-            return stopped() or os.getppid() != parent
+            return stopped() or orphaned()
 
         done = work(
             *(study, tuning, store, images, extractor(tuning.judge), tuning.folder(store)),

@@ -54,7 +54,7 @@ def known(data_cache):
 
 def test_verbs_options_and_choices(complete):
     assert complete("tr") == ["train", "translate"]
-    assert complete("data ") == ["import", "list", "show", "twins", "fetch"]
+    assert complete("data ") == ["import", "list", "show", "twins", "fetch", "rm", "rename"]
     assert complete("fork x --at") == ["--at-epoch"]
     assert complete("draw walk x --kind ") == ["slerp", "linear"]
     assert complete("completion ") == ["bash", "zsh", "fish", "powershell"]

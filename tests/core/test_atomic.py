@@ -1,6 +1,7 @@
 """A file is whole or absent, whatever happens while it is written."""
 
 import errno
+import io
 import os
 import signal
 import subprocess
@@ -220,6 +221,19 @@ FULL = OSError(errno.ENOSPC, "")
 )
 def test_disk_is_full(error, expected):
     assert atomic.disk_is_full(error) is expected
+
+
+def test_pytorch_s_error_for_a_failed_write_is_that_of_the_system(path):
+    """It makes a RuntimeError of it: unexpected pos 64 vs 0."""
+
+    class Broken(io.BytesIO):
+        def write(self, content):
+            raise OSError(errno.EIO, "Input/output error")
+
+    with pytest.raises(OSError) as refusal:
+        atomic.write(path, lambda to: torch.save({"w": torch.zeros(3)}, Broken()))
+    assert (refusal.value.errno, refusal.value.filename) == (errno.EIO, str(path))
+    assert only_the_old(path)
 
 
 WRITER = """

@@ -1,6 +1,9 @@
 """How a command ends: its exit code, and the one line that an error becomes."""
 
 import errno
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -46,3 +49,39 @@ def test_of_several_processes_only_the_first_one_speaks(capsys, monkeypatch):
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setattr(exits, "LAST_S", 0.0)
     assert exit_code(failing(UserError("no"))) == 2 and not capsys.readouterr().err
+
+
+def test_ctrl_c_is_one_line_whatever_the_program_makes_of_it(capsys):
+    """Modules that load make an ImportError of it; callbacks and finalisers only report it."""
+
+    class Reports:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    def loading() -> int:
+        Reports()
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt as stop:
+            raise ImportError("C extensions failed") from stop
+        return 0
+
+    before = signal.getsignal(signal.SIGINT)
+    assert exit_code(loading) == 130
+    assert capsys.readouterr().err == "bascule: interrupted\n"
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_in_the_first_moments_is_one_line():
+    """A signal that comes before the command line is loaded."""
+    script = (
+        "import sys, signal\n"
+        "class Stop:\n"
+        "    def find_spec(self, name, *more):\n"
+        "        if name == 'bascule.cli': signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Stop())\n"
+        "from bascule.__main__ import main\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "bascule: interrupted\n")

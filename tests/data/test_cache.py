@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -129,7 +130,7 @@ def test_a_fault_while_replacing_keeps_the_old_set_or_the_new_one(
         patch.setattr(os, "rename", failing)
         with pytest.raises(type(fault)):
             build(entry, noise(seed=2), replace=True)
-    cache.restore(entry)  # as the next reader does
+    cache.recover(entry)  # as the next reader does
     assert (cache.open_entry(entry).pixels == noise(seed=1)).all()
     assert [p.name for p in entry.parent.iterdir()] == [entry.name]
 
@@ -141,8 +142,20 @@ def test_the_only_copy_of_a_set_is_never_swept() -> None:
     os.utime(left, (0, 0))
     build(cache.made("other", {}), noise(seed=2))
     assert left.exists()
-    cache.restore(entry)
+    cache.recover(entry)
     assert (cache.open_entry(entry).pixels == noise()).all()
+
+
+def test_a_replaced_set_that_was_left_is_deleted_after_a_day() -> None:
+    entry = cache.made("noise", {})
+    build(entry, noise())
+    left = entry.parent / f"{cache.REPLACED}{entry.name}"
+    shutil.copytree(entry, left)
+    cache.recover(entry)
+    assert left.exists()
+    os.utime(left, (0, 0))
+    cache.recover(entry)
+    assert not left.exists() and (cache.open_entry(entry).pixels == noise()).all()
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
@@ -230,6 +243,6 @@ def test_a_damaged_entry_says_what_to_delete(how: str) -> None:
     entry = cache.made("noise", {})
     build(entry, noise())
     damage(entry, how)
-    with pytest.raises(UserError, match="Delete the folder") as refusal:
+    with pytest.raises(UserError, match="delete the folder") as refusal:
         cache.open_entry(entry)
     assert str(entry) in str(refusal.value)

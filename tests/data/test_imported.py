@@ -221,7 +221,7 @@ def test_a_damaged_set_says_what_to_delete(folder: Path) -> None:
     import_images(folder, "mine", size=16)
     entry = cache.root() / "imported" / "mine" / "16"
     (entry / "images.npy").unlink()
-    with pytest.raises(UserError, match="Delete the folder"):
+    with pytest.raises(UserError, match="delete the folder"):
         Imported("mine", 16).load()
 
 

@@ -117,9 +117,8 @@ def test_what_cannot_be_is_refused_when_the_recipe_is_made(sprites: Path) -> Non
     grey = Imported("s", 64, channels=1)
     with pytest.raises(UserError, match="space='hsv': expected rgb for images of 64 px, grey"):
         GANRecipe(space="hsv").replace(data=grey)
-    with pytest.raises(
-        UserError, match="the images are 64 px, grey and the model draws 64 px: set"
-    ):
+    told = "the images are 64 px, grey and the model draws 64 px: import them at 64 px, or take a"
+    with pytest.raises(UserError, match=told):
         GANRecipe(data=grey, model=DCGAN())
 
 

@@ -80,9 +80,9 @@ def test_sheets_are_whole_files_and_undo_removes_the_last_answer(tmp_path):
     ("change", "told"),
     [
         (lambda d: d.pop("runs"), "runs"),
-        (lambda d: d.update(question="nicer"), "expected one of better, real"),
+        (lambda d: d.update(question="nicer"), "question: Input should be 'better' or 'real'"),
         (lambda d: d.update(runs=["a"]), "has 2 runs"),
-        (lambda d: d["judgments"][0].update(first="yes"), "neither true nor false"),
+        (lambda d: d["judgments"][0].update(first="yes"), "first: Input should be a valid boolean"),
         (lambda d: d.update(judge="../.."), "expected 1 to 60 characters"),
     ],
 )

@@ -1,11 +1,13 @@
 """Arms on matched seeds: what is shared, what runs, what happens when something fails."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from bascule.core.errors import UserError
+from bascule.core.errors import InUse, UserError
 from bascule.experiments import Experiment, Within
 from bascule.experiments.schedule import (
     curve,
@@ -119,6 +121,22 @@ def test_a_failed_run_is_told_and_the_others_finish(experiment, store, make_run)
     assert "trunk" in results.failures["swap, seed 1"]
     assert results.verdict.word == "inconclusive"
     assert set(results.runs["noised"]) == {1}
+
+
+def test_one_process_at_a_time_runs_an_experiment(experiment, store):
+    held = (
+        "import sys; from pathlib import Path; from bascule.runs.store import Store\n"
+        "with Store(Path(sys.argv[1])).lock(sys.argv[2]): print('held', flush=True); input()"
+    )
+    words = [sys.executable, "-c", held, str(store.root), experiment.name]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(InUse, match=f"the experiment {experiment.name} is being run by an"):
+            run(experiment, store, [0])
+        assert store.runs() == []
+        other.kill()
+    _, results = run(experiment, store, [0])
+    assert not results.failures
 
 
 def test_each_arm_shares_the_longest_past_of_any_arm_before_it(experiment, tiny):

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from datetime import datetime
+from typing import Any
 
 import pytest
 import torch
@@ -346,7 +347,7 @@ def test_scalars_come_back_exactly(tiny, store):
 def test_checkpoints_last_and_kept(tiny, store, same):
     run = store.create(tiny, "run", DATA)
     assert run.kept_epochs() == [] and not run.checkpoint().exists()
-    saved = [{"step": k, "weights": torch.full((3,), float(k))} for k in range(4)]
+    saved = [checkpoint(epoch, step) for step, epoch in enumerate((10, 2, 12345, 12346))]
     run.save_checkpoint(saved[0], 10)
     run.save_checkpoint(saved[1], 2)
     run.save_checkpoint(saved[2], 12345)
@@ -362,12 +363,18 @@ def test_checkpoints_last_and_kept(tiny, store, same):
     }
 
 
-def test_a_kept_checkpoint_is_the_last_one_too_until_the_next(tiny, store):
+def checkpoint(epoch: int, step: int) -> dict[str, Any]:
+    game = {"weights": torch.full((3,), float(step))}
+    return {"game": game, "epoch": epoch, "step": step, "partial": {}}
+
+
+def test_a_kept_checkpoint_is_the_last_one_too_until_the_next(tiny, store, same):
     run = store.create(tiny, "run", DATA)
-    run.save_checkpoint({"step": 1})
-    run.save_checkpoint({"step": 2}, 2)
-    assert run.load_checkpoint() == run.load_checkpoint(2) == {"step": 2}
-    run.save_checkpoint({"step": 3})
+    run.save_checkpoint(checkpoint(1, 1))
+    run.save_checkpoint(checkpoint(2, 2), 2)
+    assert same(run.load_checkpoint(), checkpoint(2, 2))
+    assert same(run.load_checkpoint(2), checkpoint(2, 2))
+    run.save_checkpoint(checkpoint(3, 3))
     assert (run.load_checkpoint()["step"], run.load_checkpoint(2)["step"]) == (3, 2)
 
 
@@ -384,7 +391,7 @@ def test_a_checkpoint_that_would_run_code_is_refused(tiny, store, tmp_path):
 
 def test_a_missing_checkpoint_is_named(tiny, store):
     run = store.create(tiny, "run", DATA)
-    assert "epoch-0007.pt (FileNotFoundError)" in refusal(run.load_checkpoint, 7)
+    assert "epoch-0007.pt (No such file or directory)" in refusal(run.load_checkpoint, 7)
 
 
 # status and lock

@@ -234,7 +234,7 @@ class TrainedRun:
         return f"<run {self.id}: {self.state}, {done} of {self.run.epochs} epochs>"
 
     def _repr_html_(self) -> str:
-        from PIL import Image
+        from bascule.data.decoding import own_picture
 
         rows, epochs = self.rows(), self.run.epochs
         told = f"{self.state}, {len(rows)} of {epochs} epochs, in {self.folder}"
@@ -245,7 +245,7 @@ class TrainedRun:
             parts.append(html.table([f"{name}, last epoch" for name in last], [cells]))
         drawn = [e for e in range(len(rows), 0, -1) if self.run.sample(e).exists()][:1]
         for epoch in drawn:
-            with Image.open(self.run.sample(epoch)) as shown:
+            with own_picture(self.run.sample(epoch)) as shown:
                 parts.append(html.picture(shown, f"{self.name} after {epoch} epochs"))
             parts.append(html.lines(f"After {epoch} epochs: {self.recipe.sample_caption}."))
             images = _trained_on(self.run)

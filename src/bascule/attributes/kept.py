@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 
 from bascule.core import atomic
-from bascule.core.errors import UserError
+from bascule.core.errors import UserError, unreadable
 from bascule.core.sums import load_checked
 
 T = TypeVar("T")
@@ -36,10 +36,8 @@ def kept(
         try:
             return opened(load_checked(place))
         except Exception as error:  # pickle, zipfile and PyTorch raise many classes of errors
-            raise UserError(
-                f"damaged {what} {place} ({type(error).__name__}): delete the file, then it is "
-                "trained again"
-            ) from None
+            remedy = "delete the file, then it is trained again"
+            raise unreadable(f"the {what} {place}", error, remedy) from None
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -129,7 +129,7 @@ def _part(parts: Verbs, name: str, told: str, do: Do, file: str, examples: Seque
 
 
 def do_film(args: argparse.Namespace) -> int:
-    from bascule.data.decoding import opened
+    from bascule.data.decoding import own_picture
     from bascule.reports.film import check_film, write_film
     from bascule.reports.samples import sampled_epochs
 
@@ -139,7 +139,7 @@ def do_film(args: argparse.Namespace) -> int:
     epochs = sampled_epochs(run)
     if not epochs:
         raise UserError(f"{run.id} has no sample grids yet: train it for more epochs")
-    frames = [_titled(opened(run.sample(epoch)), f"epoch {epoch}") for epoch in epochs]
+    frames = [_titled(own_picture(run.sample(epoch)), f"epoch {epoch}") for epoch in epochs]
     last = [frames[-1]] * max(1, round(args.fps))  # the last frame stays for a second
     write_film([*frames, *last[1:]], path, args.fps)
     return _said(path, f"{len(epochs)} epochs")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ def write(path: Path, content: str | bytes | Callable[[Path], object], sync: boo
 
     The old file stays in place until the new one is complete on disk. Without ``sync`` a power cut
     may lose the new file; use this for files that are quickly made again. Raises
-    :class:`UserError` when the disk is full, and when ``path`` is there and no regular file.
+    :class:`UserError` when the disk is full, and when ``path`` is there and no regular file; and
+    OSError when the system refuses for another reason.
     """
     if path.is_symlink():
         raise UserError(f"{path} is a link: give the name of the file that it leads to")
@@ -46,6 +47,9 @@ def write(path: Path, content: str | bytes | Callable[[Path], object], sync: boo
                 f"no space left to write {path}: the old file, if any, is kept; "
                 "free some space and resume"
             ) from error
+        cause = _cause(error) if isinstance(error, OSError | RuntimeError) else None
+        if cause and cause.errno and cause.filename is None:  # PyTorch makes a RuntimeError of it
+            raise OSError(cause.errno, cause.strerror, str(path)) from error
         raise
 
 
@@ -87,13 +91,21 @@ def disk_is_full(error: BaseException | None) -> bool:
 
     PyTorch reports a failed write as a RuntimeError, with the OSError as its context.
     """
+    return any(
+        (isinstance(each, OSError) and each.errno in FULL) or "No space left" in str(each)
+        for each in _chain(error)
+    )
+
+
+def _cause(error: BaseException) -> OSError | None:
+    """The error of the system that led to ``error``, if one did."""
+    return next((each for each in _chain(error) if isinstance(each, OSError)), None)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
-        if isinstance(error, OSError) and error.errno in FULL:
-            return True
-        if "No space left" in str(error):
-            return True
+        yield error
         error = error.__cause__ or error.__context__
-    return False
 
 
 def sync_folder(folder: Path) -> None:

@@ -19,8 +19,14 @@ OF_SYSTEM = {  # error numbers of the system, as sentences that say what to do
     errno.EFBIG: "the file is larger than this file system allows; give another place",
     errno.EMFILE: "too many open files; allow more (ulimit -n)",
     errno.ENFILE: "too many open files on this machine; close some programs",
+    errno.EIO: "the disk or the network failed to read or write; try again, and check the disk",
+    errno.ESTALE: "the network folder has changed; try again",
     errno.EPIPE: "standard output was closed before everything was written",
 }
+
+STRUCTURE = (  # of these, a damaged or foreign folder is the cause
+    *(errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EINVAL),
+)
 
 
 class UserError(Exception):
@@ -51,6 +57,18 @@ def of_system(error: OSError) -> UserError:
     places = [str(name) for name in (error.filename, error.filename2) if name is not None]
     told = OF_SYSTEM.get(error.errno or 0) or error.strerror or str(error) or type(error).__name__
     return UserError(": ".join([" to ".join(places), told] if places else [told]))
+
+
+def unreadable(what: str, error: Exception, remedy: str) -> UserError:
+    """The error for a damaged file. ``what``: kind and path. ``remedy``: what to do about damage.
+
+    Where the system refuses (no right, a failing disk), it says that instead, since the file may be
+    whole.
+    """
+    if isinstance(error, OSError) and error.errno and error.errno not in STRUCTURE:
+        return UserError(f"cannot read {what}: {OF_SYSTEM.get(error.errno) or error.strerror}")
+    told = getattr(error, "strerror", None) or str(error).partition("\n")[0][:200]
+    return UserError(f"cannot read {what} ({told or type(error).__name__}): {remedy}")
 
 
 def lacks_memory(error: BaseException) -> bool:

@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any, NoReturn
 
 from bascule.core.errors import UserError, lacks_memory, of_system
 from bascule.core.processes import rank
@@ -25,6 +29,16 @@ def exit_code(command: Callable[[], int]) -> int:
     too little memory) is printed as one line on standard error, and the code is 2. Any other
     exception is a bug and keeps its traceback.
     """
+    with _interrupts() as interrupted:
+        try:
+            return _code_of(command)
+        except Exception:
+            if interrupted():  # while a module was loaded, which made another error of it
+                return _told_interrupted()
+            raise
+
+
+def _code_of(command: Callable[[], int]) -> int:
     try:
         try:
             return command()
@@ -37,8 +51,7 @@ def exit_code(command: Callable[[], int]) -> int:
             return REFUSED
         return _refused(error)
     except KeyboardInterrupt:
-        print("bascule: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return _told_interrupted()
     except OSError as error:
         _drop_output()
         return _refused(of_system(error))
@@ -46,6 +59,42 @@ def exit_code(command: Callable[[], int]) -> int:
         if not lacks_memory(error):
             raise
         return _refused(UserError(f"not enough memory ({error}): give smaller numbers"))
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Yields a function that tells whether Ctrl-C has come. It still raises KeyboardInterrupt.
+
+    Where Python can only report that (in a callback, in a finaliser), nothing is printed.
+    """
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield lambda: False
+        return
+    came: list[int] = []
+    report = sys.unraisablehook
+
+    def note(number: int, frame: FrameType | None) -> NoReturn:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    def tell(unraisable: Any) -> None:
+        if not (came and issubclass(unraisable.exc_type, KeyboardInterrupt)):
+            report(unraisable)
+
+    signal.signal(signal.SIGINT, note)
+    sys.unraisablehook = tell
+    try:
+        yield lambda: bool(came)
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.unraisablehook = report
+
+
+def _told_interrupted() -> int:
+    with suppress(OSError):
+        print("bascule: interrupted", file=sys.stderr, flush=True)
+    return INTERRUPTED
 
 
 def _refused(error: UserError) -> int:

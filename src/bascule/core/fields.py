@@ -8,14 +8,17 @@ float is declared), so that equal recipes have equal digests.
 from __future__ import annotations
 
 import dataclasses
+import json
 from abc import ABC
 from collections.abc import Iterable
 from functools import cache
-from typing import Any, ClassVar, NamedTuple, get_type_hints
+from typing import Any, ClassVar, NamedTuple, TypeVar, cast, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from bascule.core.errors import UserError
+
+D = TypeVar("D")
 
 
 class Open(ABC):  # noqa: B024 (a kind without needs is recognised by inheritance alone)
@@ -133,6 +136,26 @@ def checked(cls: type, name: str, value: Any) -> Any:
     except ValidationError as error:
         expected = "; ".join(dict.fromkeys(e["msg"] for e in error.errors()))
         raise UserError(f"{_said(name, value)} in {cls.__name__}: {expected}") from None
+
+
+def from_plain(cls: type[D], plain: Any) -> D:
+    """The dataclass ``cls`` from the JSON values of its fields, dataclasses inside it too.
+
+    Unknown names are ignored. Raises ValueError, in one line, for a field that is missing or of
+    another type.
+    """
+    try:
+        # As JSON, since only there a list may stand for a tuple while a word is no number.
+        found: D = _reader(cast(Any, cls)).validate_json(json.dumps(plain), strict=True)
+        return found
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+@cache
+def _reader(cls: type) -> TypeAdapter[Any]:
+    return TypeAdapter(cls)
 
 
 def _check_frozen(value: Any) -> None:

@@ -50,8 +50,15 @@ def move_average(average: nn.Module, net: nn.Module, decay: float) -> None:
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
-    """Load the saved moments; learning rates and betas stay those of the recipe."""
+    """Load the saved moments; learning rates and betas stay those of the recipe.
+
+    Raises ValueError for moments of another shape, with which a fused step would crash.
+    """
     rates = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
     optimizer.load_state_dict(saved)
     for group, rate in zip(optimizer.param_groups, rates, strict=True):
         group.update(rate)
+    for weight, moments in optimizer.state.items():
+        shapes = {v.shape for v in moments.values() if isinstance(v, Tensor)}
+        if shapes - {weight.shape, torch.Size()}:
+            raise ValueError(f"moments of shapes {shapes} for weights of {weight.shape}")

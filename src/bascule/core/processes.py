@@ -1,8 +1,9 @@
-"""The processes that ``torchrun`` started, read from the environment."""
+"""Processes: those that ``torchrun`` started, and the one that started this one."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 
 def processes() -> int:
@@ -18,3 +19,14 @@ def rank() -> int:
 def processes_here() -> int:
     """How many of them run on this machine."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def parent_watch(parent: int) -> Callable[[], bool]:
+    """A function that tells whether the process ``parent``, which started this one, has ended.
+
+    The number is handed over by that process itself: asked for here, it would be that of another
+    process if the parent ended while this one started. Windows keeps the number and cannot tell.
+    """
+    if os.name == "nt":
+        return lambda: False
+    return lambda: os.getppid() != parent

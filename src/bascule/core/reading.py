@@ -6,6 +6,7 @@ A device, a pipe or a socket with the name of a file could block for ever or nev
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,16 @@ def read_json(path: Path, most: int = MOST_JSON_BYTES) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"it holds {_kind(found)}; expected an object {{...}}")
     return found
+
+
+def numbered(folder: Path, suffix: str) -> list[int]:
+    """The numbers of the files ``epoch-0020.pt`` (with this ``suffix``) in a folder, ascending.
+
+    Files with any other name, such as ``epoch-0020-best.pt``, are the user's.
+    """
+    names = re.compile(r"epoch-(0\d{3}|[1-9]\d{3,8})" + re.escape(suffix), re.ASCII)
+    found = (names.fullmatch(path.name) for path in folder.glob(f"epoch-*{suffix}"))
+    return sorted(int(match[1]) for match in found if match)
 
 
 def parsed(text: bytes | str) -> Any:

@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 
 from bascule.core import atomic
-from bascule.core.errors import UserError
-from bascule.core.reading import read_json
+from bascule.core.arrays import read_array, read_arrays
+from bascule.core.errors import UserError, unreadable
+from bascule.core.reading import open_regular, read_json
 from bascule.core.shapes import Shape, square
 from bascule.data.images import ImageSet, digest_of, in_chunks
 from bascule.data.near_duplicates import HELD_OUT, held_out_split, near_duplicate_groups, twins
@@ -33,6 +34,7 @@ from bascule.data.places import root
 FORMAT = 1
 HEADER_BYTES = 128
 MOST_ABOUT_BYTES = 2**30  # of about.json, which lists near duplicates
+MOST_BYTES = 2**50
 MOST_MADE = 1_000_000  # images of a built-in set; 12 GB at 64 px
 STALE_AFTER_SECONDS = 24 * 3600
 REPLACED = ".replaced-"  # before the name of an entry while another takes its place
@@ -57,9 +59,10 @@ def about(entry: Path) -> dict[str, Any]:
         n, size = int(facts["n"]), int(facts["size"])
         shape = Shape(*map(int, facts.get("shape", square(size))))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(entry, f"about.json: {error}") from None
+        raise _damaged(entry, error, "about.json") from None
     if facts.get("format") != FORMAT:
-        raise _damaged(entry, f"format {facts.get('format')}, but this version reads {FORMAT}")
+        told = f"format {facts.get('format')}, but this version reads {FORMAT}"
+        raise _damaged(entry, ValueError(told))
     return {**facts, "n": n, "size": size, "shape": shape}
 
 
@@ -71,24 +74,24 @@ def open_entry(entry: Path) -> ImageSet:
     """
     facts = about(entry)
     try:
-        pixels = np.load(entry / "images.npy", mmap_mode="r", allow_pickle=False)
-        held_out = np.load(entry / "held_out.npy", allow_pickle=False)
-        with np.load(entry / "labels.npz", allow_pickle=False) as kept:
-            labels = {name: kept[name] for name in kept.files}
-    except Exception as error:  # NumPy and zipfile raise many classes of errors on damaged files
-        raise _damaged(entry, str(error)) from None
+        with open_regular(entry / "images.npy", MOST_BYTES):  # opening a pipe would wait for ever
+            pixels = np.load(entry / "images.npy", mmap_mode="r", allow_pickle=False)
+        held_out, labels = read_array(entry / "held_out.npy"), read_arrays(entry / "labels.npz")
+    except Exception as error:  # NumPy raises many classes of errors on damaged files
+        raise _damaged(entry, error) from None
     if pixels.shape != (facts["n"], *facts["shape"]):
-        raise _damaged(entry, f"images.npy has shape {pixels.shape}")
+        raise _damaged(entry, ValueError(f"images.npy has shape {pixels.shape}"))
     if digest_of(in_chunks(pixels), pixels.shape) != facts["digest"]:
-        raise _damaged(entry, "images.npy differs from its digest")
+        raise _damaged(entry, ValueError("images.npy differs from its digest"))
     try:
         return ImageSet(facts["name"], pixels, held_out, labels, facts["digest"], facts["credit"])
     except UserError as error:
-        raise _damaged(entry, str(error)) from None
+        raise _damaged(entry, error) from None
 
 
-def _damaged(entry: Path, why: str) -> UserError:
-    return UserError(f"damaged image set: {why}. Delete the folder {entry} and make it again")
+def _damaged(entry: Path, error: Exception, file: str = "") -> UserError:
+    remedy = f"delete the folder {entry} and make the set again"
+    return unreadable(f"the image set {entry / file}", error, remedy)
 
 
 class Draft:
@@ -181,8 +184,7 @@ def draft(entry: Path, size: int | Shape, replace: bool = False) -> Iterator[Dra
     sketch: Draft | None = None
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
-        restore(entry)
-        _sweep(entry.parent)
+        recover(entry)
         folder = entry.parent / f".{entry.name}-{uuid.uuid4().hex[:12]}"
         folder.mkdir()
         sketch = Draft(folder, square(size) if isinstance(size, int) else size)
@@ -210,7 +212,7 @@ def _place(folder: Path, entry: Path, replace: bool) -> None:
     try:
         os.rename(folder, entry)
     except OSError:
-        restore(entry)
+        recover(entry)
         if replace or not entry.is_dir():
             raise
         return  # another process was first, with the same rules
@@ -218,18 +220,22 @@ def _place(folder: Path, entry: Path, replace: bool) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def restore(entry: Path) -> None:
-    """Put back an entry whose replacement was killed between two renames; if there is none."""
+def recover(entry: Path) -> None:
+    """Tidy up after killed processes, where we may write.
+
+    An entry whose replacement was killed between two renames is put back, if there is none. Drafts
+    and replaced entries that are more than a day old are deleted.
+    """
     old = entry.parent / f"{REPLACED}{entry.name}"
     if old.is_dir() and not entry.exists():
         with suppress(OSError):  # read-only, or another process was first
             os.rename(old, entry)
-
-
-def _sweep(parent: Path) -> None:
-    """Remove drafts of killed processes that are more than a day old."""
-    for left in parent.glob(".*-*"):
-        if left.name.startswith(REPLACED) and not (parent / left.name[len(REPLACED) :]).exists():
+    for left in entry.parent.glob(".*-*"):
+        if (
+            left.name.startswith(REPLACED)
+            and not left.with_name(left.name[len(REPLACED) :]).exists()
+        ):
             continue  # the only copy of a set
-        if left.is_dir() and time.time() - left.stat().st_mtime > STALE_AFTER_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(OSError):
+            if left.is_dir() and time.time() - left.stat().st_mtime > STALE_AFTER_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)

@@ -25,7 +25,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from bascule.core.errors import UserError
+from bascule.core.errors import UserError, unreadable
+from bascule.core.reading import read_bytes
 from bascule.core.shapes import MOST_OBLONG, Shape, square
 
 FORMATS = (
@@ -51,6 +52,7 @@ FITS: dict[Fit, str] = {
 HEAD_BYTES = 32
 SMALLEST_SIDE = 8
 MOST_PIXELS = 50_000_000
+MOST_OWN_BYTES = 200 * 2**20
 _LANCZOS, _NEAREST = Image.Resampling.LANCZOS, Image.Resampling.NEAREST
 
 # Pillow warns about files that are refused here with a reason, or are read without problems.
@@ -185,17 +187,30 @@ def decode_whole(stored: bytes | np.ndarray, size: int) -> np.ndarray:
     return _pixels(stored, lambda picture: shrunk(as_rgb(picture)))
 
 
-def opened(stored: bytes | Path) -> Image.Image:
-    """A picture from bytes, or from a file that bascule wrote; its pixels are not yet decoded.
+def own_picture(path: Path) -> Image.Image:
+    """A picture that bascule wrote, such as a sample grid. Raises UserError if it is damaged."""
+    try:
+        with opened(read_bytes(path, MOST_OWN_BYTES)) as picture:
+            check_pixels(*picture.size)
+            picture.load()
+            return picture
+    except Exception as error:  # decoders raise errors of any class on broken files
+        remedy = "delete it; nothing but pictures is drawn from it"
+        raise unreadable(f"the picture {path}", error, remedy) from None
 
-    Raises :class:`NotAPicture` for bytes in no known format, UserError for such a file, and
-    Pillow's errors for a broken header.
+
+def check_pixels(width: int, height: int) -> None:
+    """Raise ValueError for more pixels than are decoded."""
+    if width * height > MOST_PIXELS:
+        raise ValueError(f"{width} x {height} pixels; at most {MOST_PIXELS:,} read")
+
+
+def opened(stored: bytes) -> Image.Image:
+    """A picture from bytes; its pixels are not yet decoded.
+
+    Raises :class:`NotAPicture` for bytes in no known format, and Pillow's errors for a broken
+    header.
     """
-    if isinstance(stored, Path):
-        try:
-            return Image.open(stored, formats=_formats())
-        except UnidentifiedImageError:
-            raise UserError(f"{stored} is not a picture in a known format") from None
     try:
         return Image.open(io.BytesIO(stored), formats=_formats())
     except UnidentifiedImageError:
@@ -240,8 +255,7 @@ def _pixels(stored: bytes | np.ndarray, shaped: Callable[[Image.Image], Image.Im
                 raise ValueError(
                     f"{width} x {height} pixels; at least {SMALLEST_SIDE} x {SMALLEST_SIDE} needed"
                 )
-            if width * height > MOST_PIXELS:
-                raise ValueError(f"{width} x {height} pixels; at most {MOST_PIXELS:,} read")
+            check_pixels(width, height)
             small = shaped(picture)
     except ValueError:
         raise

@@ -66,7 +66,7 @@ class Imported(DataSource):
         Raises UserError if there is no such set or size, or if the entry is damaged.
         """
         entry = place(self.name, self.shape)
-        cache.restore(entry)
+        cache.recover(entry)
         if entry.exists():
             return cache.open_entry(entry)
         sets = imported_sets()

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from bascule.core.arrays import declared
 from bascule.core.errors import UserError
 from bascule.core.reading import open_regular, read_bytes
 from bascule.data.decoding import HEAD_BYTES, NotAPicture, check_format
@@ -221,13 +222,8 @@ def _check_array(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -
     """Check the header alone: it declares how much memory loading would need."""
     try:
         with archive.open(entry) as file:
-            major, _ = np.lib.format.read_magic(file)
-            read = {
-                1: np.lib.format.read_array_header_1_0,
-                2: np.lib.format.read_array_header_2_0,
-            }[major]
-            shape, _, dtype = read(file)
-    except Exception as error:  # KeyError, ValueError, RuntimeError (encrypted), zlib.error
+            shape, dtype = declared(file)
+    except Exception as error:  # ValueError, RuntimeError (encrypted), zlib.error
         raise UserError(f"{path}: {entry.filename} is not a readable array: {error}") from None
     known = len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3, 4))
     if dtype != np.uint8 or not known:
@@ -235,9 +231,9 @@ def _check_array(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -
             f"{path}: {entry.filename} is {dtype} {shape}; expected uint8 (N, H, W) or "
             "(N, H, W, 1 | 3 | 4)"
         )
-    declared = int(np.prod(shape, dtype=object))
-    if declared > min(MOST_ARRAY_BYTES, entry.file_size):
+    bytes_ = int(np.prod(shape, dtype=object))
+    if bytes_ > min(MOST_ARRAY_BYTES, entry.file_size):
         raise UserError(
-            f"{path}: {entry.filename} declares {declared:,} bytes; the file holds "
+            f"{path}: {entry.filename} declares {bytes_:,} bytes; the file holds "
             f"{entry.file_size:,} and at most {MOST_ARRAY_BYTES:,} are read"
         )

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from bascule.core import atomic
-from bascule.core.errors import UserError
+from bascule.core.arrays import read_array
+from bascule.core.errors import unreadable
+from bascule.core.reading import numbered
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Replay:
         So the cost grows with the logarithm of the run. Files from ``epoch`` on are ignored: they
         belong to an attempt that was stopped and is being repeated.
         """
-        found = sorted(int(path.stem.partition("-")[2]) for path in self.folder.glob("epoch-*.npy"))
+        found = numbered(self.folder, ".npy")
         past = [kept for kept in reversed(found) if kept < epoch]
         chosen = [past[2**k - 1] for k in range(len(past).bit_length())]
         return chosen + past[-1:] if past and chosen[-1] != past[-1] else chosen
@@ -47,12 +49,13 @@ class Replay:
         """The fakes of ``epoch``, uint8 (N, 3, H, W). Raises :class:`UserError` if unreadable."""
         path = self._path(epoch)
         try:
-            return torch.from_numpy(np.load(path, allow_pickle=False))
+            found = read_array(path)
+            if found.dtype != np.uint8 or found.ndim != 4 or not len(found):
+                raise ValueError(f"{found.dtype} {found.shape}, no pictures")
         except (OSError, ValueError) as error:
-            raise UserError(
-                f"cannot read the old fakes {path} ({type(error).__name__}): delete the file; "
-                "diagnostics then skip that epoch"
-            ) from error
+            remedy = "delete the file; diagnostics then skip that epoch"
+            raise unreadable(f"the old fakes {path}", error, remedy) from None
+        return torch.from_numpy(found)
 
     def _path(self, epoch: int) -> Path:
         return self.folder / f"epoch-{epoch:04d}.npy"

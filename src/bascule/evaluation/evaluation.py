@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import isfinite, nan
 from typing import Any
 
 from bascule.core import html
 from bascule.core.errors import UserError
+from bascule.core.fields import from_plain
 from bascule.features.judges import why_not
 from bascule.metrics.measurement import Measurement, parse
 from bascule.metrics.metric import Measured
@@ -195,21 +196,9 @@ class Evaluation:
     def read(plain: Mapping[str, Any]) -> Evaluation:
         """The evaluation from the result of :meth:`plain`. Raises ValueError for other values."""
         try:
-            values = tuple(
-                Value(
-                    Measured(**_numbers(value["measured"])),
-                    Scale(**value["scale"]),
-                    value["better"],
-                )
-                for value in plain["values"]
-            )
-            left_out = tuple(LeftOut(**one) for one in plain.get("left_out", ()))
-            price = Price(**plain["price"]) if plain.get("price") else None
-            own = ("values", "left_out", "seed", "price")  # older files have only values
-            told = {f.name: plain[f.name] for f in fields(Evaluation) if f.name not in own}
-            read = {"values": values, "notes": tuple(told["notes"]), "left_out": left_out}
-            return Evaluation(**(told | read), seed=int(plain.get("seed", 0)), price=price)
-        except (KeyError, TypeError) as error:
+            values = [v | {"measured": _numbers(v["measured"])} for v in plain["values"]]
+            return from_plain(Evaluation, {**plain, "values": values})
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"not an evaluation: {error}") from None
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from bascule.core.errors import UserError
 from bascule.core.shapes import Shape
-from bascule.data.decoding import NotAPicture, as_pixels, opened
+from bascule.data.decoding import NotAPicture, as_pixels, check_pixels, opened
 from bascule.data.images import Progress
 from bascule.data.sources import open_source
 
@@ -55,6 +55,7 @@ def _exact(stored: bytes | np.ndarray) -> np.ndarray:
             if picture.mode not in ("L", "RGB", "RGBA"):
                 kinds = {"P": "a palette image"}
                 raise ValueError(kinds.get(picture.mode, f"of mode {picture.mode}"))
+            check_pixels(*picture.size)
             return as_pixels(picture)
     except ValueError:
         raise

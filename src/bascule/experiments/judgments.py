@@ -24,7 +24,8 @@ import numpy as np
 
 from bascule.core import atomic
 from bascule.core.context import address
-from bascule.core.errors import UserError
+from bascule.core.errors import UserError, unreadable
+from bascule.core.fields import from_plain
 from bascule.core.reading import read_json
 from bascule.experiments.intervals import Interval
 from bascule.experiments.predictions import (
@@ -179,15 +180,12 @@ def keep(root: Path, sheet: Sheet) -> Path:
 def _read(path: Path) -> Sheet:
     try:
         told = read_json(path)
-        pair = Pair(told["question"], tuple(told["runs"]), tuple(told["epochs"]))
-        found = tuple(Judgment(**judgment) for judgment in told["judgments"])
-        if not all(type(j.first) is bool and type(j.left) is bool for j in found):
-            raise ValueError("an answer is neither true nor false")
+        pair = from_plain(Pair, {n: told[n] for n in ("question", "runs", "epochs")})
+        found = tuple(from_plain(Judgment, judgment) for judgment in told["judgments"])
         return Sheet(pair, check_judge(told["judge"]), found)
     except (OSError, ValueError, KeyError, TypeError, UserError) as error:
-        raise UserError(
-            f"cannot read the judgments {path}: {error}; expected JSON as bascule wrote it"
-        ) from None
+        remedy = "expected JSON as bascule wrote it; put the file back"
+        raise unreadable(f"the judgments {path}", error, remedy) from None
 
 
 def next_sheet(sheets: Sequence[Sheet]) -> Sheet:

@@ -144,7 +144,7 @@ def _stopped(child: subprocess.Popen[bytes]) -> int:
 
 
 def _command(job: Path) -> list[str]:
-    return [sys.executable, "-m", "bascule.worker", str(job)]
+    return [sys.executable, "-m", "bascule.worker", str(job), str(os.getpid())]
 
 
 def _environment(threads: int) -> dict[str, str]:

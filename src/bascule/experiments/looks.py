@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bascule.core import atomic
-from bascule.core.errors import UserError
+from bascule.core.errors import unreadable
 from bascule.core.reading import read_json
 from bascule.experiments.experiment import Experiment
 from bascule.experiments.factors import with_seed
@@ -62,8 +62,10 @@ def _read(file: Path) -> list[dict[str, Any]]:
     if not file.exists():
         return []
     try:
-        return [look | {"seeds": sorted(look["seeds"])} for look in read_json(file)["looks"]]
+        looks = [look | {"seeds": sorted(look["seeds"])} for look in read_json(file)["looks"]]
+        if not all(type(seed) is int for look in looks for seed in look["seeds"]):
+            raise ValueError("a seed is no whole number")
+        return looks
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"cannot read the history of looks {file}: {error}; expected JSON as bascule wrote it"
-        ) from None
+        remedy = "expected JSON as bascule wrote it; put the file back"
+        raise unreadable(f"the history of looks {file}", error, remedy) from None

@@ -169,17 +169,17 @@ def run_all(
     ``watch`` is called a few times per second. ``data_digests``: the digest of the images of each
     ``recipe.data``. ``launcher``: starts the processes. A job that fails does not stop the others.
     After SIGINT or SIGTERM every running job saves a checkpoint, and the same call later resumes
-    from there.
+    from there. Raises InUse while another process runs this experiment in the same store.
     """
-    adopt(jobs, experiment, store, data_digests)
-    for job in jobs:
-        if job.trunk is None and job.state != "finished":
-            name = run_name(experiment, job)
-            job.run = store.create(job.recipe, name, data_digests[job.recipe.data])
     launcher = launcher or LocalLauncher()
     workers: Workers = {}
     measuring: Workers = {}
-    with stop_signals() as stopped:
+    with store.lock(experiment.name), stop_signals() as stopped:
+        adopt(jobs, experiment, store, data_digests)
+        for job in jobs:
+            if job.trunk is None and job.state != "finished":
+                name = run_name(experiment, job)
+                job.run = store.create(job.recipe, name, data_digests[job.recipe.data])
         try:
             while not stopped():
                 _collect(jobs, workers)

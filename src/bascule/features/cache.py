@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from bascule.core import atomic
+from bascule.core.arrays import read_array
 from bascule.core.errors import UserError
 from bascule.data.images import ImageSet, Progress
 from bascule.data.places import root
@@ -51,8 +52,8 @@ def place_of(images: ImageSet, extractor: Extractor) -> Path:
 def _read(place: Path, n: int) -> np.ndarray | None:
     """The features in the file ``place``; None if it is missing, damaged or incomplete."""
     try:
-        features = np.load(place, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        features = read_array(place)
+    except (OSError, ValueError):
         return None
     whole = (
         isinstance(features, np.ndarray)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from bascule.core.fields import Placeholder
-from bascule.data.decoding import opened
+from bascule.data.decoding import own_picture
 from bascule.data.grid import GAP, grid
 from bascule.experiments.schedule import Results
 from bascule.gan.recipe import SHOWN_COLUMNS
@@ -123,7 +123,7 @@ def _last_judged(run: Run) -> np.ndarray | None:
     epochs = sampled_epochs(run)
     if not epochs or not run.shown(epochs[-1]).exists():
         return None
-    with opened(run.shown(epochs[-1])) as picture:
+    with own_picture(run.shown(epochs[-1])) as picture:
         return np.asarray(picture.convert("RGB"))
 
 
@@ -144,7 +144,7 @@ def last_rows(run: Run, rows: int = 1) -> np.ndarray | None:
     epochs = sampled_epochs(run)
     if not epochs:
         return None
-    with opened(run.sample(epochs[-1])) as grid:
+    with own_picture(run.sample(epochs[-1])) as grid:
         n = run.recipe.preview_rows
         n = rows if n == 1 else n
         return np.asarray(grid.convert("RGB"))[: n * (run.recipe.data.size + GAP) - GAP]

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bascule.data.decoding import opened
+from bascule.core.reading import numbered
+from bascule.data.decoding import own_picture
 from bascule.runs.store import Run
 
 AT_MOST_EPOCHS = 12
@@ -52,8 +53,7 @@ class Picture:
 
 def sampled_epochs(run: Run) -> list[int]:
     """The numbers of completed epochs with a sample grid, in ascending order."""
-    found = (run.folder / "samples").glob("epoch-*.png")
-    return sorted(int(path.stem.partition("-")[2]) for path in found)
+    return numbered(run.folder / "samples", ".png")
 
 
 def shown(runs: Iterable[Run]) -> str:
@@ -111,7 +111,7 @@ def data_uri(picture: Path | np.ndarray, exact: bool = True) -> str:
     ``picture``: a file, or uint8 (H, W, 3).
     """
     buffer = io.BytesIO()
-    with opened(picture) if isinstance(picture, Path) else Image.fromarray(picture) as shown:
+    with own_picture(picture) if isinstance(picture, Path) else Image.fromarray(picture) as shown:
         shown.convert("RGB").save(buffer, "WEBP", lossless=exact, quality=85, method=4)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 

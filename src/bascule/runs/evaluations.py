@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bascule.core import atomic
-from bascule.core.errors import UserError
+from bascule.core.errors import unreadable
 from bascule.core.reading import read_json
 from bascule.evaluation.evaluation import Evaluation
 
@@ -33,7 +33,7 @@ def evaluations(folder: Path) -> list[Evaluation]:
         kept = read_json(path)["evaluations"]
         return [Evaluation.read(plain) for plain in kept]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"cannot read {path}: {error}; delete it and evaluate again") from None
+        raise unreadable(str(path), error, "delete it and evaluate again") from None
 
 
 def judged(run: Run, saw: Collection[str] = ()) -> list[Evaluation]:

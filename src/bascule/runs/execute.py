@@ -117,7 +117,7 @@ def execute(
         checkpointer = Checkpointer(run, branches)
         saved = _newest_checkpoint(run)
         epochs_done = saved["epoch"] if saved else 0
-        checkpointer.rows = [row for row in run.rows() if row["epoch"] < epochs_done]
+        checkpointer.rows = run.rows_until(epochs_done)
         checkpointer.diagnosed = [row for row in run.diagnostics() if row["epoch"] < epochs_done]
         watchers: list[Callback] = [
             *callbacks,
@@ -212,7 +212,7 @@ def _play(
                 if group:
                     state.trainer.join(group)
                 if saved:
-                    state.load_state_dict(saved)
+                    run.restore(saved, state)
                 asks = _diagnostics(rule, pixels, held_out, checkpointer) if checkpointer else []
                 save = checkpointer.save if checkpointer else _save_nothing
                 with deterministic(rule.device):

@@ -186,7 +186,7 @@ def load_trainer(run: Run, epoch: int | None = None) -> tuple[Recipe, State]:
         recipe = recipe.replace(device="cpu")
     recipe = resolve_auto(recipe.for_drawing())
     state = begin(recipe)
-    state.load_state_dict(saved)
+    run.restore(saved, state)
     return recipe, state
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-from PIL import Image
-
 from bascule.core.errors import UserError
+from bascule.core.reading import numbered
+from bascule.data.decoding import own_picture
+from bascule.diagnostics.replay import Replay
 from bascule.runs.evaluations import evaluations
 from bascule.runs.store import Run
 
@@ -28,22 +28,16 @@ def problems(run: Run) -> list[str]:
 
     attempt(run.check)
     attempt(lambda: run.recipe)
-    attempt(run.rows)
     attempt(run.diagnostics)
     attempt(lambda: evaluations(run.folder))
-    if run.checkpoint().exists():
-        attempt(run.load_checkpoint)
     for epoch in run.kept_epochs():
         attempt(lambda epoch=epoch: run.load_checkpoint(epoch))  # type: ignore[misc]
-    for path in sorted(run.replay.glob("*.npy")):
-        try:
-            np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            found.append(f"cannot read {path}: {error}; delete it")
+    done: list[int] = []
+    if run.checkpoint().exists():
+        attempt(lambda: done.append(run.load_checkpoint()["epoch"]))
+    attempt(lambda: run.rows_until(sum(done)))
+    for epoch in numbered(run.replay, ".npy"):
+        attempt(lambda epoch=epoch: Replay(run.replay).fakes(epoch))  # type: ignore[misc]
     for path in sorted((run.folder / "samples").glob("*.png")):
-        try:
-            with Image.open(path, formats=("PNG",)) as picture:
-                picture.load()
-        except (OSError, ValueError, SyntaxError) as error:
-            found.append(f"cannot read {path}: {error}; delete it")
+        attempt(lambda path=path: own_picture(path))  # type: ignore[misc]
     return found

@@ -23,7 +23,8 @@ from typing import Any
 
 from bascule.core import atomic
 from bascule.core.errors import UserError
-from bascule.data.decoding import opened
+from bascule.core.reading import numbered
+from bascule.data.decoding import own_picture
 from bascule.runs.store import Run, Store
 
 PLAIN = ("recipe.json", "run.json", "status.json", "experiment.py")
@@ -79,12 +80,12 @@ def _files(run: Run, picture: bool) -> Iterable[tuple[str, bytes]]:
     for name in ROUNDED:
         if (run.folder / name).exists():
             yield name, _rounded((run.folder / name).read_text("utf-8"), name).encode()
-    if picture and (grids := sorted((run.folder / "samples").glob("epoch-*.png"))):
-        with opened(grids[-1]) as grid:
+    if picture and (epochs := numbered(run.folder / "samples", ".png")):
+        with own_picture(run.sample(epochs[-1])) as grid:
             row = grid.crop((0, 0, grid.width, run.recipe.data.size))
         buffer = io.BytesIO()
         row.save(buffer, "PNG", optimize=True)
-        yield f"samples/{grids[-1].name}", buffer.getvalue()
+        yield f"samples/{run.sample(epochs[-1]).name}", buffer.getvalue()
 
 
 def _rounded(text: str, name: str) -> str:

@@ -38,16 +38,18 @@ from typing import TYPE_CHECKING, Any
 
 import bascule
 from bascule.core import atomic
-from bascule.core.errors import InUse, UserError, unknown
-from bascule.core.reading import parsed, read_bytes, read_json
+from bascule.core.errors import InUse, UserError, unknown, unreadable
+from bascule.core.reading import numbered, parsed, read_bytes, read_json
 from bascule.core.sums import load_checked
 
 if TYPE_CHECKING:  # runs can be listed without loading PyTorch
     from bascule.core.user_code import Code
     from bascule.training.loop import Row
     from bascule.training.recipe import Recipe
+    from bascule.training.state import State
 
 MOST_ROWS_BYTES = 2**30  # a row is 600 bytes
+GO_ON = "delete it, and the run goes on from an earlier one"
 LOOK_S = 0.05  # seconds; longer than another process holds the lock to test whether it is free
 
 
@@ -256,14 +258,34 @@ class Run:
                     f"{path} is a link to a place outside the runs, which is not followed"
                 )
         _ = self.about, self.epochs, self.fork, self.status
-        for name, value in self.last_row()[1].items():
-            if not isinstance(value, float) and not (type(value) is int and abs(value) < 2**63):
-                raise UserError(f"cannot read {self.folder / 'scalars.jsonl'}: {name} is no number")
+        self.last_row()
 
     # scalars
 
     def rows(self) -> list[Row]:
-        return _read_rows(self.folder / "scalars.jsonl")
+        """One row for every complete epoch. Raises :class:`UserError` if one lacks."""
+        path = self.folder / "scalars.jsonl"
+        rows = _read_rows(path)
+        for epoch, row in enumerate(rows):
+            if row.get("epoch") != epoch:
+                raise UserError(
+                    f"cannot read {path}: its line {epoch + 1} is not that of epoch {epoch}; put "
+                    "the file back, or start the run again"
+                )
+        return rows
+
+    def rows_until(self, epoch: int) -> list[Row]:
+        """The rows of the epochs before ``epoch``, of which there is a checkpoint.
+
+        Raises :class:`UserError` if some are gone: they are written before the checkpoint.
+        """
+        rows = self.rows()[:epoch]
+        if len(rows) < epoch:
+            raise UserError(
+                f"{self.folder / 'scalars.jsonl'} has {len(rows)} lines, and there is a checkpoint "
+                f"of {epoch} epochs: put the file back, or start a new run"
+            )
+        return rows
 
     def last_row(self) -> tuple[int, Row]:
         """The number of rows and the last row, which is empty if there is none.
@@ -278,7 +300,11 @@ class Run:
         _write_rows(self.folder / "scalars.jsonl", rows)
 
     def diagnostics(self) -> list[Row]:
-        return _read_rows(self.folder / "diagnostics.jsonl")
+        path = self.folder / "diagnostics.jsonl"
+        rows = _read_rows(path)
+        if not all("epoch" in row for row in rows):
+            raise UserError(f"cannot read {path}: a line has no epoch; delete it")
+        return rows
 
     def set_diagnostics(self, rows: list[Row]) -> None:
         _write_rows(self.folder / "diagnostics.jsonl", rows)
@@ -295,9 +321,7 @@ class Run:
 
     def kept_epochs(self) -> list[int]:
         """The epochs whose checkpoints are kept, in ascending order."""
-        found = (self.folder / "checkpoints").glob("epoch-*.pt")
-        numbers = (path.stem.partition("-")[2] for path in found)
-        return sorted(int(n) for n in numbers if n.isdecimal())  # others are the user's copies
+        return numbered(self.folder / "checkpoints", ".pt")
 
     def save_checkpoint(self, saved: dict[str, Any], keep_as: int | None = None) -> None:
         """Write ``last.pt``. ``keep_as``: an epoch under whose name the checkpoint is kept too."""
@@ -320,16 +344,30 @@ class Run:
     def load_checkpoint(self, epoch: int | None = None) -> dict[str, Any]:
         """The checkpoint of an epoch, or the newest.
 
-        Raises :class:`UserError` if it cannot be read, or differs from its check sums.
+        Raises :class:`UserError` if it cannot be read, differs from its check sums, or is no
+        checkpoint of that epoch.
         """
         path = self.checkpoint(epoch)
         try:
             saved: dict[str, Any] = load_checked(path)
+            _check_checkpoint(saved, epoch)
             return saved
-        except Exception as error:
+        except Exception as error:  # PyTorch raises many classes of errors on damaged files
+            raise unreadable(f"the checkpoint {path}", error, GO_ON) from error
+
+    def restore(self, saved: dict[str, Any], state: State) -> None:
+        """Load a checkpoint into the state of a recipe.
+
+        Raises :class:`UserError` if it is one of other networks.
+        """
+        try:
+            state.load_state_dict(saved)
+        except Exception as error:  # of PyTorch, or of a part that lacks
+            told = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise UserError(
-                f"cannot read the checkpoint {path} ({_why(error)}): delete it, and the "
-                "run goes on from an earlier one"
+                f"the checkpoint of epoch {saved['epoch']} in {self.folder / 'checkpoints'} does "
+                f"not fit recipe.json ({told}): one of the two is of another run, or was edited; "
+                "put the right file back"
             ) from error
 
     def sample(self, epoch: int) -> Path:
@@ -367,20 +405,9 @@ class Run:
         except OSError:  # we may not open it
             return False
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> contextlib.AbstractContextManager[None]:
         """Lock the run for writing. The lock ends with this process, even if it is killed."""
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.folder / ".lock", poll_interval=LOOK_S / 5)
-        try:
-            lock.acquire(timeout=LOOK_S)
-        except Timeout:
-            raise InUse(f"{self.id} is being trained by another process") from None
-        try:
-            yield
-        finally:
-            lock.release()
+        return _alone(self.folder / ".lock", f"{self.id} is being trained by another process")
 
 
 @dataclass(frozen=True)
@@ -391,6 +418,18 @@ class Store:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", Path(self.root))
+
+    def lock(self, experiment: str) -> contextlib.AbstractContextManager[None]:
+        """Lock the runs of an experiment, by its name, so that one process trains them.
+
+        Raises :class:`InUse` while another one does.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        refusal = (
+            f"the experiment {experiment} is being run by another process in {self.root}: look at "
+            "it with `bascule board`, or give the command again when it has ended"
+        )
+        return _alone(self.root / f".{slug(experiment)}.lock", refusal)
 
     def create(
         self,
@@ -525,9 +564,32 @@ class Store:
         return hits[0]
 
 
-def _why(error: Exception) -> str:
-    """The reason if it is a short one of ours, or the class of an error of PyTorch's."""
-    return str(error) if isinstance(error, ValueError) else type(error).__name__
+@contextlib.contextmanager
+def _alone(lock: Path, refusal: str) -> Iterator[None]:
+    """Hold the lock file ``lock``; raises InUse with ``refusal`` while another process does."""
+    from filelock import FileLock, Timeout
+
+    held = FileLock(lock, poll_interval=LOOK_S / 5)
+    try:
+        held.acquire(timeout=LOOK_S)
+    except Timeout:
+        raise InUse(refusal) from None
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def _check_checkpoint(saved: Any, epoch: int | None) -> None:
+    """Raise ValueError if ``saved`` is no checkpoint, or that of another epoch."""
+    kinds = {"game": dict, "epoch": int, "step": int, "partial": dict}
+    if not isinstance(saved, dict):
+        raise ValueError("it holds no state of a run")
+    for name, kind in kinds.items():
+        if not isinstance(saved.get(name), kind):
+            raise ValueError(f"its part {name!r} is missing or of another kind")
+    if epoch is not None and saved["epoch"] != epoch:
+        raise ValueError(f"it is one of epoch {saved['epoch']}")
 
 
 def _is_run(folder: Path) -> bool:
@@ -650,6 +712,9 @@ def _row(path: Path, line: str) -> Row:
         raise UserError(f"cannot read {path}: {error}") from None
     if not isinstance(row, dict):
         raise UserError(f"cannot read {path}: expected a row of scalars, not {line[:40]}")
+    for name, value in row.items():
+        if not isinstance(value, float) and not (type(value) is int and abs(value) < 2**63):
+            raise UserError(f"cannot read {path}: {name[:40]} is no number")
     return row
 
 

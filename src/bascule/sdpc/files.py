@@ -6,7 +6,6 @@ values >= 0. ``kept_0_low`` and so on: what each step of the preprocessing kept 
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +13,8 @@ import numpy as np
 import torch
 
 from bascule.core import atomic
-from bascule.core.errors import UserError
+from bascule.core.arrays import read_arrays
+from bascule.core.errors import UserError, unreadable
 from bascule.sdpc.coder import Coded, Coder
 from bascule.sdpc.model import Codes
 
@@ -39,13 +39,10 @@ def read_codes(path: Path, coder: Coder) -> tuple[list[str], Coded]:
 
     Raises :class:`UserError` for another kind of file, and for codes of another network.
     """
-    if not path.is_file():  # opening a pipe would block forever
-        raise UserError(f"cannot read codes from {path}: no such file")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"cannot read codes from {path}: {error}") from None
+        arrays = read_arrays(path)
+    except (OSError, ValueError) as error:
+        raise unreadable(f"codes from {path}", error, "encode the pictures again") from None
     size = coder.recipe.data.size
     shapes = coder.network.shapes((size, size))[1:]
     n = len(arrays.get("names", ()))

@@ -197,7 +197,7 @@ def test_codes_scale_with_image_and_thresholds(network, x, mode):
     ours, theirs = infer(network, x, how), infer(other, 3 * x, how)
     assert torch.equal(ours.iterations, theirs.iterations)
     for a, b in zip(ours.maps, theirs.maps, strict=True):
-        torch.testing.assert_close(3 * a, b, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(3 * a, b, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("mode", ["joint", "published"])
