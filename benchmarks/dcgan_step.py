@@ -27,13 +27,14 @@ from classic_dcgan import ClassicLoop, classic_nets, make_folder, w9_nets
 from torch.utils.flop_counter import FlopCounterMode
 
 from bascule.core.context import StepContext
+from bascule.core.processes import cores
 from bascule.data.imported import Imported, import_images
 from bascule.gan.recipe import GANRecipe
 from bascule.gan.step import gan_step
 from bascule.interventions import Compose
 from bascule.models.dcgan import DCGAN, DCGANW9
 from bascule.presets import dcgan64, dcgan_w9
-from bascule.training.hardware import cores, describe, resolve_auto
+from bascule.training.hardware import describe, resolve_auto
 from bascule.training.loop import train
 from bascule.training.state import State, begin
 

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from bascule.core.context import generator
+from bascule.core.processes import cores
 from bascule.data.batches import as_float
 from bascule.data.faces import Faces
 from bascule.diagnostics.callback import Diagnostics
@@ -32,7 +33,7 @@ from bascule.gan.recipe import GANRecipe
 from bascule.lessons.networks import Brightness, FewModes, Shows
 from bascule.models.dcgan import DCGAN
 from bascule.presets import dcgan64_light
-from bascule.training.hardware import cores, resolve_auto
+from bascule.training.hardware import resolve_auto
 from bascule.training.loop import Callback, Record, Row, train
 from bascule.training.state import State, begin
 

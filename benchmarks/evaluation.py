@@ -23,11 +23,12 @@ from torch.utils.data import TensorDataset
 
 from bascule.attributes.classifier import classifier, style_of
 from bascule.cli.progress import counter
+from bascule.core.processes import cores
 from bascule.data.faces import Faces
 from bascule.evaluation.evaluate import evaluate
 from bascule.features.cache import features_of
 from bascule.features.extractors import extractor
-from bascule.training.hardware import cores, describe
+from bascule.training.hardware import describe
 
 
 def main() -> None:

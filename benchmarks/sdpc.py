@@ -32,10 +32,11 @@ from torch import Tensor
 from torch.nn.functional import conv_transpose2d, relu
 
 from bascule.core.context import generator
+from bascule.core.processes import cores
 from bascule.data.faces import Faces
 from bascule.presets import sdpc
 from bascule.sdpc.model import SDPC, Inference, Layer, Network, energies, infer, joint_energy
-from bascule.training.hardware import cores, describe, fast_bf16
+from bascule.training.hardware import describe, fast_bf16
 
 GEOMETRIES = {  # layers, side, batch
     "64 px, batch 16 (the default)": (sdpc.model.layers, 64, 16),

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from bascule.core.errors import UserError
+from bascule.core.processes import cores
 from bascule.gan.recipe import GANRecipe
 from bascule.training import hardware
-from bascule.training.hardware import cores, describe, fast_bf16, resolve_auto
+from bascule.training.hardware import describe, fast_bf16, resolve_auto
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ class Workers:
         Raises :class:`UserError` if it is trained or finished, or needs code that is not trusted.
         """
         from bascule import jobs
+        from bascule.core.processes import cores
         from bascule.experiments.launchers import LocalLauncher
-        from bascule.training.hardware import cores
 
         run.check()  # also refuses links out of the folder, which would be written to
         state = run.status["state"]

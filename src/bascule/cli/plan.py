@@ -171,7 +171,7 @@ def _say_cost(
 ) -> None:
     """The minutes of training that the missing runs take."""
     from bascule.cli.progress import duration
-    from bascule.training.hardware import cores
+    from bascule.core.processes import cores
 
     every: list[tuple[float, str]] = []
     for arm in found.arms:

@@ -1,4 +1,4 @@
-"""Processes: those that ``torchrun`` started, and the one that started this one."""
+"""Cores, the processes that ``torchrun`` started, and the one that started this one."""
 
 from __future__ import annotations
 
@@ -30,3 +30,9 @@ def parent_watch(parent: int) -> Callable[[], bool]:
     if os.name == "nt":
         return lambda: False
     return lambda: os.getppid() != parent
+
+
+def cores() -> int:
+    """The number of cores for this process: its part, where several processes train together."""
+    able = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, able // processes_here())

@@ -19,6 +19,7 @@ import numpy as np
 
 from bascule import jobs as work
 from bascule.core.errors import unknown
+from bascule.core.processes import cores
 from bascule.experiments.experiment import Experiment, Measure
 from bascule.experiments.factors import evaluation_seed, with_seed
 from bascule.experiments.judgments import sheets_in, with_judgments
@@ -30,7 +31,7 @@ from bascule.runs.execute import stop_signals
 from bascule.runs.fork import fork
 from bascule.runs.own import words_for
 from bascule.runs.store import Run, Store
-from bascule.training.hardware import cores, resolve_auto
+from bascule.training.hardware import resolve_auto
 from bascule.training.recipe import Recipe
 
 Workers = dict[int, Process]  # by the index of their job

@@ -34,10 +34,11 @@ def add(verbs: Verbs) -> None:
 
 
 def do_theory(args: argparse.Namespace) -> int:
+    from bascule.core.processes import cores
     from bascule.reports.terminal import console, rich_table
     from bascule.theory import bench
     from bascule.theory import report as report
-    from bascule.training.hardware import cores, describe
+    from bascule.training.hardware import describe
 
     folder = args.output or args.runs / "notes" / "theory"
     report.prepare(folder)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 
 from bascule.core.errors import UserError
-from bascule.core.processes import processes, processes_here
+from bascule.core.processes import cores, processes, processes_here
 from bascule.training.recipe import Recipe
 from bascule.training.trial import bf16_is_faster
 
@@ -112,12 +112,6 @@ def deterministic(device: str) -> Iterator[None]:
     finally:
         torch.use_deterministic_algorithms(chosen[0])
         filled.fill_uninitialized_memory = chosen[1]
-
-
-def cores() -> int:
-    """The number of cores for this process: its part, where several processes train together."""
-    able = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, able // processes_here())
 
 
 def fast_bf16(kind: str) -> bool:

@@ -86,11 +86,12 @@ def add(verbs: Verbs) -> None:
 
 
 def do_tune(args: argparse.Namespace) -> int:
+    from bascule.core.processes import cores
     from bascule.experiments.files import find_file
     from bascule.experiments.measurable import check_search
     from bascule.jobs import PlayTrials
     from bascule.runs import codec
-    from bascule.training.hardware import cores, resolve_auto
+    from bascule.training.hardware import resolve_auto
     from bascule.tuning.search import best_of, counted, load, study_of
 
     tuning = load(find_file(args.tuning), args.quick)
