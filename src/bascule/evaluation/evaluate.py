@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from math import isfinite, nan
@@ -14,6 +14,7 @@ from bascule.attributes import scores as attributes
 from bascule.attributes.reading import AttributeClassifier
 from bascule.attributes.scores import AttributeScores, attribute_scores
 from bascule.core.errors import UserError
+from bascule.core.threads import beside
 from bascule.core.user_code import code_of
 from bascule.data.images import ImageSet, Progress
 from bascule.evaluation import patches
@@ -111,52 +112,86 @@ def evaluate(
     picture: Image.Image | None = None
     on_pixels = [metric for metric in own if metric.on == "pixels"]
     on_features = [metric for metric in own if metric.on == "features"]
-    with counter("measuring pixels") if on_pixels else nullcontext():
-        pixels = _own(on_pixels, fakes, images.pixels[train], images.pixels[held_out], seed)
-    for extractor in extractors:
-        with counter(f"features of the images by {extractor.name}") as tell:
-            real = features_of(images, extractor, tell)
-        with counter(f"features of the fakes by {extractor.name}") as tell:
-            fake = extractor(fakes, tell)
-        more = _own(on_features, fake, real[train], real[held_out], seed)
-        asked = [name for name in STATISTICS if name not in lost]
-        found = measure(asked, fake, real[train], real[held_out], seed)
-        for name in STATISTICS:
-            told = lost.get(name) or found[name]
-            kept.put(label(name, extractor), extractor.spec, told, METRICS[name].better)
-        _on_held_out(kept, extractor, fake, real, seed)
-        bound, twins = _support(fake, real[train])
-        kept.put(label(SUPPORT, extractor), extractor.spec, bound, "higher")
-        for metric, told in more:
-            space = f"{extractor.spec};metric {code_of(metric)}"
-            kept.put(label(metric.name, extractor), space, told, metric.better)
-        if picture is None:
-            picture = neighbour_grid(fakes, images.pixels[train], fake, real[train], twins)
-    if has_patches(images) and PATCHES in lost:
-        kept.put(PATCHES, SPEC, lost[PATCHES], "lower")
-    elif has_patches(images):
-        for name, measured in patch_distances(fakes, images, seed).items():
-            kept.put(name, SPEC, measured, "lower")
-    for metric, told in pixels:
-        space = f"{PIXELS};metric {code_of(metric)}"
-        kept.put(f"{metric.name}[{PIXELS}]", space, told, metric.better)
-    notes: tuple[str, ...] = ()
-    if classifier is not None and ATTRIBUTES in lost:
-        kept.put(ATTRIBUTES, classifier.spec, lost[ATTRIBUTES], "lower")
-    elif classifier is not None:
-        with counter("reading the attributes"):
-            scores = attribute_scores(
-                classifier.read(fakes),
-                classifier.read(images.pixels[train]),
-                classifier.fresh,
-                seed,
-            )
-        for name, measured, better in _numbers(scores):
-            called = f"{name}[{classifier.style},{classifier.size}px]"
-            kept.put(called, classifier.spec, measured, better)
-        notes = tuple(_absent(scores))
+    with beside() as begin:
+        patches = begin(lambda: _patches(fakes, images, lost, seed))
+        scores = begin(lambda: _scores(fakes, images, classifier, lost, seed))
+        with counter("measuring pixels") if on_pixels else nullcontext():
+            pixels = _own(on_pixels, fakes, images.pixels[train], images.pixels[held_out], seed)
+        for extractor in extractors:
+            with counter(f"features of the images by {extractor.name}") as tell:
+                real = features_of(images, extractor, tell)
+            with counter(f"features of the fakes by {extractor.name}") as tell:
+                fake = extractor(fakes, tell)
+            with counter(f"measuring in the space of {extractor.name}"):
+                twins = _on_features(kept, extractor, fake, real, lost, on_features, seed)
+            if picture is None:
+                picture = neighbour_grid(fakes, images.pixels[train], fake, real[train], twins)
+        for name, told in patches().items():
+            kept.put(name, SPEC, told, "lower")
+        for metric, value in pixels:
+            space = f"{PIXELS};metric {code_of(metric)}"
+            kept.put(f"{metric.name}[{PIXELS}]", space, value, metric.better)
+        notes: tuple[str, ...] = ()
+        if classifier is not None:
+            with counter("reading the attributes"):
+                found = scores()
+            if isinstance(found, str):
+                kept.put(ATTRIBUTES, classifier.spec, found, "lower")
+            else:
+                for name, measured, better in _numbers(found):
+                    called = f"{name}[{classifier.style},{classifier.size}px]"
+                    kept.put(called, classifier.spec, measured, better)
+                notes = tuple(_absent(found))
     assert picture is not None, "at least one extractor"
     return replace(kept.told(subject, epoch, len(fakes)), notes=notes, seed=seed), picture
+
+
+def _on_features(
+    kept: _Kept,
+    extractor: Extractor,
+    fake: np.ndarray,
+    real: np.ndarray,
+    lost: Mapping[str, str],
+    own: Sequence[Metric],
+    seed: int,
+) -> np.ndarray:
+    """Add the numbers in one extractor's space; returns the pairs of fakes, closest first."""
+    train, held_out = (real[kept.images.indices(part)] for part in ("train", "held_out"))
+    more = _own(own, fake, train, held_out, seed)
+    found = measure([name for name in STATISTICS if name not in lost], fake, train, held_out, seed)
+    for name in STATISTICS:
+        told = lost.get(name) or found[name]
+        kept.put(label(name, extractor), extractor.spec, told, METRICS[name].better)
+    _on_held_out(kept, extractor, fake, real, seed)
+    bound, twins = _support(fake, train)
+    kept.put(label(SUPPORT, extractor), extractor.spec, bound, "higher")
+    for metric, value in more:
+        space = f"{extractor.spec};metric {code_of(metric)}"
+        kept.put(label(metric.name, extractor), space, value, metric.better)
+    return twins
+
+
+def _patches(
+    fakes: np.ndarray, images: ImageSet, lost: Mapping[str, str], seed: int
+) -> Mapping[str, Measured | str]:
+    """The distances between patches by label, or the reason why there are none."""
+    if not has_patches(images):
+        return {}
+    return {PATCHES: lost[PATCHES]} if PATCHES in lost else patch_distances(fakes, images, seed)
+
+
+def _scores(
+    fakes: np.ndarray,
+    images: ImageSet,
+    classifier: AttributeClassifier | None,
+    lost: Mapping[str, str],
+    seed: int,
+) -> AttributeScores | str:
+    """What a classifier reads, or the reason why nothing can be said."""
+    if classifier is None or ATTRIBUTES in lost:
+        return lost.get(ATTRIBUTES, "no classifier")
+    train = classifier.read(images.pixels[images.indices("train")])
+    return attribute_scores(classifier.read(fakes), train, classifier.fresh, seed)
 
 
 def _own(

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from bascule.core.errors import UserError
 from bascule.core.shapes import MODES
+from bascule.core.threads import in_threads
 from bascule.data.images import Progress
 
 PUBLISHED = "inception-v3,299px"
@@ -85,7 +86,7 @@ class OfUser:
         self.spec = f"{name};{own.spec};code {code}"
 
     def __call__(self, images: np.ndarray, progress: Progress | None = None) -> np.ndarray:
-        return in_batches(self, images, self._of_batch, 64, progress)
+        return in_batches(self, images, self._of_batch, 64, progress, several=False)
 
     def _of_batch(self, images: Tensor) -> Tensor:
         try:
@@ -151,22 +152,29 @@ def in_batches(
     of_batch: Callable[[Tensor], Tensor],
     batch: int,
     progress: Progress | None = None,
+    several: bool = True,
 ) -> np.ndarray:
     """Checked features (N, d), float32, of ``images`` (N, C, H, W), ``batch`` images at a time.
 
     ``of_batch`` maps uint8 RGB (B, 3, H, W) to (B, d), without gradients; it gets what
-    :func:`as_rgb` makes of the images. Raises UserError if ``images`` have another form, or if a
-    feature is not finite, as with damaged weights.
+    :func:`as_rgb` makes of the images. ``several``: it may be called from several threads at once.
+    Raises UserError if ``images`` have another form, or if a feature is not finite, as with damaged
+    weights.
     """
     check_images(images)
+
+    def part(start: int) -> np.ndarray:
+        # np.array copies, because a tensor must not share a read-only memory map.
+        found = of_batch(as_rgb(torch.from_numpy(np.array(images[start : start + batch]))))
+        return found.float().numpy()
+
+    starts = range(0, len(images), batch)
     parts = []
     with torch.inference_mode():
-        for start in range(0, len(images), batch):
-            # np.array copies, because a tensor must not share a read-only memory map.
-            part = as_rgb(torch.from_numpy(np.array(images[start : start + batch])))
-            parts.append(of_batch(part).float().numpy())
+        for found in (in_threads if several else map)(part, starts):
+            parts.append(found)
             if progress:
-                progress(min(start + batch, len(images)), len(images))
+                progress(min(len(parts) * batch, len(images)), len(images))
     features = np.concatenate(parts)
     if not np.isfinite(features).all():
         raise UserError(
