@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bascule.core.context import generator
-from bascule.data.faces import Artist
+from bascule.data.artist import Artist
 from bascule.experiments.experiment import load
 from bascule.experiments.schedule import plan
 from bascule.models.shipped import told

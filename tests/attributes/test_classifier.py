@@ -11,7 +11,8 @@ from bascule.attributes.classifier import AttributeClassifier, Budget, classifie
 from bascule.attributes.reading import Reading
 from bascule.core.errors import UserError
 from bascule.data import cache
-from bascule.data.faces import Artist, Faces
+from bascule.data.artist import Artist
+from bascule.data.faces import Faces
 from bascule.data.images import ImageSet
 
 SIZE = 24

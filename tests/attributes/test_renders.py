@@ -3,7 +3,7 @@
 import numpy as np
 
 from bascule.attributes.renders import FRESH, LEARNT_FROM, draw, seldom_parts
-from bascule.data.faces import Artist
+from bascule.data.artist import Artist
 
 
 def test_seeds_are_apart_from_any_data_set_and_from_each_other() -> None:

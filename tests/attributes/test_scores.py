@@ -7,7 +7,7 @@ from bascule.attributes.classifier import Budget, classifier
 from bascule.attributes.reading import Reading
 from bascule.attributes.scores import attribute_scores, joint_attributes
 from bascule.core.errors import UserError
-from bascule.data.faces import Artist
+from bascule.data.artist import Artist
 
 HAIR = ("afro", "bald", "full", "turban")
 MOUTH = ("sad", "smile")

@@ -43,7 +43,7 @@ def test_a_run_is_not_judged_by_the_network_it_was_trained_through(bascule):
 @pytest.fixture
 def folder(tmp_path):
     """600 other faces of the same law, and so a perfect G."""
-    from bascule.data.faces import Artist
+    from bascule.data.artist import Artist
 
     (tmp_path / "fakes").mkdir()
     artist = Artist("micah")

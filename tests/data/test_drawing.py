@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bascule.data import drawing
+from bascule.data.artist import Artist
 from bascule.data.drawing import parts_of
-from bascule.data.faces import Artist
 
 
 @pytest.fixture(scope="module")

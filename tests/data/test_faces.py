@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bascule.core.errors import UserError
-from bascule.data.faces import Artist, Faces
+from bascule.data.artist import Artist
+from bascule.data.faces import Faces
 from bascule.data.styles import OPTIONS, SOFT_BACKGROUNDS, YELLOW_SKINS
 from bascule.runs import codec
 

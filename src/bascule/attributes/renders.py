@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bascule.data.faces import Artist
+from bascule.data.artist import Artist
 
 LEARNT_FROM = 10_000_000  # first seed of the training renders
 FRESH = 20_000_000  # first seed of the test renders, which also stand for unseen reals

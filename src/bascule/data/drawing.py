@@ -17,7 +17,7 @@ from typing import IO
 import numpy as np
 
 from bascule.core.processes import cores
-from bascule.data.faces import Artist
+from bascule.data.artist import Artist
 
 AT_ONCE = 250  # faces in a part
 WORTH = 500  # faces for a process; its start takes as long as drawing some 200

@@ -7,11 +7,8 @@ set is the beginning of a larger one.
 
 from __future__ import annotations
 
-import io
-import json
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -19,12 +16,13 @@ import numpy as np
 from bascule.core.errors import UserError, unknown
 from bascule.core.fields import added_field, check_fields
 from bascule.data import cache
+from bascule.data.artist import Artist
+from bascule.data.drawing import parts_of
 from bascule.data.images import ImageSet, Progress
 from bascule.data.near_duplicates import HELD_OUT
 from bascule.data.source import DataSource
 from bascule.data.styles import OPTIONS
 
-GEOMETRY = ("scale", "rotate", "translateX", "translateY")
 MOST = 2**53  # largest number of a first face
 
 
@@ -88,8 +86,6 @@ class Faces(DataSource):
         return cache.open_entry(entry)
 
     def _draw(self, entry: Any, rules: dict[str, Any], progress: Progress | None) -> None:
-        from bascule.data.drawing import parts_of
-
         artist = Artist(self.style)
         resolved: list[dict[str, str | float]] = []
         with cache.draft(entry, self.size) as draft:
@@ -105,53 +101,3 @@ class Faces(DataSource):
                 share=self.held_out,
                 rules=rules,
             )
-
-
-class Artist:
-    """Draws faces of one style, which is parsed only once."""
-
-    def __init__(self, style: str) -> None:
-        from dicebear import Style
-
-        self.name = style
-        path = files("dicebear_styles").joinpath(f"{style}.json")
-        self.definition = json.loads(path.read_text("utf-8"))
-        self.style = Style(self.definition)
-        self.options = OPTIONS[style]
-        self.credit = str(self.definition["meta"]["license"]["text"])
-
-    def draw(
-        self, seed: int, size: int, **forced: Any
-    ) -> tuple[np.ndarray, dict[str, str | float]]:
-        """Face number ``seed``: uint8 RGB (3, size, size), and its labels.
-
-        ``forced``: DiceBear options that replace those of the style, e.g.
-        ``hairVariant=["full"]`` or ``glassesProbability=100``.
-        """
-        import resvg_py
-        from dicebear import Avatar
-        from PIL import Image
-
-        face = Avatar(self.style, {**self.options, **forced, "seed": str(seed)}).to_json()
-        # Without system fonts: loading them takes longer than drawing.
-        png = resvg_py.svg_to_bytes(
-            svg_string=face["svg"], width=size, height=size, skip_system_fonts=True
-        )
-        with Image.open(io.BytesIO(png)) as picture:
-            pixels = np.asarray(picture.convert("RGB")).transpose(2, 0, 1)
-        return pixels, self.labels(face["options"])
-
-    def labels(self, options: dict[str, Any]) -> dict[str, str | float]:
-        """Resolved options as labels; their names depend only on the style, never on the seed."""
-        parts = [f"{part}Variant" for part in self.definition["components"]]
-        # Every style resolves a background, whether or not it defines colours for one.
-        colours = [f"{name}Color" for name in {"background": 0} | self.definition["colors"]]
-        labels: dict[str, str | float] = {name: _text(options.get(name)) for name in parts}
-        labels |= {name: _text(options.get(name)) for name in colours}
-        labels["flip"] = _text(options.get("flip"))
-        return labels | {name: float(options[name]) for name in GEOMETRY}
-
-
-def _text(value: Any) -> str:
-    """A variant, or the colours of a fill joined by "+"; "none" if it is not drawn."""
-    return "+".join(value) or "none" if isinstance(value, list) else str(value or "none")

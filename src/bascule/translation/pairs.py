@@ -20,7 +20,7 @@ from bascule.core.context import generator
 from bascule.core.errors import UserError
 from bascule.core.fields import check_fields
 from bascule.data import cache
-from bascule.data.faces import Artist
+from bascule.data.artist import Artist
 from bascule.data.images import DOMAIN, ImageSet, Progress
 from bascule.data.source import PairSource
 from bascule.data.styles import SOFT_BACKGROUNDS
