@@ -105,16 +105,14 @@ def test_experiments_here_and_those_that_ship(complete):
     assert not Path("sprung").exists()
 
 
-def test_image_sets(complete, monkeypatch):
-    place = Path(os.environ["BASCULE_DATA"], "imported", "my-set", "32")
+def test_image_sets(complete, monkeypatch, tmp_path):
+    monkeypatch.setenv("BASCULE_DATA", str(tmp_path / "data"))  # no sets of other tests
+    place = tmp_path / "data" / "imported" / "my-set" / "32"
     place.mkdir(parents=True)
     (place / "about.json").write_text("{}")
-    try:
-        assert complete("train dcgan64 --data my") == ["my-set"]
-        assert complete("train cut-light --data my-set+f") == ["my-set+faces", "my-set+fractals"]
-        assert complete("data show ") == ["faces", "fractals", "my-set"]
-    finally:
-        shutil.rmtree(place.parent)
+    assert complete("train dcgan64 --data my") == ["my-set"]
+    assert complete("train cut-light --data my-set+f") == ["my-set+faces", "my-set+fractals"]
+    assert complete("data show ") == ["faces", "fractals", "my-set"]
 
 
 def test_files_of_the_users_are_read_and_not_executed(complete):

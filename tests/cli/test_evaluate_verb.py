@@ -127,6 +127,59 @@ def test_a_set_of_50_is_told_before_training_and_measured_as_far_as_it_goes(basc
     assert "Too few held-out images to tell memorisation" in note
 
 
+def noise(folder, n, shape, seed):
+    """``n`` different pictures of noise."""
+    Path(folder).mkdir()
+    rng = np.random.default_rng(seed)
+    for k in range(n):
+        Image.fromarray(rng.integers(0, 256, shape, np.uint8)).save(Path(folder) / f"{k:03d}.png")
+
+
+def number(file, name):
+    """The value and the scale of a number in a file ``metrics.json``."""
+    kept = json.loads(Path(file).read_text())["evaluations"][0]
+    found = {v["scale"]["label"].partition("[")[0]: v for v in kept["values"]}
+    return found[name]["measured"]["value"], found[name]["scale"]
+
+
+def test_a_folder_is_compared_with_a_folder(bascule):
+    noise("fakes", 60, (32, 32, 3), 1)
+    noise("reals", 600, (32, 32, 3), 2)
+    code, out, err = bascule("evaluate", "fakes", "--data", "reals", *QUICK, "-o", "out")
+    assert code == 0, err
+    assert "60 fakes" in out and "reals" in out and "prepared" not in out
+    kept = json.loads(Path("out/metrics.json").read_text())["evaluations"][0]
+    assert kept["data"] == "reals"
+    kid, scale = number("out/metrics.json", "KID")
+    assert scale["m"] < 600  # a tenth is held out
+    # Against pictures of another law the same noise is far away.
+    Path("dark").mkdir()
+    for file in Path("reals").iterdir():
+        dark = Image.open(file).point(lambda x: x // 4)
+        dark.save(Path("dark") / file.name)
+    code, _, err = bascule("evaluate", "fakes", "--data", "dark", *QUICK, "-o", "other")
+    assert code == 0, err
+    assert number("other/metrics.json", "KID")[0] > 10 * abs(kid)
+
+
+def test_pictures_of_another_size_are_prepared_like_the_set(bascule):
+    noise("mine", 60, (24, 40, 3), 1)
+    noise("fakes", 30, (48, 48, 3), 2)
+    imported = ("data", "import", "mine", "--name", "padded", "--size", "32", "--fit", "pad")
+    code, _, err = bascule(*imported)
+    assert code == 0, err
+    code, _, err = bascule("evaluate", "fakes", "--data", "padded", *QUICK)
+    assert code == 2 and "--prepare 32 prepares them alike" in err
+    # The same files, prepared like the set, are the set.
+    words = ("evaluate", "mine", "--data", "padded", "--prepare", "32", *QUICK, "-o", "out")
+    code, out, err = bascule(*words)
+    assert code == 0, err
+    assert "prepared like the images: all of it, on a ground" in out
+    assert number("out/metrics.json", "authenticity")[0] < 0.2
+    code, _, err = bascule("evaluate", "fakes", "--data", "mine", "--prepare", "16", *QUICK)
+    assert code == 0, err  # two folders of different sizes
+
+
 def picture(folder, name, shape=(32, 32, 3)):
     Path(folder).mkdir(exist_ok=True)
     Image.fromarray(np.zeros(shape, np.uint8)).save(Path(folder) / name)
@@ -143,8 +196,11 @@ def test_bad_input_gets_one_line_and_2(bascule):
     cases = [
         (("evaluate", "nothing"), "unknown run"),
         (("evaluate", "empty", "--data", DATA), "holds no pictures"),
-        (("evaluate", "grey", "--data", DATA), "expected uint8 (N, 3, 32, 32)"),
-        (("evaluate", "rgba", "--data", DATA), "fakes are uint8 (1, 4, 32, 32)"),
+        (
+            ("evaluate", "grey", "--data", DATA),
+            "are 32 px, grey, and the images of Faces(n=600, size=32) are 32 px: --prepare 32",
+        ),
+        (("evaluate", "rgba", "--data", DATA), "are 32 px, rgba, and the images of Faces"),
         (("evaluate", "mixed", "--data", DATA), "b.png is 16 px, and a.png is 32 px"),
         (
             ("evaluate", "few", "--data", DATA, *QUICK),
@@ -153,9 +209,16 @@ def test_bad_input_gets_one_line_and_2(bascule):
         (("evaluate", "few"), "--data"),
         (("evaluate", "few", "--data", DATA, "-o", "few/out"), "the pictures are in this folder"),
         (("evaluate", "few", "--data", "Flip()"), "expected faces"),
-        (("evaluate", "few", "--data", "Faces(n=40)", *QUICK), "uint8 (N, 3, 64, 64)"),
+        (("evaluate", "few", "--data", "Faces(n=40)", *QUICK), "are 64 px: --prepare 64"),
         (("evaluate", "few", "--data", DATA, "--epoch", "3"), "expected no --epoch"),
         (("evaluate", "few", "--data", DATA, "-n", "1"), "at least 2 fakes"),
+        (("evaluate", "few", "--data", "grey"), "--prepare 32 prepares them alike"),
+        (("evaluate", "few", "--data", "nowhere"), "no image set 'nowhere'"),
+        (("evaluate", "few", "--data", "few/a.png"), "few/a.png is a single image"),
+        (("evaluate", "few", "--data", "few"), "few: all 2 images are near duplicates"),
+        (("evaluate", "few", "--data", DATA, "--prepare", "64"), "expected --prepare 32"),
+        (("evaluate", "few", "--data", "few", "--prepare", "2"), "expected 8 to 1024"),
+        (("evaluate", "few", "--data", "few", "--prepare", "8x64"), "more than 4 times"),
         (("evaluate", "few", "--data", DATA, "--extractor", "incepton"), "did you mean inception"),
         (("evaluate", "few", "--data", DATA, "--extractor", "inception"), "weights"),
     ]

@@ -7,6 +7,7 @@ from PIL import Image
 from bascule.core.errors import UserError
 from bascule.data.decoding import decode
 from bascule.data.pictures import read_pictures
+from bascule.data.places import place
 
 
 @pytest.fixture
@@ -23,6 +24,21 @@ def test_a_folder_gives_all_and_a_file_gives_itself(folder):
     assert np.array_equal(pixels[0], decode((folder / "a.png").read_bytes(), 16))
     names, one = read_pictures(folder / "b.jpg", 16)
     assert names == ["b.jpg"] and np.array_equal(one[0], pixels[1])
+
+
+def test_pictures_are_prepared_as_an_imported_set_was(folder):
+    from bascule.data.imported import Imported, import_images, preparation_of
+
+    import_images(folder, "stretched", 16, fit="stretch")
+    how = preparation_of(Imported("stretched", 16))
+    assert how.fit == "stretch"
+    _, pixels = read_pictures(folder, how)
+    assert np.array_equal(pixels, Imported("stretched", 16).load().pixels)
+    assert not np.array_equal(pixels, read_pictures(folder, 16)[1])
+    about = place("stretched", 16) / "about.json"
+    about.write_text(about.read_text().replace('"fit"', '"fits"'))
+    with pytest.raises(UserError, match=r"about\.json: .*fits.*import the set again"):
+        preparation_of(Imported("stretched", 16))
 
 
 def test_what_holds_no_picture_is_refused(folder, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from bascule.core.errors import UserError
-from bascule.evaluation.folder import pictures_in
+from bascule.evaluation.folder import images_of, pictures_in
 
 
 def save(folder, name, shape=(16, 16, 3), mode=None, seed=0):
@@ -29,6 +29,22 @@ def test_grey_rgba_and_oblong_pictures_come_back_exactly(tmp_path, shape):
     pixels = save(tmp_path / "f", "a.png", shape)
     expected = np.atleast_3d(pixels).transpose(2, 0, 1)[None]
     assert np.array_equal(pictures_in(tmp_path / "f"), expected)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_arrays_come_back_exactly(tmp_path, channels):
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 16, 12, channels), np.uint8)
+    np.savez(tmp_path / "f.npz", images=pixels)
+    assert np.array_equal(pictures_in(tmp_path / "f.npz"), pixels.transpose(0, 3, 1, 2))
+
+
+def test_pictures_become_a_set_whose_near_duplicates_stay_together():
+    rng = np.random.default_rng(0)
+    one = rng.integers(0, 256, (40, 3, 16, 16), np.uint8)
+    found = images_of("reals", np.concatenate([one, one]))
+    assert 0 < found.held_out.sum() <= 8
+    assert np.array_equal(found.held_out[:40], found.held_out[40:])
+    assert found.digest != images_of("reals", one).digest and not found.labels
 
 
 BAD = {

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bascule.cli import completion
 from bascule.cli.arguments import add_output, add_seed
-from bascule.cli.numbers import an_epoch, real, whole
+from bascule.cli.numbers import an_epoch, real, sides, whole
 from bascule.cli.train import load_images, named_data
 from bascule.cli.verbs import Verbs
 from bascule.core.errors import UserError
 from bascule.runs.store import Run, Store, slug
 
 if TYPE_CHECKING:
+    import numpy as np
     from PIL import Image
 
+    from bascule.core.shapes import Shape
+    from bascule.data.decoding import Preparation
+    from bascule.data.images import ImageSet
     from bascule.evaluation.evaluation import Evaluation
     from bascule.experiments.experiment import Measures
     from bascule.experiments.measuring import Means
@@ -39,7 +44,7 @@ def add(verbs: Verbs) -> None:
         examples=[
             "bascule evaluate dcgan64-light --all-epochs",
             "bascule evaluate dcgan64-light --metric my_metrics.py:Eyes",
-            "bascule evaluate path/to/pictures --data faces",
+            "bascule evaluate path/to/fakes --data path/to/reals --prepare 64",
         ],
     )
     evaluate.add_argument(
@@ -50,8 +55,15 @@ def add(verbs: Verbs) -> None:
     evaluate.add_argument(
         "--data",
         metavar="NAME",
-        help="image set with which a folder of pictures is compared",
+        help="image set, or another folder, with which a folder of pictures is compared",
         completer=completion.image_sets,
+    )
+    evaluate.add_argument(
+        "--prepare",
+        type=sides,
+        metavar="PX",
+        help="prepare the pictures of folders like those of an image set of this size, such as 64 "
+        "or 64x192 (default: they must have that size, and are used as they are)",
     )
     evaluate.add_argument(
         "-n", type=whole(1_000_000), default=5000, metavar="N", help="fakes (default: 5000)"
@@ -153,6 +165,8 @@ def do_evaluate(args: argparse.Namespace) -> int:
     if not path.exists() and len(path.parts) > 1:
         raise UserError(f"{path}: no such folder; expected a run, or a folder of pictures")
     run = store.find(args.target)
+    if args.prepare:
+        raise UserError(f"--prepare: {run.id} is a run, whose fakes have the size of its images")
     if args.data:
         raise UserError(
             f"--data {args.data}: {run.id} is a run, which is compared with its own image set"
@@ -220,15 +234,13 @@ def _means(args: argparse.Namespace) -> Means:
 
 
 def _folder(args: argparse.Namespace, path: Path) -> int:
-    from bascule.cli.progress import counter
     from bascule.core.context import address
-    from bascule.evaluation.folder import pictures_in
     from bascule.experiments.measuring import measure_fakes
 
     if not args.data:
         raise UserError(
             f"{path} is a folder of pictures, to be compared with an image set: give --data faces, "
-            "fractals or an imported set"
+            "fractals, an imported set, or another folder"
         )
     if args.epoch is not None or args.all_epochs:
         raise UserError(f"{path} is a folder of pictures: expected no --epoch and no --all-epochs")
@@ -239,12 +251,72 @@ def _folder(args: argparse.Namespace, path: Path) -> int:
     # Two folders of the same name get different outputs.
     called = f"{slug(whole.name)}-{address(whole):016x}"[:-8]
     output = args.output or args.runs / "evaluations" / called
-    with counter("reading the pictures") as tell:
-        fakes = pictures_in(path, tell)[: args.n]
-    images = load_images(named_data(args.data, min(fakes.shape[-2:])))
-    told = measure_fakes(fakes, images, whole.name, None, not args.no_attributes, means)
-    _tell(output, *told)
+    fakes, images, how = _both(args, path)
+    found, picture = measure_fakes(
+        fakes[: args.n], images, whole.name, None, not args.no_attributes, means
+    )
+    if how:
+        found = replace(
+            found, notes=(*found.notes, f"the pictures were prepared like the images: {how}")
+        )
+    _tell(output, found, picture)
     return 0
+
+
+def _both(args: argparse.Namespace, path: Path) -> tuple[np.ndarray, ImageSet, Preparation | None]:
+    """The pictures, what they are compared with, and how they were prepared; None: not at all."""
+    from bascule.cli.progress import counter
+    from bascule.core.shapes import Shape
+    from bascule.data.decoding import Preparation
+    from bascule.data.imported import check_shape, preparation_of
+    from bascule.data.pictures import read_pictures
+    from bascule.data.places import BUILT_IN, imported_sets
+    from bascule.evaluation.folder import images_of, pictures_in
+
+    def read(folder: Path, how: Preparation | None) -> np.ndarray:
+        with counter(f"reading {folder.name}") as tell:
+            return read_pictures(folder, how, tell)[1] if how else pictures_in(folder, tell)
+
+    asked = Shape(3, *args.prepare) if args.prepare else None
+    if asked:
+        check_shape(asked)
+    sets, reals = imported_sets(), Path(args.data)
+    if args.data not in (*BUILT_IN, *sets) and reals.exists():
+        how = Preparation(asked) if asked else None
+        fakes, pixels = read(path, how), read(reals, how)
+        _check_alike(path, fakes, args.data, Shape(*map(int, pixels.shape[1:])))
+        images = images_of(reals.resolve().name, pixels)
+    elif asked:
+        data = named_data(args.data, asked.size)
+        images, how = load_images(data), preparation_of(data)
+        if images.shape[1:] != asked[1:]:
+            raise UserError(
+                f"--prepare {_option(asked)}: the images of {args.data} are {images.shape}; "
+                f"expected --prepare {_option(images.shape)}"
+            )
+        fakes = read(path, how)
+    else:
+        fakes, how = read(path, None), None
+        if args.data in sets:
+            _check_alike(path, fakes, args.data, *sets[args.data])
+        images = load_images(named_data(args.data, min(fakes.shape[2:])))
+    _check_alike(path, fakes, args.data, images.shape)
+    return fakes, images, how
+
+
+def _check_alike(path: Path, fakes: np.ndarray, data: str, *known: Shape) -> None:
+    """Raise UserError if the pictures have none of the shapes that the images have."""
+    shape = type(known[0])(*map(int, fakes.shape[1:]))
+    if shape not in known:
+        raise UserError(
+            f"the pictures of {path} are {shape}, and the images of {data} are {known[0]}: "
+            f"--prepare {_option(known[0])} prepares them alike"
+        )
+
+
+def _option(shape: Shape) -> str:
+    """The value of ``--prepare`` for this shape: width x height."""
+    return f"{shape.width}x{shape.height}" if shape.sides else f"{shape.size}"
 
 
 def _tell(

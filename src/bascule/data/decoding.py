@@ -95,6 +95,18 @@ class Preparation:
         changed = self != Preparation(self.size)
         return f"{self.fit} {self.pixel_art} {self.bits}" if changed else ""
 
+    @property
+    def facts(self) -> dict[str, str | int]:
+        """What differs from the default, except the shape, by name; for ``about.json`` of a set."""
+        if not self.said:
+            return {}
+        return {"fit": self.fit, "pixel_art": self.pixel_art, "bits": self.bits}
+
+    def __str__(self) -> str:
+        """In words: ``FITS["crop"], at 64 px``."""
+        art = ", by the nearest pixel" if self.pixel_art else ""
+        return f"{FITS[self.fit]}, at {self.shape}{art}"
+
     def __call__(self, picture: Image.Image) -> Image.Image:
         sides = (self.shape.width, self.shape.height)
         if self.fit == "crop":

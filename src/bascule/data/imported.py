@@ -20,7 +20,7 @@ from torch.utils.data import ConcatDataset
 
 from bascule.core.errors import UserError
 from bascule.core.fields import added_field, brief, check_fields
-from bascule.core.shapes import Shape, shape_with, square
+from bascule.core.shapes import Shape, shape_of, shape_with, square
 from bascule.data import cache
 from bascule.data.dataset import dataset_of, name_of
 from bascule.data.decoding import Decoded, Fit, NotAPicture, Preparation, decode_as
@@ -87,6 +87,17 @@ def option(shape: Shape) -> str:
     """The options of ``bascule data import`` that ask for ``shape``."""
     size = f"--size {shape.width}x{shape.height}" if shape.sides else f"--size {shape.size}"
     return size if shape.channels == 3 else f"{size} --mode {shape.mode}"
+
+
+def preparation_of(data: Any) -> Preparation:
+    """How pictures become like the images of a source: as those of an imported set became."""
+    shape = shape_of(data)
+    entry = place(data.name, shape) if isinstance(data, Imported) else None
+    facts = cache.about(entry).get("preparation", {}) if entry else {}
+    try:
+        return Preparation(shape, **facts)
+    except TypeError as error:
+        raise UserError(f"{entry}: about.json: {error}; import the set again") from None
 
 
 def set_named(name: str, size: int) -> Imported:
@@ -206,6 +217,7 @@ def import_images(
                 held_out=mask,
                 source=path.name,
                 source_digest=source_digest,
+                preparation=how.facts,
                 corrupt=corrupt,
                 left_out=left_out,
             )
@@ -306,10 +318,15 @@ def _checked_place(name: str, size: int | Shape) -> Path:
     entry = place(name, size)
     shape = square(size) if isinstance(size, int) else size
     check_free(name)
+    check_shape(shape)
+    return entry
+
+
+def check_shape(shape: Shape) -> None:
+    """Raise UserError if no image set can have this shape."""
     if shape.size not in SIZES:
         raise UserError(f"size {shape.size}: expected {SIZES[0]} to {SIZES[-1]} pixels")
     shape_with(shape.size, shape.sides, shape.channels, "Imported")
-    return entry
 
 
 def _report(entry: Path, seconds: float, reused: bool) -> Report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ from PIL import Image
 
 from bascule.core.errors import UserError
 from bascule.core.shapes import Shape
-from bascule.data.decoding import NotAPicture, decode
+from bascule.data.decoding import NotAPicture, Preparation, decode_as
 from bascule.data.sources import open_source
+
+Progress = Callable[[int, int], None]
 
 
 def as_picture(pixels: np.ndarray) -> Image.Image:
@@ -18,22 +21,29 @@ def as_picture(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
 
 
-def read_pictures(path: Path, size: int | Shape) -> tuple[list[str], np.ndarray]:
-    """Names and pixels, uint8 (N, C, H, W), prepared like images of a set of the shape ``size``.
+def read_pictures(
+    path: Path, how: int | Shape | Preparation, progress: Progress | None = None
+) -> tuple[list[str], np.ndarray]:
+    """Names and pixels, uint8 (N, C, H, W), prepared like images of a set.
+
+    ``how``: the preparation, or the shape of the set, for the default one.
 
     Files that are not pictures, neither by name nor by content, are skipped. Raises
     :class:`UserError` if there is no picture, or if one cannot be read.
     """
+    prepare = how if isinstance(how, Preparation) else Preparation(how)
     names, pictures = [], []
     with open_source(path, single=True) as found:
-        for picture in found:
+        for done, picture in enumerate(found, 1):
             try:
-                pictures.append(picture.prepared(lambda stored: decode(stored, size)))
+                pictures.append(picture.prepared(lambda stored: decode_as(stored, prepare).pixels))
             except NotAPicture:
                 continue
             except ValueError as error:
                 raise UserError(f"{path}: {picture.name} cannot be read: {error}") from None
             names.append(picture.name)
+            if progress:
+                progress(done, len(found))
     if not pictures:
         raise UserError(f"{path} holds no pictures: expected PNG, JPEG or WebP files")
     return names, np.stack(pictures)

@@ -1,4 +1,4 @@
-"""Fakes from a folder of images, which are used unchanged."""
+"""Pictures of a folder, as they are: fakes, or reals to compare them with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 from bascule.core.errors import UserError
 from bascule.core.shapes import Shape
 from bascule.data.decoding import NotAPicture, as_pixels, check_pixels, opened
-from bascule.data.images import Progress
+from bascule.data.images import ImageSet, Progress, digest_of, in_chunks
+from bascule.data.near_duplicates import held_out_split, near_duplicate_groups
 from bascule.data.sources import open_source
 
 
@@ -47,9 +48,21 @@ def pictures_in(path: Path, progress: Progress | None = None) -> np.ndarray:
     return np.stack(pictures)
 
 
+def images_of(name: str, pixels: np.ndarray) -> ImageSet:
+    """Pictures uint8 (N, C, H, W) as an image set, of which a tenth is held out for the floors.
+
+    Raises UserError if all of them are near duplicates, so that none can be held out.
+    """
+    try:
+        split = held_out_split(near_duplicate_groups(pixels))
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
+    return ImageSet(name, pixels, split, {}, digest_of(in_chunks(pixels), pixels.shape), "")
+
+
 def _exact(stored: bytes | np.ndarray) -> np.ndarray:
     if not isinstance(stored, bytes):
-        raise ValueError("an array")
+        return stored[None] if stored.ndim == 2 else stored.transpose(2, 0, 1)
     try:
         with opened(stored) as picture:
             if picture.mode not in ("L", "RGB", "RGBA"):
