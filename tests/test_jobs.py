@@ -21,7 +21,7 @@ TRIALS = PlayTrials(
     [
         TrainRun("runs", "runs/a"),
         TrainRun("runs", "runs/a", (2, 4)),
-        TrainRun("runs", "runs/a", (), ("mine.py:Steps",), True),
+        TrainRun("runs", "runs/a", (), ("mine.py:Steps",), ("tensorboard:/there",)),
         MeasureRun("runs", "runs/a", Measure(7, k_fb=(4.0,), abilities=True), (1, 2)),
         MeasureRun("runs", "runs/a", MeasureTranslation(30, attributes=False, epochs=(2,)), (2,)),
         MeasureRun("runs", "runs/a", MeasureCoding(9, sigmas=(0.5,), decoded=True), (4,)),

@@ -10,7 +10,7 @@ import bascule
 ROOT = Path(bascule.__file__).parent
 LAYERS = {  # the longest name that fits counts, so a slice may have parts in several layers
     "core": 0,
-    **dict.fromkeys(["data", "models", "gan.objectives", "gan.game"], 1),
+    **dict.fromkeys(["data", "models", "gan.objectives", "gan.game", "tracking"], 1),
     **dict.fromkeys(["flow.model", "flow.sampler"], 2),
     **dict.fromkeys(["aae.model", "sdpc.model", "sdpc.preprocess", "sdpc.hybrid.model"], 2),
     **dict.fromkeys(["translation.domains", "translation.pairs", "translation.networks"], 2),

@@ -77,5 +77,6 @@ from bascule.interventions import ResetD as ResetD
 from bascule.interventions import WarmStart as WarmStart
 from bascule.lessons.shown import Shown as Shown
 from bascule.metrics.metric import Metric as Metric
+from bascule.tracking.tracker import Tracker as Tracker
 from bascule.training.loop import Callback as Callback
 from bascule.training.recipe import Recipe as Recipe

@@ -24,14 +24,14 @@ class TrainRun:
     ``runs``: the folder of all runs, which contains the parent of a fork. ``run``: the run's
     folder. ``branches``: epochs whose checkpoints are kept, because other runs fork from them.
     ``callbacks``: names of user callbacks, from :func:`bascule.runs.own.words_for`.
-    ``tensorboard``: write TensorBoard events too.
+    ``track``: names of trackers, from :func:`bascule.runs.own.tracker_words`.
     """
 
     runs: str
     run: str
     branches: tuple[int, ...] = ()
     callbacks: tuple[str, ...] = ()
-    tensorboard: bool = False
+    track: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

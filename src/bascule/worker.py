@@ -24,6 +24,7 @@ from bascule.jobs import Job, MeasureRun, PlayTrials, TrainRun
 from bascule.runs.store import Store
 
 if TYPE_CHECKING:
+    from bascule.tracking.tracker import Tracker
     from bascule.training.loop import Callback
 
 
@@ -75,7 +76,7 @@ def _train(job: TrainRun, orphaned: Callable[[], bool]) -> int:
         images,
         orphaned,
         job.branches,
-        tensorboard=job.tensorboard,
+        trackers=_trackers(job),
     )
     return INTERRUPTED if state == "interrupted" else 0
 
@@ -87,6 +88,14 @@ def _callbacks(job: TrainRun) -> list[Callback]:
     from bascule.runs.own import callback_named
 
     return [callback_named(words) for words in job.callbacks]
+
+
+def _trackers(job: TrainRun) -> list[Tracker]:
+    if not job.track:
+        return []
+    from bascule.runs.own import tracker_named
+
+    return [tracker_named(words) for words in job.track]
 
 
 def _measure(job: MeasureRun, orphaned: Callable[[], bool]) -> int:

@@ -1,6 +1,5 @@
 """A user's own metric, extractor and callback, from the command line and from an experiment."""
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -66,7 +65,6 @@ def test_evaluate_takes_a_metric_and_features_of_ones_own(bascule, mine, folder)
     labels = [value["scale"]["label"] for value in kept["values"]]
     assert {"bright[pixels]", "apart[colours]"} <= set(labels)
     assert "bright[pixels]" in (run.folder / "note.md").read_text("utf-8")
-    assert not (run.folder / "tb").exists()  # nobody asked for TensorBoard
 
 
 @pytest.mark.parametrize(
@@ -181,19 +179,3 @@ def test_an_experiment_with_something_else_is_refused(bascule, mine, folder, old
     Path("bright.py").write_text(text.replace(old, new), "utf-8")
     code, _, err = bascule("report", "bright.py")
     assert code == 2 and said in err and len(err.strip().splitlines()) == 1
-
-
-@pytest.mark.skipif(
-    importlib.util.find_spec("tensorboard") is not None, reason="TensorBoard is installed"
-)
-def test_tensorboard_that_is_not_installed_is_told(bascule, folder):
-    code, _, err = bascule("train", "dcgan64-tiny", *TINY, "--tensorboard")
-    assert code == 2 and "TensorBoard is not installed" in err
-
-
-@pytest.mark.skipif(
-    importlib.util.find_spec("tensorboard") is None, reason="TensorBoard is not installed"
-)
-def test_tensorboard_is_written_when_it_is_asked_for(bascule, folder):
-    assert bascule("train", "dcgan64-tiny", "--name", "seen", *TINY, "--tensorboard")[0] == 0
-    assert list((Store(Path("runs")).find("seen").folder / "tb").iterdir())

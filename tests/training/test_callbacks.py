@@ -1,4 +1,4 @@
-"""Callbacks: fixed latents, sample grids and TensorBoard events; none of them touches the game."""
+"""Callbacks: fixed latents and sample grids; none of them touches the game."""
 
 import copy
 
@@ -11,7 +11,7 @@ from skimage import color
 from bascule.data.grid import GAP, grid
 from bascule.gan.recipe import GANRecipe, GANTrainer
 from bascule.interventions import PerfectG
-from bascule.training.callbacks import SampleGrids, TensorBoard, tensorboard_is_installed
+from bascule.training.callbacks import SampleGrids
 from bascule.training.loop import Record, train
 from bascule.training.state import begin
 from bascule.training.trainer import fixed_z
@@ -162,20 +162,3 @@ def test_beside_the_samples_stands_what_D_judged_reals_to_the_left(tiny, tmp_pat
     assert 0.5 < np.abs(real - fake).mean() < 20
     real, fake = halves("near-1.png")  # what a young G draws
     assert np.abs(real - fake).mean() > 30
-
-
-# TensorBoard
-
-
-@pytest.mark.skipif(not tensorboard_is_installed(), reason="tensorboard is not installed")
-def test_tensorboard_gets_every_scalar_at_the_epochs_done(tiny, tmp_path):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    trainer = begin(tiny).trainer
-    callback = TensorBoard(tmp_path, epochs_done=0)
-    for done in (1, 2):
-        row = {"epoch": done - 1, "step": 4 * done, "loss_D": 0.5 * done, "D_x_std": 0.25}
-        callback.on_epoch_end(Record(done, row, trainer))
-    events = EventAccumulator(str(tmp_path)).Reload()
-    assert set(events.Tags()["scalars"]) == {"loss_D", "D_x_std"}
-    assert [(e.step, e.value) for e in events.Scalars("loss_D")] == [(1, 0.5), (2, 1.0)]

@@ -102,18 +102,24 @@ class TrainedRun:
 
         return judged(self.run)
 
-    def resume(self, epochs: int | None = None, callbacks: Sequence[Callback] = ()) -> TrainedRun:
+    def resume(
+        self,
+        epochs: int | None = None,
+        callbacks: Sequence[Callback] = (),
+        track: Sequence[str] = (),
+    ) -> TrainedRun:
         """Go on where it stopped. ``epochs``: train a longer run that begins with this one."""
         from bascule.runs.fork import lengthened, longer
 
         if epochs is None:
-            return _train(lambda images: self.run, self.run.playable, self._store, callbacks)
+            return _train(lambda images: self.run, self.run.playable, self._store, callbacks, track)
         changed, at_epoch = longer(self.run, epochs)
         return _train(
             lambda images: lengthened(self._store, self.run, changed, at_epoch),
             changed,
             self._store,
             callbacks,
+            track,
         )
 
     def fork(
@@ -123,6 +129,7 @@ class TrainedRun:
         epochs: int | None = None,
         name: str = "",
         callbacks: Sequence[Callback] = (),
+        track: Sequence[str] = (),
         **fields: Any,
     ) -> TrainedRun:
         """Branch off after ``at_epoch`` epochs with a changed rule, and train the rest.
@@ -148,6 +155,7 @@ class TrainedRun:
             changed,
             self._store,
             callbacks,
+            track,
         )
 
     def generate(
@@ -260,13 +268,15 @@ def train(
     name: str = "",
     runs: Place | None = None,
     callbacks: Sequence[Callback] = (),
+    track: Sequence[str] = (),
     **changes: Any,
 ) -> TrainedRun:
     """Train a recipe, or a preset by its name; a finished run of it is found and not trained again.
 
     ``data``: another image set, or its name. ``name``: of the run. ``runs``: the folder of runs
-    (default: $BASCULE_RUNS, or ./runs). ``changes``: fields with other values, such as
-    ``epochs=5``. An interrupt saves a checkpoint, and the same call goes on from there.
+    (default: $BASCULE_RUNS, or ./runs). ``track``: names of trackers, such as ("tensorboard",).
+    ``changes``: fields with other values, such as ``epochs=5``. An interrupt saves a checkpoint,
+    and the same call goes on from there.
 
     Raises :class:`UserError` for a bad value, and KeyboardInterrupt after it has saved.
     """
@@ -284,7 +294,7 @@ def train(
         made = name or f"{called} {images.name} s{settled.seed}"
         return store.create(settled, made, images.digest)
 
-    return _train(create, settled, store, callbacks)
+    return _train(create, settled, store, callbacks, track)
 
 
 def load(run: str, runs: Place | None = None) -> TrainedRun:
@@ -328,17 +338,23 @@ def images(data: str | Data, size: int = 64) -> ImageSet:
 
 
 def _train(
-    create: Callable[[ImageSet], Run], recipe: Recipe, store: Store, callbacks: Sequence[Callback]
+    create: Callable[[ImageSet], Run],
+    recipe: Recipe,
+    store: Store,
+    callbacks: Sequence[Callback],
+    track: Sequence[str],
 ) -> TrainedRun:
     """Train the run that ``create`` makes or finds, and write its note."""
     from bascule.cli.train import load
     from bascule.reports.run_note import write_run_note
     from bascule.runs.execute import execute
+    from bascule.runs.own import tracker_named
 
+    trackers = list(map(tracker_named, track))
     images = load(recipe)
     run = create(images)
     with run_bar(run, images) as bar:
-        state = execute(run, store, (*callbacks, bar), images)
+        state = execute(run, store, (*callbacks, bar), images, trackers=trackers)
     write_run_note(run, images.credit, [store.find(run.fork.parent)] if run.fork else [])
     if state == "interrupted":
         raise KeyboardInterrupt(f"{run.id} is saved: the same call goes on with it")

@@ -139,6 +139,13 @@ def classes(prefix: str, **_: Any) -> list[str]:
     return _in_file(prefix)
 
 
+def trackers(prefix: str, **_: Any) -> list[str]:
+    """Names of trackers, and what a file of the user's defines."""
+    from bascule.tracking.services import SERVICES
+
+    return [*SERVICES, *_in_file(prefix)]
+
+
 def interventions(**_: Any) -> dict[str, str]:
     """Interventions, each as the beginning of a call where it needs values."""
     return _about("interventions")

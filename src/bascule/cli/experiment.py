@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bascule.cli import completion
 from bascule.cli.arguments import add_output
 from bascule.cli.numbers import a_seed, whole
-from bascule.cli.train import add_settings, add_tensorboard, load, settings
+from bascule.cli.train import add_settings, add_track, load, settings
 from bascule.cli.verbs import Parser, Verbs
 from bascule.core.errors import UserError
 from bascule.runs.store import Run, Store, slug
@@ -87,7 +87,7 @@ def add(verbs: Verbs) -> None:
         help="run only this arm; may be repeated",
     )
     add_cluster(run)
-    add_tensorboard(run)
+    add_track(run)
     run.set_defaults(do=do_run)
 
     report = verbs.add_parser(
@@ -307,12 +307,9 @@ def known_experiments(args: argparse.Namespace) -> list[Experiment]:
     if args.data:  # as a setting, which notes show and a command repeats
         args.set = [f"data={said(_data_of(args.data, known))}", *args.set]
         args.data = None
-    if tensorboard := getattr(args, "tensorboard", False):
-        from bascule.training.callbacks import check_tensorboard
-
-        check_tensorboard()
     found = [each.with_settings(settings(args.set)) for each in known]
-    return [replace(each, tensorboard=tensorboard) for each in found]
+    track = getattr(args, "track", [])
+    return [replace(each, track=(*each.track, *track)) for each in found]
 
 
 def _data_of(name: str, known: Sequence[Experiment]) -> Data:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bascule.core.shapes import Shape
     from bascule.data.images import ImageSet
     from bascule.data.source import Data, DataSource, PairSource
+    from bascule.tracking.tracker import Tracker
     from bascule.training.loop import Callback
     from bascule.training.recipe import Recipe
 
@@ -115,7 +116,7 @@ def add(verbs: Verbs) -> None:
 
 
 def add_callbacks(verb: Parser) -> None:
-    """Add ``--callback`` and ``--tensorboard`` to a verb that trains."""
+    """Add ``--callback`` and ``--track`` to a verb that trains."""
     verb.add_argument(
         "--callback",
         action="append",
@@ -124,24 +125,20 @@ def add_callbacks(verb: Parser) -> None:
         help="a callback of your own, such as my_callbacks.py:Count; may be repeated",
         completer=completion.classes,
     )
-    add_tensorboard(verb)
+    add_track(verb)
 
 
-def add_tensorboard(verb: Parser) -> None:
-    """Add ``--tensorboard`` to a verb that trains."""
+def add_track(verb: Parser) -> None:
+    """Add ``--track`` to a verb that trains."""
     verb.add_argument(
-        "--tensorboard", action="store_true", help="write TensorBoard events, to tb/ in the run"
+        "--track",
+        action="append",
+        default=[],
+        metavar="TRACKER[:PLACE]",
+        help="tell another program of it: tensorboard[:FOLDER], trackio[:PROJECT], "
+        "wandb[:PROJECT], mlflow[:URI], or a class of yours, my_tracker.py:Mine; may be repeated",
+        completer=completion.trackers,
     )
-
-
-def callbacks_of(args: argparse.Namespace) -> tuple[Callback, ...]:
-    """The callbacks that the options name. Refuses TensorBoard where it is not installed."""
-    from bascule.runs.own import callback_named
-    from bascule.training.callbacks import check_tensorboard
-
-    if args.tensorboard:
-        check_tensorboard()
-    return tuple(map(callback_named, args.callback))
 
 
 def add_settings(
@@ -386,9 +383,11 @@ def train_run(
     """
     from bascule.core.distributed import process_group
     from bascule.runs.execute import execute
+    from bascule.runs.own import callback_named, tracker_named
     from bascule.training.hardware import check_device
 
-    callbacks = callbacks_of(args)
+    callbacks = tuple(map(callback_named, args.callback))
+    trackers = list(map(tracker_named, args.track))
     if processes() > 1:
         check_device(recipe.device)  # each process takes its own device
     with process_group(recipe.device.partition(":")[0]) as group:
@@ -399,7 +398,7 @@ def train_run(
         run = create(images)
         if group:
             group.broadcast(str(run.folder))
-        return _lead(run, images, store, group, callbacks, args.tensorboard)
+        return _lead(run, images, store, group, callbacks, trackers)
 
 
 def _lead(
@@ -408,7 +407,7 @@ def _lead(
     store: Store,
     group: ProcessGroup | None,
     callbacks: Sequence[Callback],
-    tensorboard: bool,
+    trackers: Sequence[Tracker],
 ) -> int:
     from bascule.cli.progress import run_bar
     from bascule.experiments.measurable import announcement
@@ -422,7 +421,7 @@ def _lead(
     print(f"run: {run.folder}", file=sys.stderr)
     with run_bar(run, steps) as bar:
         watchers = (*callbacks, bar)
-        state = execute(run, store, watchers, images, group=group, tensorboard=tensorboard)
+        state = execute(run, store, watchers, images, group=group, trackers=trackers)
     relatives = [store.find(run.fork.parent)] if run.fork else []
     page = write_run_note(run, images.credit, relatives)
     if state == "interrupted":

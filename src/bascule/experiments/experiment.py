@@ -321,9 +321,10 @@ class Experiment:
     whether notes show images; False if the images may not be published. ``bounds``: arm -> the best
     possible D, drawn with the arm's curves. ``callbacks`` watch every run. The values that they add
     to an epoch's record are drawn and may be predicted. They are not part of a run's identity, so a
-    run that finished without them is not trained again. ``tensorboard``: runs write TensorBoard
-    events too. ``vary``: what varies with the seed beside the training, of "split" and "evaluation"
-    (:mod:`bascule.experiments.factors`). ``quick``: the same question at a size for a laptop.
+    run that finished without them is not trained again. ``track``: the trackers that are told
+    of the runs, such as "tensorboard". ``vary``: what varies with the seed beside the training, of
+    "split" and "evaluation" (:mod:`bascule.experiments.factors`). ``quick``: the same question at a
+    size for a laptop.
     """
 
     question: str
@@ -337,7 +338,7 @@ class Experiment:
     pictures: bool = True
     bounds: Mapping[str, NoiseBound] = field(default_factory=dict)
     callbacks: Sequence[Callback] = ()
-    tensorboard: bool = False
+    track: Sequence[str] = ()
     remarks: str = ""
     vary: tuple[Factor, ...] = ()
     quick: Experiment | None = None

@@ -29,7 +29,7 @@ from bascule.experiments.verdict import Verdict, verdict
 from bascule.runs.evaluations import evaluations, judged
 from bascule.runs.execute import stop_signals
 from bascule.runs.fork import fork
-from bascule.runs.own import words_for
+from bascule.runs.own import tracker_words, words_for
 from bascule.runs.store import Run, Store
 from bascule.training.hardware import resolve_auto
 from bascule.training.recipe import Recipe
@@ -170,8 +170,10 @@ def run_all(
     ``watch`` is called a few times per second. ``data_digests``: the digest of the images of each
     ``recipe.data``. ``launcher``: starts the processes. A job that fails does not stop the others.
     After SIGINT or SIGTERM every running job saves a checkpoint, and the same call later resumes
-    from there. Raises InUse while another process runs this experiment in the same store.
+    from there. Raises :class:`UserError` for a tracker that is unknown or not installed, and InUse
+    while another process runs this experiment in the same store.
     """
+    experiment = replace(experiment, track=tuple(map(tracker_words, experiment.track)))
     launcher = launcher or LocalLauncher()
     workers: Workers = {}
     measuring: Workers = {}
@@ -376,7 +378,7 @@ def _start(
             tuple(sorted(job.branches)),
             tuple(map(words_for, experiment.callbacks)),
         )
-        told = work.TrainRun(root, str(folder), branches, callbacks, experiment.tensorboard)
+        told = work.TrainRun(root, str(folder), branches, callbacks, tuple(experiment.track))
         threads = job.run.recipe.threads or cores()
         worker = _worker(told, folder / "train.json", threads, launcher, listen=True)
         threading.Thread(target=_listen, args=(job, worker), daemon=True).start()

@@ -19,7 +19,9 @@ from bascule.data.images import ImageSet
 from bascule.diagnostics.callback import Diagnostics
 from bascule.gan.recipe import GANRecipe
 from bascule.runs.store import Run, Store
-from bascule.training.callbacks import SampleGrids, TensorBoard, check_tensorboard
+from bascule.runs.tracked import Tracked
+from bascule.tracking.tracker import Tracker
+from bascule.training.callbacks import SampleGrids
 from bascule.training.hardware import check_device, deterministic
 from bascule.training.loop import Callback, Record, Row, Stopped, train
 from bascule.training.recipe import Recipe
@@ -84,14 +86,14 @@ def execute(
     must_stop: Callable[[], bool] = lambda: False,
     branches: Iterable[int] = (),
     group: ProcessGroup | None = None,
-    tensorboard: bool = False,
+    trackers: Sequence[Tracker] = (),
 ) -> str:
     """Train ``run`` to its last epoch; returns "finished" or "interrupted".
 
     ``images``: the images of its recipe, if they are loaded already. ``branches``: epochs whose
     checkpoints are kept for forks. ``group``: the process group that trains the run; every process
     calls this function, and only the first one writes. ``callbacks`` may add to an epoch's record
-    before it is saved. ``tensorboard``: write TensorBoard events too. A finished run is not
+    before it is saved. ``trackers`` are told of it, each for this run alone. A finished run is not
     changed.
     SIGINT, SIGTERM, ``must_stop()`` and :meth:`Run.ask_to_stop` stop it between two steps and save
     a checkpoint of that step. Raises :class:`UserError` for bad data, a full disk or a loss that is
@@ -124,25 +126,31 @@ def execute(
             checkpointer,
             SampleGrids(recipe, run.sample, run.shown),
         ]
-        if tensorboard:
-            check_tensorboard()
-            watchers.append(TensorBoard(run.folder / "tb", epochs_done))
         run.set_status("running")
+        tracked = [Tracked(tracker, run, epochs_done) for tracker in trackers]
+        watchers += tracked
+        ended = "failed"
         try:
             asked = _asked(run, must_stop)
             _play(run, store, images, saved, asked, group, watchers, checkpointer)
         except _StoppedAt as stopped:
             checkpointer.save_now(stopped.state)
             run.set_status("interrupted", epoch=stopped.state.epoch)
-            return "interrupted"
+            ended = "interrupted"
+            return ended
         except UserError as refusal:
             try_status(run, "failed", message=str(refusal), epoch=len(checkpointer.rows))
             raise
         except BaseException as error:
             try_status(run, "failed", message=f"{type(error).__name__}: {error}")
             raise
-        run.set_status("finished", epoch=len(checkpointer.rows))
-        return "finished"
+        else:
+            run.set_status("finished", epoch=len(checkpointer.rows))
+            ended = "finished"
+            return ended
+        finally:
+            for each in tracked:
+                each.end(ended)
 
 
 def _asked(run: Run, must_stop: Callable[[], bool]) -> Callable[[], bool]:

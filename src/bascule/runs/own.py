@@ -1,4 +1,4 @@
-"""The user's own metrics, feature extractors and callbacks, found by name.
+"""The user's own metrics, feature extractors, callbacks and trackers, found by name.
 
 ``my_metrics.py:Eyes`` is the class ``Eyes`` of that file; ``my_metrics.py:Eyes(threshold=3)`` also
 sets parameters. The command line and the job files of workers use these names.
@@ -17,6 +17,8 @@ from bascule.core.user_code import code_of, file_of, load_file
 from bascule.features.extractor import FeatureExtractor, OfUser
 from bascule.metrics.measurement import check_own
 from bascule.metrics.metric import Metric
+from bascule.tracking.services import SERVICES, service
+from bascule.tracking.tracker import Service, Tracker
 from bascule.training.loop import Callback, Record, Stopped
 from bascule.training.state import State
 
@@ -87,6 +89,29 @@ def extractor_named(text: str) -> OfUser:
 def callback_named(text: str) -> Guarded:
     """The user's callback that ``text`` names."""
     return Guarded(named(text, Callback, "--callback"))
+
+
+def tracker_named(text: str) -> Tracker:
+    """The tracker that ``--track`` names: ``tensorboard``, ``mlflow:PLACE``, ``mine.py:Mine``.
+
+    Raises :class:`UserError` for an unknown one, and if the package that it needs is missing.
+    """
+    if ".py:" in text:
+        return named(text, Tracker, "--track")
+    name, _, place = text.partition(":")
+    if name not in SERVICES:
+        known = ", ".join(SERVICES)
+        raise UserError(f"--track {text}: expected {known}, or a class of yours, mine.py:Mine")
+    return service(name)(place)
+
+
+def tracker_words(text: str) -> str:
+    """``text``, which names a tracker, so that it is the same in any folder. Raises as above."""
+    tracker = tracker_named(text)
+    if isinstance(tracker, Service):
+        return ":".join(filter(None, [text.partition(":")[0], tracker.place]))
+    path, _, name = text.partition(".py:")
+    return f"{Path(f'{path}.py').resolve()}:{name}"
 
 
 class Guarded(Callback):
