@@ -69,7 +69,8 @@ def experiment_file(tmp_path):
 def test_a_run_folder_holds_the_whole_recipe(tiny, store):
     recipe = tiny.replace(interventions=[PerfectG(2, Uniform(0.0, 0.5)), NoiseOnReals(0.25)])
     run = store.create(recipe, "run", DATA)
-    assert json.loads((run.folder / "recipe.json").read_text("utf-8")) == codec.encode(recipe)
+    written = json.loads((run.folder / "recipe.json").read_text("utf-8"))
+    assert written == {"recipe_format": 1} | codec.encode(recipe)
     assert Run(run.folder).recipe == recipe
     assert names(run.folder) == {"recipe.json", "run.json", "samples", "checkpoints"}
 

@@ -21,6 +21,7 @@ from bascule.board.tail import last_line, numbers
 from bascule.core.disk import size_of
 from bascule.core.errors import UserError
 from bascule.core.reading import read_json
+from bascule.runs import recipe_format
 from bascule.runs.store import Run
 
 FILES = ("recipe.json", "run.json", "status.json", "scalars.jsonl", "board.json")
@@ -175,7 +176,7 @@ def _read(run: Run) -> Summary:
     plain: dict[str, Any] = {}
     try:
         _check_links(run.folder)
-        plain = read_json(run.folder / "recipe.json")
+        plain = recipe_format.checked(read_json(run.folder / "recipe.json"))
         row = _row(run, plain)
     except (UserError, OSError) as refusal:
         return _unreadable(run, str(refusal))

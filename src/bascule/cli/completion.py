@@ -23,6 +23,7 @@ from bascule.cli.verbs import Parser, Verbs
 from bascule.core import atomic
 from bascule.core.errors import UserError
 from bascule.data.places import imported_sets, root
+from bascule.runs import recipe_format
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
 CACHE = "completion.json"
@@ -225,7 +226,7 @@ def _about(kind: str) -> dict[str, str]:
 def _paths_in(plain: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """The dotted names of the fields of a recipe that is written as JSON."""
     for name, value in plain.items():
-        if name not in ("is", "facts"):
+        if name not in ("is", "facts", recipe_format.KEY):
             yield f"{prefix}{name}"
             if isinstance(value, dict):
                 yield from _paths_in(value, f"{prefix}{name}.")

@@ -21,7 +21,7 @@ from bascule.experiments.pace import Pace
 from bascule.experiments.predictions import HELD_OUT_COVERAGE, KID, SPACE, Higher, Lower
 from bascule.features.extractors import DEFAULT, extractor
 from bascule.features.judges import judge_of
-from bascule.runs import codec
+from bascule.runs import codec, recipe_format
 from bascule.training.recipe import Recipe
 
 PARTS = 4  # evenly spaced checkpoints of a rung
@@ -84,7 +84,8 @@ def ladder(
 
 def write_plan(path: Path, rungs: Mapping[str, Recipe], minutes: float) -> None:
     """Store the rungs, so that the ladder can continue later with the same recipes."""
-    plain = {"minutes": minutes, "rungs": {n: codec.encode(r) for n, r in rungs.items()}}
+    kept = {name: recipe_format.stamped(codec.encode(rung)) for name, rung in rungs.items()}
+    plain = {"minutes": minutes, "rungs": kept}
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write(path, json.dumps(plain, indent=1))
 

@@ -15,6 +15,7 @@ from bascule.core.errors import UserError, unknown
 from bascule.core.fields import checked, hints, key_of, renamed
 from bascule.core.user_code import Code, is_named, load_named, name_of
 from bascule.interventions.foreign import Foreign, ForeignValue, foreign
+from bascule.runs import recipe_format
 from bascule.runs.foreign_recipe import ForeignRecipe, facts_of
 from bascule.training.recipe import is_recipe
 
@@ -97,7 +98,9 @@ def decode(
     to_look: Iterable[str] | None = None,
     code: Code | None = None,
 ) -> Any:
-    """The value that :func:`encode` wrote. ``extra``: user classes that are loaded already.
+    """The value that :func:`encode` wrote, with or without the number of its format.
+
+    ``extra``: user classes that are loaded already.
 
     ``code``: the folder of the user files that define all other user classes. They are executed.
     ``to_look``: the bare names of interventions that the run's own code defines. If it is given,
@@ -152,7 +155,7 @@ def decode(
             return foreign(name, fields, facts, base)
         raise unknown("class in a recipe", str(name), {*class_names.ALIASES, *by_word})
 
-    return value(plain)
+    return value(recipe_format.checked(plain))
 
 
 def _not_frozen_class(name: str) -> UserError:

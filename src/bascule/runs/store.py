@@ -41,6 +41,7 @@ from bascule.core import atomic
 from bascule.core.errors import InUse, UserError, unknown, unreadable
 from bascule.core.reading import numbered, parsed, read_bytes, read_json
 from bascule.core.sums import load_checked
+from bascule.runs import recipe_format
 
 if TYPE_CHECKING:  # runs can be listed without loading PyTorch
     from bascule.core.user_code import Code
@@ -106,7 +107,11 @@ class Run:
         told = _read_json(path, "is", "epochs")
         if type(told["epochs"]) is not int:
             raise UserError(f"cannot read {path}: epochs is no whole number")
-        return told
+        try:
+            plain: dict[str, Any] = recipe_format.checked(told)
+            return plain
+        except UserError as refusal:
+            raise UserError(f"cannot read {path}: {refusal}") from None
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -480,7 +485,8 @@ class Store:
                 atomic.write(path, text)
             if texts:
                 trust.mark(building / "code", [building / "code" / rel for rel in texts])
-            plain = json.dumps(codec.encode(recipe), indent=1, ensure_ascii=False)
+            told = recipe_format.stamped(codec.encode(recipe))
+            plain = json.dumps(told, indent=1, ensure_ascii=False)
             atomic.write(building / "recipe.json", plain)
             atomic.write(building / "run.json", json.dumps(about, indent=1, ensure_ascii=False))
             building.rename(run.folder)

@@ -90,7 +90,7 @@ def do_tune(args: argparse.Namespace) -> int:
     from bascule.experiments.files import find_file
     from bascule.experiments.measurable import check_search
     from bascule.jobs import PlayTrials
-    from bascule.runs import codec
+    from bascule.runs import codec, recipe_format
     from bascule.training.hardware import resolve_auto
     from bascule.tuning.search import best_of, counted, load, study_of
 
@@ -127,7 +127,7 @@ def do_tune(args: argparse.Namespace) -> int:
     if best is None:
         raise UserError(f"none of {counted(study)} trials of {tuning.name} finished: see {folder}")
     preset = folder / "best.json"
-    plain = codec.encode(tuning.recipe(best.params))
+    plain = recipe_format.stamped(codec.encode(tuning.recipe(best.params)))
     atomic.write(preset, json.dumps(plain, indent=1, ensure_ascii=False))
     results, credit = _judge(tuning, best, store, launcher), images.credit
     if results is None and best.params != tuning.start_params():
