@@ -30,6 +30,10 @@ def test_a_command_gives_its_own_code(capsys):
         (UserError("epochs=0:\n expected more"), "epochs=0: expected more"),
         (OSError(errno.ENOSPC, "", "runs"), "runs: no space left; free some and try again"),
         (MemoryError("7 TiB"), "not enough memory (7 TiB): give smaller numbers"),
+        (
+            RuntimeError("Symlink loop from 'a.png'"),  # as pathlib says it
+            "Symlink loop from 'a.png': a link leads back to itself; give another path",
+        ),
         (KeyboardInterrupt(), "interrupted"),
     ],
     ids=lambda value: type(value).__name__,

@@ -78,6 +78,10 @@ DAMAGES = {
     "run.json gone": (gone("run.json"), "run.json"),
     "run.json empty": (content("run.json", b""), "run.json"),
     "run.json of a fork of a number": (other_value("run.json", "name", value=3), "run.json"),
+    "run.json with a number for a machine": (
+        other_value("run.json", "machine", value=1.5),
+        "machine is no object",
+    ),
     "recipe.json gone": (gone("recipe.json"), "unknown run"),
     "recipe.json of another model": (
         other_value("recipe.json", "model", "width", value=6),

@@ -103,6 +103,12 @@ def test_another_search_of_that_name_is_refused(small, search):
         search(other, 1)
 
 
+def test_a_pipe_in_place_of_the_journal_is_not_waited_for(small, tmp_path):
+    os.mkfifo(tmp_path / "journal.log")
+    with pytest.raises(UserError, match="not a regular file but a pipe"):
+        study_of(small, str(tmp_path / "journal.log"))
+
+
 def test_a_trial_that_was_stopped_goes_on_as_if_nothing_had_happened(small, search, tmp_path):
     whole, _, _ = search(small, 1, storage=str(tmp_path / "undisturbed.log"))
     steps = iter(range(100))

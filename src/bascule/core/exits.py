@@ -56,6 +56,8 @@ def _code_of(command: Callable[[], int]) -> int:
         _drop_output()
         return _refused(of_system(error))
     except (MemoryError, RuntimeError) as error:
+        if str(error).startswith("Symlink loop"):  # of pathlib, before Python 3.13
+            return _refused(UserError(f"{error}: a link leads back to itself; give another path"))
         if not lacks_memory(error):
             raise
         return _refused(UserError(f"not enough memory ({error}): give smaller numbers"))

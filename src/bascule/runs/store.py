@@ -50,6 +50,12 @@ if TYPE_CHECKING:  # runs can be listed without loading PyTorch
     from bascule.training.state import State
 
 MOST_ROWS_BYTES = 2**30  # a row is 600 bytes
+# Values of run.json, where they are there: their kind, and what is said of one of another kind.
+ABOUT: dict[str, tuple[type, str]] = {
+    **dict.fromkeys(("name", "created", "data_digest", "code"), (str, "no text")),
+    "machine": (dict, "no object"),
+    "processes": (int, "no whole number"),
+}
 GO_ON = "delete it, and the run goes on from an earlier one"
 LOOK_S = 0.05  # seconds; longer than another process holds the lock to test whether it is free
 
@@ -79,8 +85,9 @@ class Run:
     @cached_property
     def about(self) -> dict[str, Any]:
         told = _read_json(self.folder / "run.json", "name", "created", "data_digest")
-        if wrong := [n for n in ("name", "created", "data_digest") if not isinstance(told[n], str)]:
-            raise UserError(f"cannot read {self.folder / 'run.json'}: {wrong[0]} is no text")
+        for field, (kind, called) in ABOUT.items():
+            if field in told and not isinstance(told[field], kind):
+                raise UserError(f"cannot read {self.folder / 'run.json'}: {field} is {called}")
         return told
 
     @property

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +24,7 @@ from filelock import FileLock
 
 from bascule.core.errors import InUse, UserError, unknown
 from bascule.core.fields import check_fields
+from bascule.core.reading import open_regular
 from bascule.data.images import ImageSet
 from bascule.data.validation_split import ValidationSplit
 from bascule.evaluation.evaluate import look
@@ -325,6 +327,8 @@ def study_of(tuning: Tuning, storage: str, seed: int | None = None) -> Study:
         if "://" in storage:
             kept = RDBStorage(storage)
         else:
+            if Path(storage).exists():  # Optuna would wait for a pipe
+                open_regular(Path(storage), sys.maxsize).close()
             Path(storage).parent.mkdir(parents=True, exist_ok=True)
             kept = JournalStorage(JournalFileBackend(storage))
         study: Study = optuna.create_study(
