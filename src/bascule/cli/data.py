@@ -69,6 +69,18 @@ def add(verbs: Verbs) -> None:
         help="another source of the same kind, such as an official test set: exactly its images "
         "are held out (default: a tenth of the images)",
     )
+    pairs = verb.add_mutually_exclusive_group()
+    pairs.add_argument(
+        "--pairs",
+        metavar="PATH",
+        help="another source: each of its pictures is the counterpart of the picture of the same "
+        "name, for pix2pix",
+    )
+    pairs.add_argument(
+        "--side-by-side",
+        action="store_true",
+        help="every picture holds two, the left one and its counterpart, for pix2pix",
+    )
     _add_import_options(verb)
     verb.add_argument(
         "--fit",
@@ -196,6 +208,8 @@ def _import(args: argparse.Namespace) -> int:
     from bascule.data.imported import import_images
 
     given = {"size": Shape(MODES[args.mode], *args.size), "replace": args.replace}
+    if args.pairs or args.side_by_side:
+        return _import_pairs(args)
     if args.preview:
         return _preview(args)
     if ".py:" in args.path or ".py:" in (args.held_out or ""):
@@ -214,6 +228,35 @@ def _import(args: argparse.Namespace) -> int:
                 **given,
             )
     _tell(report)
+    return 0
+
+
+def _import_pairs(args: argparse.Namespace) -> int:
+    from bascule.cli.progress import counter
+    from bascule.translation.own_pairs import import_pairs
+
+    option = "--pairs" if args.pairs else "--side-by-side"
+    others = {"held-out": args.held_out, "preview": args.preview, "bits": args.bits}
+    for other in (name for name, value in others.items() if value is not None):
+        raise UserError(f"{option} with --{other}: expected only one of the two")
+    if args.mode != "rgb" or args.size[0] != args.size[1]:
+        raise UserError(f"{option}: pairs are RGB squares; expected --mode rgb and one --size")
+    if ".py:" in args.path:
+        raise UserError(f"{option}: {args.path} is a dataset; expected a folder, a .zip or an .npz")
+    with counter("preparing pairs") as progress:
+        report = import_pairs(
+            args.path,
+            args.pairs,
+            args.name,
+            size=args.size[0],
+            skip_corrupt=args.skip_corrupt,
+            replace=args.replace,
+            progress=progress,
+            fit=args.fit,
+            pixel_art=args.pixel_art,
+        )
+    _tell(report)
+    print(f"{report.imported // 2:,} pairs: bascule train pix2pix-light --data {report.name}")
     return 0
 
 

@@ -46,7 +46,8 @@ def add(verbs: Verbs) -> None:
     train.add_argument(
         "--data",
         metavar="NAME",
-        help="faces, fractals, an imported set, or my_data.py:MySet; SET+SET for translation",
+        help="faces, fractals, an imported set, or my_data.py:MySet; for translation SET+SET, or "
+        "imported pairs",
         completer=completion.image_sets,
     )
     train.add_argument("--name", help="name of the run")
@@ -319,18 +320,24 @@ def named_data(name: str, size: int) -> DataSource:
 
 
 def named_sets(name: str, size: int) -> PairSource:
-    """The two sets that a text names: ``humans+faces``, or ``CartoonPair(n=500)``."""
+    """The two sets that a text names: ``humans+faces``, pairs ``maps``, ``CartoonPair(n=500)``."""
+    from bascule.data.places import imported_sets
     from bascule.data.source import PairSource
     from bascule.runs import codec
     from bascule.translation.domains import TwoSets
+    from bascule.translation.own_pairs import OwnPairs
 
     if "+" in name:
         one, _, other = name.partition("+")
         return TwoSets(named_data(one.strip(), size), named_data(other.strip(), size))
+    if name in (sets := imported_sets()):
+        sizes = [shape.size for shape in sets[name]]
+        return OwnPairs(name, sizes[0] if len(sizes) == 1 else size)
     data = codec.parse(name) if "(" in name or ".py:" in name else None
     if not isinstance(data, PairSource):
         raise UserError(
-            f"--data {name}: expected two sets, such as humans+faces, or CartoonPair(n=500)"
+            f"--data {name}: expected two sets, such as humans+faces, imported pairs, or "
+            "CartoonPair(n=500)"
         )
     return data
 

@@ -15,7 +15,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -123,19 +123,24 @@ class Draft:
         credit: str,
         labels: Mapping[str, np.ndarray],
         share: float = HELD_OUT,
-        held_out: np.ndarray | None = None,
+        held_out: np.ndarray | Callable[[np.ndarray], np.ndarray] | None = None,
         **facts: Any,
     ) -> None:
         """Complete the entry and sync it to disk: header, held-out split, labels and facts.
 
         share     of held-out images, chosen here
-        held_out  bool (N,), the held-out images, if they are given instead
+        held_out  bool (N,), the held-out images, if they are given instead, or a function that
+                  chooses them from the pixels (N, C, H, W)
         """
         self._images.seek(0)
         self._write_header()
         _sync_and_close(self._images)
         pixels = np.load(self.folder / "images.npy", mmap_mode="r")
         groups = near_duplicate_groups(pixels)
+        if held_out is None:
+            held_out = held_out_split(groups, share)
+        elif callable(held_out):
+            held_out = held_out(pixels)
         self.facts = {
             "format": FORMAT,
             "name": name,
@@ -148,7 +153,7 @@ class Draft:
             **facts,
         }
         with open(self.folder / "held_out.npy", "wb") as file:
-            np.save(file, held_out_split(groups, share) if held_out is None else held_out)
+            np.save(file, held_out)
             _sync_and_close(file)
         with open(self.folder / "labels.npz", "wb") as file:
             # "file" is the name of savez's own first parameter: no label may be called so.

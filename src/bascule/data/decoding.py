@@ -181,6 +181,18 @@ def decode(stored: bytes | np.ndarray, size: int | Shape) -> np.ndarray:
     return decode_as(stored, Preparation(size)).pixels
 
 
+def halves(stored: bytes | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The left and the right half of a picture that holds two side by side: uint8 (H, W, 3) each.
+
+    Raises ValueError as :func:`decode`, and for an odd width.
+    """
+    whole = _pixels(stored, as_rgb).transpose(1, 2, 0)
+    if whole.shape[1] % 2:
+        raise ValueError(f"{whole.shape[1]} pixels wide, which two pictures cannot share equally")
+    left, right = np.split(whole, 2, axis=1)
+    return left, right
+
+
 def decode_whole(stored: bytes | np.ndarray, size: int) -> np.ndarray:
     """As :func:`decode`, but without cropping: uint8 (3, H, W), the shorter side is ``size``.
 

@@ -182,7 +182,7 @@ def import_images(
     other content (``replace`` overwrites it); and as :func:`open_source`.
     """
     started = time.monotonic()
-    entry = _checked_place(name, size)
+    entry = checked_place(name, size)
     path, how = Path(path).expanduser(), Preparation(size, fit, pixel_art, bits or 16)
     with cache.draft(entry, size, replace=replace) as draft:
         first = _prepare(path, draft, how, progress)
@@ -193,13 +193,13 @@ def import_images(
             raise UserError(f"no images in {path}: {told(left_out) or 'it is empty'}")
         if images == 1:
             raise UserError(f"only one image in {path}: at least 2 are needed")
-        _check_corrupt(path, draft.n, corrupt, skip_corrupt)
+        check_corrupt(path, draft.n, corrupt, skip_corrupt)
         mask = None
         if held_out is not None:
             train, held_out = draft.n, Path(held_out).expanduser()
             more = _prepare(held_out, draft, how, progress)
             source_digest = hashlib.sha256((source_digest + more.digest).encode()).hexdigest()
-            _check_corrupt(held_out, draft.n - train, more.corrupt, skip_corrupt)
+            check_corrupt(held_out, draft.n - train, more.corrupt, skip_corrupt)
             images += draft.n - train + len(more.corrupt)
             corrupt, left_out = corrupt + more.corrupt, left_out + more.left_out
             mask = np.arange(draft.n) >= train
@@ -208,7 +208,7 @@ def import_images(
         if bits is None:
             _check_bright(max((n for part in parts for n in part.brightest), default=DIM))
         source_digest = _digest_with(source_digest, how, labels)
-        reused = not _is_new(name, entry, source_digest, replace)
+        reused = not is_new(name, entry, source_digest, replace)
         if not reused:
             draft.finish(
                 name=name,
@@ -221,10 +221,10 @@ def import_images(
                 corrupt=corrupt,
                 left_out=left_out,
             )
-    _check_kept(name, entry, source_digest)
+    check_kept(name, entry, source_digest)
     if replace:
-        _forget_others(name, source_digest)
-    report = _report(entry, time.monotonic() - started, reused)
+        forget_others(name, source_digest)
+    report = report_of(entry, time.monotonic() - started, reused)
     cut = [share for part in parts for share in part.cut if share > 0.01]
     return dataclasses.replace(
         report,
@@ -260,14 +260,14 @@ def import_dataset(
     :func:`import_images` and :func:`bascule.data.items.read_items`.
     """
     started = time.monotonic()
-    entry = _checked_place(name, size)
+    entry = checked_place(name, size)
     source = dataset_of(of)
     parts = [source] if held_out is None else [source, dataset_of(held_out)]
     joined = parts[0] if len(parts) == 1 else ConcatDataset(parts)
     items = read_items(name_of(of), joined, Preparation(size, fit, pixel_art), progress)
     trained_on = None if held_out is None else len(source)
     reused = _keep(entry, name, items, of, replace, credit, trained_on)
-    return _report(entry, time.monotonic() - started, reused)
+    return report_of(entry, time.monotonic() - started, reused)
 
 
 def store_dataset(
@@ -280,7 +280,7 @@ def store_dataset(
     shape = square(size) if isinstance(size, int) else size
     items = read_items(name_of(of), dataset_of(of), Preparation(shape), progress)
     called = f"{name}-{items.digest[:8]}"
-    _keep(_checked_place(called, shape), called, items, of, False, credit, None)
+    _keep(checked_place(called, shape), called, items, of, False, credit, None)
     return _of_shape(called, shape)
 
 
@@ -294,7 +294,7 @@ def _keep(
     trained_on: int | None,
 ) -> bool:
     """Write the set; whether it was there. ``trained_on``: how many come before held-out ones."""
-    reused = not _is_new(name, entry, items.digest, replace)
+    reused = not is_new(name, entry, items.digest, replace)
     if not reused:
         shape = Shape(*map(int, items.pixels.shape[1:]))
         with cache.draft(entry, shape, replace=replace) as draft:
@@ -307,13 +307,13 @@ def _keep(
                 source=name_of(of),
                 source_digest=items.digest,
             )
-    _check_kept(name, entry, items.digest)
+    check_kept(name, entry, items.digest)
     if replace:
-        _forget_others(name, items.digest)
+        forget_others(name, items.digest)
     return reused
 
 
-def _checked_place(name: str, size: int | Shape) -> Path:
+def checked_place(name: str, size: int | Shape) -> Path:
     """The folder of the set ``name`` at ``size``. Raises UserError if a set cannot be so."""
     entry = place(name, size)
     shape = square(size) if isinstance(size, int) else size
@@ -329,7 +329,7 @@ def check_shape(shape: Shape) -> None:
     shape_with(shape.size, shape.sides, shape.channels, "Imported")
 
 
-def _report(entry: Path, seconds: float, reused: bool) -> Report:
+def report_of(entry: Path, seconds: float, reused: bool) -> Report:
     """The report of a complete entry."""
     kept, groups = cache.open_entry(entry), cache.about(entry)["near_duplicates"]
     return Report(
@@ -443,19 +443,27 @@ def _decoded(
     return _Prepared(digest.hexdigest(), labels, cut, brightest, corrupt, counted)
 
 
-def _check_corrupt(
-    path: Path, good: int, corrupt: list[tuple[str, str]], skip_corrupt: bool
+def check_corrupt(
+    path: Path,
+    good: int,
+    corrupt: Sequence[tuple[str, str]],
+    skip_corrupt: bool,
+    what: str = "images",
 ) -> None:
+    """Raise UserError for corrupt pictures that are not to be left out, and for too few others.
+
+    ``corrupt``: (name, reason) of each. ``what``: what ``good`` and they are.
+    """
     few = "; ".join(f"{name}: {reason}" for name, reason in corrupt[:3])
     few += f"; and {len(corrupt) - 3} more" if len(corrupt) > 3 else ""
     if corrupt and not skip_corrupt:
         raise UserError(
-            f"{len(corrupt)} of {good + len(corrupt)} images in {path} cannot be used: {few}. "
+            f"{len(corrupt)} of {good + len(corrupt)} {what} in {path} cannot be used: {few}. "
             "To leave them out: --skip-corrupt"
         )
     if good < 2:
         why = f" ({few})" if few else ""
-        raise UserError(f"{good} usable images in {path}{why}: at least 2 are needed")
+        raise UserError(f"{good} usable {what} in {path}{why}: at least 2 are needed")
 
 
 def _check_bright(brightest: int) -> None:
@@ -468,7 +476,7 @@ def _check_bright(brightest: int) -> None:
         )
 
 
-def _is_new(name: str, entry: Path, source_digest: str, replace: bool) -> bool:
+def is_new(name: str, entry: Path, source_digest: str, replace: bool) -> bool:
     """Whether to write ``entry``. Raises UserError if the name is used for other content."""
     for shape in imported_sets().get(name, []):
         other = cache.about(place(name, shape))
@@ -480,7 +488,7 @@ def _is_new(name: str, entry: Path, source_digest: str, replace: bool) -> bool:
     return not entry.exists() or cache.about(entry).get("source_digest") != source_digest
 
 
-def _check_kept(name: str, entry: Path, source_digest: str) -> None:
+def check_kept(name: str, entry: Path, source_digest: str) -> None:
     """Raise UserError if another import has taken the name meanwhile, with other content."""
     if cache.about(entry).get("source_digest") != source_digest:
         raise UserError(
@@ -489,7 +497,7 @@ def _check_kept(name: str, entry: Path, source_digest: str) -> None:
         )
 
 
-def _forget_others(name: str, source_digest: str) -> None:
+def forget_others(name: str, source_digest: str) -> None:
     """Delete the other sizes of ``name`` that were made from the replaced content."""
     for shape in imported_sets().get(name, []):
         if cache.about(place(name, shape)).get("source_digest") != source_digest:

@@ -41,12 +41,21 @@ class PairSource(Open):
 
     As :class:`DataSource`. The label ``domain`` says to which domain each image belongs, "a" or
     "b". A class must inherit from this one.
+
+    paired     whether training image k of "a" and of "b" are counterparts
+    has_truth  whether held-out image k of "a" and of "b" are counterparts
     """
+
+    has_truth: ClassVar[bool] = False
 
     if TYPE_CHECKING:
 
         @property
         def size(self) -> int: ...
+
+    @property
+    def paired(self) -> bool:
+        return False
 
     def load(self, progress: Progress | None = None) -> ImageSet:
         """Both domains in one image set; each has held-out images of its own."""

@@ -26,7 +26,7 @@ from bascule.gan.recipe import GANRecipe
 from bascule.metrics.least import Sizes, too_few
 from bascule.metrics.measured import ON_HELD_OUT
 from bascule.metrics.measurement import Measurement
-from bascule.metrics.numbers import OF_ATTRIBUTES, OF_TRANSLATION
+from bascule.metrics.numbers import OF_ATTRIBUTES, OF_PAIR_ATTRIBUTES, OF_TRANSLATION
 from bascule.training.recipe import Recipe
 from bascule.translation.domains import TwoSets
 from bascule.translation.pairs import CartoonPair
@@ -162,9 +162,11 @@ def _impossible(recipe: Recipe, images: ImageSet, scalar: Measurement) -> str:
     """Why images like these never give the number, and the remedy; "" if they may."""
     spaces: list[str] = []  # those that there are
     if part_of(scalar) == "translations":
-        untold = scalar.quantity in OF_TRANSLATION and scalar.quantity.name != "cycle L1"
-        if untold and not isinstance(recipe.data, CartoonPair):
-            return "needs pairs with a known truth; give data=CartoonPair(...)"
+        of_truth = scalar.quantity in OF_TRANSLATION and scalar.quantity.name != "cycle L1"
+        if of_truth and not getattr(recipe.data, "has_truth", False):
+            return "needs pairs with a known truth; give data=CartoonPair(...) or OwnPairs(...)"
+        if scalar.quantity in OF_PAIR_ATTRIBUTES and not isinstance(recipe.data, CartoonPair):
+            return "needs pairs whose attributes are known; give data=CartoonPair(...)"
         if scalar.space.startswith("translation,"):
             spaces = [f"translation,{images.size}px"]
     elif scalar.quantity.name in READ:

@@ -273,7 +273,7 @@ def _translation(
     run: Run, images: ImageSet, measure: MeasureTranslation, epoch: int | None, means: Means
 ) -> tuple[Evaluation, Image.Image]:
     """Measure a run's translations of held-out images."""
-    kinds = Kinds.of(images, measure.pictures, isinstance(run.recipe.data, CartoonPair))
+    kinds = Kinds.of(images, measure.pictures, getattr(run.recipe.data, "has_truth", False))
     reader = reader_of(run.recipe.data, images, means.counter) if measure.attributes else None
     ways = ways_of(run, epoch)
     return evaluate_translation(

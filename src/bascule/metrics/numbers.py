@@ -165,18 +165,10 @@ OF_ATTRIBUTES = (
     Quantity("joint coverage in vocabulary", "higher", SHARE),
     Quantity("combinations", "floor", POSITIVE),
 )
-_BESIDE_BASELINES: tuple[tuple[str, Better, Limits], ...] = (
-    ("paired SSIM", "higher", SIGNED),
-    ("R@1", "higher", SHARE),
-    ("mean rank", "lower", POSITIVE),
-    ("attributes kept", "higher", SHARE),
-    ("attributes matched", "higher", SHARE),
-)
-OF_TRANSLATION = (
-    Quantity("paired L1", "lower", POSITIVE, takes=("of", "layer"), of=(*BASELINES, *WAYS)),
+OF_PAIR_ATTRIBUTES = (
     *(
-        Quantity(name, better, limits, takes=("of",), of=BASELINES)
-        for name, better, limits in _BESIDE_BASELINES
+        Quantity(name, "higher", SHARE, takes=("of",), of=BASELINES)
+        for name in ("attributes kept", "attributes matched")
     ),
     *(
         Quantity(name, "higher", limits, takes=("attribute", "of"), of=BASELINES, joiner=joiner)
@@ -186,6 +178,13 @@ OF_TRANSLATION = (
             ("information", ANY, " on "),
         )
     ),
+)
+OF_TRANSLATION = (
+    Quantity("paired L1", "lower", POSITIVE, takes=("of", "layer"), of=(*BASELINES, *WAYS)),
+    Quantity("paired SSIM", "higher", SIGNED, takes=("of",), of=BASELINES),
+    Quantity("R@1", "higher", SHARE, takes=("of",), of=BASELINES),
+    Quantity("mean rank", "lower", POSITIVE, takes=("of",), of=BASELINES),
+    *OF_PAIR_ATTRIBUTES,
     Quantity("cycle L1", "lower", POSITIVE, takes=("after",)),
 )
 OF_CODES = (

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.metadata import version
 from math import prod
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -109,6 +109,8 @@ class CartoonPair(PairSource):
     size: int = 64
     law: Law = "uniform"
     paired: bool = False
+
+    has_truth: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_fields(self)

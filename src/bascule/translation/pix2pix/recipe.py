@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from bascule.core.context import StepContext
 from bascule.core.errors import UserError
+from bascule.data.source import PairSource
 from bascule.translation.pairs import CartoonPair
 from bascule.translation.pix2pix.model import Pix2Pix
 from bascule.translation.pix2pix.step import PairedRules, Pairs, paired_step
@@ -26,7 +27,7 @@ class PairedRecipe(TranslationRecipe):
     :class:`bascule.translation.pix2pix.step.PairedRules`.
     """
 
-    data: CartoonPair = CartoonPair(paired=True)
+    data: PairSource = CartoonPair(paired=True)
     model: Pix2Pix = Pix2Pix(width=32, blocks=4, size=64, net="resnet", width_D=32, halvings=2)
     # objective
     objective: Literal["least-squares", "non-saturating"] = "non-saturating"
@@ -35,7 +36,10 @@ class PairedRecipe(TranslationRecipe):
     def __post_init__(self) -> None:
         self._check_translation("pixels")
         if not self.data.paired:
-            raise UserError(f"data={self.data}: pix2pix learns from pairs: set paired=True")
+            raise UserError(
+                f"data={self.data}: pix2pix learns from pairs; expected CartoonPair(paired=True), "
+                "or pairs of yours (bascule data import FOLDER --pairs OTHER_FOLDER)"
+            )
 
     sample_caption = (
         "rows of eight: training pictures of the first set, what they become, what they should"
