@@ -85,9 +85,9 @@ class Run:
     @cached_property
     def about(self) -> dict[str, Any]:
         told = _read_json(self.folder / "run.json", "name", "created", "data_digest")
-        for field, (kind, called) in ABOUT.items():
-            if field in told and not isinstance(told[field], kind):
-                raise UserError(f"cannot read {self.folder / 'run.json'}: {field} is {called}")
+        for key, (kind, called) in ABOUT.items():
+            if key in told and not isinstance(told[key], kind):
+                raise UserError(f"cannot read {self.folder / 'run.json'}: {key} is {called}")
         return told
 
     @property
