@@ -1,8 +1,10 @@
 """Numbers and regions in words."""
 
 from math import inf, nan
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from bascule.experiments.intervals import Interval
 from bascule.reports import facts
@@ -31,6 +33,26 @@ def test_a_p_is_told_no_finer_than_it_is_known():
 
 def test_changes_of_several_arms_share_a_line():
     assert facts.changes(list(ARMS.values())) == [Change(SWITCH, "PerfectG, InstanceNoise")]
+
+
+@pytest.mark.parametrize(
+    ("computed", "told", "not_told"),
+    [
+        ([("cpu", "fp32")], "The numbers come out the same bit for bit", "not promised"),
+        ([("cpu", "bf16")], "For bf16 and for GPUs, as here, equal bits are not promised", "same"),
+        ([("cuda", "fp32")], "equal bits are not promised", "bit for bit"),
+        ([("cpu", "fp32"), ("cpu", "bf16")], "For the others equal bits are not", "The numbers"),
+        ([], "Every draw is addressed", "bit"),
+    ],
+)
+def test_only_what_is_promised_is_called_exact(computed, told, not_told):
+    recipe = ARMS["plain"]
+    runs = [
+        SimpleNamespace(recipe=recipe.replace(device=device, precision=precision))
+        for device, precision in computed
+    ]
+    found = facts.reproducibility(runs, "Runs")
+    assert told in found and not_told not in found.replace("last bits differ", "")
 
 
 def test_paths_lose_their_folders_and_addresses_do_not():

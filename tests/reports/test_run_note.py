@@ -19,6 +19,7 @@ def test_a_fork_is_told_with_its_parent(tmp_path):
         assert "the first 12 epochs are those of parent-id" in text
         assert "interventions = PerfectG(at_epoch=12" in text
         assert "Micah Lanier" in text and "finished, 20 of 20 epochs" in text
+        assert "Every draw is addressed" in text and "bascule train" not in text  # it is a fork
         assert str(tmp_path) not in text
     assert "(samples/epoch-0020.png)" in page.with_suffix(".md").read_text("utf-8")
     assert (child.folder / "figures" / "note-curves.png").is_file()
@@ -27,7 +28,10 @@ def test_a_fork_is_told_with_its_parent(tmp_path):
 def test_interrupted_and_new_runs_have_notes(tmp_path):
     half = write_fake(tmp_path / "half", plain, "half", fake_rows(0, False, n=7), samples=(1, 5))
     new = write_fake(tmp_path / "new", plain, "new", [])
-    assert "interrupted, 7 of 20 epochs" in write_run_note(half, CREDIT).read_text("utf-8")
+    page = write_run_note(half, CREDIT)
+    assert "interrupted, 7 of 20 epochs" in page.read_text("utf-8")
+    told = page.with_suffix(".md").read_text("utf-8")
+    assert "bascule train recipe.json --name half" in told
     assert "No epoch is complete yet" in write_run_note(new, CREDIT).read_text("utf-8")
 
 

@@ -40,7 +40,13 @@ def write_comparison(runs: Sequence[Run], folder: Path, credit: str, repeat: str
         Section("Numbers", [numbers_table(runs, found), *map(Text, reasons)]),
         Section("Curves", [curves_of(arms)]),
         Section("Samples", _samples(arms, credit)),
-        Section("Reproduce", [Lines(repeat, code=True)]),
+        Section(
+            "Reproduce",
+            [
+                Lines(repeat, code=True),
+                Text(facts.reproducibility(runs, "Where they come from")),
+            ],
+        ),
         Section(
             "Where they come from",
             [_runs(arms), Table(("fact", "value"), facts.provenance(runs), plain=True)],

@@ -219,6 +219,31 @@ def provenance(runs: Sequence[Run]) -> list[tuple[str, str]]:
     ]
 
 
+def reproducibility(runs: Sequence[Run], where: str) -> str:
+    """What repeats to the last bit, and where. ``where``: the section with machine and versions.
+
+    What is promised stands in docs/reference/promises.md; tests check it.
+    """
+    exact = {run.recipe.device == "cpu" and run.recipe.precision == "fp32" for run in runs}
+    told = ["Every draw is addressed by seed, name and step."]
+    if not exact:
+        return told[0]
+    if True in exact:
+        which = "Those in fp32 on the CPU come" if False in exact else "The numbers come"
+        told.append(
+            f"{which} out the same bit for bit where processor, versions and threads are those "
+            f"under “{where}”, in fp32 on the CPU."
+        )
+    if False in exact:
+        which = "For the others" if True in exact else "For bf16 and for GPUs, as here,"
+        told.append(f"{which} equal bits are not promised.")
+    told.append(
+        "Elsewhere the last bits differ, and training enlarges that: expect other numbers, which "
+        "differ from these as those of other seeds do."
+    )
+    return " ".join(told)
+
+
 def without_paths(text: str) -> str:
     """``text`` with every path shortened to its last name, so that no local folder is published."""
     return re.sub(r"(?<![\w.:/])(?:[A-Za-z]:)?(?:[/\\][^\s/\\'\",;:]+){2,}", _last_name, text)

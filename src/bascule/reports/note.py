@@ -34,7 +34,7 @@ from bascule.reports.page import (
     Table,
     Text,
 )
-from bascule.reports.protocol import REPRODUCE, command, failures, origins, protocol
+from bascule.reports.protocol import command, failures, origins, protocol
 from bascule.reports.publish import write_page
 from bascule.reports.registration import registered, write_crate
 from bascule.reports.samples import Picture, at_or_before, sampled_epochs, shown, strips
@@ -152,12 +152,17 @@ def experiment_page(
     if experiment.remarks.strip():
         sections.append(Section("Remarks", [Text(experiment.remarks)]))
     sections += [
-        Section("Reproduce", [Lines(repeat, code=True), REPRODUCE]),
+        Section("Reproduce", [Lines(repeat, code=True), _repeats(results)]),
         Section("Runs", origins(results)),
     ]
     lead = [("Question", Text(experiment.question)), ("Hypothesis", Text(experiment.hypothesis))]
     title = experiment.name or "experiment"
     return Page("lab note", title, lead, sections, answer(results), _hero(results))
+
+
+def _repeats(results: Results) -> Text:
+    runs = [run for by_seed in results.runs.values() for run in by_seed.values()]
+    return Text(facts.reproducibility(runs, "Runs"))
 
 
 def _hero(results: Results) -> Block | None:

@@ -12,11 +12,6 @@ from bascule.experiments.schedule import Results
 from bascule.reports import facts
 from bascule.reports.page import Block, Lines, Table, Text
 
-REPRODUCE = Text(
-    "Every draw is addressed by seed, name and step: with the code version, precision, threads "
-    "and device named under Protocol and Runs, the numbers come out the same."
-)
-
 
 def protocol(results: Results, credit: str) -> list[Block]:
     """Arms, seeds, forks, the control's recipe and the data with their credit."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -79,9 +80,19 @@ def write_run_note(run: Run, credit: str, relatives: Sequence[Run] = ()) -> Path
                 Lines(credit),
             ],
         ),
+        Section("Reproduce", _repeat(run)),
         Section("Where it comes from", [_provenance(run)]),
     ]
     return write_page(Page("run", run.name, lead, sections), run.folder, "note")
+
+
+def _repeat(run: Run) -> list[Block]:
+    """The command that trains it again, in its folder, and what of it repeats."""
+    told: list[Block] = [Text(facts.reproducibility([run], "Where it comes from"))]
+    if run.fork:  # its past is that of another recipe
+        return told
+    command = shlex.join(["bascule", "train", "recipe.json", "--name", run.name])
+    return [Lines(command, code=True), Text("In the folder of the run."), *told]
 
 
 def _scalars(run: Run) -> Table | Text:
