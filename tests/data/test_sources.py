@@ -206,7 +206,7 @@ def test_a_header_that_lies_is_refused_before_loading(tmp_path: Path) -> None:
 def test_other_paths_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file or folder"):
         names(tmp_path / "nowhere")
-    for name, message in (("a.png", "is a single image"), ("a.tar", "expected a folder")):
+    for name, message in (("a.png", "is a single image"), ("a.doc", "expected a folder")):
         (tmp_path / name).write_bytes(b"")
         with pytest.raises(UserError, match=message):
             names(tmp_path / name)

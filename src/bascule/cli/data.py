@@ -50,7 +50,7 @@ def add(verbs: Verbs) -> None:
 
     verb = parts.add_parser(
         "import",
-        help="prepare the images of a folder, a .zip, an .npz or a PyTorch dataset",
+        help="prepare the images of a folder, an archive, a table, arrays or a PyTorch dataset",
         examples=[
             "bascule data import faces.zip --name my-faces --size 32 --skip-corrupt",
             "bascule data import sprites --name sprites --size 16x32 --mode rgba",
@@ -59,8 +59,8 @@ def add(verbs: Verbs) -> None:
     )
     verb.add_argument(
         "path",
-        help="a folder (with all its subfolders), a .zip, an .npz, or a PyTorch dataset of your "
-        "own, my_data.py:MySet",
+        help="a folder (with all its subfolders, or of shards, or an LMDB), a .zip, .tar, .npz, "
+        ".npy, .mat or .parquet, or a PyTorch dataset of your own, my_data.py:MySet",
     )
     verb.add_argument("--name", required=True, help="name of the set")
     verb.add_argument(

@@ -24,13 +24,14 @@ from bascule.core.shapes import Shape, shape_of, shape_with, square
 from bascule.data import cache
 from bascule.data.dataset import dataset_of, name_of
 from bascule.data.decoding import Decoded, Fit, NotAPicture, Preparation, decode_as
+from bascule.data.found import Found
 from bascule.data.images import ImageSet, Progress
 from bascule.data.items import Items, read_items
 from bascule.data.labels import Labels, Told, joined, labels_in, merged, missing, of_folders
 from bascule.data.near_duplicates import groups_across
 from bascule.data.places import check_free, imported_sets, place
 from bascule.data.source import DataSource
-from bascule.data.sources import Found, open_source
+from bascule.data.sources import open_source
 
 SIZES = range(8, 1025)
 READ_AT_ONCE = 256

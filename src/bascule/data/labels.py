@@ -1,6 +1,6 @@
 """Labels that come with pictures: class folders, ``dataset.json``, metadata tables, arrays.
 
-Four forms are read, each as its authors define it:
+Five forms are read, each as its authors define it:
 
 - class folders, as in torchvision's ImageFolder: if all pictures lie in subfolders, at least two,
   the label ``folder`` is the name of the first one
@@ -9,6 +9,8 @@ Four forms are read, each as its authors define it:
 - ``metadata.csv`` and ``metadata.jsonl`` of Hugging Face's imagefolder: a column ``file_name``, and
   a label for each other column
 - other arrays of one dimension in an ``.npz``, as long as that of the images
+- what a ``.tar`` of webdataset, a ``.parquet`` and a ``.mat`` say of each picture
+  (:mod:`bascule.data.containers`)
 
 File names are relative to the folder of the file that has the labels. Whole numbers and texts are
 categories, kept as text; a label with a fraction somewhere is a number. A picture without a value
@@ -30,7 +32,7 @@ import numpy as np
 
 from bascule.core.errors import UserError
 from bascule.core.reading import read_bytes
-from bascule.data.sources import Found
+from bascule.data.found import Found
 
 MOST_BYTES = 200 * 2**20  # of a file with labels
 FOLDER, LABEL, FILE_NAME = "folder", "label", "file_name"
@@ -115,9 +117,18 @@ def labels_in(path: Path, found: Sequence[Found]) -> tuple[list[Told], list[Foun
         return _of_arrays(path, found)
     files = [file for file in found if PurePosixPath(file.name).name in READERS]
     told = [_told(file.name, lambda file=file: read(file)) for file in files]  # type: ignore[misc]
-    kept = [table for table in told if table is not None]
+    kept = [_carried(found), *(table for table in told if table is not None)]
     used = {file.name for file, table in zip(files, told, strict=True) if table is not None}
     return kept, [file for file in found if file.name not in used]
+
+
+def _carried(found: Sequence[Found]) -> Told:
+    """What the source itself says of each picture."""
+    told: Told = {}
+    for file in found:
+        for label, value in file.labels.items():
+            told.setdefault(label, {})[file.name] = value
+    return told
 
 
 def of_folders(names: Sequence[str]) -> Told:

@@ -9,8 +9,9 @@ from PIL import Image
 
 from bascule.core.errors import UserError
 from bascule.data.decoding import Preparation, as_mode, decode_as, opened
+from bascule.data.found import Found
 from bascule.data.pictures import as_picture
-from bascule.data.sources import Found, open_source
+from bascule.data.sources import open_source
 
 MOST = 12  # files that are shown
 TRIED = 60  # files that are looked at, because some are no pictures

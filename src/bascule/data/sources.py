@@ -1,4 +1,4 @@
-"""Reading the files to import: from a folder, a zip archive, or an array file.
+"""Reading the files to import: from a folder, an archive, a table or an array file.
 
 A source is a list of names with a function to read each. It lists all files, whatever their
 suffix, except hidden ones and those that macOS adds (``__MACOSX``). Whether a file is a picture is
@@ -10,100 +10,106 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import TypeVar
 
 import numpy as np
 
 from bascule.core.arrays import declared
 from bascule.core.errors import UserError
 from bascule.core.reading import open_regular, read_bytes
+from bascule.data.containers import (
+    CONVERTERS,
+    EXPECTED,
+    in_lmdb,
+    in_mat,
+    in_npy,
+    in_parquet,
+    in_tar,
+    is_pictures,
+)
 from bascule.data.decoding import HEAD_BYTES, NotAPicture, check_format
+from bascule.data.found import (
+    MOST_ARRAY_BYTES,
+    MOST_ENTRIES,
+    MOST_FILE_BYTES,
+    Found,
+    named_as_picture,
+)
 
-SUFFIXES = {
-    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif"),
-    *(".pbm", ".pgm", ".ppm", ".pnm", ".jp2"),
-}
-MOST_FILE_BYTES = 200 * 2**20
 MOST_TOTAL_BYTES = 20 * 2**30
-MOST_ARRAY_BYTES = 4 * 2**30
-MOST_ENTRIES = 500_000
 MOST_RATIO = 200  # of compression, for entries of MANY_BYTES or more; pictures hardly compress
 MANY_BYTES = 10 * 2**20
-
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Found:
-    """One file of a source, or one array: its name, and a function that reads it.
-
-    ``read`` returns bytes or an array. It raises OSError or ValueError if it cannot.
-    """
-
-    name: str
-    read: Callable[[], bytes | np.ndarray]
-
-    def prepared(self, prepare: Callable[[bytes | np.ndarray], T]) -> T:
-        """The result of ``prepare`` for the content.
-
-        Raises ValueError, with the reason, if that fails; :class:`NotAPicture` if the file is not a
-        picture by its name either.
-        """
-        wanted = ValueError if named_as_picture(self.name) else NotAPicture
-        try:
-            stored = self.read()
-        except (OSError, ValueError) as error:
-            raise wanted(getattr(error, "strerror", None) or str(error)) from None
-        try:
-            return prepare(stored)
-        except NotAPicture as error:
-            raise wanted(str(error)) from None
-
-    @property
-    def kind(self) -> str:
-        """The suffix of its name, for counting files by kind."""
-        return PurePosixPath(self.name).suffix.lower() or "without a suffix"
-
-
-def named_as_picture(name: str) -> bool:
-    """Whether a file's name has the suffix of a picture format."""
-    return PurePosixPath(name).suffix.lower() in SUFFIXES
 
 
 @contextmanager
 def open_source(path: Path, single: bool = False) -> Iterator[list[Found]]:
     """The files in ``path``, sorted by name; any thread may read them inside the block.
 
-    path    a folder, with all its subfolders; a ``.zip``; or an ``.npz`` with a uint8 array
-            (N, H, W) or (N, H, W, 1 | 3 | 4), which is called ``images`` or is the only array
+    path    a folder, with all its subfolders; a ``.zip``; an ``.npz`` with a uint8 array (N, H, W)
+            or (N, H, W, 1 | 3 | 4), which is called ``images`` or is the only array; what
+            :mod:`bascule.data.containers` reads; or a folder of such ``.tar`` or ``.parquet`` files
+            and without pictures of its own
     single  also accept a single picture
 
-    Raises UserError for a missing path, an unknown kind of file, and archives that are broken,
-    encrypted or too large, or whose entries point outside.
+    Raises UserError for a missing path, an unknown kind of file, a library that is not installed,
+    and archives that are broken, encrypted or too large, or whose entries point outside.
     """
     if not os.path.exists(path):  # unlike Path.exists, it never raises
         raise UserError(f"no such file or folder: {path}")
-    if path.is_dir():
-        yield _in_folder(path)
-        return
-    if not path.is_file():
-        raise UserError(f"{path} is not a regular file but a pipe or a device")
-    if path.suffix.lower() == ".zip":
-        with _opened_zip(path) as archive:
-            yield _in_zip(path, archive)
-    elif path.suffix.lower() == ".npz":
-        yield _in_arrays(path)
-    elif single:
-        yield [Found(path.name, lambda: _read(path))]
-    elif named_as_picture(path.name):
-        raise UserError(f"{path} is a single image: give a folder, a .zip or an .npz with several")
-    else:
-        raise UserError(f"{path}: expected a folder of images, a .zip or an .npz")
+    with ExitStack() as opened:
+        if path.is_dir():
+            yield _in_shards(path, _in_folder(path), opened)
+        elif not path.is_file():
+            raise UserError(f"{path} is not a regular file but a pipe or a device")
+        else:
+            yield _in_file(path, single, opened)
+
+
+def _in_file(path: Path, single: bool, opened: ExitStack) -> list[Found]:
+    suffix = path.suffix.lower()
+    if suffix == ".zip":
+        return _in_zip(path, opened.enter_context(_opened_zip(path)))
+    if suffix == ".npz":
+        return _in_arrays(path)
+    if suffix == ".parquet":
+        return opened.enter_context(in_parquet(path))
+    if suffix in ARRAYS:
+        return ARRAYS[suffix](path)
+    if suffix in CONVERTERS:
+        raise UserError(f"{path} {CONVERTERS[suffix]}")
+    if single:
+        return [Found(path.name, lambda: _read(path))]
+    several = "give a folder, or an archive with several"
+    if named_as_picture(path.name):
+        raise UserError(f"{path} is a single image: {several}")
+    raise UserError(f"{path}: expected a folder of images, or a file {', '.join(READ)}")
+
+
+ARRAYS = {".tar": in_tar, ".npy": in_npy, ".mat": in_mat}
+SHARDS = {".tar", ".parquet"}
+READ = (".zip", ".tar", ".npz", ".npy", ".mat", ".parquet")
+
+
+def _in_shards(path: Path, found: list[Found], opened: ExitStack) -> list[Found]:
+    """``found`` in the folder ``path``, or what is in its LMDB or in its shards, if it has some."""
+    if (path / "data.mdb").is_file():
+        return opened.enter_context(in_lmdb(path))
+    shards = [file.name for file in found if file.kind in SHARDS]
+    if not shards or any(named_as_picture(file.name) for file in found):
+        return found
+    pictures: list[Found] = []
+    for name in shards:
+        if (path / name).suffix.lower() == ".tar":
+            pictures += in_tar(path / name)
+        else:
+            pictures += opened.enter_context(in_parquet(path / name))
+    often = Counter(picture.name for picture in pictures).most_common(1)
+    if often and often[0][1] > 1:
+        raise UserError(f"{path}: several of its archives hold {often[0][0]}: import one of them")
+    return pictures
 
 
 def _hidden(parts: Iterable[str]) -> bool:
@@ -225,12 +231,8 @@ def _check_array(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -
             shape, dtype = declared(file)
     except Exception as error:  # ValueError, RuntimeError (encrypted), zlib.error
         raise UserError(f"{path}: {entry.filename} is not a readable array: {error}") from None
-    known = len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3, 4))
-    if dtype != np.uint8 or not known:
-        raise UserError(
-            f"{path}: {entry.filename} is {dtype} {shape}; expected uint8 (N, H, W) or "
-            "(N, H, W, 1 | 3 | 4)"
-        )
+    if not is_pictures(shape, dtype):
+        raise UserError(f"{path}: {entry.filename} is {dtype} {shape}; {EXPECTED}")
     bytes_ = int(np.prod(shape, dtype=object))
     if bytes_ > min(MOST_ARRAY_BYTES, entry.file_size):
         raise UserError(

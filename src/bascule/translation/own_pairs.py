@@ -19,6 +19,7 @@ from bascule.core.errors import UserError
 from bascule.core.fields import check_fields
 from bascule.data import cache
 from bascule.data.decoding import Fit, Preparation, decode_as, halves
+from bascule.data.found import Found, named_as_picture
 from bascule.data.images import DOMAIN, ImageSet, Progress
 from bascule.data.imported import (
     READ_AT_ONCE,
@@ -34,7 +35,7 @@ from bascule.data.imported import (
 from bascule.data.near_duplicates import held_out_split, near_duplicate_groups
 from bascule.data.places import place
 from bascule.data.source import PairSource
-from bascule.data.sources import Found, named_as_picture, open_source
+from bascule.data.sources import open_source
 
 Stored = bytes | np.ndarray
 
