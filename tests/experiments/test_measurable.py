@@ -87,3 +87,14 @@ def test_a_search_needs_images_to_rank_by():
     check_search(images(70), 100)
     with pytest.raises(UserError, match="a search needs coverage of held-out, which needs 7 held"):
         check_search(images(60), 100)
+
+
+def test_own_labels_are_measured_where_the_images_have_them(tiny):
+    arms = {"a": tiny, "b": tiny.replace(lr_D=1e-3)}
+    found = experiment(arms, Lower("TV of folder[efficientnet-lite0,128px]", "a", than="b"))
+    told = {"folder": np.where(np.arange(600) % 2 == 0, "cat", "dog")}
+    check_measurable(found, {tiny.data: images(600, labels=told)})
+    with pytest.raises(UserError, match="needs one of the labels of these images: mood"):
+        check_measurable(found, {tiny.data: images(600, labels={"mood": told["folder"]})})
+    with pytest.raises(UserError, match="needs images whose attributes are known"):
+        check_measurable(found, {tiny.data: images(600)})

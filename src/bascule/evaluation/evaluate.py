@@ -20,6 +20,7 @@ from bascule.data.images import ImageSet, Progress
 from bascule.evaluation import patches
 from bascule.evaluation.evaluation import Evaluation, LeftOut, Scale, Value
 from bascule.evaluation.neighbours import ROWS, neighbour_grid
+from bascule.evaluation.own_labels import of_labels
 from bascule.evaluation.patches import SPEC, has_patches, patch_distances
 from bascule.features.cache import features_of
 from bascule.features.extractor import Extractor, label
@@ -67,6 +68,7 @@ class _Kept:
         self.images = images
         self.values: list[Value] = []
         self.left_out: list[LeftOut] = []
+        self.notes: list[str] = []
 
     def put(self, name: str, space: str, measured: Measured | str, better: Better) -> None:
         """Keep a number; a text is the reason why there is none."""
@@ -92,6 +94,7 @@ def evaluate(
     epoch: int | None = None,
     seed: int = 0,
     own: Sequence[Metric] = (),
+    labels: bool = False,
 ) -> tuple[Evaluation, Image.Image]:
     """Measure ``fakes``, uint8 (N, 3, H, W), against training and held-out images of ``images``.
 
@@ -100,6 +103,7 @@ def evaluate(
     classifier  if given, exact attributes are measured too
     own         user's metrics; those on pixels are computed once
     seed        decides which image is in which set
+    labels      whether the labels of ``images`` are read from the fakes, too
 
     A statistic that needs more images than there are (:data:`LEAST`) is left out, with a reason.
     Returns the evaluation, and a picture of the fakes beside their nearest training images (by the
@@ -124,6 +128,9 @@ def evaluate(
                 fake = extractor(fakes, tell)
             with counter(f"measuring in the space of {extractor.name}"):
                 twins = _on_features(kept, extractor, fake, real, lost, on_features, seed)
+            if labels:
+                with counter(f"reading the labels by {extractor.name}"):
+                    _labels(kept, extractor, fake, real, seed)
             if picture is None:
                 picture = neighbour_grid(fakes, images.pixels[train], fake, real[train], twins)
         for name, told in patches().items():
@@ -131,7 +138,7 @@ def evaluate(
         for metric, value in pixels:
             space = f"{PIXELS};metric {code_of(metric)}"
             kept.put(f"{metric.name}[{PIXELS}]", space, value, metric.better)
-        notes: tuple[str, ...] = ()
+        notes = tuple(kept.notes)
         if classifier is not None:
             with counter("reading the attributes"):
                 found = scores()
@@ -141,7 +148,7 @@ def evaluate(
                 for name, measured, better in _numbers(found):
                     called = f"{name}[{classifier.style},{classifier.size}px]"
                     kept.put(called, classifier.spec, measured, better)
-                notes = tuple(_absent(found))
+                notes += tuple(_absent(found))
     assert picture is not None, "at least one extractor"
     return replace(kept.told(subject, epoch, len(fakes)), notes=notes, seed=seed), picture
 
@@ -169,6 +176,16 @@ def _on_features(
         space = f"{extractor.spec};metric {code_of(metric)}"
         kept.put(label(metric.name, extractor), space, value, metric.better)
     return twins
+
+
+def _labels(
+    kept: _Kept, extractor: Extractor, fake: np.ndarray, real: np.ndarray, seed: int
+) -> None:
+    """Add the numbers of the labels, with their notes; ``real``: features of all images."""
+    for found in of_labels(kept.images, extractor, real, fake, seed):
+        space = f"{extractor.spec};{found.spec}"
+        kept.put(label(found.name, extractor), space, found.measured, "lower")
+        kept.notes.extend(found.notes)
 
 
 def _patches(

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any, cast
 
 from bascule.attributes.classifier import style_of
+from bascule.attributes.own_labels import own_labels
 from bascule.core.errors import UserError
 from bascule.data.faces import Faces
 from bascule.data.images import DOMAIN, ImageSet
@@ -14,6 +15,7 @@ from bascule.diagnostics.callback import asked_of
 from bascule.diagnostics.quality import FEWEST, OF_HELD_OUT
 from bascule.evaluation.evaluate import ATTRIBUTES, LEAST, PATCHES, sizes_of
 from bascule.evaluation.evaluation import by_reason
+from bascule.evaluation.own_labels import attribute
 from bascule.evaluation.patches import has_patches
 from bascule.experiments.experiment import Experiment, Measure, MeasureTranslation
 from bascule.experiments.factors import own_split, sets_of
@@ -170,7 +172,13 @@ def _impossible(recipe: Recipe, images: ImageSet, scalar: Measurement) -> str:
         if scalar.space.startswith("translation,"):
             spaces = [f"translation,{images.size}px"]
     elif scalar.quantity.name in READ:
-        if (style := _style(recipe, images)) is None:
+        style = _style(recipe, images)
+        if style is None and scalar.quantity.name == "TV":
+            if scalar.attribute in (known := [attribute(label) for label in own_labels(images)]):
+                return ""
+            if known:
+                return f"needs one of the labels of these images: {', '.join(known)}"
+        if style is None:
             return "needs images whose attributes are known; give data=Faces(...)"
         if part_of(scalar) == "fakes":
             spaces = [f"{style},{images.size}px"]

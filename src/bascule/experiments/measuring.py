@@ -164,7 +164,8 @@ def measure_fakes(
     check_fakes(fakes, images)
     reader = classifier_of(images, means.counter) if attributes else None
     also, told = means.metrics, (subject, epoch, means.seed)
-    return evaluate(fakes, images, spaces, means.counter, reader, *told, also)
+    labels = attributes and reader is None
+    return evaluate(fakes, images, spaces, means.counter, reader, *told, also, labels)
 
 
 def _coding(
