@@ -7,7 +7,7 @@ from bascule.core.errors import UserError
 from bascule.data.dataset import FromDataset
 from bascule.data.faces import Faces
 from bascule.data.near_duplicates import held_out_split
-from bascule.data.seeded_split import SeededSplit
+from bascule.data.seeded_split import SeededSplit, folds_of
 from bascule.runs import codec
 
 FACES = Faces(n=60, size=32, held_out=0.25)
@@ -55,3 +55,29 @@ def test_it_travels_in_a_recipe_and_on_the_command_line():
 def test_a_seed_that_is_no_whole_number_is_refused():
     with pytest.raises(UserError, match=r"seed=0\.5 in SeededSplit"):
         SeededSplit(FACES, 0.5)
+
+
+def test_every_image_is_held_out_by_one_fold():
+    splits = [SeededSplit(FACES, seed, folds=4).load() for seed in range(4)]
+    held_out = np.stack([split.held_out for split in splits])
+    assert (held_out.sum(0) == 1).all() and held_out.sum(1).tolist() == [15] * 4
+    assert [split.split for split in splits] == [f"fold {k} of 4" for k in range(4)]
+    again = SeededSplit(FACES, 5, folds=4).load()
+    assert np.array_equal(again.held_out, held_out[1]) and again.digest == FACES.load().digest
+
+
+def test_folds_keep_twins_together():
+    folds = folds_of(np.arange(60) // 2, 7)
+    assert np.array_equal(folds[::2], folds[1::2])
+    assert set(np.bincount(folds).tolist()) <= {8, 10}  # whole pairs
+    with pytest.raises(UserError, match="2 different images, near duplicates aside, make no 3"):
+        folds_of(np.array([0, 0, 0, 3, 3]), 3)
+
+
+def test_folds_are_no_part_of_older_digests():
+    assert repr(SeededSplit(FACES, 3)) == f"SeededSplit(of={FACES!r}, seed=3)"
+    assert "folds" not in codec.encode(SeededSplit(FACES, 3), brief=True)
+    assert codec.parse("SeededSplit(Faces(n=60, size=32), folds=3)").folds == 3
+    for folds in (1, -2, 101):
+        with pytest.raises(UserError, match="expected 2 to 100, or 0"):
+            SeededSplit(FACES, folds=folds)

@@ -4,12 +4,19 @@ from dataclasses import replace
 
 import pytest
 
+from bascule.board.summary import arm_of
 from bascule.cli.experiment import digests_of
 from bascule.core.errors import UserError
 from bascule.data.faces import Faces
 from bascule.data.seeded_split import SeededSplit
 from bascule.experiments import Experiment, Lower, Measure, Within
-from bascule.experiments.factors import evaluation_seed, own_split, with_seed, without_seed
+from bascule.experiments.factors import (
+    evaluation_seed,
+    own_split,
+    sets_of,
+    with_seed,
+    without_seed,
+)
 from bascule.experiments.looks import looks_file
 from bascule.experiments.measurable import check_measurable
 from bascule.experiments.paired import arms_of
@@ -63,6 +70,24 @@ def test_only_a_split_that_was_drawn_with_the_seed_is_no_part_of_an_arm(tiny, ma
         "q a": dict(enumerate(varied)),
         "b": dict(enumerate(fixed)),
     }
+
+
+def test_runs_of_one_arm_take_one_fold_after_the_other(tiny, make_run):
+    folds = tiny.replace(data=SeededSplit(tiny.data, folds=5))
+    jobs = plan(asked({"a": folds}, vary=("split",)), [0, 1, 2])
+    assert [job.recipe.data for job in jobs] == [
+        SeededSplit(tiny.data, seed, folds=5) for seed in (0, 1, 2)
+    ]
+    assert {without_seed(job.recipe) for job in jobs} == {folds}
+    assert own_split(jobs[1].recipe.data) == tiny.data
+    runs = [make_run(job.recipe, f"q a s{job.seed}") for job in jobs]
+    plain = [make_run(with_seed(tiny, s, ("split",)), f"q b s{s}") for s in (0, 1)]
+    assert arms_of([*runs, *plain]) == {"a": dict(enumerate(runs)), "b": dict(enumerate(plain))}
+    cards = [arm_of(codec.encode(run.recipe), "", 0) for run in (*runs, *plain)]
+    assert len(set(cards[:3])) == len(set(cards[3:])) == 1 and cards[0] != cards[3]
+    images = {job.recipe.data: job.recipe.data.load() for job in jobs[1:]}
+    assert folds.data in digests_of(images)
+    assert sets_of(folds, images) == list(images.values())
 
 
 @pytest.mark.parametrize(

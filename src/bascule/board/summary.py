@@ -252,7 +252,7 @@ def _own_split(data: Any, seed: Any) -> Any:
     if not isinstance(data, dict):
         return data
     if _word(data) == "SeededSplit" and data.get("seed") == seed:
-        return data.get("of")
+        return {**data, "seed": 0} if data.get("folds") else data.get("of")
     return {name: _own_split(value, seed) for name, value in data.items()}
 
 

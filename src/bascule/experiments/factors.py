@@ -5,7 +5,9 @@ An interval over seeds does not include how much a result depends on anything th
 every seed. So an experiment may also vary (Bouthillier et al. 2021, "Accounting for Variance in
 Machine Learning Benchmarks"):
 
-    "split"       which images are held out, and so which ones are trained on
+    "split"       which images are held out, and so which ones are trained on; a share that is
+                  drawn from the seed, or, if an arm's data are ``SeededSplit(..., folds=5)``, the
+                  fold of the seed
     "evaluation"  the latents of the measured fakes, and which image is in which subset
 
 Arms of one seed share both, so their differences are taken on one scale.
@@ -14,6 +16,7 @@ Arms of one seed share both, so their differences are taken on one scale.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 from bascule.core.errors import UserError, unknown
@@ -58,7 +61,7 @@ def without_seed(recipe: Recipe) -> Recipe:
 
     Equal for the runs of one arm.
     """
-    data = own_split(recipe.data)
+    data = of_arm(recipe.data)
     varied = _split(data, recipe.seed) == recipe.data
     return recipe.replace(seed=0, data=data if varied else recipe.data)
 
@@ -80,10 +83,29 @@ def own_split(data: Data) -> Data:
 
 def sets_of(recipe: Recipe, sets: Mapping[Any, ImageSet]) -> list[ImageSet]:
     """The images among ``sets``, by ``recipe.data``, on which an arm is trained, of any seed."""
-    return [images for data, images in sets.items() if recipe.data in (data, own_split(data))]
+    return [images for data, images in sets.items() if recipe.data in (data, of_arm(data))]
 
 
 def _split(data: Data, seed: int) -> Data:
     if isinstance(data, TwoSets):
-        return TwoSets(SeededSplit(data.a, seed), SeededSplit(data.b, seed))
-    return SeededSplit(data, seed) if isinstance(data, DataSource) else data
+        return TwoSets(_seeded(data.a, seed), _seeded(data.b, seed))
+    return _seeded(data, seed) if isinstance(data, DataSource) else data
+
+
+def _seeded(data: DataSource, seed: int) -> SeededSplit:
+    if isinstance(data, SeededSplit) and data.folds:
+        return replace(data, seed=seed)
+    return SeededSplit(data, seed)
+
+
+def of_arm(data: Data) -> Data:
+    """``data`` as an arm has them: with the split of no seed, but with its folds."""
+    if isinstance(data, TwoSets):
+        return TwoSets(_unseeded(data.a), _unseeded(data.b))
+    return _unseeded(data) if isinstance(data, SeededSplit) else data
+
+
+def _unseeded(data: DataSource) -> DataSource:
+    if not isinstance(data, SeededSplit):
+        return data
+    return replace(data, seed=0) if data.folds else data.of
