@@ -179,6 +179,24 @@ def test_impossible_budgets_are_refused(budget: dict) -> None:
         Budget(**budget)
 
 
+def test_a_set_is_read_once_and_its_pixels_decide(dylan: AttributeClassifier, monkeypatch) -> None:
+    images = Faces(n=40, size=SIZE, style="dylan").load()
+    expected = dylan.read(images.pixels)
+    first = dylan.read_set(images)
+    monkeypatch.setattr("bascule.attributes.reading.logits", None)  # nothing is computed again
+    for found in (first, dylan.read_set(images)):
+        assert found.labels.keys() == expected.labels.keys()
+        assert all((found.labels[k] == expected.labels[k]).all() for k in expected.labels)
+        assert (found.out_of_vocabulary == expected.out_of_vocabulary).all()
+    some = np.array([3, 1])
+    assert (first.of(some).labels["hairColor"] == expected.labels["hairColor"][[3, 1]]).all()
+    assert (first.of(some).out_of_vocabulary == expected.out_of_vocabulary[[3, 1]]).all()
+    with pytest.raises(TypeError):  # other pixels are read
+        dylan.read_set(Faces(n=41, size=SIZE, style="dylan").load())
+    with pytest.raises(UserError, match="this classifier expects"):
+        dylan.read_set(Faces(n=4, size=16, style="dylan").load())
+
+
 def test_the_style_of_a_set_is_known_by_its_name_alone() -> None:
     assert style_of(Faces(n=4, size=16, style="open-peeps").load()) == "open-peeps"
     other = Faces(n=4, size=16).load()

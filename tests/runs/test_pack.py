@@ -1,6 +1,8 @@
 """Packs: what comes out is what went in, to 8 digits, and nothing else gets in."""
 
 import io
+import os
+import shutil
 import tarfile
 
 import numpy as np
@@ -14,7 +16,7 @@ from bascule.runs import pack as packing
 from bascule.runs.execute import execute
 from bascule.runs.fork import fork
 from bascule.runs.pack import pack, unpack
-from bascule.runs.store import Store
+from bascule.runs.store import Run, Store
 
 
 @pytest.fixture
@@ -105,6 +107,17 @@ def packed(names, kind=tarfile.REGTYPE) -> bytes:
             entry.size = 2 if kind == tarfile.REGTYPE else 0
             archive.addfile(entry, io.BytesIO(b"{}"))
     return buffer.getvalue()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+@pytest.mark.parametrize("name", ["scalars.jsonl", "run.json"])
+def test_a_pipe_in_a_run_is_refused_without_a_wait(finished, tmp_path, name):
+    copy = Run(shutil.copytree(finished.folder, tmp_path / finished.id))
+    (copy.folder / name).unlink()
+    os.mkfifo(copy.folder / name)
+    with pytest.raises(UserError, match="not a regular file but a pipe"):
+        pack([copy], tmp_path / "runs.tar.xz")
+    assert not (tmp_path / "runs.tar.xz").exists()
 
 
 @pytest.mark.parametrize(

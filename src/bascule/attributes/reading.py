@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +13,8 @@ from torch import Tensor
 from bascule.attributes.learning import Accuracy, logits
 from bascule.attributes.network import Reader, digest_of
 from bascule.core.errors import UserError
+from bascule.data.images import ImageSet, Progress
+from bascule.features.cache import features_of
 
 VERSION = 1  # of the training code; raise it when classifiers would become different
 
@@ -30,6 +32,11 @@ class Reading:
 
     def __len__(self) -> int:
         return len(self.out_of_vocabulary)
+
+    def of(self, indices: np.ndarray) -> Reading:
+        """The predictions for some of the images."""
+        labels = {name: told[indices] for name, told in self.labels.items()}
+        return Reading(labels, self.out_of_vocabulary[indices])
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +76,10 @@ class AttributeClassifier:
         of the fresh renders, each of which counts twice: as drawn, and slightly damaged. Raises
         UserError for no images, or for another size.
         """
+        self._check(images)
+        return self._reading(logits(self.reader, images))
+
+    def _check(self, images: np.ndarray) -> None:
         expected = (3, self.size, self.size)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != expected:
             raise UserError(
@@ -77,8 +88,32 @@ class AttributeClassifier:
             )
         if not len(images):
             raise UserError("no images to read: give at least one")
-        told = dict(zip(self.categories, logits(self.reader, images), strict=True))
-        return reading_of({name: told[name] for name in self.used}, self.categories, self.threshold)
+
+    def read_set(self, images: ImageSet) -> Reading:
+        """The attributes of all images of a set, in its order; kept in the cache of features.
+
+        Raises as :meth:`read`.
+        """
+        self._check(images.pixels)
+        told = torch.from_numpy(features_of(images, _Logits(self)))
+        return self._reading(told.split([len(names) for names in self.categories.values()], 1))
+
+    def _reading(self, told: Sequence[Tensor]) -> Reading:
+        by_name = dict(zip(self.categories, told, strict=True))
+        used = {name: by_name[name] for name in self.used}
+        return reading_of(used, self.categories, self.threshold)
+
+
+class _Logits:
+    """The logits of a classifier as features (N, categories of all attributes) of images."""
+
+    def __init__(self, classifier: AttributeClassifier) -> None:
+        self.name = f"{classifier.style} {classifier.size}px"
+        self.spec = f"{classifier.spec};logits"
+        self.reader = classifier.reader
+
+    def __call__(self, images: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+        return torch.cat(logits(self.reader, images), 1).numpy()
 
 
 def doubts(told: Iterable[Tensor]) -> Tensor:

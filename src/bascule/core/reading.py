@@ -11,6 +11,9 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from bascule.core.errors import unreadable
+
+MOST_BYTES = 100_000_000
 MOST_JSON_BYTES = 16 * 2**20
 DEEPEST = 100  # levels of nested lists and objects; a recipe has five
 
@@ -26,6 +29,17 @@ def read_bytes(path: Path, most: int) -> bytes:
     if len(found) > most:  # it grew, or the system did not report its size
         raise ValueError(f"more than {most:,} bytes")
     return found
+
+
+def needed(path: Path, what: str, remedy: str, most: int = MOST_BYTES) -> bytes:
+    """As :func:`read_bytes`, for a file that the program wrote. Raises UserError if it cannot.
+
+    ``what``: the kind of file. ``remedy``: what to do where it is damaged.
+    """
+    try:
+        return read_bytes(path, most)
+    except (OSError, ValueError) as error:
+        raise unreadable(f"{what} {path}", error, remedy) from None
 
 
 def open_regular(path: Path, most: int) -> Any:

@@ -207,7 +207,7 @@ def _scores(
     """What a classifier reads, or the reason why nothing can be said."""
     if classifier is None or ATTRIBUTES in lost:
         return lost.get(ATTRIBUTES, "no classifier")
-    train = classifier.read(images.pixels[images.indices("train")])
+    train = classifier.read_set(images).of(images.indices("train"))
     return attribute_scores(classifier.read(fakes), train, classifier.fresh, seed)
 
 

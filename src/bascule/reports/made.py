@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bascule.core import atomic
 from bascule.core.errors import UserError
+from bascule.core.reading import MOST_BYTES, read_bytes, read_json
 from bascule.runs.evaluations import evaluations
 from bascule.runs.store import Run
 
@@ -58,7 +59,7 @@ def found_made(folder: Path, stem: str) -> Made | None:
     if not any((folder / f"{stem}.{form}").exists() for form in ("md", "html")):
         return None
     try:
-        told = json.loads((folder / f"{stem}.json").read_text("utf-8"))
+        told = read_json(folder / f"{stem}.json")
         ids = tuple(map(str, told["runs"]))
         return Made(len(ids), int(told["measurements"]), ids)
     except (OSError, ValueError, KeyError, TypeError):
@@ -83,7 +84,7 @@ def protect(folder: Path, stem: str, now: Made, how: str, only_from_nothing: boo
 def _counted(page: Path) -> int:
     """The number of runs that a page without a record names in its table or in its sum of runs."""
     try:
-        text = page.read_text("utf-8")
+        text = read_bytes(page, MOST_BYTES).decode()
     except (OSError, ValueError):
         return 1
     if summed := re.search(r"summed over (\d+) runs \|", text):

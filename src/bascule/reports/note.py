@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bascule.core.reading import needed
 from bascule.experiments.digits import rounded
 from bascule.experiments.inference import FEWEST
 from bascule.experiments.planning import outlook, told
@@ -382,7 +383,9 @@ def _pictures(runs: Mapping[str, Run], seed: int) -> list[Picture]:
         for epoch in (*before, epochs[-1]):
             when = "the end" if epoch == epochs[-1] else "just before the change"
             caption = f"{arm}, seed {seed}, after {epoch} epochs ({when})"
-            content = run.sample(epoch).read_bytes()
+            content = needed(
+                run.sample(epoch), "the picture", "delete it; the note is made without it"
+            )
             if content in found:
                 same = found[content]
                 found[content] = replace(same, caption=f"{same.caption}; the same: {caption}")

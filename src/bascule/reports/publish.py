@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from bascule.core import atomic
+from bascule.core.reading import needed
 from bascule.reports import figures, markdown
 from bascule.reports.page import Block, Data, Drawing, Gallery, Page, Samples, anchor
 from bascule.reports.samples import data_uri, size_of
@@ -40,7 +41,7 @@ def write_page(page: Page, folder: Path, stem: str) -> Path:
             for picture in block.pictures:
                 to = folder / "samples" / picture.file
                 if to.resolve() != picture.source.resolve():
-                    atomic.write(to, picture.source.read_bytes())
+                    atomic.write(to, needed(picture.source, "the picture", "delete it"))
     atomic.write(folder / f"{stem}.md", markdown.render(page, stem))
     atomic.write(folder / f"{stem}.html", html(page))
     return folder / f"{stem}.html"

@@ -23,7 +23,7 @@ from typing import Any
 
 from bascule.core import atomic
 from bascule.core.errors import UserError
-from bascule.core.reading import numbered
+from bascule.core.reading import needed, numbered
 from bascule.data.decoding import own_picture
 from bascule.runs.store import Run, Store
 
@@ -63,23 +63,27 @@ def pack(
                     entry.size = len(content)
                     archive.addfile(entry, io.BytesIO(content))
             for file in sorted(beside):
+                content = _content(file)
                 entry = tarfile.TarInfo(f"{file.parent.name}/{file.name}")
-                entry.size = file.stat().st_size
-                archive.addfile(entry, io.BytesIO(file.read_bytes()))
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
 
     atomic.write(path, put)
 
 
-def _files(run: Run, picture: bool) -> Iterable[tuple[str, bytes]]:
+def _content(file: Path) -> bytes:
+    return needed(file, "the file", "restore it, or pack without its run")
 
+
+def _files(run: Run, picture: bool) -> Iterable[tuple[str, bytes]]:
     for name in PLAIN:
         if (run.folder / name).exists():
-            yield name, (run.folder / name).read_bytes()
+            yield name, _content(run.folder / name)
     for path in sorted((run.folder / "code").rglob("*.py")):
-        yield path.relative_to(run.folder).as_posix(), path.read_bytes()
+        yield path.relative_to(run.folder).as_posix(), _content(path)
     for name in ROUNDED:
         if (run.folder / name).exists():
-            yield name, _rounded((run.folder / name).read_text("utf-8"), name).encode()
+            yield name, _rounded(_content(run.folder / name).decode(), name).encode()
     if picture and (epochs := numbered(run.folder / "samples", ".png")):
         with own_picture(run.sample(epochs[-1])) as grid:
             row = grid.crop((0, 0, grid.width, run.recipe.data.size))

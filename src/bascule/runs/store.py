@@ -131,8 +131,10 @@ class Run:
 
     def _looked_at(self, rules: tuple[type, ...] = ()) -> Recipe:
         try:
-            text = (self.folder / "experiment.py").read_text("utf-8", "replace")
-        except OSError:
+            text = read_bytes(self.folder / "experiment.py", MOST_ROWS_BYTES).decode(
+                errors="replace"
+            )
+        except (OSError, ValueError):
             text = ""
         own = re.findall(r"^class\s+(\w+)", text, re.MULTILINE)
         return self._decoded(rules, own)
