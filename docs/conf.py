@@ -22,7 +22,8 @@ ROOT = Path(__file__).parents[1]
 project = "bascule"
 version = release = bascule.__version__
 root_doc = "docs/index"
-extensions = ["myst_parser"]
+extensions = ["myst_nb"]  # Markdown and notebooks, by one parser
+nb_execution_mode = "off"  # docs/run_notebooks.py runs them, and a test does
 include_patterns = [
     "docs/**",
     "notes/*.md",
@@ -57,7 +58,7 @@ def without_folders(app: Any, page: str, source: list[str]) -> None:
 
     def told(link: re.Match[str]) -> str:
         target = (ROOT / page).parent / link[2]
-        has_page = target.suffix in (".md", ".png", ".json", ".csv")
+        has_page = target.suffix in (".md", ".ipynb", ".png", ".json", ".csv")
         return link[0] if has_page or not target.exists() else link[1]
 
     source[0] = LINK.sub(told, source[0])

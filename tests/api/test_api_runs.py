@@ -107,8 +107,9 @@ def test_values_show_themselves(trained):
     assert repr(trained) == f"<run {trained.id}: finished, 4 of 4 epochs>"
     drawn = trained.generate(70)
     assert "the first 64" in drawn._repr_html_() and "after 4 epochs" in repr(drawn)
-    images = bl.images(bl.Faces(n=40, size=32))._repr_html_()
-    assert "40 images of 32 px" in images and "<script" not in images
+    faces = bl.images(bl.Faces(n=40, size=32))
+    assert repr(faces) == f"<{faces.name}: 40 images of 3 x 32 x 32, 4 held out>"
+    assert "40 images of 32 px" in faces._repr_html_() and "<script" not in faces._repr_html_()
 
 
 def test_a_notebook_gets_a_bar_that_goes_when_it_is_done(tiny, tmp_path, monkeypatch):

@@ -84,6 +84,11 @@ class ImageSet:
             raise unknown("split", split, ("train", "held_out", "all"))
         return np.flatnonzero(self.held_out == (split == "held_out"))
 
+    def __repr__(self) -> str:
+        pixels = " x ".join(map(str, self.pixels.shape[1:]))
+        held_out = f"{int(self.held_out.sum()):,} held out"
+        return f"<{self.name}: {len(self):,} images of {pixels}, {held_out}>"
+
     def _repr_html_(self) -> str:
         """Some of its training images, for a notebook; first what it is, and its credit last."""
         of = self.indices("train")[:SHOWN]
