@@ -30,10 +30,10 @@ quick = Experiment(
     ],
     seeds=(0, 1, 2),
     remarks=(
-        "G rests from the switch on, so it draws the same faces from then on. All seeds begin "
-        "with the same trained weights, on faces that those have never seen. So the intervals "
-        "tell how much varies after this start, not between games that are trained from noise: "
-        "`bascule run perfect-g` trains those."
+        "From the switch on G does not learn, so it draws the same faces from then on. All seeds "
+        "begin with the same trained weights, on faces that those have never seen. So the "
+        "intervals tell how much varies after this start, not between games that are trained from "
+        "noise: `bascule run perfect-g` trains those."
     ),
 )
 
@@ -69,8 +69,8 @@ experiment = Experiment(
     ],
     remarks=(
         "The last arm is a check of the program, not a finding: reals and fakes then have "
-        "one law, and no D can do better than 1/2. All arms of a seed are bit-identical "
-        "until the switch, so they share one trunk. G rests from the switch on."
+        "one distribution, and no D can do better than 1/2. All arms of a seed are bit-identical "
+        "until the switch, so they share that past. From the switch on G does not learn."
     ),
     seeds=(0, 1, 2),
     quick=quick,

@@ -86,10 +86,11 @@ def perfect_g(
             "smooth D, early": NoiseBound(real=(), fake=sigma, from_epoch=early),
         },
         remarks=(
-            "With the same noise on both sides reals and fakes have one law, and D must sit at "
-            "1/2: that arm checks the program. In “doses only” G goes on learning, and every "
-            "fourth step a quarter of the fakes are reals plus noise. In “held-out reals” D is "
-            "shown the held-out images, so that arm has no diagnostics and is measured no further. "
+            "With the same noise on both sides reals and fakes have one distribution, and D must "
+            "sit at 1/2: that arm checks the program. In “doses only” G goes on learning, and "
+            "every fourth step a quarter of the fakes are reals plus noise. In “held-out reals” D "
+            "is shown the held-out images, so that arm has no diagnostics and is measured no "
+            "further. "
             "In 2019 the noise on every input was there from the first epoch; here it begins with "
             "the switch, so that all early arms share their past."
         ),

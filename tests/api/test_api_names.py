@@ -1,8 +1,10 @@
 """`import bascule as bl` is fast, and every name that it promises is there and documented."""
 
+import ast
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
 import pytest
@@ -19,6 +21,19 @@ def test_a_public_name_is_the_thing_of_its_module_and_documented(name):
     assert name in dir(bl)
     if isinstance(found, type) or callable(found):
         assert (found.__doc__ or "").strip()
+
+
+def test_every_public_class_and_function_of_the_package_is_documented():
+    """But for the verbs, ``do_train`` and its like, whose text is their help."""
+    silent = []
+    for path in sorted(Path(bl.__file__).parent.rglob("*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        kinds = (ast.FunctionDef, ast.ClassDef)
+        for found in (tree, *(node for node in tree.body if isinstance(node, kinds))):
+            name = getattr(found, "name", "")
+            if tree.body and not name.startswith(("_", "do_")) and not ast.get_docstring(found):
+                silent.append(f"{path}: {name or 'the module'}")
+    assert not silent
 
 
 def test_no_public_name_hides_a_module():

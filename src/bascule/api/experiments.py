@@ -56,7 +56,7 @@ class Outcome:
 
     @property
     def findings(self) -> list[tuple[str, str, str]]:
-        """Of every prediction and check: the word, the claim, and what was measured."""
+        """Of every prediction and check: the verdict, the claim, and what was measured."""
         from bascule.reports import facts
 
         verdict = self.results.verdict
@@ -70,7 +70,7 @@ class Outcome:
         return "\n".join([self.found, f"{self.word}: {self.why}", *told, f"note: {self.note}"])
 
     def _repr_html_(self) -> str:
-        columns = ("word", "prediction", "measured")
+        columns = ("verdict", "prediction", "measured")
         failed = [f"failed: {name}: {why}" for name, why in self.results.failures.items()]
         return (
             html.lines(self.results.experiment.question)

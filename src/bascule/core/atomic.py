@@ -70,6 +70,7 @@ def sweep(folder: Path) -> None:
 
 
 def is_gone(process: int) -> bool:
+    """Whether there is no process of this number any more; False if that cannot be known."""
     if os.name == "nt":  # there, os.kill ends a process, whatever the signal
         return False
     try:

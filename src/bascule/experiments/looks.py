@@ -1,6 +1,6 @@
 """The history of looks at an experiment's results.
 
-Who looks at three seeds, then at five, then at eight, and stops when a word comes out, has three
+Who looks at three seeds, then at five, then at eight, and stops when a verdict comes out, has three
 chances of a false one. So every look has a narrower error than the one before
 (:func:`bascule.experiments.inference.level_of`), and the runs folder remembers which sets of seeds
 were judged, in ``looks/KEY.json``. The same set again is the same look. Packs carry the file.

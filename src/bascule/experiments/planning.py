@@ -2,7 +2,7 @@
 
 A pilot gives two numbers for each prediction: the standard deviation over seeds, and the distance
 of the mean from the edge of the claim. The deviation of a few runs is often too small, so its upper
-80 % confidence limit is used (:func:`bascule.experiments.power.careful`). What the rule of words
+80 % confidence limit is used (:func:`bascule.experiments.power.careful`). What the rule of verdicts
 makes of normal seeds with that deviation is simulated (:mod:`bascule.experiments.power`).
 """
 
@@ -33,8 +33,8 @@ class Outlook:
     deviation  over seeds, its upper 80 % limit: of the number, or of one arm if two arms without a
                shared past are compared; NaN if the pilot has fewer than two seeds or no spread
     distance   of the pilot's mean from the nearest edge of the claim
-    finds      the smallest distance that gets a word in 80 % of experiments with the planned seeds
-    needed     seeds for a word at the pilot's distance; None: more than 50
+    finds      the smallest distance that gets a verdict in 80 % of experiments with as many seeds
+    needed     seeds for a verdict at the pilot's distance; None: more than 50
     """
 
     finding: Finding

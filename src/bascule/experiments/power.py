@@ -1,4 +1,4 @@
-"""How large an effect must be to get a word, and how many seeds that takes.
+"""How large an effect must be to get a verdict, and how many seeds that takes.
 
 Everything is simulated with the rule itself (:func:`bascule.experiments.inference.words`) and with
 normal seeds, so a change of the rule changes these numbers, too. An effect is the distance of the

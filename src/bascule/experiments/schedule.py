@@ -39,7 +39,7 @@ Workers = dict[int, Process]  # by the index of their job
 
 @dataclass
 class Job:
-    """One arm on one seed. It shares its first ``shared_epochs`` epochs with the job ``trunk``."""
+    """One arm on one seed. It shares its first ``shared_epochs`` epochs with ``trunk``."""
 
     arm: str
     recipe: Recipe
@@ -328,6 +328,7 @@ def _is_alike(run: Run, job: Job, experiment: Experiment) -> bool:
 
 
 def run_name(experiment: Experiment, job: Job) -> str:
+    """The name of a job's run: experiment, arm and seed."""
     return f"{experiment.name} {job.arm} s{job.seed}"
 
 
@@ -351,7 +352,7 @@ def _start(
             continue
         trunk = job.trunk
         if trunk is not None and trunk.state == "failed":
-            job.state, job.message = "failed", f"its trunk “{trunk.arm}” failed"
+            job.state, job.message = "failed", f"“{trunk.arm}”, whose past it shares, failed"
             continue
         if trunk is not None and trunk.state != "finished":
             continue

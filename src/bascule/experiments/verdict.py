@@ -54,7 +54,7 @@ class Finding:
     interval: Interval
     word: Word
     refuted_strictly: bool
-    p: float  # below 5 % where there is a word; NaN if there is no interval
+    p: float  # below 5 % where there is a verdict; NaN if there is no interval
     reason: str = ""
     paired: bool = False  # whether two arms with a shared past were compared seed by seed
     correlation: float = nan  # of two arms over seeds
@@ -146,7 +146,7 @@ def find(
     none = Interval(mean, -inf, inf)
     if not known:
         return told(none, "not measured", reason=missing)
-    # Numbers may not be missing at random: give their mean, but no interval and no word.
+    # Numbers may not be missing at random: give their mean, but no interval and no verdict.
     if missing:
         return told(none, "inconclusive", reason=missing)
     of_look = ALPHA / (1 - level)
@@ -195,11 +195,11 @@ def judge(interval: Interval, region: tuple[float, float]) -> Word:
 
 
 def _no_word(numbers: Numbers) -> str:
-    """Why there is no word although the interval touches no edge, or no interval."""
+    """Why there is no verdict although the interval touches no edge, or no interval."""
     if not np.isfinite(bounds(numbers, 0.5)[0]):
         return "every seed gave the same number, so there is no error to judge it by"
     if numbers.seeds < FEWEST:
-        return f"{numbers.seeds} seeds are too few for a word: at least {FEWEST} are needed"
+        return f"{numbers.seeds} seeds are too few for a verdict: at least {FEWEST} are needed"
     if any(gap(x) > 0 for x in numbers.samples):
         return "the seeds fall apart into two groups, so one mean says little"
     return "too many seeds lie on the other side of the edge"

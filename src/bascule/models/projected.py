@@ -213,7 +213,7 @@ def fixed(net: nn.Module, saved: bool) -> nn.Module:
 
 
 def _torch_default(net: nn.Module, rng: torch.Generator) -> nn.Module:
-    """``net`` with PyTorch's own initial law: weights and biases in ±1 / sqrt(fan_in)."""
+    """``net`` with PyTorch's own initial distribution: weights and biases in ±1 / sqrt(fan_in)."""
 
     def fill(weight: Tensor, rng: torch.Generator) -> Any:
         return nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=rng)

@@ -21,7 +21,7 @@ MEANING: Mapping[Word, str] = {
     "several decide, lies wholly outside the claimed region. The hypothesis, as it is "
     "stated here, does not hold on these data and this recipe.",
     "inconclusive": "The hypothesis as a whole is neither supported nor refuted by these runs. "
-    "Each prediction has a word of its own below, which is about that prediction alone.",
+    "Each prediction has a verdict of its own below, which is about that prediction alone.",
 }
 
 

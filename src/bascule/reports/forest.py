@@ -56,7 +56,7 @@ def findings_figure(verdict: Verdict, columns: int = 2) -> Figure:
     """A forest plot: one axis for each prediction and check, since their units differ.
 
     Dots are seeds, the diamond is their mean, the bar is its interval, and the frame is the
-    claimed region. Each verdict word has its colour. ``columns``: 1 for narrow screens.
+    claimed region. Each verdict has its colour. ``columns``: 1 for narrow screens.
     """
     findings = [(f, "") for f in verdict.findings] + [(f, "check: ") for f in verdict.checks]
     wide = columns > 1

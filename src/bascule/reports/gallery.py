@@ -29,7 +29,7 @@ JUDGED = (
 )
 CAPTION = (
     "Of each arm the top of its last sample grid, seed {seed}, which shows {shown}. Arms in which "
-    "G rested from the switch on show what it drew there."
+    "G did not learn from the switch on show what it drew there."
 )
 
 

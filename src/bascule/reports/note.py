@@ -57,20 +57,20 @@ MEASURED = "Measured"  # the title of a section that a ladder moves
 MANY_ARMS = 4  # with more arms, Markdown shows fewer grids
 SEVERAL = (
     "{m} predictions are tested, each by an interval of its own. The verdict is guarded against "
-    "chance among them (it needs all of them, or one that is refuted at {level} %); the single "
-    "words are not. p is that of each word, corrected for all {m} (Holm 1979): where it is below "
-    "0.05, the word may be quoted alone."
+    "chance among them (it needs all of them, or one that is refuted at {level} %); single "
+    "verdicts are not. p is that of each verdict, corrected for all {m} (Holm 1979): where it is "
+    "below 0.05, the verdict may be quoted alone."
 )
 PRIMARY = (
     "The primary prediction, “{claim}”, was named before the runs and alone decides; the other "
     "{others} are told beside it. Their p is corrected for all {m} (Holm 1979): where it is below "
-    "0.05, the word may be quoted alone."
+    "0.05, the verdict may be quoted alone."
 )
 RULE = (
-    "A word is about the typical run (the median over seeds). It needs the whole interval on one "
-    "side of every edge, and seeds that agree in an exact test; equal seeds, and seeds that fall "
-    "apart, get none. Arms that share a past are compared seed by seed, others as independent "
-    "runs. How often such words are false, by simulation: at most 5 %."
+    "A verdict is about the typical run (the median over seeds). It needs the whole interval on "
+    "one side of every edge, and seeds that agree in an exact test; equal seeds, and seeds that "
+    "fall apart, get none. Arms that share a past are compared seed by seed, others as independent "
+    "runs. How often such verdicts are false, by simulation: at most 5 %."
 )
 UNSEEN = (
     "A rare collapse is not seen with few seeds: one that befalls up to {share} of all runs can be "
@@ -216,7 +216,7 @@ def _predictions(results: Results) -> list[Block]:
 
 
 def _how(results: Results) -> Iterator[str]:
-    """How the words came about: the rule, the look, what stays unseen, correlations of arms."""
+    """How the verdicts came about: the rule, the look, what stays unseen, correlations of arms."""
     verdict, n = results.verdict, len(results.seeds)
     yield RULE
     if verdict.look > 1:
@@ -253,14 +253,14 @@ def _findings(kind: str, findings: Sequence[Finding], results: Results) -> Table
     per_seed = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
     corrected = ["p, corrected"] if several else []
     columns = (
-        *(kind, "word", "measured", f"mean [{facts.number(100 * verdict.level)} % interval]"),
+        *(kind, "verdict", "measured", f"mean [{facts.number(100 * verdict.level)} % interval]"),
         *(*corrected, "claimed", per_seed, "why"),
     )
     return Table(columns, rows, facts.NUMBERS)
 
 
 def _outlook(finding: Finding, results: Results) -> str:
-    """Beside an inconclusive word: what so many seeds find, and how many the distance takes."""
+    """Beside an inconclusive verdict: what so many seeds find, and how many the distance takes."""
     if finding.word != "inconclusive" or len(results.seeds) < FEWEST:
         return ""
     seeds = len(results.seeds)

@@ -98,7 +98,7 @@ def _predictions(told: Sequence[Results]) -> list[Block]:
         )
         for (name, f), ok in zip(found, safe, strict=True)
     ]
-    columns = ("experiment", "prediction", "word", "effect", "claimed", "after correction")
+    columns = ("experiment", "prediction", "verdict", "effect", "claimed", "after correction")
     by_chance = sum((1 - r.verdict.level) / 2 * len(r.verdict.findings) for r in told)
     many = Text(MANY.format(m=len(found), false=by_chance))
     return [many, Table(columns, rows, EFFECTS)]

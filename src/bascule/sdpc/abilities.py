@@ -59,7 +59,7 @@ def foreign(images: ImageSet, n: int, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def cost(coder: Coder) -> Score:
-    """Foreignness by codes: the sum of errors and prices of all layers, at unit contrast."""
+    """Foreignness by codes: the sum of errors and penalties of all layers, at unit contrast."""
 
     def score(pictures: np.ndarray) -> np.ndarray:
         found = []

@@ -49,11 +49,13 @@ class Mixture:
 
 
 def ring() -> Mixture:
+    """8 Gaussians of deviation 0.01 on the unit circle."""
     turns = 2 * np.pi * np.arange(8) / 8
     return Mixture("ring-8", np.stack([np.cos(turns), np.sin(turns)], 1), 0.01)
 
 
 def grid() -> Mixture:
+    """25 Gaussians of deviation 0.05 on a square grid, 2 apart."""
     axis = np.arange(-4.0, 5.0, 2.0)
     return Mixture("grid-25", np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2), 0.05)
 

@@ -59,7 +59,7 @@ class SDPCGAN:
         g2 = relu(norm(codes(h))),   low = tanh(low(h)),   u = innovation(h),
         g1 = relu(D2^T g2 / v1 + u),   x = up(low) + D1^T g1.
 
-    norm is BatchNorm. Its bias, which starts below 0, acts as the price of a code. For codes that
+    norm is BatchNorm. Its bias, which starts below 0, acts as the penalty on a code. For codes that
     are 0, the gradient is multiplied by ``LEAK`` instead of 0 (:func:`rectified`). Real codes are
     so sparse that G first learns to have none, and without this leak G could not recover from all
     codes being 0.

@@ -206,7 +206,7 @@ class HybridRecipe(gan.GANRecipe):
 
 
 def price(recipe: HybridRecipe, game: HybridGame) -> Tensor:
-    """The extra loss of a generator of codes: innovation price and anchor."""
+    """The extra loss of a generator of codes: the penalty on innovation, and the anchor."""
     G, batch = cast(CodeGenerator, game.G), game.batch
     assert batch is not None, "a step of this game"
     paid: Tensor = G.dictionaries[0].new_zeros(())

@@ -26,7 +26,7 @@ MOST = 16_384  # the largest number of atoms, and of pixels per side
 class Layer:
     """A dictionary of ``atoms`` square kernels, with a ``stride`` and a ``padding`` in pixels.
 
-    ``threshold``: lambda, the price of one unit of code, in units of the input; 0 or more.
+    ``threshold``: lambda, the penalty on one unit of code, in units of the input; 0 or more.
     ``gain``: the initial value of v.
     """
 

@@ -248,7 +248,7 @@ def _convergence(coder: Coder, y: Tensor) -> Drawing:
         figure(False),
         "Errors of every layer and the cost against the iteration, with and without feedback",
         f"Means over {len(y)} held-out pictures. Error: 1/2 |u − D^T g|^2, what a layer leaves "
-        "unexplained; cost: errors and prices of all layers.",
+        "unexplained; cost: errors and penalties of all layers.",
         Data(
             ("settled", "iteration", *(f"error of layer {i + 1}" for i in range(layers)), "cost"),
             [
