@@ -225,9 +225,9 @@ def damage(entry: Path, how: str) -> None:
         (entry / "about.json").write_text("{")
     elif how == "facts":
         (entry / "about.json").write_text("{}")
-    elif how == "format":
+    elif how in ("format", "credit"):
         facts = json.loads((entry / "about.json").read_text())
-        (entry / "about.json").write_text(json.dumps({**facts, "format": 0}))
+        (entry / "about.json").write_text(json.dumps({**facts, how: 0}))
     else:
         (entry / how).unlink()
 
@@ -236,6 +236,7 @@ def damage(entry: Path, how: str) -> None:
     "how",
     [
         *("one bit", "truncated", "shape", "labels", "mask", "about", "facts", "format"),
+        "credit",
         *("images.npy", "labels.npz", "held_out.npy", "about.json"),
     ],
 )

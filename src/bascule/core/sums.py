@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
+
+from bascule.core.reading import open_regular
 
 
 def load_checked(path: Path) -> Any:
@@ -21,8 +24,10 @@ def load_checked(path: Path) -> Any:
 def check_sums(path: Path) -> None:
     """Raise ValueError if a part of the archive at ``path`` differs from its sum (CRC-32).
 
-    Files in PyTorch's format before 1.6 are no archives and have no sums: they pass.
+    Files in PyTorch's format before 1.6 are no archives and have no sums: they pass. Also raises
+    ValueError if it is no regular file, because a pipe would be waited for.
     """
+    open_regular(path, sys.maxsize).close()
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as archive:

@@ -55,7 +55,8 @@ def about(entry: Path) -> dict[str, Any]:
     """The content of ``about.json`` of ``entry``. Raises UserError if it is missing or damaged."""
     try:
         facts = read_json(entry / "about.json", most=MOST_ABOUT_BYTES)
-        facts["name"], facts["credit"], facts["digest"]
+        if not all(isinstance(facts[fact], str) for fact in ("name", "credit", "digest")):
+            raise TypeError("name, credit or digest is no text")
         n, size = int(facts["n"]), int(facts["size"])
         shape = Shape(*map(int, facts.get("shape", square(size))))
     except (OSError, ValueError, KeyError, TypeError) as error:
