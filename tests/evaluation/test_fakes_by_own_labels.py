@@ -94,6 +94,12 @@ def test_nothing_is_said_where_there_are_no_labels_or_none_are_asked_for():
     assert not any(label.startswith("TV") for label in found.labels) and not found.notes
 
 
+def test_a_reader_is_no_judge_of_a_game_that_its_network_played():
+    found = measured(pictures(np.arange(100) < 80, 1), image_set()).judged(("pixels",))
+    assert LABEL not in {value.label for value in found.values}
+    assert LABEL in {one.label for one in found.left_out}
+
+
 def test_class_folders_are_counted_from_the_command_line(bascule):
     for folder, share, n, seed in (("mine", 0.5, 200, 0), ("fakes", 0.8, 60, 1)):
         bright = np.arange(n) < share * n
@@ -112,3 +118,6 @@ def test_class_folders_are_counted_from_the_command_line(bascule):
     assert "label reader v1," in scale["extractor"]
     code, out, err = bascule(*words[:-1], "plain", "--no-attributes")
     assert code == 0 and "TV of" not in out, err
+    words = ("evaluate", "fakes", "--data", "mine/", "--extractor", "pixels", "-o", "folders")
+    code, out, err = bascule(*words)
+    assert code == 0 and "TV of folder[pixels" in out, err

@@ -9,7 +9,7 @@ from bascule.evaluation.folder import images_of, pictures_in
 
 
 def save(folder, name, shape=(16, 16, 3), mode=None, seed=0):
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, parents=True)
     pixels = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
     picture = Image.fromarray(pixels)
     (picture.convert(mode) if mode else picture).save(folder / name)
@@ -19,7 +19,8 @@ def save(folder, name, shape=(16, 16, 3), mode=None, seed=0):
 def test_pixels_come_back_exactly_in_the_order_of_names(tmp_path):
     second = save(tmp_path / "f", "b.png", seed=1)
     first = save(tmp_path / "f", "a.png", seed=2)
-    found = pictures_in(tmp_path / "f")
+    names, found = pictures_in(tmp_path / "f")
+    assert names == ["a.png", "b.png"]
     assert found.dtype == np.uint8
     assert np.array_equal(found, np.stack([first, second]).transpose(0, 3, 1, 2))
 
@@ -28,23 +29,26 @@ def test_pixels_come_back_exactly_in_the_order_of_names(tmp_path):
 def test_grey_rgba_and_oblong_pictures_come_back_exactly(tmp_path, shape):
     pixels = save(tmp_path / "f", "a.png", shape)
     expected = np.atleast_3d(pixels).transpose(2, 0, 1)[None]
-    assert np.array_equal(pictures_in(tmp_path / "f"), expected)
+    assert np.array_equal(pictures_in(tmp_path / "f")[1], expected)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_arrays_come_back_exactly(tmp_path, channels):
     pixels = np.random.default_rng(0).integers(0, 256, (5, 16, 12, channels), np.uint8)
     np.savez(tmp_path / "f.npz", images=pixels)
-    assert np.array_equal(pictures_in(tmp_path / "f.npz"), pixels.transpose(0, 3, 1, 2))
+    assert np.array_equal(pictures_in(tmp_path / "f.npz")[1], pixels.transpose(0, 3, 1, 2))
 
 
-def test_pictures_become_a_set_whose_near_duplicates_stay_together():
-    rng = np.random.default_rng(0)
-    one = rng.integers(0, 256, (40, 3, 16, 16), np.uint8)
-    found = images_of("reals", np.concatenate([one, one]))
-    assert 0 < found.held_out.sum() <= 8
-    assert np.array_equal(found.held_out[:40], found.held_out[40:])
-    assert found.digest != images_of("reals", one).digest and not found.labels
+def test_pictures_become_a_set_whose_near_duplicates_stay_together(tmp_path):
+    for k in range(20):
+        for name in ("one", "two"):
+            save(tmp_path / "f" / name, f"{k:02d}.png", seed=k)
+    found = images_of(tmp_path / "f", *pictures_in(tmp_path / "f"))
+    assert found.name == "f" and 0 < found.held_out.sum() <= 4
+    assert np.array_equal(found.held_out[:20], found.held_out[20:])
+    assert found.labels["folder"].tolist() == ["one"] * 20 + ["two"] * 20
+    again = images_of(tmp_path / "f" / "one", *pictures_in(tmp_path / "f" / "one"))
+    assert again.digest != found.digest and not again.labels
 
 
 BAD = {
@@ -83,7 +87,7 @@ def test_what_is_no_picture_is_passed_over_and_postscript_starts_no_program(tmp_
     (tmp_path / "f" / "credit.txt").write_text("mine")
     eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
     (tmp_path / "f" / "b.eps").write_bytes(eps)
-    assert len(pictures_in(tmp_path / "f")) == 1
+    assert pictures_in(tmp_path / "f")[0] == ["a"]
     (tmp_path / "f" / "c.png").write_bytes(eps)
     with pytest.raises(UserError, match=r"c\.png is not a picture but PostScript"):
         pictures_in(tmp_path / "f")

@@ -273,9 +273,9 @@ def _both(args: argparse.Namespace, path: Path) -> tuple[np.ndarray, ImageSet, P
     from bascule.data.places import BUILT_IN, imported_sets
     from bascule.evaluation.folder import images_of, pictures_in
 
-    def read(folder: Path, how: Preparation | None) -> np.ndarray:
+    def read(folder: Path, how: Preparation | None) -> tuple[list[str], np.ndarray]:
         with counter(f"reading {folder.name}") as tell:
-            return read_pictures(folder, how, tell)[1] if how else pictures_in(folder, tell)
+            return read_pictures(folder, how, tell) if how else pictures_in(folder, tell)
 
     asked = Shape(3, *args.prepare) if args.prepare else None
     if asked:
@@ -283,9 +283,9 @@ def _both(args: argparse.Namespace, path: Path) -> tuple[np.ndarray, ImageSet, P
     sets, reals = imported_sets(), Path(args.data)
     if args.data not in (*BUILT_IN, *sets) and reals.exists():
         how = Preparation(asked) if asked else None
-        fakes, pixels = read(path, how), read(reals, how)
+        fakes, (names, pixels) = read(path, how)[1], read(reals, how)
         _check_alike(path, fakes, args.data, Shape(*map(int, pixels.shape[1:])))
-        images = images_of(reals.resolve().name, pixels)
+        images = images_of(reals, names, pixels)
     elif asked:
         data = named_data(args.data, asked.size)
         images, how = load_images(data), preparation_of(data)
@@ -294,9 +294,9 @@ def _both(args: argparse.Namespace, path: Path) -> tuple[np.ndarray, ImageSet, P
                 f"--prepare {_option(asked)}: the images of {args.data} are {images.shape}; "
                 f"expected --prepare {_option(images.shape)}"
             )
-        fakes = read(path, how)
+        fakes = read(path, how)[1]
     else:
-        fakes, how = read(path, None), None
+        fakes, how = read(path, None)[1], None
         if args.data in sets:
             _check_alike(path, fakes, args.data, *sets[args.data])
         images = load_images(named_data(args.data, min(fakes.shape[2:])))

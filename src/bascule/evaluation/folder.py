@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,13 @@ from bascule.core.errors import UserError
 from bascule.core.shapes import Shape
 from bascule.data.decoding import NotAPicture, as_pixels, check_pixels, opened
 from bascule.data.images import ImageSet, Progress, digest_of, in_chunks
+from bascule.data.labels import labels_in, merged, of_folders
 from bascule.data.near_duplicates import held_out_split, near_duplicate_groups
 from bascule.data.sources import open_source
 
 
-def pictures_in(path: Path, progress: Progress | None = None) -> np.ndarray:
-    """The images of a folder or .zip, ordered by name: uint8 (N, C, H, W).
+def pictures_in(path: Path, progress: Progress | None = None) -> tuple[list[str], np.ndarray]:
+    """The images of a folder or archive, ordered by name: their names, and uint8 (N, C, H, W).
 
     C is 3 (RGB), 1 (grey) or 4 (RGBA).
 
@@ -24,14 +26,14 @@ def pictures_in(path: Path, progress: Progress | None = None) -> np.ndarray:
     :class:`UserError` for a folder without pictures, pictures of different shapes, and pictures in
     other modes, such as palettes.
     """
+    names: list[str] = []
     pictures: list[np.ndarray] = []
-    first = ""
     with open_source(path) as found:
         for done, picture in enumerate(found, 1):
             try:
                 pixels = picture.prepared(_exact)
                 if pictures:
-                    _expect_same(pictures[0], pixels, first)
+                    _expect_same(pictures[0], pixels, names[0])
             except NotAPicture:
                 continue
             except ValueError as error:
@@ -39,25 +41,31 @@ def pictures_in(path: Path, progress: Progress | None = None) -> np.ndarray:
                     f"{path}: {picture.name} is {error}; expected pictures of one size and kind, "
                     "prepared like those of the data set"
                 ) from None
-            first = first or picture.name
+            names.append(picture.name)
             pictures.append(pixels)
             if progress:
                 progress(done, len(found))
     if not pictures:
         raise UserError(f"{path} holds no pictures: expected PNG or other lossless pictures")
-    return np.stack(pictures)
+    return names, np.stack(pictures)
 
 
-def images_of(name: str, pixels: np.ndarray) -> ImageSet:
-    """Pictures uint8 (N, C, H, W) as an image set, of which a tenth is held out for the floors.
+def images_of(path: Path, names: Sequence[str], pixels: np.ndarray) -> ImageSet:
+    """The pictures of ``path`` as an image set, of which a tenth is held out for the floors.
+
+    ``names``, ``pixels``: of :func:`pictures_in` or :func:`bascule.data.pictures.read_pictures`.
+    Labels are those that an import finds (:mod:`bascule.data.labels`).
 
     Raises UserError if all of them are near duplicates, so that none can be held out.
     """
     try:
         split = held_out_split(near_duplicate_groups(pixels))
     except UserError as error:
-        raise UserError(f"{name}: {error}") from None
-    return ImageSet(name, pixels, split, {}, digest_of(in_chunks(pixels), pixels.shape), "")
+        raise UserError(f"{path}: {error}") from None
+    with open_source(path) as found:
+        labels = merged([of_folders(names), *labels_in(path, found)[0]], names)
+    digest = digest_of(in_chunks(pixels), pixels.shape)
+    return ImageSet(path.resolve().name, pixels, split, labels, digest, "")
 
 
 def _exact(stored: bytes | np.ndarray) -> np.ndarray:
