@@ -63,11 +63,12 @@ def test_train_tells_trackers_and_tells_of_a_broken_one(bascule, folder):
 
 def test_run_tells_the_trackers_in_its_workers(bascule, folder):
     Path("question.py").write_text(QUESTION, "utf-8")
-    track = ["--set", "model.width=4", "--track", "mine.py:Diary"]
+    track = ["--set", "model.width=4", "--track", "mine.py:Diary", "--track", "mine.py:Broken"]
     code, _, err = bascule("run", "question.py", *track)
     assert code == 0, err
     runs = Store(Path("runs")).runs()
     assert len(runs) == 2
+    assert err.count("warning: the tracker Broken failed") == 2
     for run in runs:
         assert len((folder / f"{run.id}.txt").read_text().splitlines()) == 1
 

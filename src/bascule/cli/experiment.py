@@ -528,7 +528,10 @@ def train_all(
         _learn_attributes(sets)
     trained_on = {data: len(images.indices("train")) for data, images in sets.items()}
     with (bars or job_bars)(jobs, trained_on) as watch:
-        return run_all(jobs, found, store, digests_of(sets), watch, launcher) == "finished"
+        ended = run_all(jobs, found, store, digests_of(sets), watch, launcher)
+    for line in (line for job in jobs for line in job.warnings):
+        print(line, file=sys.stderr)
+    return ended == "finished"
 
 
 def _tell(

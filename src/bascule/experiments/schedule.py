@@ -31,6 +31,7 @@ from bascule.runs.execute import stop_signals
 from bascule.runs.fork import fork
 from bascule.runs.own import tracker_words, words_for
 from bascule.runs.store import Run, Store
+from bascule.runs.tracked import WARNING
 from bascule.training.hardware import resolve_auto
 from bascule.training.recipe import Recipe
 
@@ -49,6 +50,7 @@ class Job:
     run: Run | None = None
     state: str = "waiting"  # then running, finished, failed
     message: str = ""
+    warnings: list[str] = field(default_factory=list)  # of trackers that failed
     to_measure: list[int] | None = None  # epochs; None: not looked up yet
     unmeasured: str = ""  # why its fakes could not be measured
     epoch: float = 0.0  # progress in epochs, with fractions
@@ -459,8 +461,11 @@ def _collect_measured(jobs: Sequence[Job], measuring: Workers, experiment: Exper
 
 def _said(run: Run) -> str:
     """The last line of a worker's error output."""
-    lines = (run.folder / "errors.log").read_text("utf-8", "replace").strip().splitlines()
-    return lines[-1] if lines else ""
+    return (_errors(run) or [""])[-1]
+
+
+def _errors(run: Run) -> list[str]:
+    return (run.folder / "errors.log").read_text("utf-8", "replace").strip().splitlines()
 
 
 def _worker(
@@ -501,6 +506,7 @@ def _collect(jobs: Sequence[Job], workers: Workers) -> None:
             continue
         job = jobs[place]
         assert job.run is not None
+        job.warnings += [line for line in _errors(job.run) if line.startswith(WARNING)]
         if worker.returncode == 0 and job.run.status["state"] == "finished":
             job.state, job.epoch = "finished", job.recipe.epochs
         elif job.run.is_asked_to_stop():

@@ -11,6 +11,8 @@ from bascule.runs.store import Run
 from bascule.tracking.tracker import RunFacts, Tracker
 from bascule.training.loop import Callback, Record
 
+WARNING = "warning: the tracker"  # how the line begins; a scheduler looks for it
+
 
 def facts_of(run: Run, epochs_done: int) -> RunFacts:
     """What a tracker is told of ``run``."""
@@ -59,6 +61,6 @@ class Tracked(Callback):
             told = f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
             name, self.tracker = type(self.tracker).__name__, None
             print(
-                f"warning: the tracker {name} failed, so {self.run.id} goes on without it: {told}",
+                f"{WARNING} {name} failed, so {self.run.id} goes on without it: {told}",
                 file=sys.stderr,
             )
