@@ -1,10 +1,10 @@
-"""How often is a word false, and how large must an effect be to get one?
+"""How often is a verdict false, and how large must an effect be to get one?
 
 Seeds are simulated from five families: normal, skewed (exponential), heavy tails (Student's t with
 2 degrees of freedom), two humps (15 % of the runs collapse, far away) and tied counts (binomial, 1
 % of 100). The truth lies on the edge of the claim: the typical run (the median) is equal to it. So
-every word for the claim is false. ``python benchmarks/false_words.py`` writes notes/false_words.md,
-in five minutes of one core.
+every verdict for the claim is false. ``python benchmarks/false_words.py`` writes
+notes/false_words.md, in five minutes of one core.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ EDGE = {
     "tied": 0.01,
 }
 MEAN = {"normal": 0.0, "skewed": 1.0, "heavy": 0.0, "two humps": 1.5, "tied": 0.01}
-Method = Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray]]  # words above, words below
+Method = Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray]]  # verdicts above, below
 
 
 def sample(family: str, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
@@ -62,7 +62,7 @@ def sign_flip(x: np.ndarray, edge: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def bootstrap_t(x: np.ndarray, edge: float) -> tuple[np.ndarray, np.ndarray]:
-    """The bootstrap-t interval of the mean, 200 resamples; without spread there is no word."""
+    """The bootstrap-t interval of the mean, 200 resamples; without spread there is no verdict."""
     n = x.shape[1]
     picks = np.random.default_rng(0).integers(0, n, (200, n))
     again = x[:, picks]
@@ -106,7 +106,7 @@ METHODS: dict[str, Method] = {
 
 
 def worse(found: tuple[np.ndarray, np.ndarray]) -> float:
-    """The rate of false words on the side that has more of them."""
+    """The rate of false verdicts on the side that has more of them."""
     return max(float(side.mean()) for side in found)
 
 
@@ -122,7 +122,7 @@ def arms_rates(family: str, other: str, n: int, draws: int) -> float:
 
 
 def looks_rate(looks: Sequence[int], family: str, draws: int, spend: bool = True) -> float:
-    """The rate of false words by any look of a growing number of seeds."""
+    """The rate of false verdicts by any look of a growing number of seeds."""
     x = sample(family, (draws, looks[-1]), np.random.default_rng(draws))
     every = np.zeros((2, draws), bool)
     going = np.ones(draws, bool)
@@ -152,12 +152,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def report(draws: int) -> str:
     n_head = [f"n = {n}" for n in SEEDS]
     told = [
-        "# How often a word is false, and what a word needs",
+        "# How often a verdict is false, and what a verdict needs",
         "",
         f"Written by `python benchmarks/false_words.py`: {draws:,} simulated experiments a cell. "
         "In percent: how often a claim is called supported although the typical run (the median "
         "over seeds) lies exactly on its edge, on the side that is worse. The rule "
-        "(docs/verdicts.md) gives no word with fewer than three seeds.",
+        "(docs/verdicts.md) gives no verdict with fewer than three seeds.",
     ]
     for family, edge in EDGE.items():
         rows = [
@@ -193,11 +193,11 @@ def report(draws: int) -> str:
     ]
     told += [
         "",
-        "## What no word is about",
+        "## What no verdict is about",
         "",
         "Here the *mean* over all runs lies on the edge. A rare collapse moves it far, and is not "
         "among a few seeds: with three seeds, 61 % of the experiments see no collapse that befalls "
-        "15 % of the runs. No method can know of it, so words are about the typical run, and "
+        "15 % of the runs. No method can know of it, so verdicts are about the typical run, and "
         "every note says which share of collapses could have gone unseen.",
         "",
         table(["the rule", *n_head], rows),
@@ -216,7 +216,7 @@ def report(draws: int) -> str:
         "",
         "## Several looks",
         "",
-        "False words by any look, if one stops at the first word.",
+        "False verdicts by any look, if one stops at the first verdict.",
         "",
         table(["looks at n", "", *EDGE], rows),
     ]

@@ -88,7 +88,7 @@ def rivals(coder: Coder) -> dict[str, dict[str, Rival]]:
 
     def codes(strengths: Sequence[float], prices: Sequence[float]) -> dict[str, Rival]:
         return {
-            f"k_fb {k:g}, prices x {price:.2g}": by_codes(coder, k, price)
+            f"k_fb {k:g}, penalties x {price:.2g}": by_codes(coder, k, price)
             for k, price in product(strengths, prices)
         }
 

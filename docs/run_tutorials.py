@@ -7,8 +7,9 @@
 A tutorial's files are its blocks of Python that begin with the name of a file. Its commands are
 those of its other blocks, in order, but for those that install, need a cluster, or serve a page.
 The exit code is 1 if a command fails, or if a tutorial takes more than twice, or less than half of,
-the minutes that its first line in italics names. On a busy machine the seconds of the processor
-count, if they are fewer than those of the clock.
+the minutes that its first line in italics names. The seconds of the processor count, if
+they are fewer than those of the clock. Measure on a quiet machine: two threads on a busy core wait
+for each other and use up both.
 """
 
 from __future__ import annotations
