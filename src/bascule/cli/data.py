@@ -59,8 +59,8 @@ def add(verbs: Verbs) -> None:
     )
     verb.add_argument(
         "path",
-        help="a folder (with all its subfolders, or of shards, or an LMDB), a .zip, .tar, .npz, "
-        ".npy, .mat or .parquet, or a PyTorch dataset of your own, my_data.py:MySet",
+        help="a folder (with all its subfolders, or of shards), a .zip, .tar, .npz, .npy or "
+        ".parquet, or a PyTorch dataset of your own, my_data.py:MySet",
     )
     verb.add_argument("--name", required=True, help="name of the set")
     verb.add_argument(

@@ -1,15 +1,13 @@
-"""Pictures in a ``.tar``, a ``.parquet``, an LMDB, a ``.npy`` or a ``.mat``.
+"""Pictures in a ``.tar``, a ``.parquet`` or a ``.npy``, and what other kinds of files need.
 
 Nothing is unpacked to disk, and no file may run code: pickled objects are never loaded. Pictures
-are read one at a time from a ``.tar`` and an LMDB, and a row group at a time from a ``.parquet``.
+are read one at a time from a ``.tar``, and a row group at a time from a ``.parquet``. The readers
+of LMDBs and of ``.mat`` files end the whole process on some damaged files, so they are not called.
 
 - ``.tar``: also a shard of webdataset, whose ``a.cls`` and ``a.json`` tell the labels of ``a.jpg``
 - ``.parquet``: rows as Hugging Face writes them: encoded pictures in a column ``image`` or ``img``,
   or in the only such column; every other column of numbers and texts is a label
-- an LMDB, a folder with ``data.mdb``: encoded pictures, as of LSUN, under any keys
 - ``.npy``: one uint8 array (N, H, W) or (N, H, W, 1 | 3 | 4)
-- ``.mat``, before version 7.3: one uint8 array (H, W, N) or (H, W, 1 | 3 | 4, N), as MATLAB lists
-  pictures; a vector of N numbers is a label
 """
 
 from __future__ import annotations
@@ -54,8 +52,11 @@ CONVERTERS = {  # what other kinds of files need
         "may hold code, which is never run: write the array of pictures with numpy.save, and "
         "import the .npy",
     ),
+    ".mat": "is MATLAB's: read it with scipy.io.loadmat, write its pictures with numpy.save, as "
+    "uint8 (N, H, W, 3), and import the .npy",
     ".arrow": "is read by Hugging Face datasets: write it with Dataset.to_parquet, and import that",
-    ".mdb": "is a file of an LMDB: import the folder that holds it",
+    ".mdb": "is an LMDB: write its values to files in a folder with the lmdb package, and import "
+    "that",
 }
 LABEL = "label"  # what a file .cls of webdataset tells
 PICTURES = ("image", "img")
@@ -136,34 +137,6 @@ def _told(content: bytes, suffix: str) -> dict[str, Any] | None:
 
 def _scalars(told: Mapping[str, Any]) -> dict[str, Any]:
     return {str(k): v for k, v in told.items() if v is None or isinstance(v, int | float | str)}
-
-
-@contextmanager
-def in_lmdb(path: Path) -> Iterator[list[Found]]:
-    """The values of an LMDB, by key."""
-    try:
-        import lmdb
-    except ImportError:
-        raise UserError(f'{path} is an LMDB, which needs: pip install "bascule[formats]"') from None
-    try:
-        opened = lmdb.open(str(path), readonly=True, lock=False, readahead=False, create=False)
-    except lmdb.Error as error:
-        raise UserError(f"{path}: not a readable LMDB: {error}") from None
-    with opened:
-        # Pages beyond the end of the file would kill the process when they are read.
-        pages = (opened.info()["last_pgno"] + 1) * opened.stat()["psize"]
-        if pages > (path / "data.mdb").stat().st_size:
-            raise UserError(f"{path}: not a readable LMDB: data.mdb ends too early; copy it again")
-        if opened.stat()["entries"] > MOST_ENTRIES:
-            raise UserError(f"{path}: more than {MOST_ENTRIES:,} entries in it; not imported")
-
-        def read(key: bytes) -> bytes:
-            with opened.begin() as reading:
-                return bytes(reading.get(key, b""))
-
-        with opened.begin() as reading, reading.cursor() as cursor:
-            keys = list(cursor.iternext(keys=True, values=False))
-        yield [Found(key.decode("utf-8", "replace"), functools.partial(read, key)) for key in keys]
 
 
 @contextmanager
@@ -285,7 +258,11 @@ def in_npy(path: Path) -> list[Found]:
         raise UserError(f"{path}: not a readable array: {error}") from None
     if not is_pictures(images.shape, images.dtype):
         raise UserError(f"{path}: is {images.dtype} {images.shape}; {EXPECTED}")
-    return _each(path.stem, images)
+    width = len(str(len(images)))
+    return [
+        Found(f"{path.stem}[{k:0{width}d}]", functools.partial(np.array, image))
+        for k, image in enumerate(images)
+    ]
 
 
 EXPECTED = "expected uint8 (N, H, W) or (N, H, W, 1 | 3 | 4)"
@@ -294,61 +271,3 @@ EXPECTED = "expected uint8 (N, H, W) or (N, H, W, 1 | 3 | 4)"
 def is_pictures(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
     """Whether an array may hold pictures."""
     return dtype == np.uint8 and (len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3, 4)))
-
-
-def _each(
-    key: str, images: np.ndarray, labels: Mapping[str, np.ndarray] | None = None
-) -> list[Found]:
-    width = len(str(len(images)))
-    return [
-        Found(
-            f"{key}[{k:0{width}d}]",
-            functools.partial(np.array, images[k]),
-            {name: values[k].item() for name, values in (labels or {}).items()},
-        )
-        for k in range(len(images))
-    ]
-
-
-def in_mat(path: Path) -> list[Found]:
-    """The pictures of a ``.mat``; the labels are its vectors of the same length."""
-    from scipy import io
-
-    try:
-        about = {name: (shape, kind) for name, shape, kind in io.whosmat(str(path))}
-    except NotImplementedError:
-        raise UserError(
-            f'{path} is HDF5 (MATLAB 7.3): save it again with save(..., "-v7"), and import that'
-        ) from None
-    except Exception as error:  # SciPy has errors of several classes
-        raise UserError(f"{path}: not a readable .mat file: {error}") from None
-    found = [
-        name
-        for name, (shape, kind) in about.items()
-        if kind == "uint8" and (len(shape) == 3 or (len(shape) == 4 and shape[2] in (1, 3, 4)))
-    ]
-    if len(found) != 1:
-        told = ", ".join(f"{name} {kind} {shape}" for name, (shape, kind) in about.items())
-        raise UserError(
-            f"{path}: expected one uint8 array (H, W, N) or (H, W, 1 | 3 | 4, N); it holds: "
-            f"{told or 'nothing'}"
-        )
-    (name,) = found
-    shape = about[name][0]
-    if (bytes_ := int(np.prod(shape, dtype=object))) > MOST_ARRAY_BYTES:
-        raise UserError(
-            f"{path}: {name} holds {bytes_:,} bytes; at most {MOST_ARRAY_BYTES:,} are read: "
-            "write several files"
-        )
-    n = shape[-1]
-    vectors = [
-        other
-        for other, (size, kind) in about.items()
-        if sorted(size) == sorted((1, n)) and kind not in ("char", "cell", "struct", "object")
-    ]
-    try:
-        held = io.loadmat(str(path), variable_names=[name, *vectors])
-    except Exception as error:
-        raise UserError(f"{path}: not a readable .mat file: {error}") from None
-    images = np.moveaxis(held[name], -1, 0)
-    return _each(name, images, {other: held[other].reshape(-1) for other in vectors})

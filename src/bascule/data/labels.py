@@ -9,7 +9,7 @@ Five forms are read, each as its authors define it:
 - ``metadata.csv`` and ``metadata.jsonl`` of Hugging Face's imagefolder: a column ``file_name``, and
   a label for each other column
 - other arrays of one dimension in an ``.npz``, as long as that of the images
-- what a ``.tar`` of webdataset, a ``.parquet`` and a ``.mat`` say of each picture
+- what a ``.tar`` of webdataset and a ``.parquet`` say of each picture
   (:mod:`bascule.data.containers`)
 
 File names are relative to the folder of the file that has the labels. Whole numbers and texts are

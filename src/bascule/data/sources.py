@@ -23,8 +23,6 @@ from bascule.core.reading import open_regular, read_bytes
 from bascule.data.containers import (
     CONVERTERS,
     EXPECTED,
-    in_lmdb,
-    in_mat,
     in_npy,
     in_parquet,
     in_tar,
@@ -88,15 +86,15 @@ def _in_file(path: Path, single: bool, opened: ExitStack) -> list[Found]:
     raise UserError(f"{path}: expected a folder of images, or a file {', '.join(READ)}")
 
 
-ARRAYS = {".tar": in_tar, ".npy": in_npy, ".mat": in_mat}
+ARRAYS = {".tar": in_tar, ".npy": in_npy}
 SHARDS = {".tar", ".parquet"}
-READ = (".zip", ".tar", ".npz", ".npy", ".mat", ".parquet")
+READ = (".zip", ".tar", ".npz", ".npy", ".parquet")
 
 
 def _in_shards(path: Path, found: list[Found], opened: ExitStack) -> list[Found]:
-    """``found`` in the folder ``path``, or what is in its LMDB or in its shards, if it has some."""
+    """``found`` in the folder ``path``, or what is in its shards, if it has some."""
     if (path / "data.mdb").is_file():
-        return opened.enter_context(in_lmdb(path))
+        raise UserError(f"{path} {CONVERTERS['.mdb']}")
     shards = [file.name for file in found if file.kind in SHARDS]
     if not shards or any(named_as_picture(file.name) for file in found):
         return found
