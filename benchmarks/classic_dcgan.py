@@ -211,7 +211,7 @@ class ClassicLoop:
 
         self.D.zero_grad()
         label = torch.full((n,), 1.0, device=self.device)
-        output = self.D(real).augment(-1)
+        output = self.D(real).view(-1)
         loss_real = self.criterion(output, label)
         loss_real.backward()
         D_x = output.mean().item()
@@ -219,7 +219,7 @@ class ClassicLoop:
         noise = torch.randn(n, self.nz, 1, 1, device=self.device)
         fake = self.G(noise)
         label.fill_(0.0)
-        output = self.D(fake.detach()).augment(-1)
+        output = self.D(fake.detach()).view(-1)
         loss_fake = self.criterion(output, label)
         loss_fake.backward()
         D_Gz = output.mean().item()
@@ -228,7 +228,7 @@ class ClassicLoop:
 
         self.G.zero_grad()
         label.fill_(1.0)
-        output = self.D(fake).augment(-1)
+        output = self.D(fake).view(-1)
         loss_G = self.criterion(output, label)
         loss_G.backward()
         D_Gz_after = output.mean().item()

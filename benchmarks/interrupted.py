@@ -60,7 +60,7 @@ WORK: dict[str, Sequence[str]] = {
     "train": ("train", "dcgan64-tiny", "--name", "new", "--set", FACES, NET, *TINY, "seed=5"),
     "train EMA": (
         *("train", "dcgan64-tiny", "--name", "new", "--set", FACES, NET, *TINY),
-        *("ema_decay=0.9", "interventions=[InstanceNoise(0.1)]"),
+        *("ema_half_life=30", "interventions=[InstanceNoise(0.1)]"),
     ),
     "train on an import": (
         *("train", "dcgan64-tiny", "--name", "new", "--set", "data=Imported(own,32)", NET, *TINY),

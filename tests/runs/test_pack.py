@@ -109,6 +109,14 @@ def packed(names, kind=tarfile.REGTYPE) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.parametrize("content", [b'{"epoch": 1', b"\xff"])
+def test_a_damaged_line_in_a_run_is_refused(finished, tmp_path, content):
+    copy = Run(shutil.copytree(finished.folder, tmp_path / finished.id))
+    (copy.folder / "scalars.jsonl").write_bytes(content)
+    with pytest.raises(UserError, match=r"scalars.jsonl .*restore it, or pack without its run"):
+        pack([copy], tmp_path / "runs.tar.xz")
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
 @pytest.mark.parametrize("name", ["scalars.jsonl", "run.json"])
 def test_a_pipe_in_a_run_is_refused_without_a_wait(finished, tmp_path, name):

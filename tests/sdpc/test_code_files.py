@@ -55,6 +55,8 @@ def test_changed_codes_draw_another_picture(coder, written):
         (lambda a: a["layer_1"].fill(-1), "codes of layer 1 must be numbers >= 0"),
         (lambda a: a["layer_1"].fill(np.nan), "codes of layer 1 must be numbers >= 0"),
         (lambda a: a.pop("names"), "layer 1"),
+        (lambda a: a.update(names=np.zeros(())), "holds no codes"),
+        (lambda a: a.update(layer_1=np.full(a["layer_1"].shape, "x")), "holds no codes"),
         (lambda a: a.pop("kept_0_low"), r"lacks kept_0_low: expected \(3, 3, 8, 8\) numbers"),
     ],
 )

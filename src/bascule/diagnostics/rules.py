@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from bascule.core.errors import UserError
 from bascule.diagnostics.quality import FEWEST
 from bascule.metrics.logits import auc_at_least
 from bascule.metrics.oscillation import oscillation
@@ -106,10 +107,18 @@ def diagnose(rows: Sequence[Row]) -> list[Finding]:
 
     There may be several. *healthy* is reported only if there is no other finding, in at least three
     rows, with enough held-out images. An empty list means that nothing can be said; then
-    :func:`silence` says why.
+    :func:`silence` says why. Raises :class:`UserError` for rows of another kind.
     """
-    if _few(rows):
-        return _of_few(rows)
+    try:
+        return _of_few(rows) if _few(rows) else _of_many(rows)
+    except KeyError as lacking:
+        raise UserError(
+            f"a row of diagnostics lacks {lacking}: delete diagnostics.jsonl of the run, which "
+            "trains without it"
+        ) from None
+
+
+def _of_many(rows: Sequence[Row]) -> list[Finding]:
     rows = [_with_old_fakes(row) for row in rows if "mmd" in row]
     found = [rule.find(rows) for rule in RULES]
     found += [_wins(rows, _WON), _over_fits(rows, _OVER_FITS), _oscillates(rows)]

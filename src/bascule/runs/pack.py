@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from bascule.core import atomic
-from bascule.core.errors import UserError
+from bascule.core.errors import UserError, unreadable
 from bascule.core.reading import needed, numbered
 from bascule.data.decoding import own_picture
 from bascule.runs.store import Run, Store
@@ -32,6 +32,7 @@ METRICS = "metrics.json"
 ROUNDED = ("scalars.jsonl", "diagnostics.jsonl", METRICS)
 DIGITS = 8  # so that differences of nearly equal numbers still have four
 CODE = re.compile(r"code/[\w. -]+(/[\w. -]+)*\.py")
+RESTORE = "restore it, or pack without its run"
 LOOKS = "looks"  # the folder of histories of looks
 JUDGMENTS = "judgments"  # the folder of answers of judges, a file for each judge and pair of runs
 BESIDE = (LOOKS, JUDGMENTS)  # folders beside the runs
@@ -72,7 +73,7 @@ def pack(
 
 
 def _content(file: Path) -> bytes:
-    return needed(file, "the file", "restore it, or pack without its run")
+    return needed(file, "the file", RESTORE)
 
 
 def _files(run: Run, picture: bool) -> Iterable[tuple[str, bytes]]:
@@ -83,7 +84,7 @@ def _files(run: Run, picture: bool) -> Iterable[tuple[str, bytes]]:
         yield path.relative_to(run.folder).as_posix(), _content(path)
     for name in ROUNDED:
         if (run.folder / name).exists():
-            yield name, _rounded(_content(run.folder / name).decode(), name).encode()
+            yield name, _rounded(run.folder / name)
     if picture and (epochs := numbered(run.folder / "samples", ".png")):
         with own_picture(run.sample(epochs[-1])) as grid:
             row = grid.crop((0, 0, grid.width, run.recipe.data.size))
@@ -92,7 +93,15 @@ def _files(run: Run, picture: bool) -> Iterable[tuple[str, bytes]]:
         yield f"samples/{run.sample(epochs[-1]).name}", buffer.getvalue()
 
 
-def _rounded(text: str, name: str) -> str:
+def _rounded(file: Path) -> bytes:
+    content = _content(file)
+    try:
+        return _with_fewer_digits(content.decode(), file.name).encode()
+    except ValueError as error:
+        raise unreadable(f"the file {file}", error, RESTORE) from None
+
+
+def _with_fewer_digits(text: str, name: str) -> str:
     if name == METRICS:
         return json.dumps(_short(json.loads(text)), ensure_ascii=False)
     rows = [json.loads(line) for line in text.splitlines()]

@@ -45,7 +45,12 @@ def read_codes(path: Path, coder: Coder) -> tuple[list[str], Coded]:
         raise unreadable(f"codes from {path}", error, "encode the pictures again") from None
     size = coder.recipe.data.size
     shapes = coder.network.shapes((size, size))[1:]
-    n = len(arrays.get("names", ()))
+    names = arrays.get("names", np.zeros(0))
+    if names.ndim != 1 or any(
+        array.dtype.kind not in "fiu" for name, array in arrays.items() if name != "names"
+    ):
+        raise UserError(f"{path} holds no codes: expected a file that `bascule sdpc encode` wrote")
+    n = len(names)
     maps = []
     for i, (layer, shape) in enumerate(zip(coder.network.layers, shapes, strict=True), 1):
         g, expected = arrays.get(f"layer_{i}"), (n, layer.atoms, *shape)
