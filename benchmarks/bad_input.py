@@ -351,7 +351,7 @@ CODES: tuple[Verb, ...] = (
 TRANSLATOR: tuple[Verb, ...] = (
     ("translate", "RUN", "pictures/00.png", "-o", "translated"),
     ("export", "RUN", "-o", "out.onnx"),
-    ("evaluate", "RUN", "-n", "8"),
+    ("evaluate", "RUN", "-n", "8", "--no-attributes"),
 )
 SET: tuple[Verb, ...] = (
     ("data", "list"),

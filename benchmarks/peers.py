@@ -94,9 +94,12 @@ def classic(folder: Path, tell: Tell) -> None:
 
 
 def mimicry(folder: Path, tell: Tell) -> None:
-    from torch.utils.tensorboard import SummaryWriter  # noqa: F401, it looks for TensorFlow
+    import torch._dynamo  # noqa: F401, it looks for TensorFlow, as the next line does
+    from torch.utils.tensorboard import SummaryWriter  # noqa: F401
 
-    sys.modules.setdefault("tensorflow", types.ModuleType("tensorflow"))  # only its metrics use it
+    # Its metrics use the first, and its image sets the second, which PyTorch no longer has.
+    sys.modules.setdefault("tensorflow", types.ModuleType("tensorflow"))
+    sys.modules.setdefault("torch._six", types.SimpleNamespace(PY3=True))
     from torch_mimicry.nets import sngan
     from torch_mimicry.training.metric_log import MetricLog
 
