@@ -133,6 +133,8 @@ def _content(path: Path) -> bytes | None:
         return json.dumps([e["values"] for e in kept], sort_keys=True).encode()
     if path.name == "about.json":
         return json.dumps({**json.loads(path.read_text()), "made": 0}, sort_keys=True).encode()
+    if path.parent.name == "looks":
+        return repr([look["seeds"] for look in json.loads(path.read_text())["looks"]]).encode()
     if path.name in ("run.json", "status.json", "paces.json") or path.suffix == ".log":
         return None
     if path.suffix in (".html", ".md") or "notes" in path.parts or "figures" in path.parts:
