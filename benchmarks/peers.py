@@ -94,7 +94,7 @@ def classic(folder: Path, tell: Tell) -> None:
 
 
 def mimicry(folder: Path, tell: Tell) -> None:
-    import torch._dynamo  # noqa: F401, it looks for TensorFlow, as the next line does
+    import torch._dynamo
     from torch.utils.tensorboard import SummaryWriter  # noqa: F401
 
     # Its metrics use the first, and its image sets the second, which PyTorch no longer has.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bascule.cli import completion
 from bascule.cli.arguments import add_run
-from bascule.cli.numbers import an_epoch
+from bascule.cli.numbers import an_epoch, whole
 from bascule.cli.verbs import Parser, Verbs
 from bascule.core.errors import UserError, unknown
 from bascule.core.processes import processes
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bascule.core.shapes import Shape
     from bascule.data.images import ImageSet
     from bascule.data.source import Data, DataSource, PairSource
+    from bascule.evaluation.evaluation import Evaluation
     from bascule.tracking.tracker import Tracker
     from bascule.training.loop import Callback
     from bascule.training.recipe import Recipe
@@ -117,7 +118,14 @@ def add(verbs: Verbs) -> None:
 
 
 def add_callbacks(verb: Parser) -> None:
-    """Add ``--callback`` and ``--track`` to a verb that trains."""
+    """Add ``--quality-every``, ``--callback`` and ``--track`` to a verb that trains."""
+    verb.add_argument(
+        "--quality-every",
+        type=whole(1_000_000),
+        metavar="EPOCHS",
+        help="after so many epochs, compare 500 fakes with held-out images: KID and coverage, some "
+        "seconds, kept with the run",
+    )
     verb.add_argument(
         "--callback",
         action="append",
@@ -393,7 +401,7 @@ def train_run(
     from bascule.runs.own import callback_named, tracker_named
     from bascule.training.hardware import check_device
 
-    callbacks = tuple(map(callback_named, args.callback))
+    callbacks: tuple[Callback, ...] = tuple(map(callback_named, args.callback))
     trackers = list(map(tracker_named, args.track))
     if processes() > 1:
         check_device(recipe.device)  # each process takes its own device
@@ -405,7 +413,25 @@ def train_run(
         run = create(images)
         if group:
             group.broadcast(str(run.folder))
+        if args.quality_every is not None:
+            callbacks = (*callbacks, _quality(run, images, args.quality_every))
         return _lead(run, images, store, group, callbacks, trackers)
+
+
+def _quality(run: Run, images: ImageSet, epochs: int) -> Callback:
+    from bascule.features.extractors import extractor
+    from bascule.features.judges import judge_of
+    from bascule.runs.quality import QualityEvery
+
+    def tell(found: Evaluation) -> None:
+        numbers = [
+            f"{value.scale.label} {value.measured.value:.4g} (floor {value.measured.floor:.4g})"
+            for value in found.values
+        ]
+        lost = [f"{one.label} {one.why}" for one in found.left_out]
+        print(f"epoch {found.epoch}: {', '.join(numbers + lost)}", file=sys.stderr)
+
+    return QualityEvery(run, epochs, images, extractor(judge_of(run.saw)), tell=tell)
 
 
 def _lead(

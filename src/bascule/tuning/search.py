@@ -27,7 +27,6 @@ from bascule.core.fields import check_fields
 from bascule.core.reading import open_regular
 from bascule.data.images import ImageSet
 from bascule.data.validation_split import ValidationSplit
-from bascule.evaluation.evaluate import look
 from bascule.evaluation.evaluation import Evaluation
 from bascule.experiments.experiment import Experiment, Measure, loaded
 from bascule.experiments.predictions import (
@@ -43,12 +42,11 @@ from bascule.features.judges import judge_of
 from bascule.gan.recipe import GANRecipe
 from bascule.metrics.measurement import Measurement
 from bascule.runs import codec
-from bascule.runs.evaluations import evaluations, keep_evaluation
+from bascule.runs.evaluations import evaluations
 from bascule.runs.execute import execute
-from bascule.runs.generate import drawn_fakes
-from bascule.runs.store import Run, Store, slug
+from bascule.runs.quality import QualityEvery
+from bascule.runs.store import Store, slug
 from bascule.training.hardware import resolve_auto
-from bascule.training.loop import Callback, Record
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -449,31 +447,6 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
         yield
 
 
-class Looks(Callback):
-    """Measures a trial's fakes at regular epochs, and lets the pruner end the trial."""
-
-    def __init__(
-        self,
-        run: Run,
-        recipe: GANRecipe,
-        fakes: int,
-        images: ImageSet,
-        extractor: Extractor,
-        tell: Callable[[Evaluation], None],
-    ) -> None:
-        self.run, self.recipe, self.fakes = run, recipe, fakes
-        self.images, self.extractor, self.tell = images, extractor, tell
-
-    def on_epoch_end(self, record: Record) -> None:
-        done, every = record.epochs_done, self.recipe.keep_every_epochs
-        if done % every and done != self.recipe.epochs:
-            return
-        fakes = drawn_fakes(record.trainer, self.fakes)
-        found = look(fakes, self.images, self.extractor, self.run.id, done)
-        keep_evaluation(self.run.folder, found)
-        self.tell(found)
-
-
 def play(
     study: Study,
     trial: Trial,
@@ -516,7 +489,8 @@ def play(
         trial.set_user_attr("run", run.id)
         for found in evaluations(run.folder):
             told(found)
-        callback = Looks(run, recipe, tuning.fakes, images, extractor, told)
+        every = recipe.keep_every_epochs
+        callback = QualityEvery(run, every, images, extractor, tuning.fakes, told)
         torch.set_num_threads(1)
         state = execute(run, store, (callback,), images, lambda: hopeless[0] or must_stop())
     except InUse:
