@@ -43,10 +43,8 @@ from pathlib import Path
 from typing import Any
 
 PACES = ("seconds", "images_per_s")
-BY_CHANCE = (
-    "search-trial",
-    "small-ladder",
-)  # runs whose settings or lengths are not the same twice
+# Runs whose settings or lengths are not the same twice.
+BY_CHANCE = ("search-trial", "tuned-search", "ladder")
 SHIM = Path(__file__).with_name("interrupted.c")
 ERRORS = {"no space": 28, "no right": 13, "input/output error": 5}
 PATIENCE_S, ORPHAN_S, OLD_S = 300, 15, 2 * 24 * 3600

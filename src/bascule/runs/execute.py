@@ -27,7 +27,7 @@ from bascule.training.loop import Callback, Record, Row, Stopped, train
 from bascule.training.recipe import Recipe
 from bascule.training.state import State, begin
 
-SAVE_EVERY_S = 30.0  # a killed run loses at most this many seconds of work
+SAVE_EVERY_S = 30.0  # a killed run loses at most this much, and the unfinished epoch
 SHOW_EVERY_S = 1.0  # an epoch's scalars are in the folder that soon after its end
 ASK_EVERY_S = 0.2  # whether another process asked for a stop
 # Of nested stop_signals, outermost first; each of them receives every signal.
