@@ -52,6 +52,22 @@ def test_every_statistic_is_a_number_or_says_why_not(n, fakes):
     assert quick == values & {"KID on held-out", "coverage of held-out"}
 
 
+class OnDisk(np.ndarray):
+    """Pictures of which no more than a hundred may be copied at once."""
+
+    def __getitem__(self, asked):
+        assert not isinstance(asked, np.ndarray) or len(asked) <= 100
+        return super().__getitem__(asked)
+
+
+def test_the_training_images_are_not_copied_into_memory():
+    images = image_set(400, blobs(400, 0).view(OnDisk))
+    assert images.pixels[images.indices("held_out")].shape[0] == 40
+    with pytest.raises(AssertionError):
+        images.pixels[images.indices("train")]
+    evaluate(blobs(50, 1), images, [Pixels()], counter)
+
+
 def test_nothing_is_left_out_of_a_set_of_400():
     found, _ = evaluate(blobs(60, 1), image_set(400), [Pixels()], counter)
     assert found.left_out == () and "C_T" in names(found)[0]

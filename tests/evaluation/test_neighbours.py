@@ -11,7 +11,8 @@ def plain(levels, size=4):
 
 def drawn(fakes, train, twins=((0, 1),)):
     features = (x[:, :1, 0, 0] for x in (fakes, train))
-    return np.asarray(neighbour_grid(fakes, train, *features, np.array(twins)))
+    pixels, places = np.concatenate([fakes, train]), len(fakes) + np.arange(len(train))
+    return np.asarray(neighbour_grid(fakes, pixels, places, *features, np.array(twins)))
 
 
 def test_each_fake_stands_beside_its_nearest_training_images():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from math import isfinite, nan
 
@@ -119,8 +119,11 @@ def evaluate(
     with beside() as begin:
         patches = begin(lambda: _patches(fakes, images, lost, seed))
         scores = begin(lambda: _scores(fakes, images, classifier, lost, seed))
-        with counter("measuring pixels") if on_pixels else nullcontext():
-            pixels = _own(on_pixels, fakes, images.pixels[train], images.pixels[held_out], seed)
+        pixels: list[tuple[Metric, Measured | str]] = []
+        if on_pixels:  # without them, the images stay on disk
+            with counter("measuring pixels"):
+                known, unseen = images.pixels[train], images.pixels[held_out]
+                pixels = _own(on_pixels, fakes, known, unseen, seed)
         for extractor in extractors:
             with counter(f"features of the images by {extractor.name}") as tell:
                 real = features_of(images, extractor, tell)
@@ -132,7 +135,7 @@ def evaluate(
                 with counter(f"reading the labels by {extractor.name}"):
                     _labels(kept, extractor, fake, real, seed)
             if picture is None:
-                picture = neighbour_grid(fakes, images.pixels[train], fake, real[train], twins)
+                picture = neighbour_grid(fakes, images.pixels, train, fake, real[train], twins)
         for name, told in patches().items():
             kept.put(name, SPEC, told, "lower")
         for metric, value in pixels:

@@ -19,6 +19,7 @@ BETWEEN = 24  # pixels between blocks
 
 def neighbour_grid(
     fakes: np.ndarray,
+    pixels: np.ndarray,
     train: np.ndarray,
     fake_features: np.ndarray,
     train_features: np.ndarray,
@@ -30,7 +31,8 @@ def neighbour_grid(
     fakes. Middle: the 12 fakes nearest to a training image, which are most likely copies. Right:
     pairs of fakes. Fewer fakes give fewer rows.
 
-    fakes, train   uint8 (N, 3, H, W)
+    fakes, pixels  uint8 (N, 3, H, W); ``pixels``: of the set
+    train          (n,), the indices of the training images in it
     fake_features, train_features   (N, d), the features in which distances are measured
     twins          (pairs, 2), indices of the fakes that are nearest to each other
     """
@@ -39,8 +41,8 @@ def neighbour_grid(
     random = np.sort(rng.permutation(len(fakes))[:ROWS])
     closest = np.argsort(distances[:, 0], kind="stable")[:ROWS]
     blocks = [
-        _block([[fakes[k], *train[indices[k]]] for k in random], GAP),
-        _block([[fakes[k], *train[indices[k]]] for k in closest], GAP),
+        _block([[fakes[k], *pixels[train[indices[k]]]] for k in random], GAP),
+        _block([[fakes[k], *pixels[train[indices[k]]]] for k in closest], GAP),
         *([_block([[fakes[i], fakes[j]] for i, j in twins[:ROWS]], 2)] if len(twins) else []),
     ]
     height = max(block.shape[1] for block in blocks)
