@@ -103,6 +103,16 @@ def test_another_search_of_that_name_is_refused(small, search):
         search(other, 1)
 
 
+def test_half_a_line_at_the_end_of_the_journal_is_dropped(small, search, tmp_path):
+    study, _, _ = search(small, 1)
+    (journal,) = tmp_path.rglob("journal.log")
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:-1]) + lines[-1][:20])  # its writer was killed
+    study, _, done = search(small, 2)
+    assert done and counted(study) == 2
+    assert all(line.startswith("{") for line in journal.read_text().splitlines())
+
+
 def test_a_pipe_in_place_of_the_journal_is_not_waited_for(small, tmp_path):
     os.mkfifo(tmp_path / "journal.log")
     with pytest.raises(UserError, match="not a regular file but a pipe"):

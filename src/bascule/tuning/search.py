@@ -305,6 +305,32 @@ def work(
     return True
 
 
+def _without_half_a_line(journal: Path) -> None:
+    """Drop the last line if it has no end: whoever wrote it was killed, or the disk was full.
+
+    Optuna would append the next line to it, and could read neither. Raises ValueError if it is no
+    regular file, because Optuna would wait for a pipe.
+    """
+    from optuna.storages.journal import JournalFileSymlinkLock
+
+    def whole() -> bool:
+        with open_regular(journal, sys.maxsize) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - 1, 0))
+            return file.read(1) in (b"", b"\n")
+
+    if whole():
+        return
+    lock = JournalFileSymlinkLock(str(journal))
+    lock.acquire()  # another search may be in the middle of this line
+    try:
+        if not whole():
+            content = journal.read_bytes()
+            os.truncate(journal, content.rfind(b"\n") + 1)
+    finally:
+        lock.release()
+
+
 def study_of(tuning: Tuning, storage: str, seed: int | None = None) -> Study:
     """Create or load the study of a search. ``storage``: a file, or the URL of a database.
 
@@ -325,8 +351,8 @@ def study_of(tuning: Tuning, storage: str, seed: int | None = None) -> Study:
         if "://" in storage:
             kept = RDBStorage(storage)
         else:
-            if Path(storage).exists():  # Optuna would wait for a pipe
-                open_regular(Path(storage), sys.maxsize).close()
+            if Path(storage).exists():
+                _without_half_a_line(Path(storage))
             Path(storage).parent.mkdir(parents=True, exist_ok=True)
             kept = JournalStorage(JournalFileBackend(storage))
         study: Study = optuna.create_study(
