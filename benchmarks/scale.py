@@ -15,9 +15,9 @@ must find all of these. Everything is measured in a process of its own with one 
 - *look*: a short evaluation of 500 fakes, with pixels as features
 
 *CPU s* is processor time, which other work on the machine changes little. *Own MB* is the most
-memory that a process had for itself, with its libraries; *peak MB* counts pages of mapped files,
-too, which the system takes back when it needs them. *Slope* is the exponent between two numbers of
-images, 1 for linear growth. *KB a further image* is what own MB grew by.
+memory that a process had for itself, with its libraries, asked every 20 ms. Pages of mapped files
+are not counted, because the system takes them back when it needs them. *Slope* is the exponent
+between two numbers of images, 1 for linear growth. *KB a further image* is what own MB grew by.
 """
 
 from __future__ import annotations
@@ -66,7 +66,6 @@ class Cost(NamedTuple):
     cpu_s: float
     wall_s: float
     own_mb: float
-    peak_mb: float
 
 
 def picture(index: int, side: int, spectrum: dict[int, float]) -> Image.Image:
@@ -129,7 +128,7 @@ def measured(command: list[str], env: dict[str, str]) -> tuple[str, Cost]:
     if process.returncode:
         sys.exit(f"{' '.join(command)}: exit code {process.returncode}\n{printed}")
     cpu, wall = used.ru_utime + used.ru_stime, time.perf_counter() - began
-    return printed, Cost(cpu, wall, highest[0], used.ru_maxrss / 1024)
+    return printed, Cost(cpu, wall, highest[0])
 
 
 def do(task: str, name: str, size: int) -> tuple[float, float]:
@@ -183,9 +182,8 @@ def costs(n: int, size: int, spectrum: str, only: list[str], beside: Path) -> di
 def table(found: dict[int, dict[str, Cost]]) -> str:
     """Costs by number of images and task, as Markdown, with slopes."""
     lines = [
-        "| task | images | CPU s | ms an image | slope | wall s | own MB | KB a further image "
-        "| peak MB |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| task | images | CPU s | ms an image | slope | wall s | own MB | KB a further image |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for task in next(iter(found.values())):
         before: tuple[int, Cost] | None = None
@@ -198,7 +196,7 @@ def table(found: dict[int, dict[str, Cost]]) -> str:
             each = 1000 * cost.cpu_s / (STEPS * dcgan64_tiny.batch if task == "steps" else n)
             lines.append(
                 f"| {task} | {n:,} | {cost.cpu_s:.2f} | {each:.3f} | {slope} | {cost.wall_s:.1f} "
-                f"| {cost.own_mb:.0f} | {further} | {cost.peak_mb:.0f} |"
+                f"| {cost.own_mb:.0f} | {further} |"
             )
             before = n, cost
     return "\n".join(lines)
