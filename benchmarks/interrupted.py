@@ -83,7 +83,15 @@ WORK: dict[str, Sequence[str]] = {
     "run": ("run", "late.py", "--jobs", "2"),
     "tune": ("tune", "search.py", "--trials", "3", "--workers", "1"),
     "ladder": (
-        *("ladder", "dcgan64-tiny", "--data", "Faces(n=80,size=64)", "--minutes", "0.05"),
+        *(
+            "ladder",
+            "dcgan64-tiny",
+            "dcgan64-light",
+            "--data",
+            "Faces(n=80,size=64)",
+            "--minutes",
+            "0.05",
+        ),
         *("--seeds", "0", "-n", "16", "--no-attributes", "--name", "small-ladder"),
     ),
 }
