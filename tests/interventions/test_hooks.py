@@ -15,6 +15,7 @@ from bascule.interventions import (
     DiffAugment,
     FakeHistory,
     FakesAmongReals,
+    Freeze,
     InstanceNoise,
     Intervention,
     NegativeAugmentation,
@@ -72,8 +73,11 @@ def two_steps(rule, real=REAL, fake=FAKE, epoch=2):
 
 
 def test_every_rule_of_the_package_is_tested_here():
-    """One changes gradients alone: tests/gan/test_one_rule_changes.py; one acts before the game."""
-    alone = {NormaliseGradients, WarmStart}
+    """One changes gradients alone: tests/gan/test_one_rule_changes.py; one acts before the game.
+
+    One decides only who learns: test_freeze.py.
+    """
+    alone = {NormaliseGradients, WarmStart, Freeze}
     assert alone.union(type(rule) for rule in RULES) == set(INTERVENTIONS)
 
 

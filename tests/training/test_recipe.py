@@ -167,6 +167,6 @@ def test_the_best_fakes_are_not_picked_from_pairs():
 
 
 def test_an_image_set_as_data_is_refused_in_one_line():
-    with pytest.raises(UserError, match=r"data=ImageSet\(.*expected a DataSource") as refusal:
+    with pytest.raises(UserError, match=r"data=<faces.*expected a DataSource") as refusal:
         PLAIN.replace(data=Faces(n=8, size=32).load(), model=DCGAN(size=32))
     assert "\n" not in str(refusal.value) and len(str(refusal.value)) < 320

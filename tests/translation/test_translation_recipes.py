@@ -100,7 +100,10 @@ def test_presets_of_the_papers_show_each_set_as_often_as_published():
         (lambda: CUT_RECIPE.replace(patches=1), "patches=1: expected at least 2 positions"),
         (lambda: CUT_RECIPE.replace(temperature=0.0), "temperature=0.0: expected a number > 0"),
         (lambda: CUT_RECIPE.replace(contrast=-1.0), "contrast=-1.0: expected a number >= 0"),
-        (lambda: PairedRecipe(data=CartoonPair()), "pix2pix learns from pairs: set paired=True"),
+        (
+            lambda: PairedRecipe(data=CartoonPair()),
+            "from pairs; expected CartoonPair(paired=True)",
+        ),
         (lambda: Pix2Pix(size=48), "expected at least 32, a power of 2"),
         (lambda: RECIPES["pix2pix"].replace(model=Pix2Pix(4, 1, 64)), "the model turns 64 px"),
     ],
