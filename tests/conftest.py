@@ -36,7 +36,7 @@ def one_thread():
     torch.set_num_threads(1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny() -> GANRecipe:
     """4 epochs of 4 steps at 32 px on CPU, one thread: about a second."""
     return GANRecipe(

@@ -305,7 +305,7 @@ def test_of_two_imports_at_once_the_second_says_that_it_was_not_kept(
         import_images(tmp_path / "others", "mine", size=16)
         return True
 
-    monkeypatch.setattr(imported, "is_new", looked)
+    monkeypatch.setattr(imported, "_is_new", looked)
     with pytest.raises(UserError, match="another import made the set 'mine'"):
         import_images(folder, "mine", size=16)
     expected = noise(seed=9).transpose(0, 3, 1, 2)

@@ -139,25 +139,11 @@ VERBS = (
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, data_cache) -> Path:
+def trained(tmp_path_factory, tiny) -> Path:
     """A folder of two runs that were interrupted in their last epoch."""
-    from bascule.data.faces import Faces
-    from bascule.gan.recipe import GANRecipe
-    from bascule.models.dcgan import DCGAN
-
-    recipe = GANRecipe(
-        data=Faces(n=40, size=32),
-        model=DCGAN(width=4, z_dim=8, size=32),
-        epochs=4,
-        batch=8,
-        threads=1,
-        device="cpu",
-        sample_every_epochs=2,
-        keep_every_epochs=2,
-    )
     store = Store(tmp_path_factory.mktemp("trained"))
     for name, seed in (("damaged", 0), ("whole", 1)):
-        one = recipe.replace(seed=seed)
+        one = tiny.replace(seed=seed)
         run = store.create(one, name, one.data.load().digest)
         steps = iter(range(99))
         execute(run, store, must_stop=lambda steps=steps: next(steps) > 12)

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from bascule.core import atomic, html
+from bascule.data.decoding import as_picture
 from bascule.data.grid import grid
-from bascule.data.pictures import as_picture
 
 MOST_SHOWN = 64  # in a notebook
 COLUMNS = 8

@@ -89,13 +89,13 @@ def results_of(experiment: Experiment, store: Store) -> Results:
 def _digests(
     jobs: Sequence[Job], experiment: Experiment, store: Store
 ) -> Iterator[tuple[object, str]]:
-    from bascule.experiments.factors import of_arm, own_split
+    from bascule.experiments.factors import names_of
     from bascule.experiments.schedule import run_name
 
     for job in jobs:
         named = store.named(run_name(experiment, job))
         digest = named[-1].about["data_digest"] if named else ""
-        for data in (job.recipe.data, of_arm(job.recipe.data), own_split(job.recipe.data)):
+        for data in names_of(job.recipe.data):
             yield data, digest
 
 

@@ -191,7 +191,7 @@ def attributes(images: ImageSet, picture: np.ndarray) -> dict[str, Any]:
 
 def png(picture: np.ndarray) -> bytes:
     """PNG of a picture, uint8 (C, H, W)."""
-    from bascule.data.pictures import as_picture
+    from bascule.data.decoding import as_picture
 
     buffer = io.BytesIO()
     as_picture(picture).save(buffer, "PNG")

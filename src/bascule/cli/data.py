@@ -490,7 +490,7 @@ def _write_grid(pixels: np.ndarray, images: ImageSet, output: Path) -> None:
     import numpy as np
     from PIL.PngImagePlugin import PngInfo
 
-    from bascule.data.pictures import as_picture
+    from bascule.data.decoding import as_picture
 
     shown = pixels[: GRID * GRID]
     rows = -(-len(shown) // GRID)

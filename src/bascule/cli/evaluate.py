@@ -306,7 +306,9 @@ def _both(args: argparse.Namespace, path: Path) -> tuple[np.ndarray, ImageSet, P
 
 def _check_alike(path: Path, fakes: np.ndarray, data: str, *known: Shape) -> None:
     """Raise UserError if the pictures have none of the shapes that the images have."""
-    shape = type(known[0])(*map(int, fakes.shape[1:]))
+    from bascule.core.shapes import Shape
+
+    shape = Shape(*map(int, fakes.shape[1:]))
     if shape not in known:
         raise UserError(
             f"the pictures of {path} are {shape}, and the images of {data} are {known[0]}: "

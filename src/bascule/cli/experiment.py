@@ -348,13 +348,9 @@ def images_of(jobs: list[Job]) -> dict[object, ImageSet]:
 
 def digests_of(sets: Mapping[Any, ImageSet]) -> dict[object, str]:
     """The digest of the images of each ``recipe.data``, with a split of its own and without."""
-    from bascule.experiments.factors import of_arm, own_split
+    from bascule.experiments.factors import names_of
 
-    return {
-        each: images.digest
-        for data, images in sets.items()
-        for each in (data, of_arm(data), own_split(data))
-    }
+    return {each: images.digest for data, images in sets.items() for each in names_of(data)}
 
 
 def _each(args: argparse.Namespace, train: bool) -> int:

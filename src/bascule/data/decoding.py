@@ -307,6 +307,11 @@ def as_pixels(picture: Image.Image) -> np.ndarray:
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
+def as_picture(pixels: np.ndarray) -> Image.Image:
+    """uint8 (C, H, W), C = 1, 3 or 4, in mode L, RGB or RGBA: the inverse of :func:`as_pixels`."""
+    return Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
+
+
 def as_mode(picture: Image.Image, channels: int, bits: int = 16) -> Image.Image:
     """``picture`` upright, in mode L (1 channel), RGB (3) or RGBA (4); as :func:`as_rgb`."""
     if channels == 4 and picture.has_transparency_data:

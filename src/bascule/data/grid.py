@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from bascule.data.pictures import as_picture
+from bascule.data.decoding import as_picture
 
 GAP = 2  # pixels between images
 

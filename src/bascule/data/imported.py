@@ -8,8 +8,9 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -182,10 +183,9 @@ def import_images(
     bits are dark and ``bits``, those of their numbers, is not given; if ``name`` is used for
     other content (``replace`` overwrites it); and as :func:`open_source`.
     """
-    started = time.monotonic()
-    entry = checked_place(name, size)
-    path, how = Path(path).expanduser(), Preparation(size, fit, pixel_art, bits or 16)
-    with cache.draft(entry, size, replace=replace) as draft:
+    with importing(name, size, replace) as made:
+        path, how = Path(path).expanduser(), Preparation(size, fit, pixel_art, bits or 16)
+        draft = made.draft
         first = _prepare(path, draft, how, progress)
         parts, corrupt, left_out = [first], first.corrupt, first.left_out
         labels, source_digest = first.labels, first.digest
@@ -208,27 +208,19 @@ def import_images(
             labels = joined(labels, more.labels)
         if bits is None:
             _check_bright(max((n for part in parts for n in part.brightest), default=DIM))
-        source_digest = _digest_with(source_digest, how, labels)
-        reused = not is_new(name, entry, source_digest, replace)
-        if not reused:
-            draft.finish(
-                name=name,
-                credit=credit,
-                labels=labels,
-                held_out=mask,
-                source=path.name,
-                source_digest=source_digest,
-                preparation=how.facts,
-                corrupt=corrupt,
-                left_out=left_out,
-            )
-    check_kept(name, entry, source_digest)
-    if replace:
-        forget_others(name, source_digest)
-    report = report_of(entry, time.monotonic() - started, reused)
+        made.finish(
+            _digest_with(source_digest, how, labels),
+            credit=credit,
+            labels=labels,
+            held_out=mask,
+            source=path.name,
+            preparation=how.facts,
+            corrupt=corrupt,
+            left_out=left_out,
+        )
     cut = [share for part in parts for share in part.cut if share > 0.01]
     return dataclasses.replace(
-        report,
+        made.report(),
         found=images,
         corrupt=corrupt,
         left_out=left_out,
@@ -261,14 +253,14 @@ def import_dataset(
     :func:`import_images` and :func:`bascule.data.items.read_items`.
     """
     started = time.monotonic()
-    entry = checked_place(name, size)
+    entry = _checked_place(name, size)
     source = dataset_of(of)
     parts = [source] if held_out is None else [source, dataset_of(held_out)]
     joined = parts[0] if len(parts) == 1 else ConcatDataset(parts)
     items = read_items(name_of(of), joined, Preparation(size, fit, pixel_art), progress)
     trained_on = None if held_out is None else len(source)
     reused = _keep(entry, name, items, of, replace, credit, trained_on)
-    return report_of(entry, time.monotonic() - started, reused)
+    return _report(entry, time.monotonic() - started, reused)
 
 
 def store_dataset(
@@ -281,7 +273,7 @@ def store_dataset(
     shape = square(size) if isinstance(size, int) else size
     items = read_items(name_of(of), dataset_of(of), Preparation(shape), progress)
     called = f"{name}-{items.digest[:8]}"
-    _keep(checked_place(called, shape), called, items, of, False, credit, None)
+    _keep(_checked_place(called, shape), called, items, of, False, credit, None)
     return _of_shape(called, shape)
 
 
@@ -295,26 +287,62 @@ def _keep(
     trained_on: int | None,
 ) -> bool:
     """Write the set; whether it was there. ``trained_on``: how many come before held-out ones."""
-    reused = not is_new(name, entry, items.digest, replace)
-    if not reused:
-        shape = Shape(*map(int, items.pixels.shape[1:]))
-        with cache.draft(entry, shape, replace=replace) as draft:
-            draft.add(items.pixels)
-            draft.finish(
-                name=name,
-                credit=credit,
-                labels=items.labels,
-                held_out=None if trained_on is None else np.arange(draft.n) >= trained_on,
-                source=name_of(of),
-                source_digest=items.digest,
-            )
-    check_kept(name, entry, items.digest)
+    if not _is_new(name, entry, items.digest, replace):  # nothing is written, not even a draft
+        if replace:
+            _forget_others(name, items.digest)
+        return True
+    with importing(name, Shape(*map(int, items.pixels.shape[1:])), replace) as made:
+        made.draft.add(items.pixels)
+        made.finish(
+            items.digest,
+            credit=credit,
+            labels=items.labels,
+            held_out=None if trained_on is None else np.arange(made.draft.n) >= trained_on,
+            source=name_of(of),
+        )
+    return made.reused
+
+
+class Importing:
+    """A set that is being imported: pixels are added to ``draft``, and :meth:`finish` ends it."""
+
+    def __init__(self, draft: cache.Draft, name: str, entry: Path, replace: bool) -> None:
+        self.draft, self.name, self.entry, self.replace = draft, name, entry, replace
+        self.began = time.monotonic()
+        self.source_digest, self.reused = "", False
+
+    def finish(self, source_digest: str, **facts: Any) -> None:
+        """Complete the set, if it is not there already. ``facts``: as of :meth:`Draft.finish`.
+
+        Raises UserError if the name is used for other content.
+        """
+        self.source_digest = source_digest
+        self.reused = not _is_new(self.name, self.entry, source_digest, self.replace)
+        if not self.reused:
+            self.draft.finish(name=self.name, source_digest=source_digest, **facts)
+
+    def report(self) -> Report:
+        """What was imported; to be asked for after the block."""
+        return _report(self.entry, time.monotonic() - self.began, self.reused)
+
+
+@contextmanager
+def importing(name: str, size: int | Shape, replace: bool) -> Iterator[Importing]:
+    """Import the set ``name`` within this block. Raises UserError if a set cannot be so.
+
+    After it, other sizes of replaced content are gone. Raises UserError if another import has taken
+    the name meanwhile.
+    """
+    entry = _checked_place(name, size)
+    with cache.draft(entry, size, replace=replace) as draft:
+        made = Importing(draft, name, entry, replace)
+        yield made
+    _check_kept(name, entry, made.source_digest)
     if replace:
-        forget_others(name, items.digest)
-    return reused
+        _forget_others(name, made.source_digest)
 
 
-def checked_place(name: str, size: int | Shape) -> Path:
+def _checked_place(name: str, size: int | Shape) -> Path:
     """The folder of the set ``name`` at ``size``. Raises UserError if a set cannot be so."""
     entry = place(name, size)
     shape = square(size) if isinstance(size, int) else size
@@ -330,7 +358,7 @@ def check_shape(shape: Shape) -> None:
     shape_with(shape.size, shape.sides, shape.channels, "Imported")
 
 
-def report_of(entry: Path, seconds: float, reused: bool) -> Report:
+def _report(entry: Path, seconds: float, reused: bool) -> Report:
     """The report of a complete entry."""
     kept, groups = cache.open_entry(entry), cache.about(entry)["near_duplicates"]
     return Report(
@@ -477,7 +505,7 @@ def _check_bright(brightest: int) -> None:
         )
 
 
-def is_new(name: str, entry: Path, source_digest: str, replace: bool) -> bool:
+def _is_new(name: str, entry: Path, source_digest: str, replace: bool) -> bool:
     """Whether to write ``entry``. Raises UserError if the name is used for other content."""
     for shape in imported_sets().get(name, []):
         other = cache.about(place(name, shape))
@@ -489,7 +517,7 @@ def is_new(name: str, entry: Path, source_digest: str, replace: bool) -> bool:
     return not entry.exists() or cache.about(entry).get("source_digest") != source_digest
 
 
-def check_kept(name: str, entry: Path, source_digest: str) -> None:
+def _check_kept(name: str, entry: Path, source_digest: str) -> None:
     """Raise UserError if another import has taken the name meanwhile, with other content."""
     if cache.about(entry).get("source_digest") != source_digest:
         raise UserError(
@@ -498,7 +526,7 @@ def check_kept(name: str, entry: Path, source_digest: str) -> None:
         )
 
 
-def forget_others(name: str, source_digest: str) -> None:
+def _forget_others(name: str, source_digest: str) -> None:
     """Delete the other sizes of ``name`` that were made from the replaced content."""
     for shape in imported_sets().get(name, []):
         if cache.about(place(name, shape)).get("source_digest") != source_digest:

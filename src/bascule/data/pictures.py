@@ -1,24 +1,16 @@
-"""Pictures as arrays: those of a file or a folder that a user names; and arrays as pictures."""
+"""Pictures of a file or a folder that a user names, as arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from bascule.core.errors import UserError
 from bascule.core.shapes import Shape
 from bascule.data.decoding import NotAPicture, Preparation, decode_as
+from bascule.data.images import Progress
 from bascule.data.sources import open_source
-
-Progress = Callable[[int, int], None]
-
-
-def as_picture(pixels: np.ndarray) -> Image.Image:
-    """uint8 (C, H, W) in mode L, RGB or RGBA, for C = 1, 3 or 4."""
-    return Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
 
 
 def read_pictures(

@@ -8,9 +8,8 @@ import numpy as np
 from PIL import Image
 
 from bascule.core.errors import UserError
-from bascule.data.decoding import Preparation, as_mode, decode_as, opened
+from bascule.data.decoding import Preparation, as_mode, as_picture, decode_as, opened
 from bascule.data.found import Found
-from bascule.data.pictures import as_picture
 from bascule.data.sources import open_source
 
 MOST = 12  # files that are shown

@@ -100,10 +100,7 @@ def _in_shards(path: Path, found: list[Found], opened: ExitStack) -> list[Found]
         return found
     pictures: list[Found] = []
     for name in shards:
-        if (path / name).suffix.lower() == ".tar":
-            pictures += in_tar(path / name)
-        else:
-            pictures += opened.enter_context(in_parquet(path / name))
+        pictures += _in_file(path / name, False, opened)
     often = Counter(picture.name for picture in pictures).most_common(1)
     if often and often[0][1] > 1:
         raise UserError(f"{path}: several of its archives hold {often[0][0]}: import one of them")

@@ -117,7 +117,7 @@ def evaluate(
     on_pixels = [metric for metric in own if metric.on == "pixels"]
     on_features = [metric for metric in own if metric.on == "features"]
     with beside() as begin:
-        patches = begin(lambda: _patches(fakes, images, lost, seed))
+        distances = begin(lambda: _patches(fakes, images, lost, seed))
         scores = begin(lambda: _scores(fakes, images, classifier, lost, seed))
         pixels: list[tuple[Metric, Measured | str]] = []
         if on_pixels:  # without them, the images stay on disk
@@ -136,7 +136,7 @@ def evaluate(
                     _labels(kept, extractor, fake, real, seed)
             if picture is None:
                 picture = neighbour_grid(fakes, images.pixels, train, fake, real[train], twins)
-        for name, told in patches().items():
+        for name, told in distances().items():
             kept.put(name, SPEC, told, "lower")
         for metric, value in pixels:
             space = f"{PIXELS};metric {code_of(metric)}"

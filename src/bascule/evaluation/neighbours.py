@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from bascule.core.context import address
-from bascule.data.pictures import as_picture
+from bascule.data.decoding import as_picture
 from bascule.metrics.neighbours import nearest
 
 ROWS = 12

@@ -30,10 +30,8 @@ from bascule.features.extractor import Extractor, as_rgb
 LEAST = 50  # different images; with fewer, their distances say little
 COMPONENTS = 256  # at most half as many as images
 NORMAL = 3.09  # standard deviations; 0.1 % of a normal distribution is further below the mean
-HALF, LOWER = (
-    0.5,
-    0.3085,
-)  # of a normal distribution, more than half a deviation below
+# Of a normal distribution, the share LOWER lies more than HALF a deviation below the mean.
+HALF, LOWER = 0.5, 0.3085
 ROUNDS = 2  # twins found in one round do not count as different images in the next
 EQUAL = 0.05  # altered views that are closer are equal but for rounding
 BLOCK = 2**22  # distances in memory at once: 32 MB

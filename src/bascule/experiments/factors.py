@@ -86,6 +86,14 @@ def sets_of(recipe: Recipe, sets: Mapping[Any, ImageSet]) -> list[ImageSet]:
     return [images for data, images in sets.items() if recipe.data in (data, of_arm(data))]
 
 
+def names_of(data: Data) -> tuple[Data, ...]:
+    """All ways in which the recipes of an arm may name images: as a run has them, and as an arm.
+
+    Equal ones may come twice.
+    """
+    return data, of_arm(data), own_split(data)
+
+
 def _split(data: Data, seed: int) -> Data:
     if isinstance(data, TwoSets):
         return TwoSets(_seeded(data.a, seed), _seeded(data.b, seed))

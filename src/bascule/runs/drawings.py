@@ -19,9 +19,8 @@ import numpy as np
 
 from bascule.core import atomic
 from bascule.core.errors import UserError
-from bascule.data.decoding import opened
+from bascule.data.decoding import as_picture, opened
 from bascule.data.images import Progress
-from bascule.data.pictures import as_picture
 
 CREDIT, LABELS = "CREDIT.txt", "metadata.csv"
 ARRAY = "images"  # in an .npz: uint8 (N, H, W), (N, H, W, 3) or (N, H, W, 4)

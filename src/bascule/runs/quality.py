@@ -47,7 +47,7 @@ class QualityEvery(Callback):
 
     def on_epoch_end(self, record: Record) -> None:
         done = record.epochs_done
-        if done % self.epochs and done != self.run.recipe.epochs:
+        if done % self.epochs and done != self.run.epochs:
             return
         fakes = drawn_fakes(record.trainer, self.fakes)
         found = look(fakes, self.images, self.extractor, self.run.id, done)

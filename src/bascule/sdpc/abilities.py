@@ -19,11 +19,11 @@ from bascule.core.errors import UserError
 from bascule.data.batches import as_float, as_uint8
 from bascule.data.faces import Faces
 from bascule.data.fractals import Fractals
-from bascule.data.images import ImageSet
+from bascule.data.images import ImageSet, Progress
 from bascule.metrics.measured import over_pictures
 from bascule.metrics.metric import Measured
 from bascule.metrics.paired import pixel_error
-from bascule.sdpc.coder import Coded, Coder, Progress, parts
+from bascule.sdpc.coder import Coded, Coder, parts
 from bascule.sdpc.model import energies, infer
 from bascule.sdpc.preprocess.bands import Bands
 

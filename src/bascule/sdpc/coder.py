@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self, cast
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from bascule.core.errors import UserError
 from bascule.data.batches import as_uint8
+from bascule.data.images import Progress
 from bascule.sdpc.model import Codes, Inference, Network, infer
 from bascule.sdpc.preprocess.chain import Kept
 from bascule.sdpc.recipe import SDPCRecipe, SDPCTrainer
@@ -20,7 +21,6 @@ from bascule.training.loop import Callback, train
 from bascule.training.state import State, begin
 
 AT_ONCE = 32  # images per batch of inference
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

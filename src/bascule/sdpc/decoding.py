@@ -16,7 +16,7 @@ import torch
 from bascule.attributes.reading import AttributeClassifier, Reading
 from bascule.core.errors import UserError
 from bascule.data.batches import as_uint8
-from bascule.data.images import ImageSet
+from bascule.data.images import ImageSet, Progress
 from bascule.features.cache import features_of
 from bascule.features.extractor import Extractor, label
 from bascule.metrics.least import Sizes
@@ -24,7 +24,7 @@ from bascule.metrics.measured import least, measure, over_pictures
 from bascule.metrics.metric import Measured
 from bascule.metrics.numbers import LOW_PASS, SPLIT
 from bascule.metrics.paired import likeness, pixel_error
-from bascule.sdpc.coder import Coder, Progress, parts
+from bascule.sdpc.coder import Coder, parts
 from bascule.sdpc.model import infer
 
 

@@ -12,8 +12,9 @@ from PIL import Image
 from bascule.core.context import generator
 from bascule.data.batches import as_float, as_uint8
 from bascule.data.grid import grid
+from bascule.data.images import Progress
 from bascule.metrics.ssim import ssim
-from bascule.sdpc.coder import Coder, Progress, pass_of
+from bascule.sdpc.coder import Coder, pass_of
 
 
 @dataclass(frozen=True)

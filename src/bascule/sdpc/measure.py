@@ -16,9 +16,10 @@ from torch import Tensor
 
 from bascule.core.context import generator
 from bascule.core.errors import UserError
+from bascule.data.images import Progress
 from bascule.metrics.metric import Measured
 from bascule.metrics.ssim import ssim
-from bascule.sdpc.coder import AT_ONCE, Coder, Progress
+from bascule.sdpc.coder import AT_ONCE, Coder
 from bascule.sdpc.model import Inference, energies, infer
 
 OWN = "own k_fb"  # in labels: inference as in training

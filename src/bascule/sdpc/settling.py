@@ -13,13 +13,13 @@ import numpy as np
 from bascule.attributes import scores as attributes
 from bascule.attributes.reading import AttributeClassifier
 from bascule.attributes.scores import attribute_scores
-from bascule.data.images import ImageSet
+from bascule.data.images import ImageSet, Progress
 from bascule.features.cache import features_of
 from bascule.features.extractor import Extractor, label
 from bascule.metrics.least import Sizes
 from bascule.metrics.measured import least, measure
 from bascule.metrics.metric import Measured
-from bascule.sdpc.coder import Coder, Progress, pass_of
+from bascule.sdpc.coder import Coder, pass_of
 
 
 def measure_settled(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -26,11 +25,7 @@ from bascule.data.imported import (
     Imported,
     Report,
     check_corrupt,
-    check_kept,
-    checked_place,
-    forget_others,
-    is_new,
-    report_of,
+    importing,
 )
 from bascule.data.near_duplicates import held_out_split, near_duplicate_groups
 from bascule.data.places import place
@@ -102,17 +97,15 @@ def import_pairs(
     Raises UserError for a picture without a counterpart and for one that cannot be read
     (``skip_corrupt`` leaves these pairs out), and as :func:`import_images`.
     """
-    started = time.monotonic()
-    entry, how = checked_place(name, size), Preparation(size, fit, pixel_art)
-    source = Path(first).expanduser()
-    digest, corrupt = hashlib.sha256(f"pairs {how.said}".encode()), []
+    source, corrupt = Path(first).expanduser(), []
     with (
-        cache.draft(entry, size, replace=replace) as draft,
+        importing(name, size, replace) as made,
         _pairs(source, None if second is None else Path(second).expanduser()) as (found, alone),
         ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
     ):
+        how = Preparation(size, fit, pixel_art)
+        digest, read = hashlib.sha256(f"pairs {how.said}".encode()), _reader(how)
         corrupt += alone
-        read = _reader(how)
         for start in range(0, len(found), READ_AT_ONCE // 2):
             part = found[start : start + READ_AT_ONCE // 2]
             good = []
@@ -123,28 +116,22 @@ def import_pairs(
                     digest.update(result[0])
                     good += result[1]
             if good:
-                draft.add(np.stack(good))
+                made.draft.add(np.stack(good))
             if progress:
                 progress(start + len(part), len(found))
-        check_corrupt(source, draft.n // 2, corrupt, skip_corrupt, "pairs")
-        reused = not is_new(name, entry, digest.hexdigest(), replace)
-        if not reused:
-            draft.finish(
-                name=name,
-                credit=credit,
-                labels={DOMAIN: np.tile(["a", "b"], draft.n // 2)},
-                held_out=_held_out,
-                pairs=True,
-                source=source.name,
-                source_digest=digest.hexdigest(),
-                preparation=how.facts,
-                corrupt=corrupt,
-            )
-    check_kept(name, entry, digest.hexdigest())
-    if replace:
-        forget_others(name, digest.hexdigest())
-    report = report_of(entry, time.monotonic() - started, reused)
-    return dataclasses.replace(report, found=len(found) + len(alone), corrupt=corrupt)
+        pairs = made.draft.n // 2
+        check_corrupt(source, pairs, corrupt, skip_corrupt, "pairs")
+        made.finish(
+            digest.hexdigest(),
+            credit=credit,
+            labels={DOMAIN: np.tile(["a", "b"], pairs)},
+            held_out=_held_out,
+            pairs=True,
+            source=source.name,
+            preparation=how.facts,
+            corrupt=corrupt,
+        )
+    return dataclasses.replace(made.report(), found=len(found) + len(alone), corrupt=corrupt)
 
 
 @dataclass(frozen=True)
