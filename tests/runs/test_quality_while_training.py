@@ -37,7 +37,7 @@ def test_what_cannot_be_measured_is_refused(tiny, tiny_sdpc, make_run):
         QualityEvery(make_run(tiny), 0, images, eyes)
 
 
-def test_a_verb_tells_each_number_with_its_floor(bascule, tiny):
+def test_a_verb_tells_each_number_with_its_floor(bascule, store):
     given = ("data=Faces(n=80,size=32,held_out=0.5)", "model=DCGAN(width=4,z_dim=8,size=32)")
     more = ("epochs=2", "batch=8", "threads=1", "device=cpu", "precision=fp32")
     words = ("train", "dcgan64-tiny", "--set", *given, *more, "--quality-every")
@@ -48,3 +48,4 @@ def test_a_verb_tells_each_number_with_its_floor(bascule, tiny):
     assert all("(floor " in line for line in lines)
     code, _, err = bascule(*words, "0", "--name", "none")
     assert code == 2 and "expected at least 1" in err
+    assert not list(store.root.glob("*-none-*"))

@@ -403,6 +403,10 @@ def train_run(
 
     callbacks: tuple[Callback, ...] = tuple(map(callback_named, args.callback))
     trackers = list(map(tracker_named, args.track))
+    if args.quality_every is not None:
+        from bascule.runs.quality import check_quality
+
+        check_quality(recipe, args.quality_every)  # before there is a run
     if processes() > 1:
         check_device(recipe.device)  # each process takes its own device
     with process_group(recipe.device.partition(":")[0]) as group:

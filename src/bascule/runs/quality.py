@@ -14,8 +14,19 @@ from bascule.runs.evaluations import keep_evaluation
 from bascule.runs.generate import drawn_fakes
 from bascule.runs.store import Run
 from bascule.training.loop import Callback, Record
+from bascule.training.recipe import Recipe
 
 FAKES = 500  # some 3 seconds of two cores at 64 px, with the network that comes with the package
+
+
+def check_quality(recipe: Recipe, epochs: int) -> None:
+    """Raise :class:`UserError` if no run of ``recipe`` can be measured every ``epochs`` epochs."""
+    if epochs < 1:
+        raise UserError(f"quality every {epochs} epochs: expected at least 1")
+    if recipe.evaluates != "fakes":
+        raise UserError(
+            f"a {type(recipe).__name__} draws no fakes, so their quality cannot be measured"
+        )
 
 
 class QualityEvery(Callback):
@@ -36,10 +47,7 @@ class QualityEvery(Callback):
         fakes: int = FAKES,
         tell: Callable[[Evaluation], None] = lambda found: None,
     ) -> None:
-        if epochs < 1:
-            raise UserError(f"quality every {epochs} epochs: expected at least 1")
-        if run.recipe.evaluates != "fakes":
-            raise UserError(f"{run.id} draws no fakes, so their quality cannot be measured")
+        check_quality(run.recipe, epochs)
         if why := why_not(run.saw, extractor.name):
             raise UserError(f"{run.id} {why}: name another extractor")
         self.run, self.epochs, self.images = run, epochs, images
