@@ -101,6 +101,7 @@ def test_mlflow_keeps_one_run_through_a_stop(facts, picture, tmp_path):
     assert [(m.step, m.value) for m in history] == [(1, 0.5), (2, 1.5)]
     (kept,) = client.list_artifacts(run.info.run_id, "samples")
     assert kept.path == "samples/epoch-0002.png"
+    assert len(list((tmp_path / "mlflow-artifacts").rglob("epoch-0002.png"))) == 1
 
 
 def test_mlflow_places():

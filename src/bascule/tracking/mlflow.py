@@ -11,6 +11,7 @@ from bascule.tracking.tracker import RunFacts, Service
 
 EXPERIMENT = "bascule"
 TAG = "bascule.run"  # by which a run that goes on finds itself again
+SQLITE = "sqlite:///"
 AT_ONCE = 100  # parameters and metrics, MLflow's own limit of a request
 LONGEST = 500  # letters of a parameter that every store of MLflow takes
 STATES = {"finished": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
@@ -23,7 +24,7 @@ class MLflow(Service):
 
     @staticmethod
     def whole(place: str) -> str:
-        return place if "://" in place else f"sqlite:///{Path(place).expanduser().resolve()}"
+        return place if "://" in place else f"{SQLITE}{Path(place).expanduser().resolve()}"
 
     def start(self, run: RunFacts) -> None:
         from mlflow.entities import Param
@@ -31,7 +32,10 @@ class MLflow(Service):
 
         self.client = MlflowClient(self.place or None)
         known = self.client.get_experiment_by_name(EXPERIMENT)
-        group = known.experiment_id if known else self.client.create_experiment(EXPERIMENT)
+        if known:
+            group = known.experiment_id
+        else:
+            group = self.client.create_experiment(EXPERIMENT, artifacts(self.place))
         if found := self.client.search_runs([group], f"tags.`{TAG}` = '{run.id}'"):
             self.id = found[0].info.run_id
             self.client.update_run(self.id, status="RUNNING")
@@ -56,6 +60,14 @@ class MLflow(Service):
 
     def end(self, state: str) -> None:
         self.client.set_terminated(self.id, STATES[state])
+
+
+def artifacts(place: str) -> str | None:
+    """Where pictures go: beside a SQLite file, not in the folder that bascule is called from."""
+    if not place.startswith(SQLITE):
+        return None  # the server decides
+    file = Path(place.removeprefix(SQLITE))
+    return file.with_name(f"{file.stem}-artifacts").as_uri()
 
 
 def allowed(name: str) -> str:
