@@ -20,6 +20,7 @@ from bascule.data.images import ImageSet, Progress
 from bascule.evaluation import patches
 from bascule.evaluation.evaluation import Evaluation, LeftOut, Scale, Value
 from bascule.evaluation.neighbours import ROWS, neighbour_grid
+from bascule.evaluation.of_reals import beside_features
 from bascule.evaluation.own_labels import of_labels
 from bascule.evaluation.patches import SPEC, has_patches, patch_distances
 from bascule.features.cache import features_of
@@ -34,7 +35,7 @@ from bascule.metrics.measured import (
     measure,
     take,
 )
-from bascule.metrics.metric import Measured, Metric
+from bascule.metrics.metric import Keep, Measured, Metric, anew
 from bascule.metrics.quantity import Better
 from bascule.metrics.support import birthday, near_duplicate_threshold
 
@@ -123,7 +124,7 @@ def evaluate(
         if on_pixels:  # without them, the images stay on disk
             with counter("measuring pixels"):
                 known, unseen = images.pixels[train], images.pixels[held_out]
-                pixels = _own(on_pixels, fakes, known, unseen, seed)
+                pixels = _own(on_pixels, fakes, known, unseen, seed, anew)
         for extractor in extractors:
             with counter(f"features of the images by {extractor.name}") as tell:
                 real = features_of(images, extractor, tell)
@@ -167,13 +168,15 @@ def _on_features(
 ) -> np.ndarray:
     """Add the numbers in one extractor's space; returns the pairs of fakes, closest first."""
     train, held_out = (real[kept.images.indices(part)] for part in ("train", "held_out"))
-    more = _own(own, fake, train, held_out, seed)
-    found = measure([name for name in STATISTICS if name not in lost], fake, train, held_out, seed)
+    keep = beside_features(kept.images, extractor)
+    more = _own(own, fake, train, held_out, seed, keep)
+    asked = [name for name in STATISTICS if name not in lost]
+    found = measure(asked, fake, train, held_out, seed, keep)
     for name in STATISTICS:
         told = lost.get(name) or found[name]
         kept.put(label(name, extractor), extractor.spec, told, METRICS[name].better)
     _on_held_out(kept, extractor, fake, real, seed)
-    bound, twins = _support(fake, train)
+    bound, twins = _support(fake, train, keep)
     kept.put(label(SUPPORT, extractor), extractor.spec, bound, "higher")
     for metric, value in more:
         space = f"{extractor.spec};metric {code_of(metric)}"
@@ -220,12 +223,13 @@ def _own(
     train: np.ndarray,
     held_out: np.ndarray,
     seed: int,
+    keep: Keep,
 ) -> list[tuple[Metric, Measured | str]]:
     """The number of each user's metric, or the reason why there is none."""
     there = Sizes(len(fake), len(held_out), len(train))
     lost = too_few({metric.name: least(metric) for metric in metrics}, there)
     asked = [metric for metric in metrics if metric.name not in lost]
-    found = take(asked, fake, train, held_out, seed) if asked else {}
+    found = take(asked, fake, train, held_out, seed, keep) if asked else {}
     return [(metric, lost.get(metric.name) or found[metric.name]) for metric in metrics]
 
 
@@ -261,7 +265,8 @@ def _on_held_out(
     lost = too_few(LEAST, sizes_of(images, len(fake)))
     train, held_out = real[images.indices("train")], real[images.indices("held_out")]
     asked = [name for name in ON_HELD_OUT if name not in lost]
-    found = against_held_out(fake, train, held_out, seed, asked)
+    keep = beside_features(images, extractor)
+    found = against_held_out(fake, train, held_out, seed, asked, keep)
     for name, better in ON_HELD_OUT.items():
         kept.put(label(name, extractor), extractor.spec, lost.get(name) or found[name], better)
 
@@ -272,7 +277,7 @@ def value_of(name: str, space: str, images: ImageSet, measured: Measured, better
     return Value(measured, scale, better)
 
 
-def _support(fake: np.ndarray, train: np.ndarray) -> tuple[Measured | str, np.ndarray]:
+def _support(fake: np.ndarray, train: np.ndarray, keep: Keep) -> tuple[Measured | str, np.ndarray]:
     """The lower 95 % bound of the support, or why there is none; and pairs of fakes, closest first.
 
     Its floor is the bound for as many training images.
@@ -281,7 +286,7 @@ def _support(fake: np.ndarray, train: np.ndarray) -> tuple[Measured | str, np.nd
     why = support.LEAST.lacks(Sizes(len(fake), 0, len(train)))
     if not why:
         try:
-            threshold = near_duplicate_threshold(train)
+            threshold = _kept(keep, "threshold", lambda: near_duplicate_threshold(train))
         except UserError as refusal:
             why = str(refusal)
     if n < 2:
@@ -289,9 +294,13 @@ def _support(fake: np.ndarray, train: np.ndarray) -> tuple[Measured | str, np.nd
     found = birthday(fake[:n], threshold, ROWS)
     if why:
         return why, found.closest
-    floor = birthday(train[:n], threshold)
-    measured = Measured(found.at_least, floor.at_least, nan, nan, n, len(train), 1)
+    floor = _kept(keep, f"of {n} reals", lambda: birthday(train[:n], threshold).at_least)
+    measured = Measured(found.at_least, floor, nan, nan, n, len(train), 1)
     return measured, found.closest
+
+
+def _kept(keep: Keep, what: str, compute: Callable[[], float]) -> float:
+    return float(keep(f"{SUPPORT}: {what}", lambda: np.array(compute())))
 
 
 def _numbers(scores: AttributeScores) -> Iterator[tuple[str, Measured, Better]]:

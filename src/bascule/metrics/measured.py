@@ -24,7 +24,17 @@ from bascule.core.errors import UserError, unknown
 from bascule.metrics import mmd
 from bascule.metrics.least import Sizes, too_few
 from bascule.metrics.manifold import IN_BALLS, manifold
-from bascule.metrics.metric import FEW, SUBSETS, Estimate, Measured, Metric, Reference, Sample
+from bascule.metrics.metric import (
+    FEW,
+    SUBSETS,
+    Estimate,
+    Keep,
+    Measured,
+    Metric,
+    Reference,
+    Sample,
+    anew,
+)
 from bascule.metrics.metric import order_of as _order
 from bascule.metrics.neighbours import K, radii
 from bascule.metrics.points import pair
@@ -85,12 +95,15 @@ def measure(
     train: np.ndarray,
     held_out: np.ndarray,
     seed: int = 0,
+    keep: Keep = anew,
 ) -> dict[str, Measured]:
     """The metrics ``names`` (of :data:`METRICS`) for ``fake`` (n, d), in that order.
 
     train     (m, d), the reals that the generator was trained on
     held_out  (k, d), reals that it never saw, of the same distribution, without copies of ``train``
     seed      decides which image is in which set; nothing else is random
+    keep      where floors, and what else depends on the reals alone, are kept for later evaluations
+              with the same ``train`` and ``held_out``
 
     Raises UserError for an unknown name, for features that are not finite or differ in number, and
     if a set is too small for a metric (:func:`least`).
@@ -99,7 +112,7 @@ def measure(
     for name in names:
         if name not in METRICS:
             raise unknown("metric", name, METRICS)
-    return take([METRICS[name] for name in names], fake, train, held_out, seed)
+    return take([METRICS[name] for name in names], fake, train, held_out, seed, keep)
 
 
 def take(
@@ -108,6 +121,7 @@ def take(
     train: np.ndarray,
     held_out: np.ndarray,
     seed: int = 0,
+    keep: Keep = anew,
 ) -> dict[str, Measured]:
     """As :func:`measure`, for metric objects, which must all use features or all use pixels.
 
@@ -122,7 +136,7 @@ def take(
     held_out = held_out[_order(held_out, "held out", seed)]
     fake = fake[_order(fake, "fake", seed)]
     half = len(held_out) // 2
-    reference = Reference(train, held_out[half:], seed)
+    reference = Reference(train, held_out[half:], seed, keep)
     for cut, floor in (("sets", held_out), ("whole", held_out), ("halves", held_out[:half])):
         asked = [metric for metric in metrics if metric.cut == cut]
         if not asked:
@@ -134,7 +148,7 @@ def take(
         )
         for metric in asked:
             value, se = _over(metric, samples)
-            at_floor, floor_se = _over(metric, floors)
+            at_floor, floor_se = _floor(metric, floors, seed, keep)
             size = len(samples[0].x)
             found[metric.name] = Measured(
                 value, at_floor, se, floor_se, size, len(train), len(samples)
@@ -148,6 +162,7 @@ def against_held_out(
     held_out: np.ndarray,
     seed: int = 0,
     names: Iterable[str] = tuple(ON_HELD_OUT),
+    keep: Keep = anew,
 ) -> dict[str, Measured]:
     """How close ``fake`` is to reals that were not trained on; training reals give the floor.
 
@@ -163,22 +178,53 @@ def against_held_out(
     found: dict[str, Measured] = {}
     m = len(held_out)
     if "KID on held-out" in names:
-        kid, floor = (mmd.polynomial_mmd(x, held_out) for x in (fake, train))
+        unseen = keep("mean kernels within held-out reals", lambda: mmd.within(held_out))
+
+        def of_train() -> np.ndarray:
+            between = mmd.across(train, held_out)
+            return _pair(mmd.from_means(mmd.within_reals(train, keep), unseen, between))
+
+        kid = mmd.from_means(mmd.within(fake), unseen, mmd.across(fake, held_out))
+        floor, floor_se = keep("KID on held-out of training reals", of_train)
         found["KID on held-out"] = Measured(
-            kid.value, floor.value, kid.se, floor.se, len(fake), m, 1
+            kid.value, float(floor), kid.se, float(floor_se), len(fake), m, 1
         )
     if "coverage of held-out" in names:
-        n, reach = min(m, len(fake), len(train)), radii(held_out, K)
-        sides = []
-        for x, name in ((fake, "fake"), (train, "train")):
+        n = min(m, len(fake), len(train))
+        reach = keep("radii of held-out reals", lambda: radii(held_out, K))
+
+        def shares(x: np.ndarray, name: str) -> np.ndarray:
             sets = _sets(x[_order(x, name, seed)], n)
-            shares = [manifold(held_out, part, K, real_radii=reach).coverage for part in sets]
-            sides.append((float(np.mean(shares)), _error(shares), len(shares)))
-        (covered, error, repeats), (at_floor, floor_error, _) = sides
+            return np.array(
+                [manifold(held_out, part, K, real_radii=reach).coverage for part in sets]
+            )
+
+        of_fakes = shares(fake, "fake")
+        name = f"coverage of held-out by sets of {n} training reals, seed {seed}"
+        of_reals = keep(name, lambda: shares(train, "train"))
         found["coverage of held-out"] = Measured(
-            covered, at_floor, error, floor_error, n, m, repeats
+            float(np.mean(of_fakes)),
+            float(np.mean(of_reals)),
+            _error(of_fakes),
+            _error(of_reals),
+            n,
+            m,
+            len(of_fakes),
         )
     return found
+
+
+def _pair(estimate: Estimate) -> np.ndarray:
+    return np.array([estimate.value, estimate.se])
+
+
+def _floor(metric: Metric, floors: Sequence[Sample], seed: int, keep: Keep) -> tuple[float, float]:
+    """The floor and its standard error; those of the package's own metrics are kept."""
+    if METRICS.get(metric.name) is not metric:
+        return _over(metric, floors)
+    name = f"floor of {metric.name}, sets of {len(floors[0].x)}, seed {seed}"
+    value, se = keep(name, lambda: np.array(_over(metric, floors)))
+    return float(value), float(se)
 
 
 def _sets(x: np.ndarray, n: int) -> list[np.ndarray]:
@@ -225,6 +271,6 @@ def _judged(metric: Metric, sample: Sample) -> float | Estimate:
     return float(value)
 
 
-def _error(values: Sequence[float]) -> float:
+def _error(values: Sequence[float] | np.ndarray) -> float:
     """The standard error of a mean; NaN for a single value."""
     return float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else nan

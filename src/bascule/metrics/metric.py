@@ -22,6 +22,14 @@ FLOOR: Literal["the floor"] = "the floor"
 FEW = 5  # with fewer, a standard error means little
 SUBSETS = 10  # largest number of sets of fakes
 Computed = TypeVar("Computed")
+# ``keep(what, compute)`` returns the array ``compute()``, which depends on the reals alone and not
+# on fakes. It may keep it for later evaluations by the name ``what``.
+Keep = Callable[[str, Callable[[], np.ndarray]], np.ndarray]
+
+
+def anew(what: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
+    """A :data:`Keep` that keeps nothing."""
+    return compute()
 
 
 @dataclass(frozen=True)
@@ -63,11 +71,12 @@ class Measured:
 class Reference:
     """The training reals ``train`` (m, ...) that samples are compared with.
 
-    ``test``: more held-out reals, for a metric whose ``cut`` is "halves".
+    ``test``: more held-out reals, for a metric whose ``cut`` is "halves". ``keep``: where arrays
+    that depend on ``train`` alone may be kept for later evaluations.
     """
 
-    def __init__(self, train: np.ndarray, test: np.ndarray, seed: int) -> None:
-        self.train, self.test, self.seed = train, test, seed
+    def __init__(self, train: np.ndarray, test: np.ndarray, seed: int, keep: Keep = anew) -> None:
+        self.train, self.test, self.seed, self.keep = train, test, seed, keep
         self._order = order_of(train, "train", seed)
         self._kept: dict[Any, Any] = {}
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bascule.core.errors import UserError
-from bascule.metrics.metric import Estimate, Metric, Reference, Sample
+from bascule.metrics.metric import Estimate, Keep, Metric, Reference, Sample
 from bascule.metrics.numbers import BASELINES, WAYS
 from bascule.metrics.points import pair
 
@@ -74,8 +74,13 @@ def _blocks(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
         yield part, values
 
 
+def within_reals(train: np.ndarray, keep: Keep) -> np.ndarray:
+    """:func:`within` of the training reals, computed once for all evaluations of a set."""
+    return keep("mean kernels within training reals", lambda: within(train))
+
+
 def _within_reals(reference: Reference) -> np.ndarray:
-    return within(reference.train)
+    return within_reals(reference.train, reference.keep)
 
 
 class KID(Metric):

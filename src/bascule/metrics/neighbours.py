@@ -72,7 +72,10 @@ def radii(x: np.ndarray, k: int) -> np.ndarray:
 
 def to_neighbours(reference: Reference) -> np.ndarray:
     """Distances from each training real to its :data:`K` nearest others, (m, K), nearest first."""
-    return nearest_others(reference.train, min(K, len(reference.train) - 1))[0]
+    k = min(K, len(reference.train) - 1)
+    return reference.keep(
+        f"distances to {k} neighbours", lambda: nearest_others(reference.train, k)[0]
+    )
 
 
 def _nearest(x: np.ndarray, y: np.ndarray, k: int, alone: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -30,6 +30,7 @@ from bascule.evaluation.evaluate import (
     value_of,
 )
 from bascule.evaluation.evaluation import Evaluation, LeftOut, Value
+from bascule.evaluation.of_reals import beside_features
 from bascule.features.cache import features_of
 from bascule.features.extractor import Extractor, label
 from bascule.metrics.least import too_few
@@ -181,7 +182,8 @@ def _law(
     train, held_out = (real[kinds.other.indices(split)] for split in ("train", "held_out"))
     lost = too_few(LEAST, sizes_of(kinds.other, len(pictures)))
     asked = [name for name in ("KID", "coverage") if name not in lost]
-    found = measure(asked, extractor(pictures), train, held_out, seed) if asked else {}
+    keep = beside_features(kinds.other, extractor)
+    found = measure(asked, extractor(pictures), train, held_out, seed, keep) if asked else {}
     return [
         value_of(
             label(f"{name} of {of}", extractor),
