@@ -3,6 +3,7 @@
     python benchmarks/scale.py                               1,000 and 10,000 images at 64 px
     python benchmarks/scale.py 1000 10000 100000 --only import open
     python benchmarks/scale.py --size 128 --spectrum flat
+    python benchmarks/scale.py 1000000 --noise       without an import, which would take hours
 
 Every number of images gets a folder of JPEGs of its own, 1.5 times as large as the set's images. Of
 every 100 pictures one is an exact copy of another, and one is a slightly brighter copy; the import
@@ -11,13 +12,15 @@ must find all of these. Everything is measured in a process of its own with one 
 - *import*: ``bascule data import``, with start-up and the search for near duplicates
 - *twins*: that search alone
 - *open*: ``Imported(name).load()``, which compares the pixels with their digest
-- *steps*: 100 steps of dcgan64-tiny from the whole set, as a run holds it
+- *steps*: 100 steps of dcgan64-tiny from the whole set, as a run reads it
+- *batches*: an epoch of its batches as floats, without a network
 - *look*: a short evaluation of 500 fakes, with pixels as features
 
 *CPU s* is processor time, which other work on the machine changes little. *Own MB* is the most
 memory that a process had for itself, with its libraries, asked every 20 ms. Pages of mapped files
 are not counted, because the system takes them back when it needs them. *Slope* is the exponent
 between two numbers of images, 1 for linear growth. *KB a further image* is what own MB grew by.
+With ``--noise`` the set is a file of random numbers as an import writes it, for steps and batches.
 """
 
 from __future__ import annotations
@@ -40,8 +43,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from bascule.data.batches import epoch_order
+from bascule.data.batches import as_float, epoch_order
 from bascule.data.cache import about
+from bascule.data.images import ImageSet
 from bascule.data.imported import Imported
 from bascule.data.near_duplicates import near_duplicate_groups
 from bascule.data.places import place
@@ -52,7 +56,8 @@ from bascule.training.hardware import resolve_auto
 from bascule.training.state import begin
 from bascule.training.trainer import Batch
 
-TASKS = ("import", "twins", "open", "steps", "look")
+TASKS = ("import", "twins", "open", "steps", "batches", "look")
+OF_NOISE = ("steps", "batches")
 STEPS = 100
 FAKES = 500
 COPIES = 100  # one picture in so many is an exact copy, and one a brighter copy
@@ -131,11 +136,25 @@ def measured(command: list[str], env: dict[str, str]) -> tuple[str, Cost]:
     return printed, Cost(cpu, wall, highest[0])
 
 
+def noise(path: Path, n: int, size: int) -> None:
+    """Write ``n`` images of random numbers to an array file."""
+    rng = np.random.default_rng(0)
+    whole = np.lib.format.open_memmap(path, "w+", np.uint8, (n, 3, size, size))
+    for start in range(0, n, 4096):
+        part = whole[start : start + 4096]
+        part[:] = rng.integers(0, 256, part.shape, np.uint8)
+
+
 def do(task: str, name: str, size: int) -> tuple[float, float]:
     """CPU and wall seconds of a task in this process, without start-up."""
     torch.set_num_threads(1)
     source = Imported(name, size)
-    images = None if task == "open" else source.load()
+    images = None
+    if name.endswith(".npy"):
+        pixels = np.load(name, mmap_mode="r")
+        images = ImageSet(name, pixels, np.arange(len(pixels)) % 10 == 0, {}, "", "")
+    elif task != "open":
+        images = source.load()
     recipe = dcgan64_tiny.replace(data=source, device="cpu", threads=1)
     recipe = resolve_auto(recipe.replace(model=replace(recipe.model, size=size)))
     trainer = begin(recipe).trainer if task == "steps" else None
@@ -150,12 +169,30 @@ def do(task: str, name: str, size: int) -> tuple[float, float]:
         assert images
         look(fakes ^ images.pixels[:FAKES], images, Pixels())
     else:
-        assert images and trainer
-        held = torch.from_numpy(images.pixels[images.indices("train")])
-        order = epoch_order(len(held), recipe.batch, 0, 0)
-        for step in range(STEPS):
-            trainer.step(Batch(held, order[step % len(order)], step // len(order), step))
+        assert images
+        reals = images.subset("train")
+        order = epoch_order(len(reals), recipe.batch, 0, 0)
+        for step in range(STEPS) if trainer else range(len(order)):
+            batch = Batch(reals, order[step % len(order)], step // len(order), step)
+            if trainer:
+                trainer.step(batch)
+            else:
+                as_float(batch.pixels(reals.device))
     return time.process_time() - cpu, time.perf_counter() - wall
+
+
+def costs_of_noise(n: int, size: int, only: list[str], beside: Path) -> dict[str, Cost]:
+    """Costs by task of ``n`` images in an array file, which is deleted again."""
+    with tempfile.TemporaryDirectory(dir=beside) as folder:
+        path, found = Path(folder) / "images.npy", {}
+        noise(path, n, size)
+        env = os.environ | {"OMP_NUM_THREADS": "1"}
+        for task in only:
+            command = [sys.executable, __file__, "--task", task, str(path), f"--size={size}"]
+            printed, cost = measured(command, env)
+            cpu, wall = json.loads(printed)
+            found[task] = cost._replace(cpu_s=cpu, wall_s=wall)
+        return found
 
 
 def costs(n: int, size: int, spectrum: str, only: list[str], beside: Path) -> dict[str, Cost]:
@@ -208,16 +245,20 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--spectrum", choices=SPECTRA, default="photograph")
     parser.add_argument("--only", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--noise", action="store_true", help="sets of random numbers, not imported")
     parser.add_argument("--beside", type=Path, help="make the folders here; else in the system's")
     parser.add_argument("--task", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.task:
         print(json.dumps(do(*options.task, options.size)))
         return
-    found = {
-        n: costs(n, options.size, options.spectrum, options.only, options.beside)
-        for n in sorted(options.images)
-    }
+    found = {}
+    for n in sorted(options.images):
+        if options.noise:
+            only = [task for task in options.only if task in OF_NOISE]
+            found[n] = costs_of_noise(n, options.size, only, options.beside)
+        else:
+            found[n] = costs(n, options.size, options.spectrum, options.only, options.beside)
     print(table(found))
 
 

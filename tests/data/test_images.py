@@ -9,7 +9,14 @@ from PIL import Image
 from torch.utils.data import DataLoader, TensorDataset
 
 from bascule.core.errors import UserError
-from bascule.data.images import ImageSet, credits_of, digest_of, from_dataset, in_chunks
+from bascule.data.images import (
+    ImageSet,
+    ImageSubset,
+    credits_of,
+    digest_of,
+    from_dataset,
+    in_chunks,
+)
 
 
 def noise(n: int = 20, size: int = 16) -> np.ndarray:
@@ -56,6 +63,28 @@ def test_tensors_do_not_share_a_read_only_map() -> None:
     images.pixels.setflags(write=False)
     images.as_dataset("all")[0].fill_(0.0)
     assert (images.pixels == noise()).all()
+
+
+def test_a_subset_is_a_tensor_that_stays_where_it_is(tmp_path) -> None:
+    np.save(tmp_path / "x.npy", noise())
+    pixels, held_out = np.load(tmp_path / "x.npy", mmap_mode="r"), np.arange(20) % 3 == 0
+    images = ImageSet("x", pixels, held_out, {}, "", "")
+    subset, whole = images.subset("train"), torch.from_numpy(noise()[~held_out])
+    assert len(subset) == len(whole) and subset.to(torch.device("cpu")) is subset
+    assert np.shares_memory(subset.pixels, pixels)
+    places = torch.tensor([2, 0, 2, 5])
+    for asked in (places, slice(1, 4), slice(None)):
+        assert torch.equal(subset[asked], whole[asked])
+    subset[places].zero_()  # a copy
+    assert torch.equal(subset.whole, whole)
+    assert torch.equal(images.subset("held_out").whole, torch.from_numpy(noise()[held_out]))
+
+
+def test_a_subset_is_sent_to_another_device_in_pieces(monkeypatch) -> None:
+    monkeypatch.setattr("bascule.data.images.PIECE", 4)
+    subset = ImageSubset(noise(), np.arange(1, 20))
+    sent = subset.to(torch.device("meta"))
+    assert sent.shape == (19, 3, 16, 16) and sent.dtype == torch.uint8
 
 
 def test_digest_is_sha256_of_bytes_then_shape_whatever_the_chunks() -> None:

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from bascule.core.errors import UserError
 from bascule.data.faces import Faces
+from bascule.data.images import ImageSubset
 from bascule.gan.recipe import GANRecipe
 from bascule.training.loop import Callback, train
 from bascule.training.recipe import Recipe, as_recipe
@@ -65,6 +67,21 @@ def test_a_step_of_ones_own_is_trained_by_the_loop():
     train(state, IMAGES, [rows])
     assert (state.epoch, state.step) == (30, 120)
     assert rows.errors[-1] < 1e-3 < 0.05 < rows.errors[0]
+
+
+def test_images_on_disk_train_bit_for_bit_as_those_in_memory(tmp_path, same):
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 3, 32, 32), np.uint8)
+    np.save(tmp_path / "x.npy", pixels)
+    rest = np.arange(24) % 3 > 0
+    stored = ImageSubset(np.load(tmp_path / "x.npy", mmap_mode="r"), np.flatnonzero(rest))
+    states = [begin(MeanRecipe(epochs=2)) for _ in range(2)]
+    states[1].load_state_dict(states[0].state_dict())
+    for state, images in zip(states, (stored, torch.from_numpy(pixels[rest])), strict=True):
+        train(state, images)
+    assert same(states[0].trainer.net.state_dict(), states[1].trainer.net.state_dict())
+    batch = Batch(stored, torch.tensor([3]), 0, 0)
+    assert torch.equal(batch.images, torch.from_numpy(pixels[rest]))
+    assert batch.images is batch.images  # read once
 
 
 def test_networks_and_optimisers_are_kept_without_a_word(same):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from bascule.core import html
@@ -21,6 +23,7 @@ from bascule.data.near_duplicates import held_out_split, near_duplicate_groups
 
 Split = Literal["train", "held_out", "all"]
 Progress = Callable[[int, int], None]  # (images done, images in all)
+PIECE = 4096  # images that are sent to a device at once
 SHOWN = 16  # images that a set shows of itself in a notebook
 DOMAIN = "domain"  # the label in a set of two domains that names the domain, "a" or "b"
 
@@ -84,6 +87,10 @@ class ImageSet:
             raise unknown("split", split, ("train", "held_out", "all"))
         return np.flatnonzero(self.held_out == (split == "held_out"))
 
+    def subset(self, split: Split = "train") -> ImageSubset:
+        """The images of ``split`` as tensors, read where they are asked for."""
+        return ImageSubset(self.pixels, self.indices(split))
+
     def __repr__(self) -> str:
         pixels = " x ".join(map(str, self.pixels.shape[1:]))
         held_out = f"{int(self.held_out.sum()):,} held out"
@@ -105,6 +112,40 @@ class ImageSet:
     def as_dataset(self, split: Split = "train") -> Dataset[torch.Tensor]:
         """The images of ``split`` as a PyTorch dataset of float32 (C, H, W) in [-1, 1]."""
         return _Pictures(self.pixels, self.indices(split))
+
+
+class ImageSubset:
+    """Some images of a set, in order. They stay where they are, such as on disk.
+
+    Like a tensor uint8 (N, C, H, W) on the CPU it has a length, and ``subset[places]`` gives copies
+    of some of them as a tensor (B, C, H, W); ``places``: int64 (B,), or a slice.
+    """
+
+    device = torch.device("cpu")
+
+    def __init__(self, pixels: np.ndarray, indices: np.ndarray) -> None:
+        self.pixels, self.indices = np.asarray(pixels), indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, places: Tensor | slice) -> Tensor:
+        chosen = self.indices[places.numpy() if isinstance(places, Tensor) else places]
+        return torch.from_numpy(self.pixels[chosen])
+
+    @cached_property
+    def whole(self) -> Tensor:
+        """All of them in memory, uint8 (N, C, H, W)."""
+        return self[:]
+
+    def to(self, device: torch.device) -> Tensor | ImageSubset:
+        """A tensor of all of them on another device; on the CPU they stay where they are."""
+        if device.type == "cpu":
+            return self
+        found = torch.empty((len(self), *self.pixels.shape[1:]), dtype=torch.uint8, device=device)
+        for start in range(0, len(self), PIECE):
+            found[start : start + PIECE] = self[start : start + PIECE]
+        return found
 
 
 class _Pictures(Dataset[torch.Tensor]):

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from bascule.core.context import Services, StepContext, generator
 from bascule.core.errors import UserError
+from bascule.data.images import ImageSubset
 from bascule.diagnostics import quality
 from bascule.diagnostics.probing import as_drawn, gradient_norms, logits
 from bascule.diagnostics.quality import Likeness, Quality
@@ -69,8 +70,8 @@ class Diagnostics(Callback):
     def __init__(
         self,
         recipe: GANRecipe,
-        train: Tensor,
-        held_out: Tensor,
+        train: Tensor | ImageSubset,
+        held_out: Tensor | ImageSubset,
         sink: Callable[[Row], None],
         folder: Path,
         pace_images: int | None = None,
@@ -86,8 +87,8 @@ class Diagnostics(Callback):
         self.batch = min(recipe.batch, fewest)
         n = asked_of(recipe, len(train), len(held_out))
         self.few = n < quality.FEWEST
-        self.searched = _shuffled(train, "train")[:SEARCHED]
-        self.train, self.held_out = self.searched[:n], _shuffled(held_out, "held out")[:n]
+        self.searched = _some(train, SEARCHED, "train")
+        self.train, self.held_out = self.searched[:n], _some(held_out, n, "held out")
         self.z = torch.randn(n, recipe.model.z_dim, generator=generator("diagnostics", "z"))
         if self.few:
             m = asked_of(recipe, len(train), len(train))
@@ -196,9 +197,9 @@ def asked_of(recipe: GANRecipe, train: int, held_out: int) -> int:
     return batch * max(1, min(ASKED, fewest) // batch)
 
 
-def _shuffled(images: Tensor, name: str) -> Tensor:
-    """The images of a split in a fixed order, the same for every seed."""
-    return images[torch.randperm(len(images), generator=generator("diagnostics", name))]
+def _some(images: Tensor | ImageSubset, n: int, name: str) -> Tensor:
+    """At most ``n`` images of a split, drawn in an order that is the same for every seed."""
+    return images[torch.randperm(len(images), generator=generator("diagnostics", name))[:n]]
 
 
 def _game(record: Record) -> Game:

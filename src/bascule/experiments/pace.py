@@ -29,7 +29,7 @@ def pace(recipe: Recipe, images: ImageSet, seconds: float = 6.0) -> Pace:
     training. The first round is a warm-up.
     """
     torch.set_num_threads(recipe.threads or 1)
-    pixels = torch.from_numpy(images.pixels[images.indices("train")])
+    pixels = images.subset("train")
     order = epoch_order(len(pixels), recipe.batch, recipe.seed, 0)
     state = begin(recipe)
     labels = recipe.labels_of(images)

@@ -286,7 +286,7 @@ class GANTrainer(Trainer[G_]):
             return x.contiguous(memory_format=torch.channels_last) if recipe.channels_last else x
 
         def more(split: str, n: int, at: StepContext) -> Tensor:
-            pool = batch.images if split == "other" else batch.held_out
+            pool = batch.reals if split == "other" else batch.held_out
             others = _others(split, 0 if pool is None else len(pool), batch.indices, n, at)
             assert pool is not None  # _others has raised
             return shown(pool[others.to(pool.device)], at)
@@ -295,7 +295,7 @@ class GANTrainer(Trainer[G_]):
         context = StepContext(
             recipe.seed, batch.epoch, batch.step, device=game.device, services=services
         )
-        real = shown(batch.pixels(batch.images.device), context)
+        real = shown(batch.pixels(batch.reals.device), context)
         self.set_rates(game, context)
         told = None
         if recipe.labels is not None:

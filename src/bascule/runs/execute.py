@@ -15,7 +15,7 @@ import torch
 from bascule.core import atomic
 from bascule.core.distributed import ProcessGroup
 from bascule.core.errors import UserError, lacks_memory
-from bascule.data.images import ImageSet
+from bascule.data.images import ImageSet, ImageSubset
 from bascule.diagnostics.callback import Diagnostics
 from bascule.gan.recipe import GANRecipe
 from bascule.runs.store import Run, Store
@@ -203,9 +203,7 @@ def _play(
     checkpointer: Checkpointer | None = None,
 ) -> None:
     """Train from ``saved`` to the end. Raises :class:`_StoppedAt` when a stop is requested."""
-    pixels, held_out = (
-        torch.from_numpy(images.pixels[images.indices(split)]) for split in ("train", "held_out")
-    )
+    pixels, held_out = images.subset("train"), images.subset("held_out")
     with stop_signals(patient=group is not None) as stopped:
 
         def stop() -> bool:
@@ -251,7 +249,7 @@ def check_process_group(run: Run, group: ProcessGroup | None) -> None:
 
 
 def _diagnostics(
-    rule: Recipe, train: torch.Tensor, held_out: torch.Tensor, checkpointer: Checkpointer
+    rule: Recipe, train: ImageSubset, held_out: ImageSubset, checkpointer: Checkpointer
 ) -> list[Callback]:
     """The callback that diagnoses D under ``rule``.
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from bascule.core.context import address
 from bascule.core.errors import UserError
 from bascule.data.batches import epoch_order
+from bascule.data.images import ImageSubset
 from bascule.training.recipe import Recipe
 from bascule.training.state import State
 from bascule.training.trainer import Batch, Trainer
@@ -85,11 +86,11 @@ class Stopped(Exception):
 
 def train(
     state: State,
-    images: Tensor,
+    images: Tensor | ImageSubset,
     callbacks: Sequence[Callback] = (),
     until_epoch: int | None = None,
     save: Callable[[State], None] = lambda state: None,
-    held_out: Tensor | None = None,
+    held_out: Tensor | ImageSubset | None = None,
     must_stop: Callable[[], bool] = lambda: False,
     labels: Tensor | None = None,
 ) -> None:

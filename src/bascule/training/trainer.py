@@ -22,6 +22,7 @@ from bascule.data.augment import Augmentation
 from bascule.data.batches import as_float
 from bascule.data.color import to_space
 from bascule.data.grid import grid
+from bascule.data.images import ImageSubset
 
 R = TypeVar("R")
 Working = Callable[[str, int, int], None]
@@ -35,27 +36,33 @@ def _unwatched(what: str, done: int, of: int) -> None:
 class Batch:
     """The input of one training step.
 
-    images    all training images, uint8 RGB (N, 3, H, W)
+    reals     all training images; ``reals[places]`` is a tensor uint8 (n, 3, H, W). On the CPU they
+              stay in the image set, such as on disk, and a step reads what it needs
     indices   (B,), the images of this step
     epoch     from 0
     step      from 0, over the whole run
-    held_out  held-out images like ``images``, for interventions that show some to D
+    held_out  held-out images like ``reals``, for interventions that show some to D
     labels    (N,), the class of each training image, if the networks see labels
     working   ``(what, done, of)``, called during long preparations, before anything has changed;
               it may raise :class:`bascule.training.loop.Stopped`
     """
 
-    images: Tensor
+    reals: Tensor | ImageSubset
     indices: Tensor
     epoch: int
     step: int
-    held_out: Tensor | None = None
+    held_out: Tensor | ImageSubset | None = None
     labels: Tensor | None = None
     working: Working = _unwatched
 
     def pixels(self, device: torch.device) -> Tensor:
         """The images of this step, uint8 (B, 3, H, W), on ``device``."""
-        return self.images[self.indices.to(self.images.device)].to(device)
+        return self.reals[self.indices.to(self.reals.device)].to(device)
+
+    @property
+    def images(self) -> Tensor:
+        """All training images as one tensor, uint8 (N, 3, H, W), in memory."""
+        return self.reals.whole if isinstance(self.reals, ImageSubset) else self.reals
 
 
 class Trainer(Generic[R]):

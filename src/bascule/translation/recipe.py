@@ -110,7 +110,7 @@ class TranslationTrainer(Trainer[R], Generic[R, T]):
         assert batch.labels is not None, "labels name the set of each image"
         sets = [(batch.labels == kind).nonzero().flatten() for kind in (0, 1)]
         if players.shown is None:
-            first = [batch.images[places[torch.arange(SHOWN) % len(places)]] for places in sets]
+            first = [batch.reals[places[torch.arange(SHOWN) % len(places)]] for places in sets]
             players.shown = torch.stack(first).cpu()
         for optimizer in (players.opt_G, players.opt_D):
             for group in optimizer.param_groups:
@@ -119,7 +119,7 @@ class TranslationTrainer(Trainer[R], Generic[R, T]):
         for kind, places in zip("AB", sets, strict=True):
             at = context.within(f"set {kind}")
             order = "A" if self.in_step else kind
-            pixels = batch.images[self._next(places, order, batch.step).to(batch.images.device)]
+            pixels = batch.reals[self._next(places, order, batch.step).to(batch.reals.device)]
             # Counterparts get the same augmentation
             moved = context.within("set A") if self.in_step else at
             x = prepare(pixels.to(self.device), recipe.augment, "rgb", moved)
