@@ -75,6 +75,18 @@ def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path):
 
 
 @UNIX
+def test_the_first_file_written_into_a_folder_sweeps_it(tmp_path):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left = tmp_path / f".pack.{gone.pid}.partial"
+    for swept in (True, False):  # a process lists a folder once, however many files it writes
+        left.write_bytes(b"half")
+        os.utime(left, (time.time() - 120,) * 2)
+        atomic.write(tmp_path / "other", "whole")
+        assert left.exists() is not swept
+
+
+@UNIX
 def test_nothing_but_a_file_is_replaced(path, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to(path)

@@ -12,6 +12,7 @@ from typing import Any
 from bascule.core.errors import UserError
 
 MINUTE, DAY = 60, 24 * 3600  # seconds
+_swept: set[Path] = set()  # folders that this process has swept
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -19,7 +20,8 @@ def write(path: Path, content: str | bytes | Callable[[Path], object], sync: boo
     """Put ``content`` at ``path``: text (UTF-8), bytes, or a function that writes a file.
 
     The old file stays in place until the new one is complete on disk. Without ``sync`` a power cut
-    may lose the new file; use this for files that are quickly made again. Raises
+    may lose the new file; use this for files that are quickly made again. The first file that a
+    process writes into a folder also sweeps the folder (:func:`sweep`). Raises
     :class:`UserError` when the disk is full, and when ``path`` is there and no regular file; and
     OSError when the system refuses for another reason.
     """
@@ -29,6 +31,9 @@ def write(path: Path, content: str | bytes | Callable[[Path], object], sync: boo
         what = "a folder" if path.is_dir() else "a device or a pipe"
         raise UserError(f"{path} is {what}: give the name of a file")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    if (folder := path.parent.absolute()) not in _swept:
+        _swept.add(folder)
+        sweep(folder)
     try:
         if callable(content):
             content(temporary)

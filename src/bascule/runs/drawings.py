@@ -94,7 +94,6 @@ def _write_folder(drawing: Drawing, folder: Path, force: bool, tell: Progress) -
             "or --force"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    atomic.sweep(folder)
     atomic.write(folder / CREDIT, f"{drawing.what}\n{drawing.credit}\n")
     for start in range(0, drawing.n, drawing.at_once):
         names = drawing.names(start, drawing.at_once)

@@ -12,7 +12,6 @@ from typing import Any, cast
 
 import torch
 
-from bascule.core import atomic
 from bascule.core.distributed import ProcessGroup
 from bascule.core.errors import UserError, lacks_memory
 from bascule.data.images import ImageSet, ImageSubset
@@ -114,8 +113,6 @@ def execute(
         if images is None:
             images = recipe.data.load()
         check_data(run, images)
-        for folder in (run.folder, run.folder / "checkpoints", run.folder / "samples"):
-            atomic.sweep(folder)
         checkpointer = Checkpointer(run, branches)
         saved = _newest_checkpoint(run)
         epochs_done = saved["epoch"] if saved else 0
