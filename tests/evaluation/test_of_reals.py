@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bascule.core.arrays import Rows
 from bascule.data.images import ImageSet, digest_of
 from bascule.evaluation.of_reals import beside_features
 from bascule.features.cache import place_of
@@ -51,6 +52,24 @@ def test_numbers_are_bit_identical_and_nothing_of_the_reals_is_computed_again(mo
         monkeypatch.setattr(module, name, lambda x, *k, real=real: given.append(x) or real(x, *k))
     assert numbers(beside_features(image_set(), Pixels())) == plain
     assert given and not np.isin(np.concatenate(given), np.concatenate(sets()[1:])).any()
+
+
+class Counted(Rows):
+    """Training images of which no feature may be read."""
+
+    def __array__(self, *given):
+        raise AssertionError("read")
+
+
+def test_where_all_is_kept_training_images_are_only_counted():
+    keep = beside_features(image_set(), Pixels())
+    fake, train, held_out = sets()
+    first = against_held_out(fake, train, held_out, keep=keep)
+    again = against_held_out(fake, Counted(train, np.arange(200)), held_out, keep=keep)
+    assert str(first) == str(again)
+    chosen = np.arange(0, 200, 2)
+    some = against_held_out(fake, train[chosen], held_out)
+    assert str(some) == str(against_held_out(fake, Rows(train, chosen), held_out))
 
 
 def test_another_seed_split_or_size_is_another_file():

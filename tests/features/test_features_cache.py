@@ -44,6 +44,7 @@ def test_computed_once_for_all_images_in_order():
     assert told == [(10, 10)]
     again = features_of(images, counting)
     assert np.array_equal(first, again) and counting.calls == 1
+    assert isinstance(again, np.memmap) and not again.flags.writeable
 
 
 def test_pixels_decide_and_names_do_not():

@@ -95,7 +95,7 @@ class AttributeClassifier:
         Raises as :meth:`read`.
         """
         self._check(images.pixels)
-        told = torch.from_numpy(features_of(images, _Logits(self)))
+        told = torch.from_numpy(np.array(features_of(images, _Logits(self))))
         return self._reading(told.split([len(names) for names in self.categories.values()], 1))
 
     def _reading(self, told: Sequence[Tensor]) -> Reading:

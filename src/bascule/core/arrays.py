@@ -1,6 +1,6 @@
 """NumPy's files, read with care: no pickles, and no more memory than the file holds or a limit.
 
-Both functions raise OSError if the system cannot read the file, and ValueError, with the reason as
+The functions raise OSError if the system cannot read the file, and ValueError, with the reason as
 its message, for any other content.
 """
 
@@ -18,6 +18,25 @@ from bascule.core.reading import open_regular
 T = TypeVar("T")
 MOST_BYTES = 8 * 2**30
 _HEADERS = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
+
+
+class Rows:
+    """Some rows of an array, such as a memory map: NumPy copies them where it needs an array."""
+
+    def __init__(self, array: np.ndarray, places: np.ndarray) -> None:
+        self.array, self.places = array, places
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self.array[self.places], dtype)
+
+
+def map_array(path: Path, most: int = MOST_BYTES) -> np.ndarray:
+    """As :func:`read_array`, but the numbers stay on disk behind a read-only memory map."""
+    with open_regular(path, most):
+        return _checked(lambda: np.load(path, mmap_mode="r", allow_pickle=False))
 
 
 def read_array(path: Path, most: int = MOST_BYTES) -> np.ndarray:

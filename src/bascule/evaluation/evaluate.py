@@ -13,6 +13,7 @@ from PIL import Image
 from bascule.attributes import scores as attributes
 from bascule.attributes.reading import AttributeClassifier
 from bascule.attributes.scores import AttributeScores, attribute_scores
+from bascule.core.arrays import Rows
 from bascule.core.errors import UserError
 from bascule.core.threads import beside
 from bascule.core.user_code import code_of
@@ -263,7 +264,7 @@ def _on_held_out(
     """Add the numbers against held-out images; ``fake`` and ``real`` are features of all images."""
     images = kept.images
     lost = too_few(LEAST, sizes_of(images, len(fake)))
-    train, held_out = real[images.indices("train")], real[images.indices("held_out")]
+    train, held_out = Rows(real, images.indices("train")), real[images.indices("held_out")]
     asked = [name for name in ON_HELD_OUT if name not in lost]
     keep = beside_features(images, extractor)
     found = against_held_out(fake, train, held_out, seed, asked, keep)

@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from bascule.core import atomic
-from bascule.core.arrays import read_array
+from bascule.core.arrays import map_array
 from bascule.core.errors import UserError
 from bascule.data.images import ImageSet, Progress
 from bascule.data.places import root
 from bascule.features.extractor import Extractor
+
+PIECE = 4096  # rows in memory at once, where a file is checked
 
 
 def features_of(
@@ -26,8 +28,8 @@ def features_of(
 ) -> np.ndarray:
     """Features float32 (N, d) of all images of the set, in its order, with held-out images.
 
-    Read from the cache if they are there and complete; otherwise computed and saved. If they cannot
-    be saved (e.g. on a full disk), they are returned with a warning.
+    If they are complete in the cache, they are a read-only memory map; otherwise they are computed
+    and saved. If they cannot be saved (e.g. on a full disk), they are returned with a warning.
     """
     place = place_of(images, extractor)
     kept = _read(place, len(images))
@@ -52,7 +54,7 @@ def place_of(images: ImageSet, extractor: Extractor) -> Path:
 def _read(place: Path, n: int) -> np.ndarray | None:
     """The features in the file ``place``; None if it is missing, damaged or incomplete."""
     try:
-        features = read_array(place)
+        features = map_array(place)
     except (OSError, ValueError):
         return None
     whole = (
@@ -60,7 +62,7 @@ def _read(place: Path, n: int) -> np.ndarray | None:
         and features.dtype == np.float32
         and features.ndim == 2
         and len(features) == n
-        and bool(np.isfinite(features).all())
+        and all(np.isfinite(features[at : at + PIECE]).all() for at in range(0, n, PIECE))
     )
     return features if whole else None
 

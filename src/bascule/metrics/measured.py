@@ -14,12 +14,14 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from math import nan
 from numbers import Real
 
 import numpy as np
 
 import bascule.metrics
+from bascule.core.arrays import Rows
 from bascule.core.errors import UserError, unknown
 from bascule.metrics import mmd
 from bascule.metrics.least import Sizes, too_few
@@ -158,7 +160,7 @@ def take(
 
 def against_held_out(
     fake: np.ndarray,
-    train: np.ndarray,
+    train: np.ndarray | Rows,
     held_out: np.ndarray,
     seed: int = 0,
     names: Iterable[str] = tuple(ON_HELD_OUT),
@@ -169,11 +171,16 @@ def against_held_out(
     Returns those in ``names``, in the order of :data:`ON_HELD_OUT`. "KID on held-out" compares all
     fakes with all held-out reals. "coverage of held-out" is the share of held-out reals that have a
     fake within the distance of their fifth neighbour, for sets of as many fakes. A G that copies
-    its training images cannot be better here than these images. Raises as :func:`measure`.
+    its training images cannot be better here than these images. Raises as :func:`measure`. Where
+    ``keep`` has the floors, ``train`` is only counted.
     """
     names = list(names)
     fake, held_out = pair(fake, held_out, ("fake", "held_out"))
-    train, held_out = pair(train, held_out, ("train", "held_out"))
+
+    @cache
+    def known() -> np.ndarray:
+        return pair(train, held_out, ("train", "held_out"))[0]
+
     _enough({name: least(name) for name in names}, fake, held_out, train)
     found: dict[str, Measured] = {}
     m = len(held_out)
@@ -181,8 +188,8 @@ def against_held_out(
         unseen = keep("mean kernels within held-out reals", lambda: mmd.within(held_out))
 
         def of_train() -> np.ndarray:
-            between = mmd.across(train, held_out)
-            return _pair(mmd.from_means(mmd.within_reals(train, keep), unseen, between))
+            between = mmd.across(known(), held_out)
+            return _pair(mmd.from_means(mmd.within_reals(known(), keep), unseen, between))
 
         kid = mmd.from_means(mmd.within(fake), unseen, mmd.across(fake, held_out))
         floor, floor_se = keep("KID on held-out of training reals", of_train)
@@ -201,7 +208,7 @@ def against_held_out(
 
         of_fakes = shares(fake, "fake")
         name = f"coverage of held-out by sets of {n} training reals, seed {seed}"
-        of_reals = keep(name, lambda: shares(train, "train"))
+        of_reals = keep(name, lambda: shares(known(), "train"))
         found["coverage of held-out"] = Measured(
             float(np.mean(of_fakes)),
             float(np.mean(of_reals)),
@@ -233,7 +240,7 @@ def _sets(x: np.ndarray, n: int) -> list[np.ndarray]:
 
 
 def _enough(
-    least: Mapping[str, Sizes], fake: np.ndarray, held_out: np.ndarray, train: np.ndarray
+    least: Mapping[str, Sizes], fake: np.ndarray, held_out: np.ndarray, train: np.ndarray | Rows
 ) -> None:
     for name, why in too_few(least, Sizes(len(fake), len(held_out), len(train))).items():
         raise UserError(f"{name} {why}; give more images")
