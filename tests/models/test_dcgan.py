@@ -10,6 +10,7 @@ from torch import nn
 from bascule.core.context import generator
 from bascule.core.errors import UserError
 from bascule.models.dcgan import DCGAN, DCGANW9
+from bascule.models.layers import Modulation
 from counting import count, seeded
 
 
@@ -65,13 +66,14 @@ def test_w9_has_the_parameters_counted_by_hand(width):
 
 
 MODELS = [DCGAN(8, 16, 32), DCGAN(8, 16), DCGAN(4, 16, 128), DCGANW9(8, 16)]
+MODELS += [DCGAN(8, 16, 32, width_D=4, modulated=True), DCGAN(4, 16, modulated=True, channels=1)]
 
 
 @pytest.mark.parametrize("model", MODELS, ids=repr)
 def test_shapes_and_ranges(model):
     G, D = model.players(seeded())
     x = G(3 * torch.randn(5, model.z_dim, generator=seeded(1)))
-    assert x.shape == (5, 3, model.size, model.size)
+    assert x.shape == (5, getattr(model, "channels", 3), model.size, model.size)
     assert x.abs().max() <= 1 and x.std() > 0
     assert D(x).shape == (5,)
     assert D(x[:1]).shape == (1,)
@@ -115,6 +117,47 @@ def test_initial_weights_follow_their_law(model):
                 assert abs(w.std().item() / std - 1) < 5 / math.sqrt(2 * w.numel())
                 assert abs(w.mean().item()) < 5 * std / math.sqrt(w.numel())
                 assert layer.bias is None or not layer.bias.any()
+
+
+def test_self_modulation_against_plain_arithmetic():
+    """Chen et al. 2019, equation 3, with a hidden layer for every gain and every bias."""
+    model = DCGAN(3, 5, 32, modulated=True, norm_eps=1e-3)
+    G, D = model.players(seeded())
+    z = torch.randn(6, 5, generator=seeded(1))
+    told = {name: value.double() for name, value in G.state_dict().items()}
+
+    def learned(norm: str) -> torch.Tensor:
+        hidden = z.double() @ told[f"{norm}.0.weight"].T + told[f"{norm}.0.bias"]
+        return hidden.clamp(min=0) @ told[f"{norm}.2.weight"].T + told[f"{norm}.2.bias"]
+
+    x = z.double()[:, :, None, None]
+    up = nn.functional.conv_transpose2d
+    for k in range(4):
+        weight = told[f"layers.{1 + 3 * k}.weight"]
+        x = up(x, weight) if k == 0 else up(x, weight, stride=2, padding=1)
+        if k < 3:
+            norm = f"layers.{2 + 3 * k}"
+            mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False)
+            x = (x - mean[:, None, None]) / (var[:, None, None] + 1e-3).sqrt()
+            gain, bias = learned(f"{norm}.gain"), learned(f"{norm}.bias")
+            x = ((1 + gain[:, :, None, None]) * x + bias[:, :, None, None]).clamp(min=0)
+    assert torch.allclose(G(z), x.tanh().float(), atol=1e-5)
+    modulation = 2 * sum(5 * 32 + 32 + 32 * c + c for c in (12, 6, 3))
+    assert count(G) == dcgan_counts(3, 5, 32)[0] - 2 * (12 + 6 + 3) + modulation
+    assert count(D) == dcgan_counts(3, 5, 32)[1]
+
+
+def test_modulation_starts_with_gains_and_biases_that_differ():
+    G, _ = DCGAN(16, 100, modulated=True).players(seeded())
+    z = torch.randn(500, 100, generator=seeded(1))
+    for layer in G.modules():
+        if isinstance(layer, Modulation):
+            assert layer(z).std().item() == pytest.approx(0.35, rel=0.25)
+
+
+def test_d_has_a_width_of_its_own():
+    G, D = DCGAN(8, 16, width_D=4).players(seeded())
+    assert count(G) == dcgan_counts(8, 16, 64)[0] and count(D) == dcgan_counts(4, 16, 64)[1]
 
 
 def kinds(net: nn.Module) -> list[str]:
@@ -187,6 +230,7 @@ def test_d_does_not_flatten_the_wrong_size_into_more_logits():
     [
         (lambda: DCGAN(size=48), "size=48.*32 or 64 or 128"),
         (lambda: DCGAN(size=512), "size=512"),
+        (lambda: DCGAN(width_D=-1), "width_D=-1"),
         (lambda: DCGAN(width=0), "width=0"),
         (lambda: DCGAN(width=16.0), "width=16.0"),
         (lambda: DCGAN(z_dim=-1), "z_dim=-1"),

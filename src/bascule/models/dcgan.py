@@ -20,12 +20,14 @@ from bascule.models.layers import (
     Discriminator,
     Generator,
     Norm,
+    SelfModulated,
     check_counts,
     dcgan_channels,
     dcgan_down,
     dcgan_std,
     dcgan_up,
     drawn,
+    norm_of_latents,
     spectrally_normed,
 )
 from bascule.models.model import Model, Shaped
@@ -55,6 +57,10 @@ class DCGAN(Shaped):
               "rms" departs too: each BatchNorm of D is :class:`bascule.models.layers.BatchRMS`, and
               each convolution has a bias.
     norm_eps  the eps of BatchNorm, > 0
+    width_D   the width of D; 0: that of G
+    modulated  departs from the paper: the gains and biases of G's BatchNorms are functions of z
+              (self-modulation, Chen et al. 2019, arXiv 1810.01365). So z decides on whole feature
+              maps at every size, not only on the 4x4 grid.
     """
 
     width: int = 64
@@ -62,21 +68,28 @@ class DCGAN(Shaped):
     size: int = 64
     norm_D: Literal["batch", "spectral", "rms"] = "batch"
     norm_eps: float = added_field(1e-5)
+    width_D: int = added_field(0, quiet=True)
+    modulated: bool = added_field(False, quiet=True)
 
     def __post_init__(self) -> None:
         check_fields(self)
         check_counts("DCGAN", width=self.width, z_dim=self.z_dim)
+        if self.width_D:
+            check_counts("DCGAN", width_D=self.width_D)
         self.check_shape(16, 32, 64, 128, 256)
         if not self.norm_eps > 0:
             raise UserError(f"DCGAN(norm_eps={self.norm_eps}): expected a number > 0")
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """(G, D) on the device of ``rng``; all weights are drawn from ``rng``."""
-        channels = dcgan_channels(self.width, self.size)
+        of_G = dcgan_channels(self.width, self.size)[::-1]
+        of_D = dcgan_channels(self.width_D or self.width, self.size)
+        shape = self.channels, self.first_grid
+        norm_G = norm_of_latents(self.z_dim) if self.modulated else nn.BatchNorm2d
         with torch.device("meta"):  # allocates nothing, and leaves the global generator alone
-            G = Generator(dcgan_up(self.z_dim, channels[::-1], self.channels, self.first_grid))
-            norm = _NORMS[self.norm_D]
-            D = Discriminator(dcgan_down(channels, 1, norm, self.channels, self.first_grid))
+            kind = SelfModulated if self.modulated else Generator
+            G = kind(dcgan_up(self.z_dim, of_G, *shape, norm_G))
+            D = Discriminator(dcgan_down(of_D, 1, _NORMS[self.norm_D], *shape))
         for net in (G, D):
             drawn(net, dcgan_std, 0.02, rng)
             for layer in net.modules():

@@ -27,8 +27,8 @@ class ConditionalBatchNorm(nn.Module):
     """BatchNorm with a gain and a bias for every channel that depend on a condition.
 
     (x (B, C, H, W), given) -> (1 + gain(given)) * norm(x) + bias(given). ``learned(C)`` makes each
-    of the two maps from conditions to (B, C): an embedding of labels (de Vries et al. 2017) or a
-    linear map of vectors (Brock et al. 2019, section 3).
+    of the two maps from conditions to (B, C): an embedding of labels (de Vries et al. 2017), a
+    linear map of vectors (Brock et al. 2019, section 3), or a small network (:class:`Modulation`).
     """
 
     def __init__(self, channels: int, learned: Norm) -> None:
@@ -53,6 +53,29 @@ def norm_of_labels(classes: int) -> Norm:
     if not classes:
         return nn.BatchNorm2d
     return partial(ConditionalBatchNorm, learned=partial(nn.Embedding, classes))
+
+
+class Modulation(nn.Sequential):
+    """z (B, z_dim) -> (B, channels), by one hidden layer of 32 with ReLU.
+
+    The map of self-modulation (Chen et al. 2019, ICLR, arXiv 1810.01365, equation 3 and table 1).
+    """
+
+    HIDDEN = 32
+
+    def __init__(self, z_dim: int, channels: int) -> None:
+        super().__init__(nn.Linear(z_dim, self.HIDDEN), nn.ReLU(), nn.Linear(self.HIDDEN, channels))
+
+    def start(self, rng: torch.Generator) -> None:
+        """Initialise: for z ~ N(0, I), each output has a standard deviation of about 0.35."""
+        for layer, std in zip((self[0], self[2]), (1.0, 0.5), strict=True):
+            assert isinstance(layer, nn.Linear)
+            layer.weight.normal_(0.0, std / math.sqrt(layer.in_features), generator=rng)
+
+
+def norm_of_latents(z_dim: int) -> Norm:
+    """BatchNorm with gains and biases that a :class:`Modulation` makes of latents (B, z_dim)."""
+    return partial(ConditionalBatchNorm, learned=partial(Modulation, z_dim))
 
 
 def norm_of_vectors(features: int) -> Norm:
@@ -301,6 +324,16 @@ class Generator(nn.Module):
         return image
 
 
+class SelfModulated(Generator):
+    """A :class:`Generator` whose normalisations read z, too."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = z
+        for layer in self.layers:
+            x = layer(x, z) if isinstance(layer, ConditionalBatchNorm) else layer(x)
+        return x
+
+
 class Discriminator(nn.Module):
     """x: (B, ...) -> logits (B,), high for real inputs, a sequence of ``layers``."""
 
@@ -349,11 +382,15 @@ def dcgan_channels(width: int, size: int) -> list[int]:
 
 
 def dcgan_up(
-    z_dim: int, channels: list[int], colours: int = 3, grid: tuple[int, int] = (4, 4)
+    z_dim: int,
+    channels: list[int],
+    colours: int = 3,
+    grid: tuple[int, int] = (4, 4),
+    norm: Norm = nn.BatchNorm2d,
 ) -> list[nn.Module]:
     """The layers of DCGAN's G; ``channels`` go from the first ``grid`` (height, width) onwards.
 
-    Convolutions have no bias, because BatchNorm follows.
+    Convolutions have no bias, because a BatchNorm follows.
     """
     layers: list[nn.Module] = [
         nn.Unflatten(1, (z_dim, 1, 1)),
@@ -361,7 +398,7 @@ def dcgan_up(
     ]
     for before, after in zip(channels, [*channels[1:], colours], strict=True):
         layers += [
-            nn.BatchNorm2d(before),
+            norm(before),
             nn.ReLU(inplace=True),
             nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False),
         ]
@@ -405,11 +442,10 @@ def filled(net: nn.Module, fill: Fill, rng: torch.Generator, gain_std: float = 0
     """``net`` moved from the meta device to the device of ``rng``, with all weights initialised.
 
     ``fill`` initialises weights of convolutions, linear layers and embeddings; their biases are 0.
-    Gains of norms ~ N(1, gain_std²), their biases 0. Conditional norms, attention and noise have
-    their own ``start()``.
+    Gains of norms ~ N(1, gain_std²), their biases 0. Conditional norms, modulation, attention and
+    noise have their own ``start()``.
     """
     # net.to_empty does the same but first imports PyTorch's tracing of symbolic shapes.
-    # As net.to_empty, which would first load PyTorch's tracing of symbolic shapes.
     net._apply(lambda t: torch.empty(t.shape, dtype=t.dtype, device=rng.device))
     with torch.no_grad():
         for layer in net.modules():
@@ -428,7 +464,7 @@ def filled(net: nn.Module, fill: Fill, rng: torch.Generator, gain_std: float = 0
         for layer in net.modules():
             if isinstance(layer, ConditionalBatchNorm | SelfAttention):
                 layer.start()
-            elif isinstance(layer, Noise):
+            elif isinstance(layer, Noise | Modulation):
                 layer.start(rng)
     return net
 
