@@ -1,17 +1,24 @@
 """What many tests share: a data cache of their own, and the smallest run that is still a GAN."""
 
+import io
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 import torch
+from PIL import Image
 
+import quick_workers
 from bascule.cli import main
 from bascule.data.faces import Faces
+from bascule.experiments.launchers import LocalLauncher
 from bascule.gan.recipe import GANRecipe
 from bascule.models.dcgan import DCGAN
-from bascule.runs.store import Store
+from bascule.reports import figures
+from bascule.runs.execute import execute
+from bascule.runs.store import Run, Store
 from bascule.sdpc.hybrid.model import SDPCGAN
 from bascule.sdpc.hybrid.recipe import HybridRecipe
 from bascule.sdpc.model import SDPC, Layer
@@ -34,6 +41,37 @@ def data_cache(tmp_path_factory):
 def one_thread():
     """Two threads that share a busy core wait for each other most of the time."""
     torch.set_num_threads(1)
+
+
+# What is proved elsewhere, with workers that start as users' do, and with pages that are drawn:
+# tests/test_worker.py, test_launchers.py, tests/reports/, tests/docs/, test_wheel.py.
+QUICK_WORKERS = {"cli", "runs", "api", "examples", "experiments", "ladder", "tuning"}
+NO_DRAWINGS = {"cli", "runs", "api", "examples"}
+
+
+@pytest.fixture(autouse=True)
+def workers_start_at_once(request, monkeypatch):
+    """Unless a test is marked ``real_workers``, or the system cannot fork."""
+    real = request.node.get_closest_marker("real_workers") or not hasattr(os, "fork")
+    if QUICK_WORKERS & {request.path.parent.name} and not real:
+        monkeypatch.setattr(LocalLauncher, "start", quick_workers.start)
+
+
+@pytest.fixture(autouse=True)
+def pages_are_not_drawn(request, monkeypatch):
+    """Matplotlib needs seconds a page."""
+    if not NO_DRAWINGS & {request.path.parent.name}:
+        return
+    file = io.BytesIO()
+    Image.new("L", (1, 1)).save(file, "PNG")
+    monkeypatch.setattr(figures, "png", lambda figure: file.getvalue())
+    monkeypatch.setattr(figures, "svg", lambda figure, salt, legend=True: "<svg></svg>")
+
+
+@pytest.fixture(autouse=True)
+def nothing_waits_for_the_disk(monkeypatch):
+    """No test cuts the power, so what is written need not have reached the disk."""
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +138,30 @@ def make_run(store):
         return store.create(recipe, name, recipe.data.load().digest)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def trained_once(tmp_path_factory):
+    store, made = Store(tmp_path_factory.mktemp("trained")), {}
+
+    def once(recipe: Recipe, name: str):
+        if (recipe, name) not in made:
+            made[recipe, name] = store.create(recipe, name, recipe.data.load().digest)
+            assert execute(made[recipe, name], store) == "finished"
+        return made[recipe, name]
+
+    return once
+
+
+@pytest.fixture
+def finished_run(store, trained_once):
+    """``finished_run(recipe)``: a run in the store, a copy of one that is trained once."""
+
+    def copy(recipe: Recipe, name: str = "run"):
+        folder = trained_once(recipe, name).folder
+        return Run(shutil.copytree(folder, store.root / folder.name))
+
+    return copy
 
 
 def same_tensors(a, b) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import sys
 
@@ -14,9 +15,16 @@ from bascule.cli import main
 from bascule.training.loop import Callback
 
 
+@pytest.fixture(scope="module")
+def trained_once(tiny, tmp_path_factory):
+    return bl.train(tiny, name="first", runs=tmp_path_factory.mktemp("trained")).folder
+
+
 @pytest.fixture
-def trained(tiny, tmp_path):
-    return bl.train(tiny, name="first", runs=tmp_path)
+def trained(tiny, tmp_path, trained_once):
+    """The run "first" in the test's own folder, a copy of one that is trained once."""
+    shutil.copytree(trained_once, tmp_path / trained_once.name)
+    return bl.train(tiny, name="first", runs=tmp_path)  # found, not trained again
 
 
 def test_a_run_is_that_of_the_command_line(tmp_path, tiny):

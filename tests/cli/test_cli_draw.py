@@ -1,11 +1,13 @@
 """bascule draw film, walk, truncated and invert on a tiny run."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from bascule.cli import main
 from bascule.core.context import generator
 from bascule.latents.paths import walk
 
@@ -15,10 +17,17 @@ TINY = (
 )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def trained_mine(tmp_path_factory) -> Path:
+    runs = tmp_path_factory.mktemp("mine") / "runs"
+    assert main(["--runs", str(runs), "train", "dcgan64", "--name", "mine", *TINY]) == 0
+    return runs
+
+
 @pytest.fixture
-def mine(bascule) -> Path:
+def mine(bascule, trained_mine) -> Path:
     """The folder of a trained run called "mine"."""
-    assert bascule("train", "dcgan64", "--name", "mine", *TINY)[0] == 0
+    shutil.copytree(trained_mine, "runs")
     return next(Path("runs").glob("*-mine-*"))
 
 

@@ -19,10 +19,8 @@ from bascule.runs.store import Store
 
 
 @pytest.fixture
-def mine(tiny, make_run, store):
-    run = make_run(tiny.replace(epochs=2, keep_every_epochs=1), "mine")
-    assert execute(run, store) == "finished"
-    return run
+def mine(tiny, finished_run):
+    return finished_run(tiny.replace(epochs=2, keep_every_epochs=1), "mine")
 
 
 def pictures(folder: str) -> np.ndarray:

@@ -3,13 +3,16 @@
 import json
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from bascule.runs.store import Store
+from quick_workers import Process
 
 SMALL = [
     *("--set", "data=Faces(n=40, size=32)", "model=DCGAN(width=4, z_dim=8, size=32)"),
@@ -166,21 +169,19 @@ experiment = Experiment("?", "!", {"broken": plain.replace(interventions=Shatter
 
 
 def test_interrupted_experiment_goes_on(bascule, tmp_path):
-    import signal
-    import time
-
     (tmp_path / "e.py").write_text(EXPERIMENT.replace("epochs=2", "epochs=40"), "utf-8")
-    command = [sys.executable, "-m", "bascule", "run", "e.py", "--arm", "plain"]
-    first = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    words = ["run", "e.py", "--arm", "plain", "--seeds", "0", "1"]
+    first = Process(["bascule.__main__", *words], tmp_path / "errors")
     store = Store(tmp_path / "runs")
     while not any(run.rows() for run in store.runs()) and first.poll() is None:
         time.sleep(0.05)
     first.send_signal(signal.SIGINT)
-    said = first.communicate(timeout=60)[1]
+    first.wait(60)
+    said = (tmp_path / "errors").read_text()
     assert first.returncode == 130, said
     assert "give the same command again to go on" in said and "Traceback" not in said
     assert {run.status["state"] for run in store.runs()} == {"interrupted"}
-    code, _, err = bascule(*command[3:])
+    code, _, err = bascule(*words)
     assert code == 0, err
     assert {run.status["state"] for run in store.runs()} == {"finished"}
 

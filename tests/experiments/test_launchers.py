@@ -13,6 +13,8 @@ from bascule.experiments.schedule import gather, plan, run_all
 from bascule.runs.execute import execute, stop_signals
 from bascule.training.hardware import resolve_auto
 
+pytestmark = pytest.mark.real_workers
+
 
 @pytest.fixture
 def experiment(tiny):

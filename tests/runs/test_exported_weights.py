@@ -1,5 +1,6 @@
 """A run's networks as a plain PyTorch file."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,14 +18,23 @@ from bascule.runs.weights import load_players
 TINY = ("data.n=40", "data.size=32", "model.size=32", "model.width=4", "batch=8", "epochs=1")
 
 
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BASCULE_STATE", str(folder / "state"))
+        train = ["train", "dcgan64-tuned", "--name", "tiny", "--set", *TINY, "threads=1"]
+        assert main(["--runs", str(folder / "runs"), *train]) == 0
+    return folder
+
+
 @pytest.fixture
-def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def trained(trained_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of one's own with the run "tiny"; it is the working folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BASCULE_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("BASCULE_STATE", str(tmp_path / "state"))
-    train = ["train", "dcgan64-tuned", "--name", "tiny", "--set", *TINY, "threads=1"]
-    assert main(train) == 0
-    return tmp_path
+    return shutil.copytree(trained_once, tmp_path, dirs_exist_ok=True)
 
 
 def test_the_file_draws_what_the_run_draws(trained: Path) -> None:

@@ -7,15 +7,12 @@ import torch
 from bascule.core.context import generator
 from bascule.core.errors import UserError
 from bascule.runs import generate as module
-from bascule.runs.execute import execute
 from bascule.runs.generate import generate
 
 
 @pytest.fixture
-def run(tiny, make_run, store):
-    run = make_run(tiny)
-    execute(run, store)
-    return run
+def run(tiny, finished_run):
+    return finished_run(tiny)
 
 
 def test_fakes_are_g_of_addressed_latents_and_a_sample_begins_with_a_smaller_one(run, monkeypatch):

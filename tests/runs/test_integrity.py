@@ -5,16 +5,13 @@ import random
 import pytest
 
 from bascule.core.errors import UserError
-from bascule.runs.execute import execute
 from bascule.runs.integrity import problems
 from bascule.runs.store import Run
 
 
 @pytest.fixture
-def run(tiny, make_run, store) -> Run:
-    run = make_run(tiny)
-    execute(run, store)
-    return run
+def run(tiny, finished_run) -> Run:
+    return finished_run(tiny)
 
 
 def test_a_whole_run_has_no_problems_and_a_copy_of_a_checkpoint_is_none(run):

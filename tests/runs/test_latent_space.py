@@ -8,7 +8,6 @@ from bascule.core.context import generator
 from bascule.core.errors import UserError
 from bascule.models.dcgan import DCGAN
 from bascule.models.stylegan2 import StyleGAN2
-from bascule.runs.execute import execute
 from bascule.runs.generate import restored
 from bascule.runs.latent_space import LatentSpace
 
@@ -19,10 +18,8 @@ NETS = {
 
 
 @pytest.fixture(params=NETS)
-def run(request, tiny, store, make_run):
-    run = make_run(tiny.replace(model=NETS[request.param], epochs=2), "one")
-    execute(run, store)
-    return run
+def run(request, tiny, finished_run):
+    return finished_run(tiny.replace(model=NETS[request.param], epochs=2), "one")
 
 
 def test_points_draw_what_the_trainer_draws(run):

@@ -20,10 +20,8 @@ from bascule.runs.store import Run, Store
 
 
 @pytest.fixture
-def finished(tiny, store, make_run):
-    run = make_run(tiny, "parent")
-    execute(run, store)
-    return run
+def finished(tiny, finished_run):
+    return finished_run(tiny, "parent")
 
 
 def test_a_run_comes_back_to_eight_digits_and_is_found_again(finished, tmp_path):
