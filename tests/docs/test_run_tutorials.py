@@ -30,7 +30,9 @@ no_file = 1
 
 ```
 bascule run "my question.py" --open
-bascule run q.py --cluster slurm
+bascule run q.py --cluster slurm \\
+    --jobs 20      # on the cluster
+bascule run q.py --cluster local
 ```
 """
 
@@ -47,6 +49,7 @@ def test_files_and_commands_in_their_order(tutorials):
         ("", "bascule train my_nets.py --set epochs=5"),
         ("my_nets.py", "# my_nets.py\nx = 1\n"),
         ("", "bascule run 'my question.py' --open"),
+        ("", "bascule run q.py --cluster local"),
     ]
 
 
@@ -60,3 +63,12 @@ def test_every_tutorial_has_commands_and_a_time(tutorials):
         text = (DOCS / "tutorials" / f"{name}.md").read_text("utf-8")
         assert any(not file for file, _ in tutorials.steps(text)), name
         assert tutorials.stated(text) or name == "class"
+
+
+def test_the_cluster_has_the_files_of_the_tutorial_before_it(tutorials):
+    files = {"my_question.py", "my_rule.py"}
+    text = (DOCS / "tutorials" / f"{tutorials.FILES_OF['cluster']}.md").read_text("utf-8")
+    assert files <= {file for file, _ in tutorials.steps(text)}
+    told = tutorials.steps((DOCS / "tutorials" / "cluster.md").read_text("utf-8"))
+    assert [words for _, words in told if "slurm" in words or "pack" in words] == []
+    assert any("--cluster local" in words for _, words in told)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bascule.core.errors import InUse, UserError
+from bascule.core.user_code import load_file
 from bascule.experiments import Experiment, Within
 from bascule.experiments.schedule import (
     curve,
@@ -137,6 +138,40 @@ def test_one_process_at_a_time_runs_an_experiment(experiment, store):
         other.kill()
     _, results = run(experiment, store, [0])
     assert not results.failures
+
+
+OWN = """
+from dataclasses import dataclass
+
+from bascule.interventions import Intervention
+
+@dataclass(frozen=True)
+class Dim(Intervention):
+    def augment(self, x, now):
+        return x * 0.5
+"""
+
+
+def test_a_run_of_another_machine_is_found_with_code_of_the_users_and_not_with_other_code(
+    experiment, store, tiny, tmp_path
+):
+    def asked(source):
+        (tmp_path / "own.py").write_text(source, "utf-8")
+        recipe = tiny.replace(interventions=load_file(tmp_path / "own.py").Dim())
+        return replace(experiment, arms={"plain": recipe.replace(device="auto", threads=None)})
+
+    def found(one):
+        (job,) = jobs = plan(one, [0])
+        find_runs(jobs, one, store, {job.recipe.data: "d"})
+        return job.state == "finished" and job.run.id
+
+    one = asked(OWN)
+    there = one.arms["plain"].replace(device="cuda", threads=7, precision="fp32")
+    run = store.create(there, "small plain s0", "d")
+    assert not found(one)  # not finished
+    run.set_status("finished")
+    assert found(one) == run.id
+    assert not found(asked(OWN.replace("0.5", "0.4")))
 
 
 def test_each_arm_shares_the_longest_past_of_any_arm_before_it(experiment, tiny):

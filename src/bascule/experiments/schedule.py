@@ -311,22 +311,28 @@ def adopt(
         job.run = store.same(job.recipe, name, digest)
         found = [job.run] if job.run else store.named(name)
         for run in found:
-            mine = run is job.run or (
-                run.about["data_digest"] == digest and _is_alike(run, job, experiment)
-            )
-            if mine and run.status["state"] == "finished":
-                job.run, job.recipe = run, run.recipe
+            mine = run if run is job.run else _alike(run, job, experiment, store, digest)
+            if mine and mine.status["state"] == "finished":
+                job.run, job.recipe = mine, mine.recipe
                 job.state, job.epoch = "finished", job.recipe.epochs
                 break
 
 
-def _is_alike(run: Run, job: Job, experiment: Experiment) -> bool:
-    """Whether a run's recipe is that of a job but for what "auto" became."""
+def _alike(run: Run, job: Job, experiment: Experiment, store: Store, digest: str) -> Run | None:
+    """The run, if it has these images and its recipe is that of a job but for what "auto" became.
+
+    A recipe with code of the user's is compared by its key, which covers the code.
+    """
+    if run.about["data_digest"] != digest:
+        return None
     asked = with_seed(experiment.arms[job.arm], job.seed, experiment.vary)
     auto = {name for name in ("device", "precision") if getattr(asked, name) == "auto"}
     auto |= set() if asked.threads else {"threads"}
-    settled = {name: getattr(run.recipe, name) for name in auto}
-    return type(asked) is type(run.recipe) and bool(asked.replace(**settled) == run.recipe)
+    settled = {name: getattr(run.recipe, name, getattr(asked, name)) for name in auto}
+    recipe = asked.replace(**settled)
+    if type(recipe) is type(run.recipe) and recipe == run.recipe:
+        return run
+    return store.same(recipe, run.name, digest, run.fork)
 
 
 def run_name(experiment: Experiment, job: Job) -> str:
