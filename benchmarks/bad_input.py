@@ -22,6 +22,7 @@ import random
 import shutil
 import signal
 import sys
+import tarfile
 import tempfile
 import traceback
 import zipfile
@@ -114,6 +115,7 @@ def make_base(base: Path) -> None:
         for path in sorted(pictures.iterdir()):
             archive.write(path, path.name)
     np.savez(base / "arrays.npz", images=draw.integers(0, 256, (20, 16, 16, 3), dtype=np.uint8))
+    make_containers(base, draw)
     done("data", "import", "pictures", "--name", "own", "--size", "32")
     faces = ("--set", FACES, NET, *SMALL)
     done("train", "dcgan64-tiny", "--name", "gan", *faces)
@@ -136,6 +138,24 @@ def make_base(base: Path) -> None:
     done("sdpc", "encode", "codes", "pictures", "-o", "codes.npz")
     done("export", "gan", "-o", "weights.pt")
     shutil.copy(Store(base / "runs").find("gan").folder / "recipe.json", base / "recipe.json")
+
+
+def make_containers(base: Path, draw: np.random.Generator) -> None:
+    """The pictures as a ``.tar`` with classes, as a ``.parquet`` with labels, and as a ``.npy``."""
+    import pyarrow
+    import pyarrow.parquet
+
+    paths = sorted((base / "pictures").iterdir())
+    with tarfile.open(base / "pictures.tar", "w") as archive:
+        for k, path in enumerate(paths):
+            archive.add(path, path.name)
+            entry = tarfile.TarInfo(f"{path.stem}.cls")
+            entry.size = 1
+            archive.addfile(entry, io.BytesIO(str(k % 2).encode()))
+    rows = [{"bytes": path.read_bytes(), "path": path.name} for path in paths]
+    table = pyarrow.table({"image": rows, "label": [k % 2 for k in range(len(rows))]})
+    pyarrow.parquet.write_table(table, base / "pictures.parquet", row_group_size=9)
+    np.save(base / "pictures.npy", draw.integers(0, 256, (20, 16, 16, 3), dtype=np.uint8))
 
 
 # damage: each is a function of a file and of random draws
@@ -295,6 +315,40 @@ def other_member(path: Path, draw: random.Random) -> None:
             archive.writestr(new if part == name else part, damaged)
 
 
+def other_entry(path: Path, draw: random.Random) -> None:
+    """A ``.tar`` of which one entry is damaged, is no file, or has a strange name."""
+    with tarfile.open(path) as archive:
+        parts = [(entry, archive.extractfile(entry)) for entry in archive]
+        parts = [(entry, file.read() if file else b"") for entry, file in parts]
+    damaged = draw.randrange(len(parts))
+    with tarfile.open(path, "w") as archive:
+        for k, (entry, content) in enumerate(parts):
+            if k == damaged:
+                content = content[: draw.randrange(len(content) + 1)]
+                entry.size = len(content)
+                entry.type = draw.choice((tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.FIFOTYPE))
+                entry.linkname = "../x.png"
+                entry.name = draw.choice((entry.name, "../x.png", "/x.png", "x" * 300, ".png", ""))
+            archive.addfile(entry, io.BytesIO(content))
+
+
+def other_column(path: Path, draw: random.Random) -> None:
+    """A ``.parquet`` with a column that lacks, is of another kind, or has a damaged picture."""
+    import pyarrow
+    import pyarrow.parquet
+
+    told = pyarrow.parquet.read_table(path).to_pydict()
+    name, n = draw.choice(list(told)), len(told["label"])
+    new = ([None] * n, [0.5] * n, ["x"] * n, [b"x"] * n, [[1]] * n, [{"bytes": b""}] * n)
+    if draw.random() < 0.2:
+        del told[name]
+    elif draw.random() < 0.3:
+        told["image"][draw.randrange(n)] = {"bytes": b"\x89PNG", "path": draw.choice((None, "x"))}
+    else:
+        told[name] = draw.choice(new)
+    pyarrow.parquet.write_table(pyarrow.table(told), path)
+
+
 ANY: tuple[Damage, ...] = (delete, empty, cut, noise, flip, doubled, folder, pipe, loop, swapped)
 ANY += (no_parent, file_for_parent, stray)
 MORE: dict[str, tuple[Damage, ...]] = {
@@ -304,6 +358,8 @@ MORE: dict[str, tuple[Damage, ...]] = {
     ".npy": (other_array, other_array),
     ".npz": (other_array, other_array),
     ".zip": (other_member, other_member),
+    ".tar": (other_entry, other_entry),
+    ".parquet": (other_column, other_column),
 }
 
 
@@ -396,9 +452,12 @@ MEETS: dict[str, tuple[Verb, ...]] = {  # a pattern of files -> the verbs
     "data/features/**/*": CACHE,
     "state/**/*": CACHE + GAN,
     "pictures/*": PICTURES,
-    "pictures.zip": (
-        ("data", "import", "FILE", *IMPORT),
-        ("data", "import", "FILE", *IMPORT, "--skip-corrupt"),
+    **dict.fromkeys(
+        ("pictures.zip", "pictures.tar", "pictures.parquet", "pictures.npy"),
+        (
+            ("data", "import", "FILE", *IMPORT),
+            ("data", "import", "FILE", *IMPORT, "--skip-corrupt"),
+        ),
     ),
     "arrays.npz": (("data", "import", "FILE", *IMPORT),),
     "small.tar.xz": (("--runs", "fresh", "unpack", "FILE"), ("unpack", "FILE")),
