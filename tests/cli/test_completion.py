@@ -72,7 +72,7 @@ def test_presets_and_what_the_package_defines(complete, known):
 
 
 def test_fields_of_a_preset(complete, known):
-    assert complete("train dcgan64 --set model.wi") == ["model.width="]
+    assert complete("train dcgan64 --set model.wi") == ["model.width=", "model.width_D="]
     assert {"lr_D=", "lr_G="} <= set(complete("train dcgan64 --set epochs=3 lr_"))
     assert "lr_E=" in complete("train aae64 --set lr_")
     assert not any("." in field for field in complete("train dcgan64 --set "))
@@ -124,7 +124,7 @@ def test_files_of_the_users_are_read_and_not_executed(complete):
     assert complete("train dcgan64 --callback mine.py:E") == ["mine.py:Eyes"]
     assert complete("train dcgan64 --callback broken.py:") == [""]
     assert complete("train rec") == ["recipe.json"]
-    assert complete("train recipe.json --set model.") == ["model.width="]
+    assert complete("train recipe.json --set model.") == ["model.width=", "model.width_D="]
     assert not Path("sprung").exists()
 
 
