@@ -124,7 +124,7 @@ def test_files_of_the_users_are_read_and_not_executed(complete):
     assert complete("train dcgan64 --callback mine.py:E") == ["mine.py:Eyes"]
     assert complete("train dcgan64 --callback broken.py:") == [""]
     assert complete("train rec") == ["recipe.json"]
-    assert complete("train recipe.json --set model.") == ["model.width=", "model.width_D="]
+    assert complete("train recipe.json --set model.") == ["model.width="]
     assert not Path("sprung").exists()
 
 
