@@ -90,7 +90,7 @@ WORK: dict[str, Sequence[str]] = {
             "--data",
             "Faces(n=80,size=64)",
             "--minutes",
-            "0.05",
+            "0.2",
         ),
         *("--seeds", "0", "-n", "16", "--no-attributes", "--name", "small-ladder"),
     ),
