@@ -16,14 +16,14 @@ from bascule.training.loop import Callback
 
 
 @pytest.fixture(scope="module")
-def trained_once(tiny, tmp_path_factory):
+def trained_first(tiny, tmp_path_factory):
     return bl.train(tiny, name="first", runs=tmp_path_factory.mktemp("trained")).folder
 
 
 @pytest.fixture
-def trained(tiny, tmp_path, trained_once):
+def trained(tiny, tmp_path, trained_first):
     """The run "first" in the test's own folder, a copy of one that is trained once."""
-    shutil.copytree(trained_once, tmp_path / trained_once.name)
+    shutil.copytree(trained_first, tmp_path / trained_first.name)
     return bl.train(tiny, name="first", runs=tmp_path)  # found, not trained again
 
 

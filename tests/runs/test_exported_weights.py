@@ -19,7 +19,7 @@ TINY = ("data.n=40", "data.size=32", "model.size=32", "model.width=4", "batch=8"
 
 
 @pytest.fixture(scope="module")
-def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BASCULE_STATE", str(folder / "state"))
@@ -29,12 +29,12 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def trained(trained_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def trained(trained_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of one's own with the run "tiny"; it is the working folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BASCULE_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("BASCULE_STATE", str(tmp_path / "state"))
-    return shutil.copytree(trained_once, tmp_path, dirs_exist_ok=True)
+    return shutil.copytree(trained_folder, tmp_path, dirs_exist_ok=True)
 
 
 def test_the_file_draws_what_the_run_draws(trained: Path) -> None:

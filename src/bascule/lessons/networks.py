@@ -117,7 +117,7 @@ class Copies(Model):
 
     def players(self, rng: torch.Generator) -> tuple[nn.Module, nn.Module]:
         images = self.faces.load()
-        known = torch.from_numpy(images.pixels[images.indices("train")])
+        known = images.subset("train").whole
         _, D = DCGAN(width=self.width, size=self.size, norm_D="spectral").players(rng)
         return Shows(known, self.sigma), D
 
